@@ -1,0 +1,36 @@
+# make demo   a first look: grades a file of answers and prints the table
+# make test   the whole suite: behaviour, layers, style, types, docs
+# make fix    formats the code and mends what ruff can mend
+# make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
+
+PYTHON ?= python3
+PIP = .venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+demo: .venv/core
+	.venv/bin/flywheel demo
+
+test: .venv/dev
+	.venv/bin/python -m pytest -q $(ARGS)
+
+fix: .venv/dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench-graders: .venv/dev
+	.venv/bin/python -m benchmarks.graders
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Flywheel needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+	       "Name another one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/core: .venv/bin/pip pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+.venv/dev: .venv/bin/pip pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	@touch $@ .venv/core
+
+.PHONY: demo test fix bench-graders

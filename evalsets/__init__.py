@@ -1,0 +1,1 @@
+"""The evalsets that ship with Flywheel: one folder a task."""

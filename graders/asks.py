@@ -1,0 +1,84 @@
+"""What a grader may ask of the world, and what it may hear back.
+
+Graders do no I/O. They say what they need (`Judge`, `Run`, `Embed`), an engine finds it out, and
+the answers come back in the same order: a `Reply`, a `Returned` or `Vectors`, or `Failed` when
+the world let the grader down. So asking is batched, retried, cached and metered in one place, and a
+test hands a grader a list of answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from graders.ungraded import Kind
+
+
+class Usage(NamedTuple):
+    """Tokens that a judge took."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class Judge(NamedTuple):
+    """Ask the model named `model`, and want its answer in the shape of `schema`.
+
+    `fence` is the random word around model output in `messages`. It differs at every call, so a cache
+    must leave it out of its key: `without_fence` gives the messages that it may use.
+    """
+
+    model: str
+    messages: tuple[Mapping[str, Any], ...]
+    schema: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    fence: str
+
+
+class Run(NamedTuple):
+    """Call `grade(sample, item)` of this Python source in the sandbox."""
+
+    source: str
+    sample: Mapping[str, Any]
+    item: Mapping[str, Any]
+
+
+class Embed(NamedTuple):
+    """Embed these texts with one model."""
+
+    texts: tuple[str, ...]
+
+
+class Reply(NamedTuple):
+    """What a judge said. `truncated` means that it ran out of tokens before it was done."""
+
+    text: str
+    model: str
+    usage: Usage = Usage()
+    refusal: str | None = None
+    truncated: bool = False
+
+
+class Returned(NamedTuple):
+    """What `grade` returned in the sandbox, already checked to be a finite number."""
+
+    value: float
+
+
+class Vectors(NamedTuple):
+    """The embeddings, one for each text, in order."""
+
+    rows: tuple[tuple[float, ...], ...]
+
+
+class Failed(NamedTuple):
+    """There is no answer: what kind of failure in the wire's words, its short name, and the story."""
+
+    kind: Kind
+    label: str
+    detail: str
+
+
+Ask = Judge | Run | Embed
+Answer = Reply | Returned | Vectors | Failed
