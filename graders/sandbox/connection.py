@@ -1,0 +1,126 @@
+"""The host's end of the line to one forked child, with a deadline on every frame.
+
+Closing it is how the host stops a child: the fork server sees the hang-up and kills. A hostile child
+may send anything at any pace; the deadline covers the whole frame, not each read.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from graders.sandbox.frames import Frames, HungUp, pack_json
+
+
+class ServerDied(Exception):
+    """The fork server is gone, and its children with it. Says nothing about their work."""
+
+
+class Exited(Exception):
+    """The child ended by itself, before its work was done."""
+
+    def __init__(self, label: str, detail: str) -> None:
+        super().__init__(detail)
+        self.label = label
+        self.detail = detail
+
+
+class Connection:
+    """A line to one child. `receive` raises TimeoutError, Exited, BadFrame or ServerDied."""
+
+    def __init__(self, line: socket.socket, frame_bytes: int, on_close: Callable[[], None]) -> None:
+        self._line = line
+        self._on_close = on_close
+        self._frames = Frames(self._read, frame_bytes)
+        self._deadline = 0.0
+
+    def set_deadline(self, seconds: float) -> None:
+        """From now on, `seconds` for all that is sent and received until the next call."""
+        self._deadline = time.monotonic() + seconds
+
+    def seconds_left(self) -> float:
+        """What remains until the deadline, at least 0."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def send(self, message: object) -> None:
+        """Send `message`; a child that is gone is noticed by the `receive` that follows."""
+        self._line.settimeout(self._remaining())
+        try:
+            self._line.sendall(pack_json(message))
+        except TimeoutError:
+            raise
+        except OSError:
+            return
+
+    def receive(self) -> dict[str, Any]:
+        """The child's next message."""
+        try:
+            message = self._frames.next_json()
+        except HungUp:
+            raise ServerDied("the fork server ended") from None
+        if "unforked" in message:
+            raise ServerDied(f"fork: {message['unforked']}")
+        if "exit" in message or "signal" in message:
+            raise _exited(message)
+        return message
+
+    def receive_bytes(self) -> bytes:
+        """The child's next frame as it is."""
+        try:
+            return self._frames.next()
+        except HungUp:
+            raise ServerDied("the fork server ended") from None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the child has said no more than it was asked for, as far as has been read."""
+        return not self._frames.waiting
+
+    def close(self) -> None:
+        """Hang up; the child is killed."""
+        self._line.close()
+        self._on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self, size: int) -> bytes:
+        self._line.settimeout(self._remaining())
+        try:
+            return self._line.recv(size)
+        except ConnectionError:
+            return b""
+
+    def _remaining(self) -> float:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        return remaining
+
+
+def _exited(message: dict[str, Any]) -> Exited:
+    number = message.get("signal")
+    if not isinstance(number, int):
+        return Exited(
+            "exited", f"the process left with status {message.get('exit')!r} and no verdict"
+        )
+    if number == signal.SIGXCPU:
+        return Exited("timeout", "out of processor time")
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    why = ", perhaps for want of memory" if number == signal.SIGKILL else ""
+    return Exited("killed", f"killed by {name}{why}")

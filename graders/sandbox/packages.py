@@ -1,0 +1,102 @@
+"""What graders may import: the standard library and the documented packages, as far as installed.
+
+A fork server imports the standard modules of `STANDARD` and, of `MODULES`, those that the source
+mentions on an import line. In a tier with Landlock the rest can be imported from disk: `grants` lists what may be read.
+Inside site-packages that is the documented distributions and what they require, by their own
+records, and never `flywheel`, `graders` or `evalsets`: evalsets hold the answers.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+STANDARD = tuple(
+    """
+    array ast base64 binascii bisect calendar cmath collections.abc contextlib copy csv dataclasses
+    datetime decimal difflib enum fractions functools hashlib heapq hmac html html.parser io
+    itertools json math numbers operator pprint queue random re reprlib secrets statistics string
+    struct textwrap threading time timeit traceback types typing unicodedata urllib.parse uuid
+    xml.etree.ElementTree zlib zoneinfo
+    encodings.ascii encodings.idna encodings.latin_1 encodings.raw_unicode_escape
+    encodings.unicode_escape encodings.utf_8_sig encodings.utf_16 encodings.utf_16_le
+    encodings.utf_32
+    """.split()
+)
+
+# Distribution -> its modules that are worth importing before the fork.
+MODULES = {
+    "ast-grep-py": ("ast_grep_py",),
+    "deepdiff": ("deepdiff",),
+    "jsonschema": ("jsonschema",),
+    "nltk": ("nltk", "nltk.translate.bleu_score", "nltk.translate.meteor_score"),
+    "numpy": ("numpy", "numpy.linalg", "numpy.random"),
+    "pandas": ("pandas",),
+    "pydantic": ("pydantic",),
+    "pyyaml": ("yaml",),
+    "rapidfuzz": ("rapidfuzz", "rapidfuzz.distance", "rapidfuzz.fuzz", "rapidfuzz.process"),
+    "rdkit": ("rdkit", "rdkit.Chem", "rdkit.Chem.AllChem", "rdkit.DataStructs"),
+    "rouge-score": ("rouge_score", "rouge_score.rouge_scorer"),
+    "scikit-bio": ("skbio",),
+    "scikit-learn": ("sklearn", "sklearn.metrics"),
+    "scipy": ("scipy", "scipy.optimize", "scipy.spatial", "scipy.special", "scipy.stats"),
+    "sqlparse": ("sqlparse",),
+    "sympy": ("sympy",),
+}
+
+NEVER = frozenset({"evalsets", "flywheel", "graders"})
+
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^#\n]+)", re.MULTILINE)
+_DOTTED = re.compile(r"[\w.]+")
+_REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9._-]+)")
+
+
+def mentioned(source: str) -> tuple[str, ...]:
+    """The modules of `MODULES` that import lines of this source name, sorted."""
+    wanted: set[str] = set()
+    for line in _IMPORT.findall(source):
+        words = [word.strip(".") for word in _DOTTED.findall(line)]
+        wanted.update(words)
+        wanted.update(f"{words[0]}.{word}" for word in words[1:])  # from scipy import stats
+    tops = {name.split(".")[0] for name in wanted}
+    known = {name for names in MODULES.values() for name in names}
+    return tuple(sorted(known & (wanted | tops)))
+
+
+@lru_cache(maxsize=1)
+def package_paths() -> dict[Path, frozenset[str]]:
+    """The documented distributions' files: folder of packages -> names in it that may be read."""
+    found: dict[Path, set[str]] = {}
+    for distribution in _closure().values():
+        folder = Path(str(distribution.locate_file(""))).resolve()
+        found.setdefault(folder, set()).update(_names_of(distribution))
+    return {folder: frozenset(names) for folder, names in found.items()}
+
+
+def _closure() -> dict[str, metadata.Distribution]:
+    """The installed documented distributions and, transitively, what they require."""
+    found: dict[str, metadata.Distribution] = {}
+    todo = list(MODULES)
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        try:
+            found[name] = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        for requirement in found[name].requires or ():
+            match = _REQUIREMENT.match(requirement)
+            # An extra is not what makes the package importable.
+            if match and "extra ==" not in requirement:
+                todo.append(re.sub(r"[-_.]+", "-", match.group(1)).lower())
+    return found
+
+
+def _names_of(distribution: metadata.Distribution) -> set[str]:
+    """The first path component of each file that the distribution installed."""
+    record = distribution.read_text("RECORD") or distribution.read_text("installed-files.txt") or ""
+    names = {line.split(",")[0].split("/")[0] for line in record.splitlines()}
+    return {name for name in names if name and not name.startswith("..")} - NEVER

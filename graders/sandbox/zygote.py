@@ -1,0 +1,195 @@
+"""The fork server: imports what graders use once, then forks a confined child for each request.
+
+It never reads a payload. A request is a few numbers and one end of a socket pair; source, samples
+and verdicts pass between the host and the child alone, so a child's memory holds nobody else's.
+The server keeps a duplicate of the child's end: when the host hangs up it kills the child, and when
+the child ends by itself it writes a last frame that says how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from graders.sandbox import grading, kernel, landlock, program
+from graders.sandbox.confine import Confinement, confine
+from graders.sandbox.frames import pack_json
+from graders.sandbox.limits import ForkRequest
+from graders.sandbox.wire import LINE, OUTPUT, Wire
+
+# Above this, select-style loops and `closerange` get slow for nothing.
+_OPEN_FILES = 1024
+
+
+class Forked(NamedTuple):
+    """What a new child starts from."""
+
+    line: int
+    request: ForkRequest
+
+
+def main(control_fd: int) -> None:
+    """Read the configuration from standard input, get ready, say so, serve until the host is gone."""
+    config = json.loads(_read_all(0))
+    control = _clear_descriptors(control_fd)
+    try:
+        confinement = _prepare(config)
+    except Exception as error:
+        control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
+        return
+    server = os.getpid()
+    control.send(b"{}")
+    forked = ForkServer(control).serve()
+    if forked is not None:
+        _be_child(forked, confinement, server)
+
+
+def _be_child(forked: Forked, confinement: Confinement, server: int) -> None:
+    try:
+        os.dup2(forked.line, LINE)
+        wire = Wire()
+        staged = program.stage(wire) if forked.request.program else None
+        confine(forked.request, confinement, server, first_closed=OUTPUT + 1 if staged else OUTPUT)
+        wire.send({"started": True})
+        if staged:
+            program.run(staged, wire, forked.request.output_bytes)
+        else:
+            grading.grade_samples(wire)
+    except BaseException:
+        os._exit(70)
+    os._exit(0)
+
+
+class ForkServer:
+    """The loop. `serve` returns twice over: a `Forked` in each child, None in the server at its end."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._pids: dict[int, int] = {}  # by the duplicate of the child's line
+        self._lines: dict[int, int] = {}  # by the child's pid
+        self._poll = select.poll()
+        self._wake, write_end = os.pipe()
+        for end in (self._wake, write_end):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(write_end)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._poll.register(self._wake, select.POLLIN)
+        self._poll.register(control, select.POLLIN)
+
+    def serve(self) -> Forked | None:
+        """Fork on request and bury the dead until the control socket closes."""
+        while True:
+            ready = {fd for fd, _ in self._poll.poll()}
+            # Hang-ups first: a line's number may be used again once a child is buried.
+            for line in ready & self._pids.keys():
+                os.kill(self._pids[line], signal.SIGKILL)
+                self._poll.unregister(line)
+            if self._wake in ready:
+                self._bury()
+            if self._control.fileno() in ready:
+                packed, lines, _, _ = socket.recv_fds(self._control, 64, 1)
+                if not packed:
+                    return None
+                forked = self._fork(ForkRequest.unpack(packed), lines[0])
+                if forked is not None:
+                    return forked
+
+    def _fork(self, request: ForkRequest, line: int) -> Forked | None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._last_frame(line, {"unforked": str(error)})
+            return None
+        if pid == 0:
+            return Forked(line, request)
+        self._pids[line], self._lines[pid] = pid, line
+        self._poll.register(line, 0)  # hang-ups only
+        return None
+
+    def _bury(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake, 4096):
+                pass
+        while self._lines:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            line = self._lines.pop(pid)
+            del self._pids[line]
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(line)
+            self._last_frame(line, _how_it_ended(status))
+
+    def _last_frame(self, line: int, message: dict[str, object]) -> None:
+        os.set_blocking(line, False)  # a child may have left the socket full
+        with contextlib.suppress(OSError):
+            os.write(line, pack_json(message))
+        os.close(line)
+
+
+def _how_it_ended(status: int) -> dict[str, object]:
+    if os.WIFSIGNALED(status):
+        return {"signal": os.WTERMSIG(status)}
+    return {"exit": os.WEXITSTATUS(status)}
+
+
+def _prepare(config: dict[str, Any]) -> Confinement:
+    sys.path[:] = config["path"]
+    for name in [name for name in sys.modules if name.split(".")[0] == "graders"]:
+        del sys.modules[name]
+    _preload(config["preload"])
+    system_calls = ruleset = None
+    if config["filter"] is not None:
+        kernel.close_proc()
+        system_calls = kernel.SeccompFilter(bytes.fromhex(config["filter"]))
+    if config["grants"] is not None:
+        ruleset = landlock.open_ruleset(config["grants"])
+    # Children share these pages for as long as no garbage collection writes to them.
+    gc.collect()
+    gc.freeze()
+    return Confinement(system_calls, ruleset)
+
+
+def _preload(names: Sequence[str]) -> None:
+    for name in names:
+        # A package that is broken or absent is the grader's error when it imports it.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+
+def _clear_descriptors(control_fd: int) -> socket.socket:
+    """Put /dev/null on the standard three and on the numbers that a child's line and output take."""
+    kept = fcntl.fcntl(control_fd, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(control_fd)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2, LINE, OUTPUT):
+        os.dup2(null, number)
+    if null > OUTPUT:
+        os.close(null)
+    _lower_open_files()
+    return socket.socket(fileno=kept)
+
+
+def _lower_open_files() -> None:
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    lowered = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowered, hard))
+
+
+def _read_all(fd: int) -> bytes:
+    chunks: list[bytes] = []
+    while chunk := os.read(fd, 1 << 16):
+        chunks.append(chunk)
+    return b"".join(chunks)
