@@ -1,7 +1,8 @@
-"""The namespaces of tier "full", made by bubblewrap: no network, no other process, nothing writable.
+"""The namespaces of tier "full", made by bubblewrap: no network, no process, nothing to write.
 
 The command line is the whole policy. A link such as /lib -> usr/lib is made again as a link. No
-/tmp exists, and / and /dev are made read-only last, so that no file outlives the grade that wrote it.
+/tmp exists, and / and /dev are made read-only last, so that no file outlives the grade that wrote
+it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ _PROBE_SECONDS = 20
 
 _POLICY = """
     --unshare-user --unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try
-    --uid 65534 --gid 65534 --hostname sandbox --cap-drop ALL --die-with-parent --new-session --clearenv
-    --proc /proc --dev /dev
-""".split()
+    --uid 65534 --gid 65534 --hostname sandbox --cap-drop ALL
+    --die-with-parent --new-session --clearenv --proc /proc --dev /dev
+"""
 
 
 def wrap(environment: dict[str, str]) -> list[str]:
     """The words to put before a command so that it runs in its namespaces."""
-    words = ["bwrap", *_POLICY]
+    words = ["bwrap", *_POLICY.split()]
     for path in files.mounts():
         if os.path.islink(path):
             words += ["--symlink", os.readlink(path), path]
@@ -35,7 +36,7 @@ def wrap(environment: dict[str, str]) -> list[str]:
 
 
 def why_not() -> str | None:
-    """Why bubblewrap cannot be used here, or None when it can: it is tried with the whole policy."""
+    """Why bubblewrap cannot be used here, or None: it is tried with the whole policy."""
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (the command bwrap)"
     command = [*wrap({}), files.interpreter(), "-I", "-S", "-c", "pass"]

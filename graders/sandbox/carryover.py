@@ -1,14 +1,14 @@
 """May one sample's run reach the next sample of the same process? Two guards, both cheap.
 
 A batch of samples shares a forked process to save 99% of the cost. That is for plain graders.
-`needs_own_fork` reads the source as text (never parses it: hostile source can crash the parser) and
-sends anything that could run code of its own making, look around the interpreter, start threads or
-change a module to one fork per sample. These are words; a false alarm costs time only.
+`needs_own_fork` reads the source as text (never parses it: hostile source can crash the parser)
+and sends anything that could run code of its own making, look around the interpreter, start
+threads or change a module to one fork per sample. These are words; a false alarm costs time only.
 
-`Watch` then compares, after each sample, `builtins` and the modules whose names the source mentions
-with what they were. On a change the host abandons the process. Neither guard sees a grader that
-alters a container deep inside a module. It would only spoil its own verdicts: model-written code
-is never in this process.
+`Watch` then compares, after each sample, `builtins` and the modules whose names the source
+mentions with what they were. On a change the host abandons the process. Neither guard sees a
+grader that alters a container deep inside a module. It would only spoil its own verdicts: model-
+written code is never in this process.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from operator import is_
 from types import ModuleType
 
 _WORDS = """
-    __builtins__ __import__ __loader__ __spec__ _getframe _thread ast asyncio atexit attrgetter breakpoint
-    builtins code codecs codeop compile concurrent ctypes delattr eval exec faulthandler gc
-    getattr globals importlib inspect linecache locals logging marshal methodcaller mmap
+    __builtins__ __import__ __loader__ __spec__ _getframe _thread ast asyncio atexit attrgetter
+    breakpoint builtins code codecs codeop compile concurrent ctypes delattr eval exec
+    faulthandler gc getattr globals importlib inspect linecache locals logging marshal methodcaller mmap
     multiprocessing os pdb pickle pkgutil resource runpy seterr setattr setcontext setitem
     setlocale set_option set_printoptions setprofile settrace shelve signal socket subprocess sys
     tempfile threading tracemalloc types unittest vars warnings weakref
@@ -32,7 +32,8 @@ _WORDS = """
 _RISKY = re.compile(
     rf"\b(?:{'|'.join(_WORDS.split())})\b"
     r"|(?<!\bself)\._"  # a private or special attribute of something else
-    r"|(?<!\bself)\.\w+(?:\[[^\]\n]*\])?\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"  # module.name = ...
+    # module.name = ..., module.name[key] = ..., module.name += ...
+    r"|(?<!\bself)\.\w+(?:\[[^\]\n]*\])?\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
     r"|\bdel\s+\w+\."
 )
 
@@ -52,7 +53,7 @@ class Watch:
         words = set(_WORD.findall(source))
         self._seen = [_Seen(builtins)]
         for name, module in list(sys.modules.items()):
-            if words.issuperset(name.split(".")) and isinstance(module, ModuleType):
+            if words.issuperset(name.split(".")) and hasattr(module, "__dict__"):
                 self._seen.append(_Seen(module))
 
     def changed(self) -> bool:

@@ -1,8 +1,9 @@
 """What a forked child gives up before it runs a line of anybody's code.
 
-In order, because each step takes away the means of an earlier one: signals and death of the parent,
-file descriptors, resource limits, capabilities, files (Landlock), system calls (seccomp). Any step that fails ends
-the child; there is no half-confined state. The tier "unsafe" stops after the resource limits.
+In order, because each step takes away the means of an earlier one: signals and death of the
+parent, file descriptors, resource limits, capabilities, files (Landlock), system calls (seccomp).
+Any step that fails ends the child; there is no half-confined state. The tier "unsafe" stops after
+the resource limits.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ OPEN_FILES = 64
 
 
 class Confinement(NamedTuple):
-    """What the fork server made ready once: the filter and the Landlock rules, where the tier has them."""
+    """What the fork server made ready once; None where the tier goes without."""
 
     system_calls: kernel.SeccompFilter | None
     ruleset: int | None

@@ -1,7 +1,7 @@
 """The host's end of the line to one forked child, with a deadline on every frame.
 
-Closing it is how the host stops a child: the fork server sees the hang-up and kills. A hostile child
-may send anything at any pace; the deadline covers the whole frame, not each read.
+Closing it is how the host stops a child: the fork server sees the hang-up and kills. A hostile
+child may send anything at any pace; the deadline covers the whole frame, not each read.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The host's side of one forked child that grades samples of one source, one after the other.
 
 The next sample is sent only when the verdict on the last one is in and confirmed, so a child never
-holds an answer that is still to be judged. A verdict counts when it repeats the token of its sample,
-is a finite number, nothing else has come with it, and the child then answers a challenge. A frame
-written by the grader's own hand followed by an exit therefore voids itself. A grader that
+holds an answer that is still to be judged. A verdict counts when it repeats the token of its
+sample, is a finite number, nothing else has come with it, and the child then answers a challenge.
+A frame written by the grader's own hand followed by an exit therefore voids itself. A grader that
 imitates the whole protocol is only returning its score the long way round: see `grading.py`.
 """
 
@@ -24,7 +24,7 @@ from graders.ungraded import Kind
 
 _CHALLENGE_SECONDS = 30.0
 # What the child may call a failure. Any other word is a frame that it did not write.
-_LABELS = frozenset("exception memory no_grade not_finite signature syntax type_error".split())
+_LABELS = ("exception", "memory", "no_grade", "not_finite", "signature", "syntax", "type_error")
 
 Programs = Callable[[str, str, float], Ran]
 

@@ -14,7 +14,7 @@ _FRAMES = 8
 
 
 def account(error: BaseException, source: str, name: str) -> dict[str, object]:
-    """What went wrong, as a message for the host; `name` is the file name that `source` ran under."""
+    """What went wrong, as a message for the host; `name` is the file that `source` ran as."""
     if isinstance(error, MemoryError):
         return failed("memory", "out of memory")
     trace = error.__traceback__

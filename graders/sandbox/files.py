@@ -1,9 +1,9 @@
 """Which files the sandbox shows: where Python, its libraries and the documented packages live.
 
-`mounts` is coarse, for the mount namespace: whatever is not mounted is not there. `grants` is exact,
-for Landlock: within what is mounted, only the standard library, shared libraries, time zones and the
-documented packages can be read. A folder that also holds `site-packages` or another Python is
-granted entry by entry without them.
+`mounts` is coarse, for the mount namespace: whatever is not mounted is not there. `grants` is
+exact, for Landlock: within what is mounted, only the standard library, shared libraries, time
+zones and the documented packages can be read. A folder that also holds `site-packages` or another
+Python is granted entry by entry without them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def mounts() -> list[str]:
 
 @lru_cache(maxsize=1)
 def grants() -> list[tuple[str, str]]:
-    """Landlock rules: (path, "read" with all beneath it | "list" names only | "null" for /dev/null)."""
+    """Landlock rules, as (path, right); `landlock.py` says what the rights mean."""
     rules = [(os.devnull, "null"), *((path, "read") for path in _OTHERS)]
     for folder in dict.fromkeys(os.path.realpath(path) for path in _LIBRARIES):
         rules += _without(folder, ("python",))

@@ -5,9 +5,10 @@ globals are gone before the next. A verdict repeats the token of its sample, and
 checks that this loop is still here to answer a challenge.
 
 What this cannot do: a grader shares the process with this loop, so its own code decides its own
-score, by returning it or by writing frames. That gains nothing, since a grader is written by whoever asks for
-the score. Model-written code is another matter and must never run in this process: a grader hands
-it to `run_code`, which runs it elsewhere, without the sample, and returns what it printed.
+score, by returning it or by writing frames. That gains nothing, since a grader is written by
+whoever asks for the score. Model-written code is another matter and must never run in this
+process: a grader hands it to `run_code`, which runs it elsewhere, without the sample, and returns
+what it printed.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _run_code_over(wire: Wire) -> RunCode:
     one_at_a_time = threading.Lock()
 
     def run_code(source: str, stdin: str = "", seconds: float = 10) -> dict[str, Any]:
-        """Run a program away from this grader: {"stdout": str, "error": None or str, "detail": str}."""
+        """Run a program elsewhere; the answer has `stdout`, `error` (or None) and `detail`."""
         call = {"source": source, "stdin": stdin, "seconds": seconds}
         with one_at_a_time:
             wire.send({"run_code": call})

@@ -47,7 +47,7 @@ def die_with_parent(signal_number: int) -> None:
 
 
 def close_proc() -> None:
-    """Keep other processes of this user out of our memory and /proc entries; children inherit it."""
+    """Keep this user's other processes out of our memory and /proc; children inherit it."""
     _check(_prctl(_PR_SET_DUMPABLE, 0), "PR_SET_DUMPABLE")
 
 
@@ -77,7 +77,7 @@ class SeccompFilter:
 
 
 def has_seccomp() -> bool:
-    """Whether the kernel takes filters. It looks at the program first: EFAULT means that it would."""
+    """Whether the kernel takes filters: it looks at the program first, so EFAULT means yes."""
     return _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER) < 0 and ctypes.get_errno() == errno.EFAULT
 
 

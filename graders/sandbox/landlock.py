@@ -1,7 +1,7 @@
 """Landlock: the files that a confined process may read, and no other right at all.
 
-A rule grants reading, or only listing, of everything beneath a path. What Landlock cannot hide: that
-a path exists, its size and its times (`stat`), and the target of a symbolic link.
+A rule grants reading, or only listing, of everything beneath a path. What Landlock cannot hide:
+that a path exists, its size and its times (`stat`), and the target of a symbolic link.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FOR_FILES = _READ_FILE | _WRITE_FILE
 
 
 def open_ruleset(grants: Iterable[tuple[str, str]]) -> int:
-    """A rule set that grants (path, "list" | "read" | "null") and denies the rest; paths may be missing."""
+    """A rule set of (path, "list" | "read" | "null"); a path that is missing is left out."""
     version = kernel.landlock_abi()
     files = 0x7FFF if version < 5 else 0xFFFF
     network = 0b11

@@ -1,9 +1,10 @@
 """What graders may import: the standard library and the documented packages, as far as installed.
 
 A fork server imports the standard modules of `STANDARD` and, of `MODULES`, those that the source
-mentions on an import line. In a tier with Landlock the rest can be imported from disk: `grants` lists what may be read.
-Inside site-packages that is the documented distributions and what they require, by their own
-records, and never `flywheel`, `graders` or `evalsets`: evalsets hold the answers.
+mentions on an import line. In a tier with Landlock the rest can be imported from disk: `grants`
+lists what may be read. Inside site-packages that is the documented distributions and what they
+require, by their own records, and never `flywheel`, `graders` or `evalsets`: evalsets hold the
+answers.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
-STANDARD = tuple(
-    """
+_STANDARD = """
     array ast base64 binascii bisect calendar cmath collections.abc contextlib copy csv dataclasses
     datetime decimal difflib enum fractions functools hashlib heapq hmac html html.parser io
     itertools json math numbers operator pprint queue random re reprlib secrets statistics string
@@ -23,8 +23,8 @@ STANDARD = tuple(
     encodings.ascii encodings.idna encodings.latin_1 encodings.raw_unicode_escape
     encodings.unicode_escape encodings.utf_8_sig encodings.utf_16 encodings.utf_16_le
     encodings.utf_32
-    """.split()
-)
+"""
+STANDARD = tuple(_STANDARD.split())
 
 # Distribution -> its modules that are worth importing before the fork.
 MODULES = {

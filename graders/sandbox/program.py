@@ -1,13 +1,12 @@
 """The child's side of `run_code`: a program with its input on descriptor 0 and its output on 1.
 
-Both are files in memory, so programs may use `input`, `sys.stdin.buffer` or `os.write(1, ...)`. The
-child holds no sample, no item and no `run_code`. A program that leaves through `os._exit` or dies
-loses what it printed. Standard error is thrown away; an uncaught exception is reported.
+Both are files in memory, so programs may use `input`, `sys.stdin.buffer` or `os.write(1, ...)`.
+The child holds no sample, no item and no `run_code`. A program that leaves through `os._exit` or
+dies loses what it printed. Standard error is thrown away; an uncaught exception is reported.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import tempfile
@@ -27,7 +26,7 @@ class Staged(NamedTuple):
 
 
 def stage(wire: Wire) -> Staged:
-    """Receive a program and lay out its files. Runs before confinement, and runs none of its code."""
+    """Receive a program and lay out its files, before confinement and without running it."""
     message = wire.receive() or {}
     stdin = _memory_file("stdin")
     # A lone surrogate has no encoding; it reaches the program as the bytes it came from, if any.
@@ -63,7 +62,7 @@ def _outcome(source: str) -> dict[str, object]:
     except BaseException as error:
         verdict = _stopped(error) or account(error, source, _FILE)
     try:
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]  # there is no other way
         for stream in (sys.stdout, sys.__stdout__):
             if stream is not None:
                 stream.flush()
@@ -79,8 +78,7 @@ def _stopped(error: BaseException) -> dict[str, object] | None:
         return None
     if error.code is None or error.code == 0:
         return {"error": None, "detail": ""}
-    known = isinstance(error.code, int | str)
-    return failed("exited", f"exit status {error.code if known else type(error.code).__name__}")
+    return failed("exited", f"exit status {str(error.code)[:200]}")
 
 
 def _memory_file(name: str) -> int:

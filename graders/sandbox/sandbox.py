@@ -7,9 +7,9 @@
 Every answer comes exactly once, as a `Returned` or a `Failed`; a failure is never a score. When a
 fork server dies, what it had not finished is graded again elsewhere, three times at most.
 
-What it does not protect against: a flaw in the kernel; timing and cache side channels; a grader that
-burns its whole allowance of time and memory on each sample; in the tiers below "full", a look at
-host names, process ids and whether a file exists. `unsafe=True` protects against mistakes only.
+What it does not protect against: a flaw in the kernel; timing and cache side channels; a grader
+that burns its whole allowance of time and memory on each sample; in the tiers below "full", a look
+at host names, process ids and whether a file exists. `unsafe=True` protects against mistakes only.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from typing import Any, Self
 from graders.asks import Failed, Returned
 from graders.sandbox.carryover import needs_own_fork
 from graders.sandbox.connection import ServerDied
+from graders.sandbox.conversation import Conversation, failure
 from graders.sandbox.limits import Limits
 from graders.sandbox.packages import mentioned
 from graders.sandbox.ran import Ran, run_program
-from graders.sandbox.conversation import Conversation, failure
 from graders.sandbox.server import filter_for
 from graders.sandbox.servers import Servers
 from graders.sandbox.tier import NoSandbox, Tier, best_tier
@@ -83,7 +83,7 @@ class Sandbox:
             raise
 
     def grade(self, source: str, calls: Sequence[Call]) -> Iterator[tuple[int, Returned | Failed]]:
-        """Call `grade(sample, item)` of `source` for each (sample, item); yield answers as they come."""
+        """Call `grade` of `source` on each (sample, item); yield (index, answer) as they come."""
         job = _Job(source, calls, 1 if needs_own_fork(source) else self._batch)
         size = max(1, min(_BATCH, math.ceil(len(calls) / self._workers)))
         for start in range(0, len(calls), size):

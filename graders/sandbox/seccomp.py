@@ -110,7 +110,7 @@ def _load(offset: int) -> Instruction:
 
 
 def _load_argument(index: int, half: int = 0) -> Instruction:
-    """The low 32 bits of an argument, or with `half=4` the high ones (both machines are little-endian)."""
+    """The low 32 bits of an argument, or with `half=4` the high ones: all little-endian."""
     return _load(_ARGUMENTS + 8 * index + half)
 
 

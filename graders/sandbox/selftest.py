@@ -1,7 +1,7 @@
 """The start-up self-test: a program that tries to break out, run in every new fork server.
 
-A filter with one wrong jump allows everything and looks the same from outside. So nobody's code runs
-before these attempts were all refused in a child confined just like a grader's.
+A filter with one wrong jump allows everything and looks the same from outside. So nobody's code
+runs before these attempts were all refused in a child confined just like a grader's.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def program() -> str:
 
 
 def breaches(printed: str) -> list[str]:
-    """What got through, from what the program printed. Raises ValueError when it printed no list."""
+    """What got through, from what the program printed. Raises ValueError for anything else."""
     found: Any = json.loads(printed)
     if not isinstance(found, list):
         raise ValueError(f"the self-test printed {printed[:200]!r}")

@@ -1,7 +1,8 @@
 """The host's handle on one fork server process: start it, test it, ask it to fork, stop it.
 
-Starting waits until the server has imported its modules and its first child has failed every attempt
-of the self-test. Give the constructor the filter to use; a permissive one is refused right here.
+Starting waits until the server has imported its modules and its first child has failed every
+attempt of the self-test. Give the constructor the filter to use; a permissive one is refused right
+here.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Servers:
         self._closed = False
 
     def get(self, preload: Preload) -> Server:
-        """A running server with these modules loaded. Raises NoSandbox, or ServerDied once closed."""
+        """A running server with these modules. Raises NoSandbox, or ServerDied once closed."""
         with self._lock:
             if self._closed:
                 raise ServerDied("the sandbox is closed")

@@ -1,9 +1,9 @@
 """The system calls that a grader may make, by name, with their numbers on each machine.
 
 What is not named here is refused. Nothing here starts a program, signals another process, opens a
-socket or changes a file. `open` and its like are here, and Landlock decides which files they reach;
-without Landlock the filter leaves out everything in `PATHS`. Calls in `GUARDED` are allowed for
-some arguments only: see `seccomp.py`. A test compares the numbers with the kernel's headers.
+socket or changes a file. `open` and its like are here, and Landlock decides which files they
+reach; without Landlock the filter leaves out everything in `PATHS`. Calls in `GUARDED` are allowed
+for some arguments only: see `seccomp.py`. A test compares the numbers with the kernel's headers.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ def _numbers(table: str) -> dict[str, int]:
 
 NUMBERS = {"x86_64": _numbers(_X86_64), "aarch64": _numbers(_AARCH64)}
 
-PATHS = frozenset(
-    "open openat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat"
-    " getdents getdents64 getcwd".split()
-)
-GUARDED = frozenset("clone clone3 fcntl ioctl prlimit64".split())
+_PATHS = """
+    open openat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat
+    getdents getdents64 getcwd
+"""
+PATHS = frozenset(_PATHS.split())
+GUARDED = frozenset({"clone", "clone3", "fcntl", "ioctl", "prlimit64"})

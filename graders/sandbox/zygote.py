@@ -2,23 +2,26 @@
 
 It never reads a payload. A request is a few numbers and one end of a socket pair; source, samples
 and verdicts pass between the host and the child alone, so a child's memory holds nobody else's.
-The server keeps a duplicate of the child's end: when the host hangs up it kills the child, and when
-the child ends by itself it writes a last frame that says how.
+The server keeps a duplicate of the child's end: when the host hangs up it kills the child, and
+when the child ends by itself it writes a last frame that says how.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import gc
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any, NamedTuple
 
 from graders.sandbox import grading, kernel, landlock, program
@@ -39,7 +42,7 @@ class Forked(NamedTuple):
 
 
 def main(control_fd: int) -> None:
-    """Read the configuration from standard input, get ready, say so, serve until the host is gone."""
+    """Read the configuration from standard input, get ready, serve until the host is gone."""
     config = json.loads(_read_all(0))
     control = _clear_descriptors(control_fd)
     try:
@@ -71,7 +74,7 @@ def _be_child(forked: Forked, confinement: Confinement, server: int) -> None:
 
 
 class ForkServer:
-    """The loop. `serve` returns twice over: a `Forked` in each child, None in the server at its end."""
+    """The loop. `serve` returns a `Forked` in each child, and None in the server at its end."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -82,7 +85,7 @@ class ForkServer:
         for end in (self._wake, write_end):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(write_end)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _wake_up)
         self._poll.register(self._wake, select.POLLIN)
         self._poll.register(control, select.POLLIN)
 
@@ -137,6 +140,10 @@ class ForkServer:
         os.close(line)
 
 
+def _wake_up(number: int, frame: FrameType | None) -> None:
+    """Nothing: the signal's number in the wake-up pipe is the message."""
+
+
 def _how_it_ended(status: int) -> dict[str, object]:
     if os.WIFSIGNALED(status):
         return {"signal": os.WTERMSIG(status)}
@@ -148,6 +155,7 @@ def _prepare(config: dict[str, Any]) -> Confinement:
     for name in [name for name in sys.modules if name.split(".")[0] == "graders"]:
         del sys.modules[name]
     _preload(config["preload"])
+    atexit._clear()  # pyright: ignore[reportPrivateUsage]  # what programs register runs, no more
     system_calls = ruleset = None
     if config["filter"] is not None:
         kernel.close_proc()
@@ -168,7 +176,7 @@ def _preload(names: Sequence[str]) -> None:
 
 
 def _clear_descriptors(control_fd: int) -> socket.socket:
-    """Put /dev/null on the standard three and on the numbers that a child's line and output take."""
+    """Put /dev/null on the standard three and on the two numbers that a child will use."""
     kept = fcntl.fcntl(control_fd, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(control_fd)
     null = os.open(os.devnull, os.O_RDWR)
@@ -181,8 +189,6 @@ def _clear_descriptors(control_fd: int) -> socket.socket:
 
 
 def _lower_open_files() -> None:
-    import resource
-
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     lowered = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowered, hard))
