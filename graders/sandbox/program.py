@@ -7,6 +7,7 @@ dies loses what it printed. Standard error is thrown away; an uncaught exception
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import tempfile
