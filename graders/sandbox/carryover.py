@@ -24,9 +24,9 @@ _WORDS = """
     __builtins__ __import__ __loader__ __spec__ _getframe _thread ast asyncio atexit attrgetter
     breakpoint builtins code codecs codeop compile concurrent ctypes delattr eval exec
     faulthandler gc getattr globals importlib inspect linecache locals logging marshal
-    methodcaller mmap multiprocessing os pdb pickle pkgutil resource runpy seterr setattr setcontext setitem
-    setlocale set_option set_printoptions setprofile settrace shelve signal socket subprocess sys
-    tempfile threading tracemalloc types unittest vars warnings weakref
+    methodcaller mmap multiprocessing os pdb pickle pkgutil resource runpy seterr setattr
+    setcontext setitem setlocale set_option set_printoptions setprofile settrace shelve signal
+    socket subprocess sys     tempfile threading tracemalloc types unittest vars warnings weakref
 """
 
 _RISKY = re.compile(

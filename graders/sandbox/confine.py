@@ -1,9 +1,10 @@
-"""What a forked child gives up before it runs a line of anybody's code.
+"""What the fork server, and then each child, gives up before anybody's code runs.
 
-In order, because each step takes away the means of an earlier one: signals and death of the
-parent, file descriptors, resource limits, capabilities, files (Landlock), system calls (seccomp).
-Any step that fails ends the child; there is no half-confined state. The tier "unsafe" stops after
-the resource limits.
+The fork server gives up privileges, capabilities and all files but the granted ones (Landlock) once
+its imports are done; its children inherit that, at no cost to each. A child then gives up its
+descriptors, its resource limits and, last, all system calls but the allowed ones (seccomp). Any
+step that fails ends the process; there is no half-confined state. The tier "unsafe" has the limits
+only.
 """
 
 from __future__ import annotations
@@ -11,57 +12,60 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from graders.sandbox import kernel
+from graders.sandbox import kernel, landlock
 from graders.sandbox.limits import ForkRequest
 
 _STACK_BYTES = 16 << 20
-OPEN_FILES = 64
+_SERVER_FILES = 1024  # above this, closing all of them gets slow for nothing
+_CHILD_FILES = 64
 
 
-class Confinement(NamedTuple):
-    """What the fork server made ready once; None where the tier goes without."""
+def confine_server(grants: Sequence[tuple[str, str]] | None) -> None:
+    """Confine the fork server; with `grants` None it keeps its files, as "compute" opens none."""
+    kernel.close_proc()
+    kernel.no_new_privileges()
+    kernel.drop_capabilities()
+    if grants is not None:
+        kernel.landlock_restrict(landlock.open_ruleset(grants))
 
-    system_calls: kernel.SeccompFilter | None
-    ruleset: int | None
+
+def limit_server() -> None:
+    """Set the limits that are the same for every child."""
+    _lower(resource.RLIMIT_NOFILE, _SERVER_FILES)
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_MEMLOCK, 0)
+    _lower(resource.RLIMIT_STACK, _STACK_BYTES)
 
 
-def confine(request: ForkRequest, confinement: Confinement, parent: int, first_closed: int) -> None:
-    """Confine this process for good, keeping only the file descriptors below `first_closed`."""
-    confined = confinement.system_calls is not None
+def confine_child(
+    request: ForkRequest,
+    system_calls: kernel.SeccompFilter | None,
+    parent: int,
+    first_closed: int,
+) -> None:
+    """Confine this child for good, keeping only the file descriptors below `first_closed`."""
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    if confined:
+    if system_calls is not None:
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() != parent:  # it died before the line above
             os._exit(0)
-        kernel.no_new_privileges()
-        kernel.drop_capabilities()
-        if confinement.ruleset is not None:
-            kernel.landlock_restrict(confinement.ruleset)
-    os.closerange(first_closed, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-    _set_limits(request, confined)
-    if confinement.system_calls is not None:
-        confinement.system_calls.install()
+    os.closerange(first_closed, _SERVER_FILES)
+    _lower(resource.RLIMIT_NOFILE, _CHILD_FILES)
+    # Only a program's captured output is a file, and it is in memory.
+    _lower(resource.RLIMIT_FSIZE, request.output_bytes if request.program else 0)
+    _lower(resource.RLIMIT_CPU, request.cpu_seconds)
+    try:
+        _lower(resource.RLIMIT_AS, request.memory_bytes)
+    except (OSError, ValueError):
+        if system_calls is not None:  # macOS has no limit on address space
+            raise
+    if system_calls is not None:
+        system_calls.install()
 
 
-def _set_limits(request: ForkRequest, confined: bool) -> None:
-    limits = {
-        resource.RLIMIT_AS: request.memory_bytes,
-        resource.RLIMIT_CPU: request.cpu_seconds,
-        # Only a program's captured output is a file, and it is in memory.
-        resource.RLIMIT_FSIZE: request.output_bytes if request.program else 0,
-        resource.RLIMIT_NOFILE: OPEN_FILES,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_MEMLOCK: 0,
-        resource.RLIMIT_STACK: _STACK_BYTES,
-    }
-    for which, value in limits.items():
-        try:
-            hard = resource.getrlimit(which)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(which, (value, value))
-        except (OSError, ValueError):
-            if confined:  # macOS, say, has no limit on address space
-                raise
+def _lower(which: int, value: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (value, value))

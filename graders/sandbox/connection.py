@@ -6,6 +6,7 @@ child may send anything at any pace; the deadline covers the whole frame, not ea
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import time
@@ -33,7 +34,11 @@ class Connection:
     """A line to one child. `receive` raises TimeoutError, Exited, BadFrame or ServerDied."""
 
     def __init__(self, line: socket.socket, frame_bytes: int, on_close: Callable[[], None]) -> None:
+        line.setblocking(False)
         self._line = line
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(line, select.POLLIN)
+        self._writable.register(line, select.POLLOUT)
         self._on_close = on_close
         self._frames = Frames(self._read, frame_bytes)
         self._deadline = 0.0
@@ -48,13 +53,14 @@ class Connection:
 
     def send(self, message: object) -> None:
         """Send `message`; a child that is gone is noticed by the `receive` that follows."""
-        self._line.settimeout(self._remaining())
-        try:
-            self._line.sendall(pack_json(message))
-        except TimeoutError:
-            raise
-        except OSError:
-            return
+        rest = memoryview(pack_json(message))
+        while rest:
+            try:
+                rest = rest[self._line.send(rest) :]
+            except BlockingIOError:
+                self._await(self._writable)
+            except OSError:
+                return
 
     def receive(self) -> dict[str, Any]:
         """The child's next message."""
@@ -97,17 +103,17 @@ class Connection:
         self.close()
 
     def _read(self, size: int) -> bytes:
-        self._line.settimeout(self._remaining())
+        self._await(self._readable)
         try:
             return self._line.recv(size)
         except ConnectionError:
             return b""
 
-    def _remaining(self) -> float:
-        remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
+    def _await(self, ready: select.poll) -> None:
+        # No time left is the end even when bytes are there: a child could dribble for ever.
+        left = self.seconds_left()
+        if left == 0 or not ready.poll(1000 * left):
             raise TimeoutError
-        return remaining
 
 
 def _exited(message: dict[str, Any]) -> Exited:

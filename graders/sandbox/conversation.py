@@ -40,6 +40,7 @@ class Conversation:
         self._source = source
         self._limits = limits
         self._programs = programs
+        self._samples = samples
         self._started = False
         self._line = server.fork(limits, samples, program=False)
 
@@ -63,7 +64,7 @@ class Conversation:
         self._line.close()
 
     def _start(self) -> None:
-        self._line.send({"source": self._source})
+        self._line.send({"source": self._source, "samples": self._samples})
         try:
             self._line.receive()
         except (TimeoutError, Exited, BadFrame) as error:

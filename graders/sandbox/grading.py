@@ -38,7 +38,8 @@ def grade_samples(wire: Wire) -> None:
         return
     source = str(first["source"])
     code = _compile(source)
-    watch = Watch(source)
+    # Looking at a module copies its memory pages, which is half the cost of a fork for one sample.
+    watch = Watch(source) if first["samples"] > 1 else None
     run_code = _run_code_over(wire)
     while (request := wire.receive()) is not None:
         if "challenge" in request:
@@ -48,7 +49,9 @@ def grade_samples(wire: Wire) -> None:
         if isinstance(code, CodeType):
             answer = _judge(code, source, request, run_code)
         del request  # nothing of this sample may be left when the next one comes
-        wire.send({"token": token, "changed": watch.changed(), "answer": answer})
+        wire.send(
+            {"token": token, "changed": watch is not None and watch.changed(), "answer": answer}
+        )
 
 
 def _compile(source: str) -> CodeType | dict[str, object]:

@@ -15,7 +15,6 @@ import gc
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -24,14 +23,11 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
-from graders.sandbox import grading, kernel, landlock, program
-from graders.sandbox.confine import Confinement, confine
+from graders.sandbox import grading, kernel, program
+from graders.sandbox.confine import confine_child, confine_server, limit_server
 from graders.sandbox.frames import pack_json
 from graders.sandbox.limits import ForkRequest
 from graders.sandbox.wire import LINE, OUTPUT, Wire
-
-# Above this, select-style loops and `closerange` get slow for nothing.
-_OPEN_FILES = 1024
 
 
 class Forked(NamedTuple):
@@ -46,7 +42,7 @@ def main(control_fd: int) -> None:
     config = json.loads(_read_all(0))
     control = _clear_descriptors(control_fd)
     try:
-        confinement = _prepare(config)
+        system_calls = _prepare(config)
     except Exception as error:
         control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
         return
@@ -54,15 +50,16 @@ def main(control_fd: int) -> None:
     control.send(b"{}")
     forked = ForkServer(control).serve()
     if forked is not None:
-        _be_child(forked, confinement, server)
+        _be_child(forked, system_calls, server)
 
 
-def _be_child(forked: Forked, confinement: Confinement, server: int) -> None:
+def _be_child(forked: Forked, system_calls: kernel.SeccompFilter | None, server: int) -> None:
     try:
         os.dup2(forked.line, LINE)
         wire = Wire()
         staged = program.stage(wire) if forked.request.program else None
-        confine(forked.request, confinement, server, first_closed=OUTPUT + 1 if staged else OUTPUT)
+        first_closed = OUTPUT + 1 if staged else OUTPUT
+        confine_child(forked.request, system_calls, server, first_closed)
         wire.send({"started": True})
         if staged:
             program.run(staged, wire, forked.request.output_bytes)
@@ -150,22 +147,22 @@ def _how_it_ended(status: int) -> dict[str, object]:
     return {"exit": os.WEXITSTATUS(status)}
 
 
-def _prepare(config: dict[str, Any]) -> Confinement:
+def _prepare(config: dict[str, Any]) -> kernel.SeccompFilter | None:
     sys.path[:] = config["path"]
     for name in [name for name in sys.modules if name.split(".")[0] == "graders"]:
         del sys.modules[name]
     _preload(config["preload"])
-    atexit._clear()  # pyright: ignore[reportPrivateUsage]  # what programs register runs, no more
-    system_calls = ruleset = None
+    # What programs under test register runs at their end, and nothing of the imports'.
+    atexit._clear()  # pyright: ignore[reportPrivateUsage]  # there is no other way
+    limit_server()
+    system_calls = None
     if config["filter"] is not None:
-        kernel.close_proc()
         system_calls = kernel.SeccompFilter(bytes.fromhex(config["filter"]))
-    if config["grants"] is not None:
-        ruleset = landlock.open_ruleset(config["grants"])
+        confine_server(config["grants"])
     # Children share these pages for as long as no garbage collection writes to them.
     gc.collect()
     gc.freeze()
-    return Confinement(system_calls, ruleset)
+    return system_calls
 
 
 def _preload(names: Sequence[str]) -> None:
@@ -184,14 +181,7 @@ def _clear_descriptors(control_fd: int) -> socket.socket:
         os.dup2(null, number)
     if null > OUTPUT:
         os.close(null)
-    _lower_open_files()
     return socket.socket(fileno=kept)
-
-
-def _lower_open_files() -> None:
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    lowered = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowered, hard))
 
 
 def _read_all(fd: int) -> bytes:
