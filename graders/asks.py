@@ -11,22 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from graders.ungraded import Kind
-
-
-class Usage(NamedTuple):
-    """Tokens that a judge took."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
+from graders.ungraded import Kind, Usage
 
 
 class Judge(NamedTuple):
     """Ask the model named `model`, and want its answer in the shape of `schema`.
 
-    `fence` is the random word around model output in `messages`. It differs at every call, so a cache
-    must leave it out of its key: `without_fence` gives the messages that it may use.
+    `fence` is the random word around model output in `messages`. It differs at every call, so a
+    cache replaces it by a constant before it makes its key.
     """
 
     model: str
@@ -73,7 +65,7 @@ class Vectors(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """There is no answer: what kind of failure in the wire's words, its short name, and the story."""
+    """There is no answer: the kind of failure in the wire's words, its short name, the story."""
 
     kind: Kind
     label: str

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
+
+
+class Usage(NamedTuple):
+    """Tokens that a judge took."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
 
 
 class Kind(StrEnum):
@@ -24,13 +34,14 @@ class Kind(StrEnum):
 class Ungraded(Exception):
     """The grader reached no verdict. That says nothing about the answer it was given.
 
-    Raised by graders, caught in one place (`flywheel.evals.grade`). Such an answer keeps no score: it
-    stays out of every mean and is counted in every summary. `label` is the short machine name that
-    the wire's `*_error_type` carries, such as "timeout".
+    Raised by graders, caught in one place (`flywheel.evals.grade`). Such an answer keeps no score:
+    it stays out of every mean and is counted in every summary. `label` is the short machine name
+    that the wire's `*_error_type` carries, such as "timeout"; `usage` is what a judge took anyway.
     """
 
     def __init__(self, kind: Kind, detail: str, label: str | None = None) -> None:
         super().__init__(detail)
+        self.usage: Mapping[str, Usage] = {}
         self.kind = kind
         self.detail = detail
         self.label = label

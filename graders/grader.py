@@ -1,0 +1,75 @@
+"""The contract of every grader: its own wire JSON, frozen, and two plain methods.
+
+`asks(sample)` says what the grader needs from the world, nothing for most. `grade(sample, answers)`
+gives the verdict. Neither does I/O. The same object is an eval's criterion, a reward, a filter.
+
+The line to hold: no answer from the model under test is a score, no verdict from the judge is not.
+So `grade` raises `Ungraded` when it reaches no verdict, and returns a bottom score with `parsed`
+unset when the answer does not hold what was looked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+from graders.asks import Answer, Ask
+from graders.sample import Sample
+from graders.template import template
+from graders.ungraded import Usage
+
+NO_USAGE: Mapping[str, Usage] = {}
+NO_PARTS: Mapping[str, float] = {}
+
+
+class Grade(NamedTuple):
+    """A verdict. `parts` are the scores of a multi's parts, `usage` the tokens by judge model."""
+
+    score: float
+    passed: bool
+    reason: str = ""
+    parsed: bool = True
+    parts: Mapping[str, float] = NO_PARTS
+    usage: Mapping[str, Usage] = NO_USAGE
+
+
+class Grader(BaseModel, ABC):
+    """A grader. The class is the schema of its definition; `name` defaults to its type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_defaults_to_type(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        fields = cast("Mapping[str, Any]", value)
+        if fields.get("name") or "type" not in fields:
+            return fields
+        return {**fields, "name": str(fields["type"])}
+
+    def asks(self, sample: Sample) -> Sequence[Ask]:
+        """What has to be known before `grade`: most graders ask nothing."""
+        del sample
+        return ()
+
+    def is_pure(self) -> bool:
+        """Whether it never asks: then it can run anywhere, in any number of processes."""
+        return True
+
+    @abstractmethod
+    def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
+        """The verdict, given the answers to `asks` in the same order. Raises Ungraded."""
+
+
+def _check_template(text: str) -> str:
+    template(text)
+    return text
+
+
+TemplateText = Annotated[str, AfterValidator(_check_template)]
