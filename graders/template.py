@@ -1,0 +1,194 @@
+"""Templates: `{{ item.x }}` and `{{ sample.output_text }}` inside text.
+
+A slot is a path: names with dots, list positions in brackets, `a.b[0].c`. A path goes on into a
+string that holds JSON. Strings go in as they are, every other value as JSON. Nothing else is a
+language: no filters, no defaults, no expressions, and `{%` and `{#` are refused. What a slot
+brings in is never read again, so an answer that says `{{ item.gold }}` stays just that.
+
+Who is to blame for a gap decides what happens: a path that the item does not have is Ungraded,
+a path that is missing from what the model gave is Unreadable, which is a score.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+from graders.sample import Sample, Unreadable
+from graders.strict_json import dump_json, parse_json
+from graders.ungraded import Kind, Ungraded
+
+Step = str | int
+Render = Callable[[Sample], str]
+Wrap = Callable[[str], str]
+
+_SLOT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_STATEMENT = re.compile(r"\{[%#]")
+_STEP = re.compile(r"\.?([^\W\d][\w-]*)|\[(\d{1,6})\]")
+_SHOWN = 200
+
+
+class BadTemplate(ValueError):
+    """The template cannot be read. Found when a grader is defined, before anything is graded."""
+
+
+class Template:
+    """A template that was read once and is filled many times."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        pieces = _split(text)
+        self.slots: tuple[str, ...] = tuple(p.path for p in pieces if isinstance(p, _Slot))
+        self._pieces: tuple[str | _Slot, ...] = tuple(pieces)
+        self.render: Render = self._compile()
+
+    def reads_sample(self) -> bool:
+        """Whether any slot brings in what the model gave."""
+        return any(path.startswith("sample") for path in self.slots)
+
+    def render_wrapped(self, sample: Sample, wrap: Wrap) -> str:
+        """Fill the slots, passing everything that the model gave through `wrap`."""
+        parts: list[str] = []
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                parts.append(piece)
+            else:
+                value = piece.fill(sample)
+                parts.append(wrap(value) if piece.root == "sample" else value)
+        return "".join(parts)
+
+    def _compile(self) -> Render:
+        pieces = self._pieces
+        if len(pieces) == 1 and isinstance(pieces[0], _Slot):
+            return pieces[0].compile()
+        if all(isinstance(piece, str) for piece in pieces):
+            return _constant(self.text)
+        fills = [_constant(p) if isinstance(p, str) else p.compile() for p in pieces]
+        return lambda sample: "".join([fill(sample) for fill in fills])
+
+
+def _constant(text: str) -> Render:
+    return lambda sample: text
+
+
+@lru_cache(maxsize=4096)
+def template(text: str) -> Template:
+    """Read a template, or take it from the cache. Raises BadTemplate."""
+    return Template(text)
+
+
+class _Slot:
+    def __init__(self, path: str, line: int) -> None:
+        self.path = path
+        self.line = line
+        self.root, self.steps = _parse_path(path, line)
+
+    def compile(self) -> Render:
+        if self.path == "sample.output_text":
+            return lambda sample: sample.output_text
+        if self.root == "item" and len(self.steps) == 1:
+            return self._item_field(self.steps[0])
+        return self.fill
+
+    def _item_field(self, name: Step) -> Render:
+        """The commonest slot, `{{ item.x }}`, without a walk."""
+
+        def fill(sample: Sample) -> str:
+            value = sample.item.get(name)  # type: ignore[call-overload]
+            return value if type(value) is str else self.fill(sample)
+
+        return fill
+
+    def fill(self, sample: Sample) -> str:
+        if self.root == "sample":
+            if not self.steps:
+                return dump_json(sample.namespace())
+            value, steps = sample.field(str(self.steps[0])), self.steps[1:]
+        else:
+            value, steps = sample.item, self.steps
+        for step in steps:
+            try:
+                value = _walk(value, step)
+            except LookupError as error:
+                self._missing(sample, error)
+        return value if isinstance(value, str) else dump_json(value)
+
+    def _missing(self, sample: Sample, error: LookupError) -> None:
+        story = f"line {self.line}: no {self.path} to fill in; {error.args[0]}"
+        if self.root == "sample":
+            raise Unreadable(story)
+        raise Ungraded(Kind.VARIABLE, story)
+
+
+def _walk(value: Any, step: Step) -> Any:
+    """One step down. LookupError says what is there instead."""
+    if isinstance(value, str):
+        try:
+            value = parse_json(value)
+        except ValueError:
+            raise LookupError(f"the path stops at text: {value[:_SHOWN]!r}") from None
+    if isinstance(value, Mapping) and isinstance(step, str):
+        fields = cast("Mapping[str, Any]", value)
+        if step in fields:
+            return fields[step]
+        raise LookupError(f"have {_shorten(', '.join(map(str, fields)) or 'nothing')}")
+    if isinstance(value, Sequence) and isinstance(step, int):
+        rows = cast("Sequence[Any]", value)
+        if step < len(rows):
+            return rows[step]
+        raise LookupError(f"have {len(rows)} there")
+    raise LookupError(f"the path stops at {_shorten(dump_json(value))}")
+
+
+def _split(text: str) -> list[str | _Slot]:
+    pieces: list[str | _Slot] = []
+    end = 0
+    for match in _SLOT.finditer(text):
+        pieces.append(_literal(text, end, match.start()))
+        line = text.count("\n", 0, match.start()) + 1
+        pieces.append(_Slot(match[1].strip(), line))
+        end = match.end()
+    pieces.append(_literal(text, end, len(text)))
+    return [piece for piece in pieces if piece != ""] or [""]
+
+
+def _literal(text: str, start: int, end: int) -> str:
+    literal = text[start:end]
+    line = text.count("\n", 0, start) + 1
+    if "{{" in literal:
+        line += literal.count("\n", 0, literal.index("{{"))
+        raise BadTemplate(f"line {line}: '{{{{' is never closed; write {{{{ item.name }}}}")
+    if statement := _STATEMENT.search(literal):
+        line += literal.count("\n", 0, statement.start())
+        raise BadTemplate(
+            f"line {line}: {statement[0]!r} starts a statement; templates know only"
+            " {{ item.name }} and {{ sample.name }}"
+        )
+    return literal
+
+
+def _parse_path(path: str, line: int) -> tuple[str, tuple[Step, ...]]:
+    root = re.match(r"[^\W\d]\w*", path)
+    if not root or root[0] not in ("item", "sample"):
+        raise BadTemplate(
+            f"line {line}: {path[:_SHOWN]!r} must start with 'item' or 'sample', as in"
+            " {{ item.name }}"
+        )
+    steps: list[Step] = []
+    at = root.end()
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if not match or (match[1] and path[at] != "."):
+            raise BadTemplate(
+                f"line {line}: {path[:_SHOWN]!r} is not a path; only names and positions such as"
+                " {{ item.a.b[0] }} can be filled in"
+            )
+        steps.append(match[1] if match[1] is not None else int(match[2]))
+        at = match.end()
+    return root[0], tuple(steps)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
