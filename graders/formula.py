@@ -1,0 +1,196 @@
+"""Formulas: `calculate_output` of a multi grader, over the scores of its parts.
+
+Numbers, names, `+ - * / ^`, signs, parentheses and eight functions: min and max of any number of
+values; abs, floor, ceil, exp, sqrt and log (natural) of one. `^` is a power: it binds tighter than
+a sign and groups to the right, so -2^2 is -4 and 2^3^2 is 512. Everything else is refused with
+its column when the grader is defined. A result that is not a finite number is no verdict.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from graders.ungraded import Kind, Ungraded
+
+Scores = Mapping[str, float]
+_Node = Callable[[Scores], float]
+_Step = tuple[Callable[[float, float], float], _Node]
+
+_MAX_LENGTH = 10_000
+_MAX_DEPTH = 50
+_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([^\W\d]\w*)|(.))")
+_INFIX: dict[str, tuple[int, Callable[[float, float], float]]] = {
+    "+": (1, operator.add),
+    "-": (1, operator.sub),
+    "*": (2, operator.mul),
+    "/": (2, lambda left, right: left / right),
+    "^": (4, math.pow),
+}
+_SIGN_BINDS = 3
+_MANY: dict[str, Callable[..., float]] = {"min": min, "max": max}
+_ONE: dict[str, Callable[[float], float]] = {
+    "abs": abs,
+    "floor": lambda x: float(math.floor(x)),
+    "ceil": lambda x: float(math.ceil(x)),
+    "exp": math.exp,
+    "sqrt": math.sqrt,
+    "log": math.log,
+}
+
+
+class BadFormula(ValueError):
+    """The formula cannot be read. Found when a grader is defined, before anything is graded."""
+
+
+class Formula:
+    """A formula that was read once and is computed many times."""
+
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        self.text = text
+        self._compute = _Parser(text, names).parse()
+
+    def __call__(self, scores: Scores) -> float:
+        """The value over these scores. Raises Ungraded when it is not a finite number."""
+        try:
+            value = self._compute(scores)
+        except (ArithmeticError, ValueError) as error:
+            raise self._no_value(scores, str(error)) from None
+        if not math.isfinite(value):
+            raise self._no_value(scores, f"it is {value}")
+        return float(value)
+
+    def _no_value(self, scores: Scores, why: str) -> Ungraded:
+        return Ungraded(Kind.OTHER, f"{self.text!r} has no value over {dict(scores)}: {why}")
+
+
+class _Parser:
+    """Precedence climbing, one function a level of the grammar."""
+
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        if len(text) > _MAX_LENGTH:
+            raise BadFormula(
+                f"column {_MAX_LENGTH + 1}: the formula has {len(text)} characters, and at most"
+                f" {_MAX_LENGTH} are read"
+            )
+        self.text = text
+        self.names = names
+        self.depth = 0
+        self.at = 0
+        self.column = 0
+        self.token = ""
+        self._next()
+
+    def parse(self) -> _Node:
+        node = self._expression(0)
+        if self.token:
+            raise self._refused("wanted an operator or the end")
+        return node
+
+    def _expression(self, minimum: int) -> _Node:
+        self._deeper()
+        first, rest = self._operand(), list[_Step]()
+        while self.token in _INFIX and _INFIX[self.token][0] > minimum:
+            binds, apply = _INFIX[self.token]
+            self._next()
+            # A power groups to the right: its right side may hold another power.
+            rest.append((apply, self._expression(binds - 1 if apply is math.pow else binds)))
+        self.depth -= 1
+        return _chain(first, rest)
+
+    def _operand(self) -> _Node:
+        token = self.token
+        if token in ("+", "-"):
+            self._next()
+            node = self._expression(_SIGN_BINDS)
+            return node if token == "+" else lambda scores: -node(scores)
+        if token == "(":
+            return self._between_parentheses()[0]
+        if token[:1].isdigit() or (token[:1] == "." and len(token) > 1):
+            return self._number()
+        if token[:1].isalpha() or token[:1] == "_":
+            return self._name()
+        raise self._refused("wanted a number, a name or '('")
+
+    def _number(self) -> _Node:
+        value = float(self.token)
+        if not math.isfinite(value):
+            raise self._refused("the number is too large")
+        self._next()
+        return lambda scores: value
+
+    def _name(self) -> _Node:
+        name, column = self.token, self.column
+        is_call = self.text[self.at :].lstrip()[:1] == "("
+        if is_call and (name in _MANY or name in _ONE):
+            self._next()
+            arguments = self._between_parentheses(many=name in _MANY)
+            return _call(_MANY[name], arguments) if name in _MANY else _one(name, arguments[0])
+        if name not in self.names or is_call:
+            wanted = f"functions {', '.join([*_MANY, *_ONE])}" if is_call else self._have()
+            raise BadFormula(f"column {column}: unknown name {name!r} in {self.text!r}; {wanted}")
+        self._next()
+        return lambda scores: scores[name]
+
+    def _between_parentheses(self, many: bool = False) -> list[_Node]:
+        self._next()
+        nodes = [self._expression(0)]
+        while many and self.token == ",":
+            self._next()
+            nodes.append(self._expression(0))
+        if self.token != ")":
+            raise self._refused("wanted ',' or ')'" if many else "wanted ')'")
+        self._next()
+        return nodes
+
+    def _have(self) -> str:
+        return f"have {', '.join(sorted(self.names))}"
+
+    def _deeper(self) -> None:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise self._refused(f"it is nested more than {_MAX_DEPTH} deep")
+
+    def _next(self) -> None:
+        match = _TOKEN.match(self.text, self.at)
+        if match is None:
+            self.token, self.at = "", len(self.text)
+            self.column = self.at + 1
+            return
+        self.token = match[match.lastindex or 0]
+        self.column = match.start(match.lastindex or 0) + 1
+        self.at = match.end()
+
+    def _refused(self, wanted: str) -> BadFormula:
+        came = repr(self.token) if self.token else "the end"
+        return BadFormula(f"column {self.column}: {came} came in {self.text[:200]!r}; {wanted}")
+
+
+def _chain(first: _Node, rest: list[_Step]) -> _Node:
+    """Apply the steps from left to right: a loop, so that a long sum does not nest."""
+    if not rest:
+        return first
+    if len(rest) == 1:
+        apply, right = rest[0]
+        return lambda scores: apply(first(scores), right(scores))
+
+    def compute(scores: Scores) -> float:
+        value = first(scores)
+        for apply, right in rest:
+            value = apply(value, right(scores))
+        return value
+
+    return compute
+
+
+def _call(function: Callable[..., float], nodes: list[_Node]) -> _Node:
+    if len(nodes) == 1:
+        return nodes[0]
+    return lambda scores: function(*[node(scores) for node in nodes])
+
+
+def _one(name: str, node: _Node) -> _Node:
+    function = _ONE[name]
+    return lambda scores: function(node(scores))
