@@ -1,0 +1,66 @@
+"""evaluate: a local module of Hugging Face's `evaluate` as a grader. An extension beyond the wire.
+
+    {"type": "evaluate", "module": "./metrics/json_exact", "result": "json_exact", "reference": ...}
+
+`module` is a folder or a .py file on this machine; nothing is fetched from a hub. Its code runs
+in this process, with no sandbox, so such a grader is for your own files: a service refuses it.
+One import a line in the module: evaluate reads its import lines with a regular expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from graders.asks import Answer
+from graders.comparable import ComparableGrader
+from graders.grader import Grade
+from graders.sample import Sample, Unreadable
+from graders.ungraded import Kind, Ungraded
+
+
+class EvaluateGrader(ComparableGrader):
+    """Scores one answer: `compute(predictions=[input], references=[reference])`."""
+
+    type: Literal["evaluate"] = "evaluate"
+    module: str
+    result: str
+    pass_threshold: float = 0.5
+
+    def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
+        """The value that the module gives under the name `result`."""
+        wanted = self.read_reference(sample)
+        try:
+            text = self.read_input(sample)
+        except Unreadable as error:
+            return Grade(0.0, self.pass_threshold <= 0, str(error), parsed=False)
+        score = self._score(text, wanted)
+        return Grade(score, score >= self.pass_threshold, f"{self.result} {score:g}")
+
+    def _score(self, text: str, wanted: str) -> float:
+        metric = _load(self.module)
+        try:
+            results: Any = metric.compute(predictions=[text], references=[wanted])
+        except Exception as error:  # the module is the user's code and may raise anything
+            story = f"{self.module} raised {type(error).__name__}: {error}"
+            raise Ungraded(Kind.OTHER, story, "exception") from error
+        if not results or self.result not in results:
+            have = ", ".join(results or ["nothing"])
+            raise Ungraded(Kind.OTHER, f"{self.module} gave no {self.result!r}, but {have}")
+        return float(results[self.result])
+
+
+@lru_cache(maxsize=32)
+def _load(module: str) -> Any:
+    path = Path(module).expanduser()
+    if not path.exists():
+        raise Ungraded(Kind.OTHER, f"no evaluate module at {module!r}; wanted a folder or .py file")
+    try:
+        import evaluate
+    except ImportError:
+        raise Ungraded(
+            Kind.OTHER, "the package evaluate is not installed: pip install 'flywheel[train]'"
+        ) from None
+    return cast("Any", evaluate).load(str(path.resolve()))
