@@ -1,0 +1,104 @@
+"""multi: several graders and one formula over their scores.
+
+`graders` maps a name to a grader; the names are the variables of `calculate_output`. An array, as
+the API's own reference once shows it, is read by each grader's `name`. A multi holds no multi.
+When one part is ungraded so is the whole: a formula over a guess would be a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from graders.asks import Answer, Ask
+from graders.formula import Formula
+from graders.grader import Grade, Grader
+from graders.leaves import Leaf
+from graders.sample import Sample
+from graders.ungraded import Ungraded, Usage
+
+
+def _by_name(value: Any) -> Any:
+    """An array of graders, or a single one, as the mapping that it stands for."""
+    if isinstance(value, Mapping):
+        single = cast("Mapping[str, Any]", value)
+        parts: Sequence[Any] = [single] if isinstance(single.get("type"), str) else []
+    else:
+        parts = cast("Sequence[Any]", value) if isinstance(value, list | tuple) else []
+    if not parts:
+        return cast("Any", value)
+    named: dict[str, Any] = {}
+    for part in parts:
+        name = cast("Mapping[str, Any]", part).get("name") if isinstance(part, Mapping) else None
+        if not isinstance(name, str) or not name or name in named:
+            raise ValueError(
+                f"an array of graders needs a name of its own on each, got {name!r}; or write an"
+                " object: name -> grader"
+            )
+        named[name] = part
+    return named
+
+
+class MultiGrader(Grader):
+    """Computes one score from the scores of its parts. Passes from `pass_threshold` on."""
+
+    type: Literal["multi"] = "multi"
+    graders: Annotated[dict[str, Leaf], BeforeValidator(_by_name), Field(min_length=1)]
+    calculate_output: str
+    pass_threshold: float = 0.5
+
+    @model_validator(mode="after")
+    def _formula_can_be_read(self) -> Self:
+        for name in self.graders:
+            if not name.isidentifier():
+                raise ValueError(
+                    f"the formula cannot name {name!r}; use letters, digits and _, such as"
+                    f" {''.join(c if c.isalnum() else '_' for c in name)!r}"
+                )
+        _ = self.formula
+        return self
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The formula, read. Raises BadFormula with the column."""
+        return Formula(self.calculate_output, self.graders.keys())
+
+    def is_pure(self) -> bool:
+        """Whether every part is."""
+        return all(part.is_pure() for part in self.graders.values())
+
+    def asks(self, sample: Sample) -> Sequence[Ask]:
+        """Everything that the parts ask, in their order."""
+        return [ask for part in self.graders.values() for ask in part.asks(sample)]
+
+    def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
+        """The formula's value over the parts' scores."""
+        parts: dict[str, Grade] = {}
+        at = 0
+        for name, part in self.graders.items():
+            # How many of the answers are this part's: as many as it asks.
+            count = len(part.asks(sample)) if answers else 0
+            try:
+                parts[name] = part.grade(sample, answers[at : at + count])
+            except Ungraded as ungraded:
+                ungraded.detail = f"part {name!r}: {ungraded.detail}"
+                raise
+            at += count
+        scores = {name: grade.score for name, grade in parts.items()}
+        score = self.formula(scores)
+        reason = f"{self.calculate_output} = {score:g}; " + "; ".join(
+            f"{name} {grade.score:g} ({grade.reason})" for name, grade in parts.items()
+        )
+        parsed = all(grade.parsed for grade in parts.values())
+        return Grade(score, score >= self.pass_threshold, reason, parsed, scores, _total(parts))
+
+
+def _total(parts: Mapping[str, Grade]) -> dict[str, Usage]:
+    total: dict[str, Usage] = {}
+    for grade in parts.values():
+        for model, usage in grade.usage.items():
+            total[model] = Usage(*map(sum, zip(total.get(model, Usage()), usage, strict=True)))
+    return total
