@@ -1,0 +1,1 @@
+"""Rows in: formats and checks of the data that users bring."""

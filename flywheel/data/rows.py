@@ -1,0 +1,90 @@
+"""Rows: one JSON object a line, read without holding the file in memory.
+
+A line that is no object, or no UTF-8, is named as file:line:col. Empty lines are passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.errors import BadFile
+from graders.sample import Sample
+from graders.strict_json import parse_json
+
+_SHOWN = 80
+_SAMPLE_FIELDS = ("output_text", "output_tools", "choices", "output_audio", "model")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The non-empty lines of a file with their numbers, from 1."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_row(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    """The object on this line. Raises BadFile with the place."""
+    try:
+        value = parse_json(line.removeprefix(b"\xef\xbb\xbf"))
+    except UnicodeDecodeError as error:
+        raise BadFile(
+            f"{path}:{number}:{error.start + 1}: byte 0x{line[error.start]:02x} is not UTF-8"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise BadFile(f"{path}:{number}:{error.colno}: not JSON: {error.msg}") from None
+    except ValueError as error:
+        raise BadFile(f"{path}:{number}:1: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadFile(f"{path}:{number}:1: a row is a JSON object, got {_shorten(value)}")
+    return cast("dict[str, Any]", value)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every row with its line number."""
+    for number, line in read_lines(path):
+        yield number, parse_row(path, number, line)
+
+
+def sample_of_row(row: Mapping[str, Any]) -> Sample:
+    """The sample that a row `{"item": {...}, "sample": ...}` holds. Raises ValueError.
+
+    `sample` is the answer's text, or an object with `output_text` and the other fields of the
+    `sample` namespace; `choices` alone give the text too, as in a saved chat completion.
+    """
+    strangers = set(row) - {"item", "sample"}
+    if strangers or "sample" not in row:
+        have = ", ".join(row) or "nothing"
+        raise ValueError(f'a row is {{"item": {{…}}, "sample": …}}, got the keys {have}')
+    item, given = row.get("item", {}), row["sample"]
+    if not isinstance(item, dict):
+        raise ValueError(f"`item` is a JSON object, got {_shorten(item)}")
+    if isinstance(given, str):
+        return Sample(cast("dict[str, Any]", item), given)
+    if not isinstance(given, dict):
+        raise ValueError(f"`sample` is text or a JSON object, got {_shorten(given)}")
+    fields = cast("dict[str, Any]", given)
+    known = {name: fields[name] for name in _SAMPLE_FIELDS if fields.get(name) is not None}
+    if "output_text" not in known:
+        known["output_text"] = _text_of_choices(known.get("choices", ()))
+    if not isinstance(known["output_text"], str):
+        raise ValueError(f"`output_text` is text, got {_shorten(known['output_text'])}")
+    return Sample(cast("dict[str, Any]", item), **known)
+
+
+def _text_of_choices(choices: Any) -> Any:
+    try:
+        return choices[0]["message"].get("content") or ""
+    except (LookupError, TypeError, AttributeError):
+        raise ValueError("`sample` has neither output_text nor choices with a message") from None
+
+
+def _shorten(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -1,0 +1,131 @@
+"""A JSON or YAML file whose every value knows its line and column.
+
+So an error in a definition reads `file:line:col: what came, what was wanted`. JSON is read by the
+standard's own parser and then walked once more for its places; YAML by PyYAML's safe composer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from flywheel.errors import BadFile
+from flywheel.places import BadPlace, Places, json_places, yaml_places
+from graders.strict_json import parse_json
+
+_SHOWN = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that was read: its value, and the place of each value in it by path."""
+
+    path: Path
+    value: Any
+    places: Places
+
+    def at(self, loc: Sequence[str | int]) -> str:
+        """`file:line:col` of the value at this path, or of the nearest one around it."""
+        line, column = self.places[self._known(loc)]
+        return f"{self.path}:{line}:{column}"
+
+    def _known(self, loc: Sequence[str | int]) -> tuple[str | int, ...]:
+        """The path without what is no key here, such as pydantic's names of union members."""
+        known: tuple[str | int, ...] = ()
+        for step in loc:
+            if (*known, step) in self.places:
+                known = (*known, step)
+        return known
+
+    def refuse(self, loc: Sequence[str | int], story: str) -> BadFile:
+        """The error for the value at this path."""
+        return BadFile(f"{self.at(loc)}: {story}")
+
+    def read_as(self, adapter: TypeAdapter[Any], under: Sequence[str | int] = ()) -> Any:
+        """The value at `under`, validated. Raises BadFile with one line for each fault."""
+        value = self.value
+        for step in under:
+            value = value[step]
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            faults = cast("list[dict[str, Any]]", error.errors(include_url=False))
+            told = [fault for fault in faults if not _is_echo(fault, faults)]
+            raise BadFile("\n".join(self._story(under, fault) for fault in told)) from None
+
+    def _story(self, under: Sequence[str | int], fault: Mapping[str, Any]) -> str:
+        kind, came = fault["type"], fault["input"]
+        loc: tuple[str | int, ...] = (*under, *fault["loc"])
+        if kind.startswith("union_tag"):
+            loc = (*loc, "type")
+        known = self._known(loc)
+        story = fault["msg"].removeprefix("Value error, ")
+        if kind == "union_tag_not_found":
+            known, story = (*known, "type"), "this field is missing"
+        elif kind == "extra_forbidden":
+            story = "no such field here; remove it, or look for a typing error"
+        elif kind == "missing":
+            known = (*known, loc[-1])
+            story = "this field is missing"
+        elif kind != "value_error" and not isinstance(came, dict | list):
+            story += f", got {_shorten(repr(came))}"
+        name = ".".join(str(step) for step in known)
+        return f"{self.at(loc)}: {name}: {story}" if name else f"{self.at(loc)}: {story}"
+
+
+def _is_echo(fault: Mapping[str, Any], faults: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it only repeats, of a list, that something in the list is at fault."""
+    loc = fault["loc"]
+    return fault["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in faults
+    )
+
+
+def load_document(path: Path) -> Document:
+    """Read a .json, .yaml or .yml file. Raises BadFile with the place of the first fault."""
+    text = read_text(path)
+    try:
+        if path.suffix == ".json":
+            return Document(path, _parse_json(path, text), json_places(text))
+        if path.suffix in (".yaml", ".yml"):
+            return Document(path, *yaml_places(text))
+    except RecursionError:
+        raise BadFile(f"{path}: it is nested too deeply to read") from None
+    except BadPlace as error:
+        raise BadFile(f"{path}:{error.line}:{error.column}: {error}") from None
+    raise BadFile(f"{path}: wanted a .json, .yaml or .yml file")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8. Raises BadFile, with the place of the first byte that is not."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise BadFile(
+            f"{path}:{line}:{column}: byte 0x{data[error.start]:02x} is not UTF-8; save the file as"
+            " UTF-8"
+        ) from None
+
+
+def _parse_json(path: Path, text: str) -> Any:
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        raise BadFile(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except ValueError as error:
+        raise BadFile(f"{path}:1:1: not JSON: {error}") from None
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

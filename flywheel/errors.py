@@ -1,0 +1,31 @@
+"""What can go wrong in words: every error that a user can mend is a FlywheelError.
+
+The message says what came, what was wanted and what to do. Commands show it as one line and exit
+with 1. Conditions are named for the condition.
+"""
+
+from __future__ import annotations
+
+
+class FlywheelError(Exception):
+    """The user can mend this; the message says how."""
+
+
+class BadFile(FlywheelError):
+    """A file cannot be read, or does not hold what was wanted. The message begins file:line:col."""
+
+
+class BadOption(FlywheelError):
+    """Options of a command that do not go together."""
+
+
+class NoEvalset(FlywheelError):
+    """No evalset of that name or at that place."""
+
+
+class NoJudge(FlywheelError):
+    """A grader asks a judge, and none was named."""
+
+
+class WorkerDied(FlywheelError):
+    """A worker process ended before its work was done."""

@@ -1,0 +1,1 @@
+"""Measuring: the only judge of better."""
