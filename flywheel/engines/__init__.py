@@ -1,0 +1,1 @@
+"""Where the work runs: here, in this process and its workers."""

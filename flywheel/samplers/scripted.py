@@ -1,0 +1,73 @@
+"""scripted: a model that says what a file tells it to. The shipped fake, for tests, demos and docs.
+
+A line of the file is a rule: `{"when": "text in the prompt", "text": "..."}` answers every prompt
+that holds the text, `{"text": "..."}` without `when` answers one prompt and is used up. The first
+rule that fits counts. `refusal` and `error` stand in the place of `text` for a judge that refuses
+or is out. A prompt that no rule fits is an error, never an empty answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from flywheel.document import read_text
+from flywheel.errors import BadFile
+from flywheel.samplers.sampler import Output, Request
+from graders.ungraded import Usage
+
+
+class Rule(BaseModel):
+    """One line of the script."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    when: str | None = None
+    text: str = ""
+    refusal: str | None = None
+    error: str | None = None
+
+
+class ScriptedSampler:
+    """Answers from rules, in the order of the requests."""
+
+    def __init__(self, rules: Iterable[Rule], name: str = "scripted") -> None:
+        self._rules = list(rules)
+        self._name = name
+
+    async def sample(self, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
+        """Answer every request once."""
+        for index, request in enumerate(requests):
+            yield index, self._answer(request.text())
+
+    def _answer(self, prompt: str) -> Output:
+        for position, rule in enumerate(self._rules):
+            if rule.when is not None and rule.when not in prompt:
+                continue
+            if rule.when is None:
+                del self._rules[position]
+            # Words stand for tokens: a fake has no tokenizer, and counts must not be zero.
+            usage = Usage(len(prompt.split()), len(rule.text.split()))
+            return Output(rule.text, self._name, usage, rule.refusal, error=rule.error)
+        return Output(model=self._name, error="the script has no answer left for this prompt")
+
+
+def load_script(path: Path) -> ScriptedSampler:
+    """Read a script of rules, one JSON object or string a line. Raises BadFile with the line."""
+    adapter = TypeAdapter[Rule | str](Rule | str)
+    rules: list[Rule] = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            rule = adapter.validate_python(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            story = "not a rule" if isinstance(error, ValidationError) else f"not JSON: {error}"
+            raise BadFile(
+                f'{path}:{number}:1: {story}; wanted {{"when": "…", "text": "…"}} or a string'
+            ) from None
+        rules.append(Rule(text=rule) if isinstance(rule, str) else rule)
+    return ScriptedSampler(rules)
