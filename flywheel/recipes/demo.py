@@ -1,0 +1,57 @@
+"""A first look: twelve answers of a support bot, graded by every kind of grader.
+
+    flywheel demo
+
+1. Read the answers and the graders, plain files in flywheel/recipes/demo_files.
+2. Grade every answer with every grader. The judge is scripted, so no key and no network is
+   needed; the Python grader runs in the sandbox.
+3. Print the table. Two answers show why it has so many columns: one is no JSON (unparsed, a score
+   of 0), and to one the judge gives no verdict that can be read (ungraded, no score at all).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from flywheel.data.rows import read_rows, sample_of_row
+from flywheel.document import load_document
+from flywheel.engines.here import Here
+from flywheel.evals.grade import Verdict, grade_samples
+from flywheel.evals.summary import Summary
+from flywheel.samplers.scripted import load_script
+from graders.definition import AnyGrader
+from graders.grader import Grader
+from graders.ungraded import Ungraded
+
+FILES = Path(__file__).parent / "demo_files"
+
+
+def main() -> dict[str, Summary]:
+    """Grade, print, and return the count of each grader."""
+    # 1. Read.
+    samples = [sample_of_row(row) for _, row in read_rows(FILES / "answers.jsonl")]
+    graders: list[Grader] = load_document(FILES / "graders.yaml").read_as(
+        TypeAdapter(list[AnyGrader])
+    )
+
+    # 2. Grade. A judge that cannot be read leaves a sample ungraded; the mean is of the others.
+    verdicts: dict[str, list[Verdict]] = {}
+    with Here(load_script(FILES / "judge.jsonl")) as engine, asyncio.Runner() as loop:
+        for grader in graders:
+            verdicts[grader.name] = loop.run(grade_samples(grader, samples, engine))
+
+    # 3. Print.
+    print(f"{len(samples)} answers, {len(graders)} graders, all from {FILES.name}/\n")
+    summaries = {name: Summary.of(given) for name, given in verdicts.items()}
+    print(f"{'grader':<18} {'mean':>6} {'passed':>7} {'unparsed':>9} {'ungraded':>9}")
+    for name, summary in summaries.items():
+        mean = "-" if summary.mean is None else f"{summary.mean:.3f}"
+        counts = f"{summary.passed:>7} {summary.unparsed:>9} {summary.ungraded.total():>9}"
+        print(f"{name:<18} {mean:>6} {counts}")
+    silent = [v for given in verdicts.values() for v in given if isinstance(v, Ungraded)]
+    print(f"\nungraded is not 0: {silent[0].detail}")
+    print("next: flywheel graders check unit_math")
+    return summaries
