@@ -1,0 +1,146 @@
+"""The architecture as a table: who may import whom, and what may be heavy where."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOW = {"graders", "flywheel.errors", "flywheel.places", "flywheel.document", "flywheel.config"}
+SOURCES = LOW | {"flywheel.stats"}
+ENGINE_ROOM = SOURCES | {"flywheel.samplers", "flywheel.store"}
+LEVERS_MAY = ENGINE_ROOM | {"flywheel.engines", "flywheel.data", "flywheel.evals"}
+LEVERS = {"flywheel.prompts", "flywheel.training", "flywheel.distillation"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "graders": set(),
+    "flywheel.errors": set(),
+    "flywheel.places": set(),
+    "flywheel.document": {"graders", "flywheel.errors", "flywheel.places"},
+    "flywheel.config": {"flywheel.errors"},
+    "flywheel.stats": LOW,
+    "flywheel.store": SOURCES,
+    "flywheel.samplers": SOURCES,
+    "flywheel.tiny": SOURCES,
+    "flywheel.engines": ENGINE_ROOM,
+    "flywheel.data": ENGINE_ROOM | {"flywheel.engines"},
+    "flywheel.evals": ENGINE_ROOM | {"flywheel.engines", "flywheel.data"},
+    **dict.fromkeys(LEVERS, LEVERS_MAY),
+    "flywheel.jobs": LEVERS_MAY | LEVERS,
+    "flywheel.advice": LEVERS_MAY | LEVERS,
+    "flywheel.doctor": LEVERS_MAY | {"flywheel"},
+    "flywheel.recipes": LEVERS_MAY | LEVERS | {"flywheel.jobs", "flywheel.advice"},
+    "flywheel.cli": LEVERS_MAY
+    | LEVERS
+    | {"flywheel.jobs", "flywheel.advice", "flywheel.recipes", "flywheel.doctor"},
+}
+# torch is 1 GB and two seconds: only where models are run or trained.
+MAY_TORCH = (
+    "flywheel/training/",
+    "flywheel/distillation/",
+    "flywheel/tiny/",
+    "flywheel/samplers/local",
+    "flywheel/doctor.py",
+)
+HEAVY = {"torch", "transformers", "trl", "peft", "bitsandbytes"}
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0] if parts[0] == "graders" else ".".join(parts[:2])
+
+
+def imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module or ""
+
+
+def ours(module: str) -> str | None:
+    parts = module.split(".")
+    if parts[0] == "graders":
+        return "graders"
+    return ".".join(parts[:2]) if parts[0] == "flywheel" else None
+
+
+@pytest.mark.parametrize("path", sources("graders", "flywheel"), ids=str)
+def test_imports_point_down(path: Path) -> None:
+    me = name_of(path)
+    if me == "flywheel.__init__":
+        return
+    assert me in MAY_IMPORT, f"add {me} to MAY_IMPORT and to the diagram in the README"
+    for module in imports(path):
+        layer = ours(module)
+        assert layer is None or layer == me or layer in MAY_IMPORT[me], f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("path", sources("graders"), ids=str)
+def test_graders_import_only_pydantic_at_module_level(path: Path) -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "graders"}
+    # The fork server runs its own folder's files as a script, by their bare names.
+    if path.parent.name == "sandbox":
+        allowed |= {sibling.stem for sibling in path.parent.glob("*.py")}
+    found = {module.split(".")[0] for module in imports(path, top_level=True)}
+    assert found <= allowed, f"{path} imports {found - allowed}"
+
+
+@pytest.mark.parametrize("path", sources("graders", "flywheel"), ids=str)
+def test_torch_stays_where_models_are(path: Path) -> None:
+    if str(path.relative_to(ROOT)).startswith(MAY_TORCH):
+        return
+    found = {module.split(".")[0] for module in imports(path)} & HEAVY
+    assert not found, f"{path} imports {found}"
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = """
+import sys
+from flywheel.cli.main import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+heavy = {"torch", "pandas", "streamlit", "openai", "numpy", "pydantic", "duckdb"}
+sys.stderr.write(",".join(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Commands:" in done.stdout
+    assert done.stderr == ""
+
+
+def cpu_seconds(code: str) -> float:
+    """The least CPU time of five runs: the machine may be busy."""
+    measured = "import time\n" + code + "\nprint(time.process_time())"
+    return min(float(python(measured).splitlines()[-1]) for _ in range(5))
+
+
+def test_help_takes_less_than_a_quarter_second() -> None:
+    code = """
+from flywheel.cli.main import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+"""
+    assert cpu_seconds(code) < 0.25
+
+
+def test_the_core_imports_in_less_than_a_fifth_of_a_second() -> None:
+    assert cpu_seconds("import flywheel, graders.definition") < 0.2

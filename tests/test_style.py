@@ -1,0 +1,79 @@
+"""How the code reads: ruff, its formatter, strict types, docstrings, short files."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("graders", "flywheel", "tests", "benchmarks", "evalsets")
+MOST_LINES = 400
+MOST_FUNCTION_LINES = 60
+
+
+def files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_finds_nothing() -> None:
+    run("ruff", "check", *FOLDERS)
+
+
+def test_ruff_would_format_nothing() -> None:
+    run("ruff", "format", "--check", *FOLDERS)
+
+
+def test_types_are_strict() -> None:
+    run("basedpyright", "--level", "error")
+
+
+@pytest.mark.parametrize("path", files(*FOLDERS), ids=str)
+def test_a_module_says_what_it_is_and_is_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), f"{path} opens with no docstring"
+    assert text.count("\n") <= MOST_LINES, f"{path} has more than {MOST_LINES} lines"
+
+
+@pytest.mark.parametrize("path", files("graders", "flywheel", "evalsets"), ids=str)
+def test_a_public_function_has_a_contract_and_fits_a_screen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        where = f"{path}:{node.lineno} {node.name}"
+        if not node.name.startswith("_") and not is_nested(node, path):
+            assert ast.get_docstring(node), f"{where} has no docstring"
+        if not isinstance(node, ast.ClassDef):
+            length = (node.end_lineno or 0) - node.lineno
+            assert length <= MOST_FUNCTION_LINES, f"{where} has {length} lines"
+
+
+def is_nested(node: ast.AST, path: Path) -> bool:
+    """Whether the definition stands inside a function, where its name is no promise to anyone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(
+        getattr(inner, "lineno", 0) == getattr(node, "lineno", -1)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(outer)
+        if inner is not outer
+    )
+
+
+@pytest.mark.parametrize("word", ["TODO", "FIXME", "XXX", "monkeypatch.setattr", "Mock("])
+def test_nothing_is_left_for_later_or_mocked(word: str) -> None:
+    found = [
+        str(path) for path in files(*FOLDERS) if path != Path(__file__) and word in path.read_text()
+    ]
+    assert not found
