@@ -56,6 +56,7 @@ class Document:
         except ValidationError as error:
             faults = cast("list[dict[str, Any]]", error.errors(include_url=False))
             told = [fault for fault in faults if not _is_echo(fault, faults)]
+            told.sort(key=lambda fault: self.places[self._known((*under, *fault["loc"]))])
             raise BadFile("\n".join(self._story(under, fault) for fault in told)) from None
 
     def _story(self, under: Sequence[str | int], fault: Mapping[str, Any]) -> str:

@@ -1,0 +1,96 @@
+"""The pages are true: every file they show is read, every command prints just that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from flywheel.cli.main import app
+from graders.definition import grader_types, read_grader
+from tests.documents import blocks, commands, matches
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_runs_and_prints_what_it_says(page: Path, tmp_path: Path) -> None:
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HF_HOME": str(tmp_path / "hf"),
+        "COLUMNS": "100",
+    }
+    for block in blocks(page):
+        if block.name:
+            (tmp_path / block.name).write_text(block.text)
+        elif block.language == "python":
+            script = [sys.executable, "-c", block.text]
+            subprocess.run(script, cwd=tmp_path, env=env, check=True, timeout=120)
+        elif block.language == "console":
+            for step in commands(block):
+                done = subprocess.run(
+                    ["bash", "-c", step.command],
+                    cwd=tmp_path,
+                    env=env,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=120,
+                    check=False,
+                )
+                where = f"{page.name}:{step.line}: $ {step.command}\n{done.stdout}"
+                assert matches(done.stdout, step.printed), where
+
+
+def definitions() -> Iterator[Any]:
+    """Every file in the README that could be a grader."""
+    for block in blocks(README):
+        if block.name and block.name.endswith((".json", ".yaml")):
+            value = json.loads(block.text) if block.name.endswith(".json") else None
+            yield value or yaml.safe_load(block.text)
+
+
+def test_every_grader_type_has_a_row_and_an_example_that_runs() -> None:
+    shown = {
+        read_grader(definition).model_dump()["type"]
+        for definition in definitions()
+        if "type" in definition and "refrence" not in definition
+    }
+    assert shown == set(grader_types())
+    for name in grader_types():
+        assert f"| `{name}` |" in README.read_text()
+
+
+def every_command(command: Any, name: str = "flywheel") -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        for sub, inner in command.commands.items():
+            yield from every_command(inner, f"{name} {sub}")
+    else:
+        yield name, command
+
+
+@pytest.mark.parametrize(("name", "command"), list(every_command(typer.main.get_command(app))))
+def test_every_command_has_help_and_an_example_that_runs(name: str, command: Any) -> None:
+    assert command.help
+    for param in command.params:
+        assert param.help, f"{name} {param.name}"
+    run = [step.command for block in blocks(README) for step in commands(block)]
+    assert any(line.startswith(name) for line in run), f"no example of {name} in README.md"
+
+
+def test_a_page_that_lies_is_caught() -> None:
+    assert matches("a b c\n", "a ... c")
+    assert matches("a\n\nb\n", "a\n<BLANKLINE>\nb\n")
+    assert not matches("a b d\n", "a ... c")
+    assert not matches("", "something")
