@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from flywheel.data.rows import parse_row, read_lines, sample_of_row
 from flywheel.errors import BadFile, WorkerDied
@@ -53,7 +53,7 @@ def grade_file(
     count = count_rows(rows)
     summary = Summary()
     partial = out.with_name(out.name + ".partial")
-    with partial.open("wb") as file:
+    with _create(partial) as file:
         for lines, counted in _chunks(grader, rows, count, engine, workers):
             file.writelines(lines)
             summary.merge(counted)
@@ -62,6 +62,13 @@ def grade_file(
         os.fsync(file.fileno())
     partial.replace(out)
     return summary
+
+
+def _create(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _chunks(

@@ -1,0 +1,23 @@
+"""flywheel doctor, from the outside."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.command import flywheel
+
+
+def test_it_tells_the_tier_the_extras_and_the_models() -> None:
+    findings = json.loads(flywheel("doctor", "--json").stdout)
+    stories = {finding["subject"]: finding["story"] for finding in findings}
+    assert stories["sandbox"].startswith("tier ")
+    assert {"extra: local", "extra: train", "extra: serve", "extra: ui", "extra: ray"} <= set(
+        stories
+    )
+    assert {"accelerator", "embedding model", "hub cache", "sandbox: landlock"} <= set(stories)
+
+
+def test_it_prints_a_table_for_people() -> None:
+    lines = flywheel("doctor").stdout.splitlines()
+    assert lines[0].split() == ["here", "what", "how"]
+    assert all(line.startswith(("yes", "no")) for line in lines[1:])

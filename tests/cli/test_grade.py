@@ -1,0 +1,99 @@
+"""flywheel grade, from the outside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import flywheel
+
+CHECK = {
+    "type": "string_check",
+    "name": "same",
+    "operation": "eq",
+    "reference": "{{ item.gold }}",
+}
+JUDGE = {"type": "score_model", "model": "j", "input": [{"role": "user", "content": "?"}]}
+
+
+def write(path: Path, value: Any) -> Path:
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def test_one_sample_prints_the_wires_response(tmp_path: Path) -> None:
+    grader, item = write(tmp_path / "g.json", CHECK), write(tmp_path / "i.json", {"gold": "a"})
+    done = flywheel("grade", grader, "--item", item, "--sample", "a")
+    assert (done.returncode, done.stderr) == (0, "")
+    body = json.loads(done.stdout)
+    assert body["reward"] == 1.0
+    assert len(body["metadata"]["errors"]) == 14
+
+
+def test_a_missing_variable_is_a_flag_and_no_crash(tmp_path: Path) -> None:
+    done = flywheel("grade", write(tmp_path / "g.json", CHECK), "--sample", "a")
+    body = json.loads(done.stdout)
+    assert (body["reward"], body["metadata"]["errors"]["invalid_variable_error"]) == (0.0, True)
+
+
+def test_a_scripted_judge_answers_and_its_tokens_are_told(tmp_path: Path) -> None:
+    judge = write(tmp_path / "j.jsonl", '"{\\"result\\": 0.25}"\n')
+    grader = write(tmp_path / "g.json", JUDGE)
+    body = json.loads(flywheel("grade", grader, "--sample", "x", "--judge", judge).stdout)
+    assert body["reward"] == 0.25
+    assert body["metadata"]["sampled_model_name"] == "scripted"
+    assert body["metadata"]["token_usage"]["total_tokens"] > 0
+
+
+def test_a_file_prints_a_summary_as_json(tmp_path: Path) -> None:
+    grader = write(tmp_path / "g.json", CHECK)
+    rows = write(tmp_path / "r.jsonl", '{"item": {"gold": "a"}, "sample": "a"}\n' * 3)
+    out = tmp_path / "out.jsonl"
+    done = flywheel("grade", grader, "--items", rows, "--out", out, "--json")
+    assert json.loads(done.stdout)["mean"] == 1.0
+    assert len(out.read_text().splitlines()) == 3
+
+
+def test_what_is_there_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    grader = write(tmp_path / "g.json", CHECK)
+    rows = write(tmp_path / "r.jsonl", '{"item": {"gold": "a"}, "sample": "a"}\n')
+    out = write(tmp_path / "out.jsonl", "mine")
+    done = flywheel("grade", grader, "--items", rows, "--out", out)
+    assert (done.returncode, out.read_text()) == (1, "mine")
+    assert "pass --overwrite" in done.stderr
+    assert flywheel("grade", grader, "--items", rows, "--out", out, "--overwrite").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "story"),
+    [
+        (["g.json"], "give --sample TEXT, or --items"),
+        (["g.json", "--sample", "a", "--items", "r.jsonl"], "give --sample TEXT, or --items"),
+        (["g.json", "--items", "r.jsonl"], "with --out GRADES.jsonl"),
+        (["none.json", "--sample", "a"], "none.json: cannot be read: No such file"),
+        (["bad.json", "--sample", "a"], "bad.json:1:2: not JSON"),
+        (["g.json", "--item", "list.json", "--sample", "a"], "list.json:1:1: Input should be"),
+        (["g.json", "--sample", "a", "--judge", "list.json"], "list.json:1:1: not a rule"),
+        (["g.json", "--items", "rows.jsonl", "--out", "o"], "rows.jsonl:2:1: a row is"),
+        (["g.json", "--items", "gone.jsonl", "--out", "o"], "gone.jsonl: cannot be read"),
+        (["g.json", "--items", "rows.jsonl", "--out", "no/o"], "rows.jsonl:2:1"),
+        (["g.json", "--items", "good.jsonl", "--out", "no/o"], "no/o.partial: cannot be written"),
+    ],
+)
+def test_an_error_is_one_line_that_says_what_to_do(
+    tmp_path: Path, arguments: list[str], story: str
+) -> None:
+    write(tmp_path / "g.json", CHECK)
+    write(tmp_path / "bad.json", "{bad")
+    write(tmp_path / "list.json", "[1]")
+    write(tmp_path / "rows.jsonl", '{"item": {}, "sample": "a"}\n[1]\n')
+    write(tmp_path / "good.jsonl", '{"item": {}, "sample": "a"}\n')
+    done = flywheel("grade", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert story in done.stderr
