@@ -33,7 +33,7 @@ _RISKY = re.compile(
     rf"\b(?:{'|'.join(_WORDS.split())})\b"
     r"|(?<!\bself)\._"  # a private or special attribute of something else
     # module.name = ..., module.name[key] = ..., module.name += ...
-    r"|(?<!\bself)\.\w+(?:\[[^\]\n]*\])?\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
+    r"|(?<!\bself)\.\w+(?:\[[^\]\n]{0,200}\])?\s{0,9}(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
     r"|\bdel\s+\w+\."
 )
 
@@ -42,8 +42,12 @@ _WORD = re.compile(r"\w+")
 
 def needs_own_fork(source: str) -> bool:
     """Whether every sample of this source gets a process of its own."""
-    # Python folds identifiers the same way, so a fullwidth `exec` is `exec`.
-    return _RISKY.search(unicodedata.normalize("NFKC", source)) is not None
+    # Python folds identifiers the same way, so a fullwidth `exec` is `exec`. One character at a
+    # time, because folding a long run of accents at once takes time that grows with its square.
+    folded = source
+    if not source.isascii():
+        folded = "".join(unicodedata.normalize("NFKC", character) for character in source)
+    return _RISKY.search(folded) is not None
 
 
 class Watch:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from graders.sandbox.frames import Frames, HungUp, pack_json
+from graders.sandbox.frames import BadFrame, Frames, HungUp, pack_json
 
 
 class ServerDied(Exception):
@@ -68,11 +68,18 @@ class Connection:
             message = self._frames.next_json()
         except HungUp:
             raise ServerDied("the fork server ended") from None
-        if "unforked" in message:
-            raise ServerDied(f"fork: {message['unforked']}")
         if "exit" in message or "signal" in message:
             raise _exited(message)
         return message
+
+    def wait_until_started(self) -> None:
+        """Wait for the child to be confined; no code has run yet, so a failure is not its own."""
+        try:
+            message = self.receive()
+        except (TimeoutError, Exited, BadFrame) as error:
+            raise ServerDied(f"a child did not start: {error!r}") from None
+        if "started" not in message:
+            raise ServerDied(f"a child did not start: {message}")
 
     def receive_bytes(self) -> bytes:
         """The child's next frame as it is."""

@@ -37,6 +37,7 @@ class Conversation:
     ) -> None:
         self.over = False
         self.spoilt = False
+        self._server = server
         self._source = source
         self._limits = limits
         self._programs = programs
@@ -56,6 +57,10 @@ class Conversation:
             failed = failure(end.label, end.detail)
         except BadFrame as bad:
             failed = failure("bad_frame", str(bad))
+        except ServerDied:
+            if self._server.dead():
+                raise
+            failed = failure("exited", "the process ended and left no room to say how")
         self.over = True
         return failed
 
@@ -65,11 +70,7 @@ class Conversation:
 
     def _start(self) -> None:
         self._line.send({"source": self._source, "samples": self._samples})
-        try:
-            self._line.receive()
-        except (TimeoutError, Exited, BadFrame) as error:
-            # None of the grader's code has run yet.
-            raise ServerDied(f"a child did not start: {error!r}") from None
+        self._line.wait_until_started()
         self._started = True
 
     def _ask(self, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Returned | Failed:

@@ -14,6 +14,7 @@ what it printed.
 from __future__ import annotations
 
 import math
+import reprlib
 import sys
 import threading
 from collections.abc import Callable
@@ -95,12 +96,8 @@ def _score(grade: Callable[..., object], sample: object, item: object) -> dict[s
 
 
 def _show(value: object) -> str:
-    kind = type(value).__name__
-    try:
-        shown = repr(value)
-    except Exception:
-        return kind
-    return shown if value is None else f"{kind} {shown[:200]}"
+    shown = reprlib.repr(value)  # of a bounded length, and whatever `__repr__` does
+    return shown if value is None else f"{type(value).__name__} {shown[:200]}"
 
 
 def _run_code_over(wire: Wire) -> RunCode:

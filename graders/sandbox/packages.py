@@ -1,7 +1,7 @@
 """What graders may import: the standard library and the documented packages, as far as installed.
 
-A fork server imports the standard modules of `STANDARD` and, of `MODULES`, those that the source
-mentions on an import line. In a tier with Landlock the rest can be imported from disk: `grants`
+A fork server imports the standard modules of `STANDARD` and, of `MODULES`, those of the packages
+that the source imports. In a tier with Landlock the rest can be imported from disk: `grants`
 lists what may be read. Inside site-packages that is the documented distributions and what they
 require, by their own records, and never `flywheel`, `graders` or `evalsets`: evalsets hold the
 answers.
@@ -26,7 +26,7 @@ _STANDARD = """
 """
 STANDARD = tuple(_STANDARD.split())
 
-# Distribution -> its modules that are worth importing before the fork.
+# Distribution -> the modules that its name on an import line brings, and all that "compute" has.
 MODULES = {
     "ast-grep-py": ("ast_grep_py",),
     "deepdiff": ("deepdiff",),
@@ -34,7 +34,12 @@ MODULES = {
     "nltk": ("nltk", "nltk.translate.bleu_score", "nltk.translate.meteor_score"),
     "numpy": ("numpy", "numpy.linalg", "numpy.random"),
     "pandas": ("pandas",),
-    "pydantic": ("pydantic",),
+    "pydantic": (
+        "pydantic",
+        "pydantic.dataclasses",
+        "pydantic.root_model",
+        "pydantic.type_adapter",
+    ),
     "pyyaml": ("yaml",),
     "rapidfuzz": ("rapidfuzz", "rapidfuzz.distance", "rapidfuzz.fuzz", "rapidfuzz.process"),
     "rdkit": ("rdkit", "rdkit.Chem", "rdkit.Chem.AllChem", "rdkit.DataStructs"),
@@ -54,15 +59,11 @@ _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9._-]+)")
 
 
 def mentioned(source: str) -> tuple[str, ...]:
-    """The modules of `MODULES` that import lines of this source name, sorted."""
-    wanted: set[str] = set()
-    for line in _IMPORT.findall(source):
-        words = [word.strip(".") for word in _DOTTED.findall(line)]
-        wanted.update(words)
-        wanted.update(f"{words[0]}.{word}" for word in words[1:])  # from scipy import stats
-    tops = {name.split(".")[0] for name in wanted}
-    known = {name for names in MODULES.values() for name in names}
-    return tuple(sorted(known & (wanted | tops)))
+    """What to import for this source: all of `MODULES` whose package an import line names."""
+    lines = " ".join(_IMPORT.findall(source))
+    words = {word.split(".")[0] for word in _DOTTED.findall(lines)}
+    known = (name for names in MODULES.values() for name in names)
+    return tuple(sorted(name for name in known if name.split(".")[0] in words))
 
 
 @lru_cache(maxsize=1)

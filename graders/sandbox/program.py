@@ -50,7 +50,7 @@ def run(staged: Staged, wire: Wire, output_bytes: int) -> None:
     printed = os.pread(OUTPUT, output_bytes, 0)
     if len(printed) >= output_bytes:
         verdict = failed("output", f"printed {output_bytes} bytes or more, which is the limit")
-    wire.send(verdict)
+    wire.send({**verdict, "printed": len(printed)})
     wire.send_bytes(printed)
 
 

@@ -27,10 +27,7 @@ def run_program(server: Server, source: str, stdin: str, limits: Limits) -> Ran:
     """Run a program in a child of its own. Raises ServerDied when the sandbox itself failed."""
     with server.fork(limits, samples=1, program=True) as child:
         child.send({"source": source, "stdin": stdin})
-        try:
-            child.receive()
-        except (TimeoutError, Exited, BadFrame) as error:
-            raise ServerDied(f"a child did not start: {error!r}") from None
+        child.wait_until_started()
         child.set_deadline(limits.seconds)
         try:
             outcome = child.receive()
@@ -41,6 +38,12 @@ def run_program(server: Server, source: str, stdin: str, limits: Limits) -> Ran:
             return Ran("", end.label, end.detail)
         except BadFrame as bad:
             return Ran("", "bad_frame", str(bad))
+        except ServerDied:
+            if server.dead():
+                raise
+            return Ran("", "exited", "the process ended and left no room to say how")
+    if outcome.get("printed") != len(printed):
+        return Ran("", "exited", "the process ended while it handed its output over")
     # What the program forges here is its own output, which it could have printed just as well.
     error, detail = outcome.get("error"), str(outcome.get("detail", ""))
     stdout = printed[: limits.output_bytes].decode("utf-8", "replace")

@@ -114,6 +114,10 @@ class Sandbox:
                 self._servers.replace(preload, server)
         return Ran("", "sandbox_died", detail)
 
+    def server_pid(self) -> int:
+        """The process of the fork server for sources that import no package."""
+        return self._servers.get(()).pid
+
     def close(self) -> None:
         """Stop everything. Samples still being graded come back as failures of the sandbox."""
         self._servers.close()

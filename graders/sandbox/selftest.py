@@ -12,13 +12,14 @@ from typing import Any, cast
 from graders.sandbox import files
 
 _ATTEMPTS = """
-import ctypes, json, os, resource, socket
+import contextlib, ctypes, errno, json, os, resource, socket
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 def call(name, *arguments):
-    if getattr(libc, name)(*arguments) < 0:
-        raise OSError(ctypes.get_errno(), name)
+    # Any other error means that the kernel has looked at the arguments.
+    if getattr(libc, name)(*arguments) < 0 and ctypes.get_errno() == errno.EPERM:
+        raise OSError(name)
 
 def fork():
     if os.fork() == 0:
@@ -26,7 +27,8 @@ def fork():
 
 def write(path):
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    os.unlink(path)
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 ATTEMPTS = {
     "open a socket": lambda: socket.socket(),
@@ -39,7 +41,7 @@ ATTEMPTS = {
     "signal its parent": lambda: os.kill(os.getppid(), 0),
     "change its own limits": lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 1)),
     "make a memory file": lambda: os.memfd_create("x"),
-    "trace": lambda: call("ptrace", 0, 0, 0, 0),
+    "trace": lambda: call("ptrace", 17, 0, 0, 0),
     "make a namespace": lambda: call("unshare", 0x10000000),
 }
 

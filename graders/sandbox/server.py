@@ -34,6 +34,8 @@ _ENVIRONMENT = {
 _START_SECONDS = 120.0
 _FORK_SECONDS = 60.0
 _STOP_SECONDS = 5.0
+# A process closes its sockets a little before it can be waited for.
+_LAST_BREATH_SECONDS = 1.0
 _SELF_TEST = Limits(seconds=30.0)
 
 
@@ -91,6 +93,14 @@ class Server:
     def _count(self, change: int) -> None:
         with self._counting:
             self._lines += change
+
+    def dead(self) -> bool:
+        """Whether the server is gone, and not just one child that could not say goodbye."""
+        try:
+            self._process.wait(_LAST_BREATH_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def close(self) -> None:
         """End the server and every child of it."""
@@ -158,7 +168,7 @@ class Server:
         try:
             with self.fork(_SELF_TEST, samples=1, program=True) as child:
                 child.send({"source": selftest.program(), "stdin": ""})
-                child.receive()
+                child.wait_until_started()
                 child.set_deadline(_SELF_TEST.seconds)
                 outcome = child.receive()
                 if outcome["error"]:

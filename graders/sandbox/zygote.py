@@ -99,6 +99,8 @@ class ForkServer:
             if self._control.fileno() in ready:
                 packed, lines, _, _ = socket.recv_fds(self._control, 64, 1)
                 if not packed:
+                    for pid in self._lines:
+                        os.kill(pid, signal.SIGKILL)
                     return None
                 forked = self._fork(ForkRequest.unpack(packed), lines[0])
                 if forked is not None:
