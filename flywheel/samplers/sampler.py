@@ -1,7 +1,8 @@
 """The contract of every sampler: a batch of requests in, outputs out as they finish.
 
 A sampler never raises for one request: what failed is an output with an `error`. It says what each
-output cost.
+output cost. A request may ask for more than text: the log-probabilities of given options (multiple
+choice without generating), or the loss of a reference answer.
 """
 
 from __future__ import annotations
@@ -13,20 +14,39 @@ from graders.ungraded import Usage
 
 
 class Request(NamedTuple):
-    """One question to a model, in the words of chat completions."""
+    """One question to a model, in the words of chat completions.
+
+    `schema` is the JSON schema that the answer must have, `tools` what the model may call. With
+    `options` nothing is generated: the text is the likeliest option. With `reference` the output
+    also tells the loss of that answer. A sampler that cannot do one of these says so as an `error`.
+    """
 
     model: str
     messages: Sequence[Mapping[str, Any]]
     sampling: Mapping[str, Any] = {}
     schema: Mapping[str, Any] | None = None
+    tools: Sequence[Mapping[str, Any]] = ()
+    options: Sequence[str] = ()
+    reference: str | None = None
 
     def text(self) -> str:
         """Everything that the messages say, for matching and for echoing."""
         return "\n".join(_said(message.get("content")) for message in self.messages)
 
 
+class Loss(NamedTuple):
+    """The loss of a text: the sum over its tokens, in nats, and how many tokens it has."""
+
+    nats: float
+    tokens: int
+
+
 class Output(NamedTuple):
-    """What a model gave, or the `error` that stands in its place."""
+    """What a model gave, or the `error` that stands in its place, and what it cost.
+
+    `price` is in US dollars, None when unknown. `seconds` is from sending to receiving, without
+    the time in a queue. `option_nats` are the negative log-probabilities of `Request.options`.
+    """
 
     text: str = ""
     model: str = ""
@@ -34,6 +54,11 @@ class Output(NamedTuple):
     refusal: str | None = None
     truncated: bool = False
     error: str | None = None
+    tools: Sequence[Mapping[str, Any]] = ()
+    seconds: float = 0.0
+    price: float | None = None
+    option_nats: Sequence[float] = ()
+    reference_loss: Loss | None = None
 
 
 class Sampler(Protocol):
