@@ -57,7 +57,7 @@ class Frames:
         """The next frame, which must be a JSON object of finite numbers."""
         payload = self.next()
         try:
-            message: object = json.loads(payload, parse_constant=_refuse)
+            message: object = _DECODER.decode(payload.decode())
         except (ValueError, RecursionError) as error:
             raise BadFrame(f"a frame that is not JSON: {error}") from None
         if not isinstance(message, dict):
@@ -79,3 +79,7 @@ class Frames:
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not a number")
+
+
+# Made once: `json.loads` would make one for every frame.
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

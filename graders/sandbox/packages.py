@@ -76,6 +76,11 @@ def package_paths() -> dict[Path, frozenset[str]]:
     return {folder: frozenset(names) for folder, names in found.items()}
 
 
+def package_modules() -> set[str]:
+    """The top-level modules among `package_paths`."""
+    return {name.split(".")[0] for names in package_paths().values() for name in names}
+
+
 def _closure() -> dict[str, metadata.Distribution]:
     """The installed documented distributions and, transitively, what they require."""
     found: dict[str, metadata.Distribution] = {}

@@ -20,12 +20,13 @@ from graders.sandbox import bubblewrap, files, selftest
 from graders.sandbox.connection import Connection, Exited, ServerDied
 from graders.sandbox.frames import BadFrame
 from graders.sandbox.limits import ForkRequest, Limits
-from graders.sandbox.packages import STANDARD
+from graders.sandbox.packages import STANDARD, package_modules
 from graders.sandbox.seccomp import assemble, encode
 from graders.sandbox.tier import NoSandbox, Tier
 
 # One thread a process: numerical libraries would start one for every core of the machine.
 _ENVIRONMENT = {
+    "HOME": "/nonexistent",  # else libraries look for it in /etc/passwd
     "LANG": "C.UTF-8",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -138,6 +139,7 @@ class Server:
     def _configure(self, preload: Sequence[str], system_calls: bytes | None) -> None:
         config = {
             "path": files.import_path(),
+            "packages": sorted(package_modules()),
             "preload": [*STANDARD, *preload],
             "filter": system_calls.hex() if system_calls is not None else None,
             "grants": files.grants() if self._tier in (Tier.FULL, Tier.LANDLOCK) else None,

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
-from graders.sandbox import grading, kernel, program
+from graders.sandbox import grading, imports, kernel, program
 from graders.sandbox.confine import confine_child, confine_server, limit_server
 from graders.sandbox.frames import pack_json
 from graders.sandbox.limits import ForkRequest
@@ -151,6 +151,7 @@ def _how_it_ended(status: int) -> dict[str, object]:
 
 def _prepare(config: dict[str, Any]) -> kernel.SeccompFilter | None:
     sys.path[:] = config["path"]
+    imports.grant(config["packages"])
     for name in [name for name in sys.modules if name.split(".")[0] == "graders"]:
         del sys.modules[name]
     _preload(config["preload"])

@@ -40,7 +40,13 @@ READING = [
         "maps it", "import mmap, os; return mmap.mmap(os.open(world['answers'], 0), 0, prot=1)[:]"
     ),
     Attack(
-        "imports it", "import sys; sys.path.insert(0, world['folder']); import planted; return 1"
+        "imports it",
+        """
+import importlib.util
+spec = importlib.util.spec_from_file_location('planted', world['folder'] + '/planted.py')
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+return True
+""",
     ),
     Attack(
         "reads the evalsets beside the packages",
@@ -71,7 +77,7 @@ for pid in {os.getppid(), 1, world['host']}:
     ),
     Attack(
         "has an environment of its own",
-        "import os; return set(os.environ) & {'PATH', 'HOME'}",
+        "import os; return 'PATH' in os.environ or os.environ.get('HOME') == world['home']",
         False,
     ),
     Attack(

@@ -218,6 +218,8 @@ def test_after_close_the_sandbox_is_to_blame() -> None:
         ("numpy", "numpy.float32(numpy.arange(4).sum())", 6.0),
         ("numpy", "numpy.linalg.norm([3.0, 4.0])", 5.0),
         ("rapidfuzz.fuzz", "rapidfuzz.fuzz.ratio('abc', 'abc')", 100.0),
+        ("pandas", "pandas.Series([1, 2, None]).mean()", 1.5),
+        ("nltk", "nltk.edit_distance('abc', 'abd')", 1.0),
         ("yaml", "yaml.safe_load('a: 2')['a']", 2.0),
         ("pydantic", "pydantic.TypeAdapter(int).validate_python('3')", 3.0),
         ("dataclasses", "len(dataclasses.fields(dataclasses.make_dataclass('C', ['x'])))", 1.0),
@@ -230,6 +232,17 @@ def test_packages_can_be_imported(
     source = f"import {package}\ndef grade(sample, item): return {expression}"
     [(_, answer)] = list(sandbox.grade(source, [({}, {})]))
     assert answer == Returned(value)
+
+
+def test_other_packages_are_absent_rather_than_forbidden(sandbox: Sandbox) -> None:
+    source = """
+def grade(sample, item):
+    try:
+        import pytest
+    except ModuleNotFoundError as error:
+        return float(str(error) == "No module named 'pytest'")
+"""
+    assert values(sandbox, source, NOTHING) == [1.0]
 
 
 def test_a_numpy_bool_is_no_score(best: Sandbox) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import require
 
 from graders.asks import Returned
 from graders.sandbox import NoSandbox, Sandbox, Tier, best_tier, mechanisms
@@ -104,6 +105,36 @@ def test_where_nothing_confines_it_says_what_to_do() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "need Linux with seccomp" in done.stdout
     assert "--unsafe-local-python" in done.stdout
+
+
+# What a container does to its processes: no namespaces, no mounts.
+CONTAINER = """
+import platform, sys
+from graders.sandbox import Sandbox, best_tier, kernel, mechanisms
+from graders.sandbox.seccomp import ALLOW, ENOSYS, EPERM, Instruction, encode
+unshare, mount, clone = (272, 165, 56) if platform.machine() == "x86_64" else (97, 40, 220)
+kernel.no_new_privileges()
+kernel.SeccompFilter(encode([
+    Instruction(0x20, 0, 0, 0),
+    Instruction(0x15, 0, 1, 435), Instruction(0x06, 0, 0, ENOSYS),
+    Instruction(0x15, 1, 0, unshare), Instruction(0x15, 0, 1, mount), Instruction(6, 0, 0, EPERM),
+    Instruction(0x15, 0, 3, clone), Instruction(0x20, 0, 0, 16),
+    Instruction(0x45, 0, 1, 0x7E020000), Instruction(0x06, 0, 0, EPERM),
+    Instruction(0x06, 0, 0, ALLOW),
+])).install()
+print(mechanisms()[2].why)
+with Sandbox() as sandbox:
+    print(sandbox.tier, list(sandbox.grade("def grade(s, i): return 0.5", [({}, {})])))
+"""
+
+
+def test_without_namespaces_the_next_tier_is_used() -> None:
+    require(Tier.LANDLOCK)
+    command = [sys.executable, "-c", CONTAINER]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    why, answer = done.stdout.splitlines()
+    assert why.startswith("bubblewrap ")
+    assert answer == "landlock [(0, Returned(value=0.5))]"
 
 
 def test_a_server_starts_fast(tier: Tier) -> None:
