@@ -69,13 +69,14 @@ def _check_file(path: Path, engine: Here, as_json: bool) -> None:
 
 def _check_evalset(name: str, split: Split, most: int, engine: Here, as_json: bool) -> None:
     import asyncio
+    from itertools import islice
 
     from flywheel.cli.tables import number, print_json, print_line, print_table
     from flywheel.evals.evalset import load_evalset
     from flywheel.evals.validity import check_evalset
 
     evalset = load_evalset(name)
-    items = evalset.items(split)[:most]
+    items = list(islice(evalset.split(split), most))
     results = asyncio.run(check_evalset(evalset, items, engine))
     bad = [result for result in results if not result.ok]
     if as_json:

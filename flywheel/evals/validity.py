@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flywheel.evals.evalset import Evalset, Item
+from flywheel.evals.evalset import Evalset
 from flywheel.evals.grade import Engine, Verdict, grade_samples
+from flywheel.evals.items import Item
 from flywheel.evals.summary import Summary
 from graders.grader import Grade, Grader
 from graders.sample import Sample

@@ -44,7 +44,7 @@ def evalset(folder: Path, grader: dict[str, Any], **fields: Any) -> Path:
 def probe(folder: Path, judge: Sampler | None = None) -> dict[str, ProbeResult]:
     found = load_evalset(str(folder))
     with Here(judge) as engine:
-        results = asyncio.run(check_evalset(found, found.items("dev"), engine))
+        results = asyncio.run(check_evalset(found, list(found.split("dev")), engine))
     return {result.probe: result for result in results}
 
 
@@ -148,7 +148,7 @@ def test_an_id_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
     folder = evalset(tmp_path, GOOD)
     (folder / "dev.jsonl").write_text('{"id": "a"}\n{"id": "b"}\n{"id": "a"}\n')
     with pytest.raises(BadFile, match=r"dev\.jsonl:3:1: the id 'a' was given on line 1"):
-        load_evalset(str(folder)).items("dev")
+        list(load_evalset(str(folder)).split("dev"))
 
 
 def test_an_evalset_that_is_not_there_names_those_that_are() -> None:

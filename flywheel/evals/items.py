@@ -1,0 +1,65 @@
+"""Items: the rows of one split, streamed from their file so that a million of them fit.
+
+An item's identity within a split is its position; across splits and versions it is the digest of
+its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flywheel.data.rows import parse_row, read_lines
+from flywheel.errors import BadFile
+
+Item = Mapping[str, Any]
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items of one file."""
+
+    path: Path
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the file: the version of the split."""
+        found = hashlib.sha256()
+        try:
+            with self.path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    found.update(block)
+        except OSError as error:
+            raise BadFile(f"{self.path}: cannot be read: {error.strerror}") from None
+        return found.hexdigest()
+
+    def lines(self) -> Iterator[tuple[int, int, bytes]]:
+        """(position, line number, line) of each item, unread."""
+        for position, (number, line) in enumerate(read_lines(self.path)):
+            yield position, number, line
+
+    def read(self, number: int, line: bytes) -> Item:
+        """The item on a line. Raises BadFile with the place when it is no object."""
+        return parse_row(self.path, number, line)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Every item. Raises BadFile when a line is no object, an id comes twice, or none is there.
+
+        Ids are remembered as hashes: 8 bytes each, and a clash of two is named like a double.
+        """
+        seen: dict[int, int] = {}
+        for _, number, line in self.lines():
+            item = self.read(number, line)
+            key = hash(str(item.get("id", number)))
+            if key in seen:
+                place = f"{self.path}:{number}:1"
+                raise BadFile(f"{place}: the id {item.get('id')!r} was given on line {seen[key]}")
+            seen[key] = number
+            yield item
+        if not seen:
+            raise BadFile(f"{self.path}: no items in it; wanted one JSON object a line")
