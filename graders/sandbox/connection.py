@@ -72,9 +72,13 @@ class Connection:
             raise _exited(message)
         return message
 
-    def wait_until_started(self) -> None:
-        """Wait for the child to be confined; no code has run yet, so a failure is not its own."""
+    def start(self, work: object) -> None:
+        """Send the first message and wait for the child to be confined.
+
+        No code has run until then, so a failure is the server's: ServerDied.
+        """
         try:
+            self.send(work)
             message = self.receive()
         except (TimeoutError, Exited, BadFrame) as error:
             raise ServerDied(f"a child did not start: {error!r}") from None

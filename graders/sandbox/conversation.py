@@ -48,7 +48,8 @@ class Conversation:
     def grade(self, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Returned | Failed:
         """The verdict on one sample. Raises ServerDied when the sandbox itself failed."""
         if not self._started:
-            self._start()
+            self._line.start({"source": self._source, "samples": self._samples})
+            self._started = True
         try:
             return self._ask(sample, item)
         except TimeoutError:
@@ -67,11 +68,6 @@ class Conversation:
     def close(self) -> None:
         """Hang up; the child is killed."""
         self._line.close()
-
-    def _start(self) -> None:
-        self._line.send({"source": self._source, "samples": self._samples})
-        self._line.wait_until_started()
-        self._started = True
 
     def _ask(self, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Returned | Failed:
         token = secrets.token_hex(8)

@@ -26,8 +26,7 @@ class Ran(NamedTuple):
 def run_program(server: Server, source: str, stdin: str, limits: Limits) -> Ran:
     """Run a program in a child of its own. Raises ServerDied when the sandbox itself failed."""
     with server.fork(limits, samples=1, program=True) as child:
-        child.send({"source": source, "stdin": stdin})
-        child.wait_until_started()
+        child.start({"source": source, "stdin": stdin})
         child.set_deadline(limits.seconds)
         try:
             outcome = child.receive()

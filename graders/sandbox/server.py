@@ -169,8 +169,7 @@ class Server:
     def _test(self) -> None:
         try:
             with self.fork(_SELF_TEST, samples=1, program=True) as child:
-                child.send({"source": selftest.program(), "stdin": ""})
-                child.wait_until_started()
+                child.start({"source": selftest.program(), "stdin": ""})
                 child.set_deadline(_SELF_TEST.seconds)
                 outcome = child.receive()
                 if outcome["error"]:

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
+from sandbox_tiers import CONFINED, require
 
-from graders.sandbox import Limits, NoSandbox, Sandbox, Tier, mechanisms
-from graders.sandbox.tier import tiers
+from graders.sandbox import Limits, Sandbox, Tier
 
-CONFINED = (Tier.FULL, Tier.LANDLOCK, Tier.COMPUTE)
 LIMITS = Limits(seconds=1.0, memory_bytes=1 << 30)
-
-
-def require(tier: Tier) -> None:
-    """Skip where the machine lacks the tier; on CI, where it must be there, fail."""
-    if tier in tiers():
-        return
-    missing = "; ".join(found.why for found in mechanisms() if not found.present)
-    if os.environ.get("CI") == "true":
-        raise NoSandbox(f"no tier {tier} here: {missing}")
-    pytest.skip(f"no tier {tier} here: {missing}")
 
 
 @pytest.fixture(scope="session", params=CONFINED)

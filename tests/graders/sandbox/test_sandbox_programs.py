@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -184,11 +183,3 @@ def test_cheats_win_inside_the_graders_process_and_lose_outside(best: Sandbox, n
 def test_honest_code_scores_either_way(sandbox: Sandbox, grader: str) -> None:
     assert score(sandbox, grader, HONEST) == 1.0
     assert score(sandbox, grader, WRONG) == 0.0
-
-
-def test_a_forged_frame_and_exit_without_the_protocol_is_void(best: Sandbox) -> None:
-    impatient = CHEATS["forges the frame and leaves"].replace(
-        "say(json.loads(os.read(3, length)))", ""
-    )
-    assert score(best, IN_PROCESS, impatient.replace("length = ", "0 and ")) == "exited"
-    assert json.loads("42") == 42

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import require
+from sandbox_tiers import require
 
 from graders.asks import Returned
 from graders.sandbox import NoSandbox, Sandbox, Tier, best_tier, mechanisms
