@@ -3,7 +3,7 @@
 `mounts` is coarse, for the mount namespace: whatever is not mounted is not there. `grants` is
 exact, for Landlock: within what is mounted, only the standard library, shared libraries, time
 zones and the documented packages can be read. A folder that also holds `site-packages` or another
-Python is granted entry by entry without them.
+Python is granted entry by entry without them. Names in `site-packages` can be listed, contents not.
 """
 
 from __future__ import annotations
