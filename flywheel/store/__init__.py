@@ -1,0 +1,1 @@
+"""The store: every definition, sample and score in one DuckDB file that one process owns."""

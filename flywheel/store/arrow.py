@@ -1,0 +1,20 @@
+"""pyarrow, loaded when first needed. It has no types of its own, so these names stand for them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+ArrowTable = Any
+ArrowBatch = Any
+ArrowSchema = Any
+
+
+def pyarrow() -> Any:
+    """The pyarrow module."""
+    return import_module("pyarrow")
+
+
+def compute() -> Any:
+    """The pyarrow.compute module."""
+    return import_module("pyarrow.compute")

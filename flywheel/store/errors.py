@@ -1,0 +1,66 @@
+"""What can go wrong with the store, each with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flywheel.errors import FlywheelError
+
+_FULL = ("no space left", "file too large", "disk quota", "out of disk space", "not enough space")
+_DENIED = ("permission denied", "read-only file system", "operation not permitted")
+
+
+class StoreInUse(FlywheelError):
+    """Another process owns the store. The message names it, and its URL where it serves one."""
+
+
+class StoreFailed(FlywheelError):
+    """The store could not be read or written. What was acknowledged before is kept."""
+
+
+class BrokenStore(StoreFailed):
+    """The file is damaged, or is no store of ours."""
+
+
+class NewerStore(FlywheelError):
+    """The store was written by a newer version, which alone knows how to read it."""
+
+
+class BadRow(FlywheelError):
+    """A row does not fit its table. Nothing of its batch was written."""
+
+
+class BadExport(FlywheelError):
+    """A folder is no complete export, or its files are not the ones that were exported."""
+
+
+def denied(path: Path, error: OSError) -> StoreFailed:
+    """The story of a file or folder that the system does not let us use."""
+    return StoreFailed(
+        f"{path}: cannot be opened for writing: {error.strerror}; choose another place with --db"
+    )
+
+
+def failed(path: Path, error: Exception) -> StoreFailed:
+    """The story of what DuckDB raised, as one line with a remedy."""
+    said = first_line(error)
+    low = said.lower()
+    if any(word in low for word in _FULL):
+        return StoreFailed(
+            f"{path}: the disk is full ({said}); free some space and run again: what was"
+            " acknowledged is kept"
+        )
+    if any(word in low for word in _DENIED):
+        return StoreFailed(f"{path}: cannot be written ({said}); choose another place with --db")
+    if "out of memory" in low:
+        return StoreFailed(f"{path}: not enough memory ({said}); ask for less at once")
+    return BrokenStore(
+        f"{path}: damaged, or no DuckDB file ({said}); look with `flywheel store check --db {path}`"
+        " and restore with `flywheel store rebuild EXPORT --db NEW`"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says, shortened."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,28 @@
+"""items: every item that was ever sampled, once for each content.
+
+The digest alone tells items apart. An item that stays the same from one version of its evalset to
+the next keeps its row, with the split and position where it was seen first.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flywheel.store.table import Table
+
+
+class ItemRow(NamedTuple):
+    """One item. `evalset` is the digest of the version where it was seen first, `tags` a JSON list,
+    `item` the row of the evalset as JSON."""
+
+    digest: str
+    evalset: str
+    split: str
+    position: int
+    id: str
+    cluster: str | None
+    tags: str
+    item: str
+
+
+ITEMS = Table("items", ItemRow, key=("digest",), definition=True)

@@ -1,0 +1,132 @@
+"""The schema's history: numbered steps that only grow. A step that shipped is never edited.
+
+Each step runs in one transaction together with the row that records it, between two checkpoints:
+the log then never holds a change of schema beside rows, which DuckDB has replayed wrongly. A step
+that a crash interrupts is either recorded and done, or not there at all and runs again. To change
+the schema, add a function at the end of STEPS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flywheel.store.errors import BrokenStore, NewerStore
+from flywheel.store.table import utc_now
+
+if TYPE_CHECKING:
+    import duckdb
+
+Step = Callable[[Any], object]
+
+_RECORD = """
+CREATE TABLE "migrations" (
+    "number" INTEGER NOT NULL, "name" VARCHAR NOT NULL, "version" VARCHAR NOT NULL,
+    "created" TIMESTAMP NOT NULL
+)
+"""
+
+
+def first_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Definitions, runs with their samples and scores, and the ledger."""
+    connection.execute(
+        """
+        CREATE TABLE "evalsets" ("digest" VARCHAR NOT NULL, "name" VARCHAR NOT NULL,
+            "definition" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL);
+        CREATE TABLE "items" ("digest" VARCHAR NOT NULL, "evalset" VARCHAR NOT NULL,
+            "split" VARCHAR NOT NULL, "position" BIGINT NOT NULL, "id" VARCHAR NOT NULL,
+            "cluster" VARCHAR, "tags" VARCHAR NOT NULL, "item" VARCHAR NOT NULL);
+        CREATE TABLE "graders" ("digest" VARCHAR NOT NULL, "name" VARCHAR NOT NULL,
+            "type" VARCHAR NOT NULL, "definition" VARCHAR NOT NULL);
+        CREATE TABLE "prompts" ("digest" VARCHAR NOT NULL, "messages" VARCHAR NOT NULL);
+        CREATE TABLE "models" ("digest" VARCHAR NOT NULL, "name" VARCHAR NOT NULL,
+            "kind" VARCHAR NOT NULL, "detail" VARCHAR NOT NULL);
+        CREATE TABLE "runs" ("run" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL,
+            "kind" VARCHAR NOT NULL, "parent" VARCHAR, "evalset" VARCHAR NOT NULL,
+            "evalset_digest" VARCHAR NOT NULL, "split" VARCHAR NOT NULL,
+            "split_digest" VARCHAR NOT NULL, "model" VARCHAR NOT NULL,
+            "model_digest" VARCHAR NOT NULL, "prompt_digest" VARCHAR NOT NULL,
+            "sampling" VARCHAR NOT NULL, "sampling_digest" VARCHAR NOT NULL,
+            "repeats" BIGINT NOT NULL, "items" BIGINT NOT NULL, "graders" VARCHAR NOT NULL,
+            "primary_grader" VARCHAR NOT NULL, "version" VARCHAR NOT NULL, "note" VARCHAR);
+        CREATE TABLE "run_events" ("run" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL,
+            "status" VARCHAR NOT NULL, "detail" VARCHAR);
+        CREATE TABLE "samples" ("run" VARCHAR NOT NULL, "item" VARCHAR NOT NULL,
+            "repeat" BIGINT NOT NULL, "key" VARCHAR NOT NULL, "output_text" VARCHAR NOT NULL,
+            "extra" VARCHAR, "error" VARCHAR, "truncated" BOOLEAN NOT NULL,
+            "prompt_tokens" BIGINT NOT NULL, "completion_tokens" BIGINT NOT NULL,
+            "cached_tokens" BIGINT NOT NULL, "seconds" DOUBLE NOT NULL, "price" DOUBLE,
+            "cached" BOOLEAN NOT NULL, "created" TIMESTAMP NOT NULL);
+        CREATE TABLE "scores" ("run" VARCHAR NOT NULL, "item" VARCHAR NOT NULL,
+            "repeat" BIGINT NOT NULL, "grader" VARCHAR NOT NULL, "name" VARCHAR NOT NULL,
+            "score" DOUBLE, "passed" BOOLEAN, "parsed" BOOLEAN, "reason" VARCHAR NOT NULL,
+            "error_kind" VARCHAR, "error_label" VARCHAR, "error_detail" VARCHAR,
+            "parts" VARCHAR, "created" TIMESTAMP NOT NULL,
+            CHECK (("score" IS NULL) <> ("error_kind" IS NULL)));
+        CREATE TABLE "baselines" ("evalset" VARCHAR NOT NULL, "evalset_digest" VARCHAR NOT NULL,
+            "split" VARCHAR NOT NULL, "model_digest" VARCHAR NOT NULL,
+            "prompt_digest" VARCHAR NOT NULL, "sampling_digest" VARCHAR NOT NULL,
+            "run" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL);
+        CREATE TABLE "test_reads" ("evalset" VARCHAR NOT NULL, "split_digest" VARCHAR NOT NULL,
+            "run" VARCHAR NOT NULL, "reason" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL);
+        CREATE TABLE "batches" ("batch" VARCHAR PRIMARY KEY, "rows" BIGINT NOT NULL,
+            "created" TIMESTAMP NOT NULL);
+        """
+    )
+
+
+STEPS: Sequence[Step] = (first_tables,)
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection, path: Path, steps: Sequence[Step] = STEPS
+) -> None:
+    """Bring a store up to the last of `steps`. Raises NewerStore for one that is beyond them."""
+    done = schema_number(connection, path, len(steps))
+    # Also when nothing is to be done: a step's own log may be what the last process left.
+    connection.execute("CHECKPOINT")
+    for number, step in enumerate(steps[done:], done + 1):
+        connection.begin()
+        try:
+            if number == 1:
+                connection.execute(_RECORD)
+            step(connection)
+            connection.execute(
+                'INSERT INTO "migrations" ("number", "name", "version", "created")'
+                " VALUES (?, ?, ?, ?)",
+                [number, getattr(step, "__name__", "step"), version("flywheel"), utc_now()],
+            )
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.execute("CHECKPOINT")
+
+
+def schema_number(
+    connection: duckdb.DuckDBPyConnection, path: Path, newest: int = len(STEPS)
+) -> int:
+    """The number of the last step of this store, 0 for an empty file.
+
+    Raises NewerStore beyond `newest`, BrokenStore when it is somebody else's DuckDB file.
+    """
+    names = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
+    if not names:
+        return 0
+    if "migrations" not in names:
+        raise BrokenStore(
+            f"{path}: a DuckDB file, but no Flywheel store; name another --db (it holds"
+            f" {', '.join(sorted(names)[:3])})"
+        )
+    found = connection.execute(
+        'SELECT "number", "version" FROM "migrations" ORDER BY "number" DESC LIMIT 1'
+    ).fetchone()
+    number, written_by = found or (0, "?")
+    if number > newest:
+        raise NewerStore(
+            f"{path}: written by Flywheel {written_by} (schema {number}; this version knows"
+            f" {newest}); upgrade with `pip install -U flywheel`, or name another --db"
+        )
+    return int(number)

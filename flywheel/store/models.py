@@ -1,0 +1,19 @@
+"""models: every model that was ever asked, down to what tells two of one name apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flywheel.store.table import Table
+
+
+class ModelRow(NamedTuple):
+    """One model. `kind` is its sampler's; `detail` is JSON: URL, adapter and base digests."""
+
+    digest: str
+    name: str
+    kind: str
+    detail: str
+
+
+MODELS = Table("models", ModelRow, key=("digest",), definition=True)

@@ -1,0 +1,124 @@
+"""scores: every verdict of a grader on a sample: a score, or the reason why there is none.
+
+An ungraded verdict has no score and says why in `error_kind`. It stays out of every mean and is
+counted. A sample that was ungraded may be graded later in the same run: the score then stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from flywheel.store.arrow import ArrowTable
+from flywheel.store.reader import Reader
+from flywheel.store.table import Table
+
+
+class ScoreRow(NamedTuple):
+    """One verdict. `item` and `grader` are digests; `parts` is JSON: the scores of a multi's parts.
+
+    Either `score` or `error_kind` is given. `parsed` tells a wrong answer from one that could not
+    be read.
+    """
+
+    run: str
+    item: str
+    repeat: int
+    grader: str
+    name: str
+    score: float | None
+    passed: bool | None
+    parsed: bool | None
+    reason: str
+    error_kind: str | None
+    error_label: str | None
+    error_detail: str | None
+    parts: str | None
+    created: datetime
+
+
+SCORES = Table(
+    "scores", ScoreRow, key=("run", "item", "repeat", "grader"), either=("score", "error_kind")
+)
+
+# One row a sample and grader: its score, or the newest reason why there is none.
+_VERDICTS = """
+SELECT "grader", "item", "repeat", any_value("name") AS "name", max("score") AS "score",
+    bool_or("passed") AS "passed", bool_or("parsed") AS "parsed",
+    CASE WHEN max("score") IS NULL THEN arg_max("error_kind", "created") END AS "error_kind"
+FROM "scores" WHERE "run" = $run GROUP BY "grader", "item", "repeat"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GraderSummary:
+    """What a grader said of a run. `mean` and `sd` are over `items` item means, None without any.
+
+    `n` samples: `graded` ones, and `ungraded` ones by kind. `passed` and `unparsed` are among the
+    graded. The `sd` of one item is None.
+    """
+
+    grader: str
+    name: str
+    n: int
+    graded: int
+    passed: int
+    unparsed: int
+    items: int
+    mean: float | None
+    sd: float | None
+    ungraded: dict[str, int]
+
+
+def summarise(store: Reader, run: str) -> list[GraderSummary]:
+    """One summary for each grader of a run, by name. Repeats are averaged within their item."""
+    rows = store.query(
+        f"""
+        WITH "per_item" AS (
+            SELECT "grader", "item", any_value("name") AS "name", count(*) AS "n",
+                count("score") AS "graded", avg("score") AS "mean",
+                count(*) FILTER ("passed") AS "passed",
+                count(*) FILTER (NOT "parsed") AS "unparsed"
+            FROM ({_VERDICTS}) GROUP BY "grader", "item"
+        )
+        SELECT "grader", any_value("name") AS "name", sum("n")::BIGINT AS "n",
+            sum("graded")::BIGINT AS "graded", sum("passed")::BIGINT AS "passed",
+            sum("unparsed")::BIGINT AS "unparsed", count("mean") AS "items",
+            avg("mean") AS "mean", stddev_samp("mean") AS "sd"
+        FROM "per_item" GROUP BY "grader" ORDER BY "name", "grader"
+        """,
+        {"run": run},
+    )
+    kinds = _ungraded(store, run)
+    return [GraderSummary(**row, ungraded=kinds.get(row["grader"], {})) for row in rows]
+
+
+def _ungraded(store: Reader, run: str) -> dict[str, dict[str, int]]:
+    kinds: dict[str, dict[str, int]] = {}
+    for row in store.query(
+        f"""
+        SELECT "grader", "error_kind", count(*) AS "n" FROM ({_VERDICTS})
+        WHERE "score" IS NULL GROUP BY "grader", "error_kind" ORDER BY "error_kind"
+        """,
+        {"run": run},
+    ):
+        kinds.setdefault(row["grader"], {})[row["error_kind"]] = row["n"]
+    return kinds
+
+
+def scores_with_items(store: Reader, run: str) -> ArrowTable:
+    """The verdicts of a run beside their items, for slices and for pairing two runs.
+
+    Columns: grader, name, item, repeat, score, passed, parsed, error_kind, and of the item id,
+    split, position, cluster, tags (a JSON list). In the order of grader name, position, repeat.
+    """
+    return store.arrow(
+        f"""
+        SELECT v."grader", v."name", v."item", v."repeat", v."score", v."passed", v."parsed",
+            v."error_kind", i."id", i."split", i."position", i."cluster", i."tags"
+        FROM ({_VERDICTS}) AS v LEFT JOIN "items" AS i ON i."digest" = v."item"
+        ORDER BY v."name", v."grader", i."position", v."item", v."repeat"
+        """,
+        {"run": run},
+    )

@@ -1,0 +1,118 @@
+"""The store: one process opens it, many threads use it.
+
+    with open_store(Path("flywheel.duckdb")) as store:
+        store.write("batch-1", {"samples": [...], "scores": [...]})
+        summaries = summarise(store, run)
+
+A batch is all or nothing, and there is at most one of each id: sending it again is harmless. What
+was acknowledged outlives a kill and a power cut. Nothing is ever changed or removed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from flywheel.store.errors import BadRow, StoreFailed, denied, failed
+from flywheel.store.migrations import STEPS, Step, migrate
+from flywheel.store.owner import Ownership, own
+from flywheel.store.reader import Reader
+from flywheel.store.tables import TABLES
+from flywheel.store.writer import Writer
+
+if TYPE_CHECKING:
+    import duckdb
+
+# DuckDB would take most of the machine, which training and local models need.
+MEMORY = "1GB"
+Rows = Sequence[tuple[Any, ...]]
+
+
+class Store(Reader):
+    """An open store. Use it from any thread; not after a fork."""
+
+    def __init__(
+        self, path: Path, connection: duckdb.DuckDBPyConnection, ownership: Ownership
+    ) -> None:
+        super().__init__(path, connection)
+        self._ownership = ownership
+        self._process = os.getpid()
+        self._writer = Writer(path, connection.cursor())
+        atexit.register(self.close)
+
+    def append(self, batch: str, tables: Mapping[str, Rows]) -> Future[bool]:
+        """Queue a batch: rows by table name, and an id that no other batch has.
+
+        The future says True once all of it is on disk, or False when the id was there already; then
+        nothing is written. Raises BadRow when a row does not fit, before anything is queued. Waits
+        while the queue is full, so in a coroutine call it in a thread.
+        """
+        if os.getpid() != self._process:
+            raise StoreFailed(f"{self.path}: opened before a fork; send the batch to its owner")
+        unknown = [name for name in tables if name not in TABLES or name == "batches"]
+        if unknown or not batch:
+            story = f"no table {unknown[0]!r} to write to" if unknown else "a batch needs an id"
+            raise BadRow(f"{story}; tables: {', '.join(TABLES)}")
+        return self._writer.submit(
+            batch, {name: TABLES[name].batch(rows) for name, rows in tables.items() if rows}
+        )
+
+    def write(self, batch: str, tables: Mapping[str, Rows]) -> bool:
+        """Append a batch and wait until it is on disk."""
+        return self.append(batch, tables).result()
+
+    def close(self) -> None:
+        """Write what waits and let go of the file. A second call does nothing."""
+        if os.getpid() != self._process:
+            return
+        atexit.unregister(self.close)
+        self._writer.close()
+        self._connection.close()
+        self._ownership.give_up()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+
+def open_store(path: Path, url: str | None = None, steps: Sequence[Step] = STEPS) -> Store:
+    """Open a store, made when there is none, as its owner; `url` is where this process serves it.
+
+    Raises StoreInUse when another process owns it, NewerStore when a newer version wrote it, and
+    StoreFailed when it is damaged or cannot be written.
+    """
+    ownership = own(path, url)
+    try:
+        connection = connect(path)
+        try:
+            with Reader(path, connection).cursor() as cursor:
+                migrate(cursor, path, steps)
+            return Store(path, connection, ownership)
+        except BaseException:
+            connection.close()
+            raise
+    except BaseException:
+        ownership.give_up()
+        raise
+
+
+def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """DuckDB's own connection to the file, for who holds the ownership."""
+    import duckdb
+
+    try:
+        # What is beside the file must be readable, or DuckDB would begin an empty one.
+        if path.exists():
+            path.open("rb").close()
+        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY}
+        return duckdb.connect(path, read_only=read_only, config=config)
+    except OSError as error:
+        raise denied(path, error) from None
+    except duckdb.Error as error:
+        raise failed(path, error) from error

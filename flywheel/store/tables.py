@@ -1,0 +1,35 @@
+"""Every table of the store, in one place. Definitions come first, then what refers to them."""
+
+from __future__ import annotations
+
+from flywheel.store.baselines import BASELINES
+from flywheel.store.batches import BATCHES
+from flywheel.store.evalsets import EVALSETS
+from flywheel.store.graders import GRADERS
+from flywheel.store.items import ITEMS
+from flywheel.store.models import MODELS
+from flywheel.store.prompts import PROMPTS
+from flywheel.store.run_events import RUN_EVENTS
+from flywheel.store.runs import RUNS
+from flywheel.store.samples import SAMPLES
+from flywheel.store.scores import SCORES
+from flywheel.store.table import Table
+from flywheel.store.test_reads import TEST_READS
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        EVALSETS,
+        ITEMS,
+        GRADERS,
+        PROMPTS,
+        MODELS,
+        RUNS,
+        RUN_EVENTS,
+        SAMPLES,
+        SCORES,
+        BASELINES,
+        TEST_READS,
+        BATCHES,
+    )
+}

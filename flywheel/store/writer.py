@@ -1,0 +1,212 @@
+"""One writer: one thread, one queue, group commit, acknowledged after the commit.
+
+Batches that wait are written in one transaction: as soon as 1,000 rows wait, after 200 ms at most,
+or at once when somebody waits for an answer. While one group is committed the next one gathers, so
+many small batches cost few commits. A full queue makes `submit` wait: memory stays flat.
+
+A commit that fails is the last one. Its batches and all that wait are told so, and every later one
+is refused: going on would leave gaps that nobody sees.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flywheel.store.arrow import ArrowBatch, pyarrow
+from flywheel.store.batches import BATCHES, BatchRow
+from flywheel.store.errors import StoreFailed, failed
+from flywheel.store.known import Known
+from flywheel.store.table import Table, utc_now
+from flywheel.store.tables import TABLES
+
+if TYPE_CHECKING:
+    import duckdb
+
+GROUP_ROWS = 1_000
+GROUP_SECONDS = 0.2
+MOST_WAITING = 5_000  # rows; some 50 ms of work, so that nobody waits long for an answer
+
+
+class Ack(Future[bool]):
+    """The answer to one batch: True when it was written, False when it was there before.
+
+    To ask for it tells the writer that somebody waits. It cannot be cancelled.
+    """
+
+    def __init__(self, hurry: Callable[[], None]) -> None:
+        super().__init__()
+        self._hurry = hurry
+        self.set_running_or_notify_cancel()
+
+    def result(self, timeout: float | None = None) -> bool:
+        """Wait for the answer. Raises StoreFailed when the batch could not be committed."""
+        if not self.done():
+            self._hurry()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait, and give what went wrong, None when nothing did."""
+        if not self.done():
+            self._hurry()
+        return super().exception(timeout)
+
+    def add_done_callback(self, fn: Callable[[Future[bool]], object]) -> None:
+        """Call `fn` when the answer is there; `asyncio.wrap_future` waits this way."""
+        super().add_done_callback(fn)
+        if not self.done():
+            self._hurry()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """A batch on its way: its Arrow batches by table, and who waits for it."""
+
+    batch: str
+    tables: Mapping[str, ArrowBatch]
+    rows: int
+    ack: Ack
+
+
+class Writer:
+    """The thread that alone writes to the store."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self._path = path
+        self._connection = connection
+        self._known = Known(connection)
+        self._change = threading.Condition()
+        self._queue: list[Pending] = []
+        self._rows = 0
+        self._oldest = 0.0
+        self._hurried = False
+        self._closing = False
+        self._failure: StoreFailed | None = None
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: str, tables: Mapping[str, ArrowBatch]) -> Ack:
+        """Queue a batch. Waits while the queue is full; raises StoreFailed after a failure."""
+        rows = sum(part.num_rows for part in tables.values())
+        pending = Pending(batch, tables, rows, Ack(self._hurry))
+        with self._change:
+            while self._rows >= MOST_WAITING and not self._closing and not self._failure:
+                self._change.wait()
+            if self._failure:
+                raise self._failure
+            if self._closing:
+                raise StoreFailed(f"{self._path}: the store is closed; open it again")
+            if not self._queue:
+                self._oldest = time.monotonic()
+            self._queue.append(pending)
+            self._rows += rows
+            self._change.notify_all()
+        return pending.ack
+
+    def close(self) -> None:
+        """Write what waits, then stop. A second call does nothing."""
+        with self._change:
+            self._closing = True
+            self._change.notify_all()
+        self._thread.join()
+
+    def _hurry(self) -> None:
+        with self._change:
+            self._hurried = True
+            self._change.notify_all()
+
+    def _work(self) -> None:
+        while group := self._take():
+            try:
+                written = self._commit(group)
+            except Exception as error:
+                self._fail(group, error)
+                return
+            for pending in group:
+                pending.ack.set_result(pending in written)
+
+    def _take(self) -> list[Pending]:
+        """The next group, as soon as it is due; nothing when the store closes."""
+        with self._change:
+            while not self._is_due():
+                patience = self._oldest + GROUP_SECONDS - time.monotonic() if self._queue else None
+                self._change.wait(patience)
+            group, self._queue = self._queue, []
+            self._rows, self._hurried = 0, False
+            self._change.notify_all()
+            return group
+
+    def _is_due(self) -> bool:
+        if self._closing or not self._queue:
+            return self._closing
+        late = time.monotonic() >= self._oldest + GROUP_SECONDS
+        return self._hurried or late or self._rows >= GROUP_ROWS
+
+    def _commit(self, group: Sequence[Pending]) -> set[Pending]:
+        """Write the batches that are new, in one transaction, and say which those were."""
+        fresh: dict[str, Pending] = {}
+        for pending in group:
+            fresh.setdefault(pending.batch, pending)
+        for batch in self._ledger(list(fresh)):
+            del fresh[batch]
+        if not fresh:
+            return set()
+        parts, ledger = self._without_known(fresh.values())
+        self._connection.begin()
+        try:
+            for name, batches in parts.items():
+                self._insert(TABLES[name], batches)
+            self._insert(BATCHES, [BATCHES.batch(ledger)])
+            self._connection.commit()
+        except BaseException:
+            self._known.forget_new()
+            with suppress(Exception):
+                self._connection.rollback()
+            raise
+        self._known.keep_new()
+        return set(fresh.values())
+
+    def _ledger(self, batches: Sequence[str]) -> list[str]:
+        """Those of these batches that are in the ledger."""
+        marks = ", ".join("?" * len(batches))
+        sql = f'SELECT "batch" FROM "batches" WHERE "batch" IN ({marks})'
+        return [batch for (batch,) in self._connection.execute(sql, batches).fetchall()]
+
+    def _without_known(
+        self, group: Iterable[Pending]
+    ) -> tuple[dict[str, list[ArrowBatch]], list[BatchRow]]:
+        """The batches by table, known definitions left out, and the ledger's rows."""
+        parts: dict[str, list[ArrowBatch]] = {}
+        ledger: list[BatchRow] = []
+        for pending in group:
+            rows = 0
+            for name, batch in pending.tables.items():
+                new = self._known.drop_from(batch, name) if TABLES[name].definition else batch
+                if new.num_rows:
+                    parts.setdefault(name, []).append(new)
+                    rows += new.num_rows
+            ledger.append(BatchRow(pending.batch, rows, utc_now()))
+        return parts, ledger
+
+    def _insert(self, table: Table, batches: Sequence[ArrowBatch]) -> None:
+        self._connection.register("incoming", pyarrow().Table.from_batches(batches))
+        self._connection.execute(
+            f'INSERT INTO "{table.name}" ({table.quoted}) SELECT {table.quoted} FROM "incoming"'
+        )
+        self._connection.unregister("incoming")
+
+    def _fail(self, group: Sequence[Pending], error: Exception) -> None:
+        failure = failed(self._path, error)
+        failure.__cause__ = error
+        with self._change:
+            self._failure = failure
+            rest, self._queue = self._queue, []
+            self._change.notify_all()
+        for pending in (*group, *rest):
+            pending.ack.set_exception(failure)
