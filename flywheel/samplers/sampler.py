@@ -45,7 +45,9 @@ class Output(NamedTuple):
     """What a model gave, or the `error` that stands in its place, and what it cost.
 
     `price` is in US dollars, None when unknown. `seconds` is from sending to receiving, without
-    the time in a queue. `option_nats` are the negative log-probabilities of `Request.options`.
+    the time in a queue. `option_nats` are the negative log-probabilities of `Request.options`, sums
+    over `option_tokens` tokens each. `violation` tells where the text breaks `Request.schema`: that
+    is the model's doing, so it is no error.
     """
 
     text: str = ""
@@ -59,6 +61,8 @@ class Output(NamedTuple):
     price: float | None = None
     option_nats: Sequence[float] = ()
     reference_loss: Loss | None = None
+    option_tokens: Sequence[int] = ()
+    violation: str | None = None
 
 
 class Sampler(Protocol):

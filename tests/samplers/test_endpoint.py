@@ -1,0 +1,277 @@
+"""endpoint: what goes over the wire, and what an answer means."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from flywheel.errors import BadOption
+from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
+from flywheel.samplers.price import Prices, Rate
+from flywheel.samplers.sampler import Output
+from graders.ungraded import Usage
+from tests.samplers.asking import ask, endpoint, request
+from tests.samplers.mock_server import MockServer
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def answered(body: Any, **options: Any) -> Output:
+    """What an endpoint that answers with this body gives."""
+    fields = options.pop("fields", {})
+    with MockServer([{"body": body if isinstance(body, str) else json.dumps(body)}]) as server:
+        (output,) = ask(endpoint(server.url, **options), "hi", **fields)
+    return output
+
+
+def chat(choice: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": "x"}, **choice}], **fields}
+
+
+def sent(api: str, **fields: Any) -> dict[str, Any]:
+    with MockServer() as server:
+        ask(endpoint(server.url, api=api), "hi", **fields)
+        return json.loads(server.stats()["bodies"][0])
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_every_request_gets_its_own_answer(api: str) -> None:
+    prompts = [f"number {i} ü\u2028\ud800" for i in range(50)]
+    with MockServer(latency=0.005) as server:
+        outputs = ask(endpoint(server.url, api=api), *prompts)
+        stats = server.stats()
+    assert [output.text for output in outputs] == prompts
+    assert {output.usage for output in outputs} == {Usage(5, 3, 2)}
+    assert {output.model for output in outputs} == {"m"}
+    assert all(0.005 <= output.seconds < 2 for output in outputs)
+    assert stats["requests"] == 50
+    assert stats["open"] == 0
+
+
+def test_chat_sends_the_words_of_chat_completions() -> None:
+    sampling = {"temperature": 0.5, "max_completions_tokens": 7, "seed": 1, "top_p": None}
+    tool: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    body = sent("chat", sampling=sampling, schema=SCHEMA, tools=[tool])
+    named = {"name": "answer", "schema": SCHEMA, "strict": True}
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "temperature": 0.5,
+        "seed": 1,
+        "max_completion_tokens": 7,
+        "tools": [tool],
+        "response_format": {"type": "json_schema", "json_schema": named},
+    }
+
+
+def test_responses_sends_the_words_of_responses() -> None:
+    sampling = {"max_completion_tokens": 7, "seed": 1, "reasoning_effort": "low"}
+    tool: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    body = sent("responses", sampling=sampling, schema=SCHEMA, tools=[tool])
+    shape = {"type": "json_schema", "name": "answer", "schema": SCHEMA, "strict": True}
+    assert body == {
+        "model": "m",
+        "input": [{"role": "user", "content": "hi"}],
+        "store": False,
+        "max_output_tokens": 7,
+        "reasoning": {"effort": "low"},
+        "tools": [{"type": "function", "name": "f", "parameters": {}}],
+        "text": {"format": shape},
+    }
+
+
+def test_a_server_that_knows_max_tokens_only_gets_that() -> None:
+    with MockServer() as server:
+        sampler = endpoint(server.url, length_name="max_tokens", model="named")
+        (output,) = ask(sampler, "hi", sampling={"max_completion_tokens": 9})
+        body = json.loads(server.stats()["bodies"][0])
+    assert body["max_tokens"] == 9
+    assert output.model == "named"
+
+
+@pytest.mark.parametrize(
+    ("choice", "wanted"),
+    [
+        ({"finish_reason": "length"}, {"text": "x", "truncated": True}),
+        ({"message": {"content": None, "refusal": "no"}}, {"text": "", "refusal": "no"}),
+        ({"finish_reason": "content_filter"}, {"refusal": "the endpoint filtered the answer"}),
+        ({"message": {"content": None}}, {"text": "", "error": None}),
+        ({"message": {"content": [{"type": "text", "text": "y"}]}}, {"text": "y"}),
+        ({"message": {"tool_calls": [{"id": "1"}]}}, {"text": "", "tools": ({"id": "1"},)}),
+    ],
+)
+def test_what_a_chat_answer_means(choice: dict[str, Any], wanted: dict[str, Any]) -> None:
+    output = answered(chat(choice))
+    assert {name: getattr(output, name) for name in wanted} == wanted
+
+
+def test_what_a_response_means() -> None:
+    refusal = {"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}
+    thought: dict[str, Any] = {"type": "reasoning", "summary": []}
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    said = {"type": "message", "content": [{"type": "output_text", "text": "x"}]}
+    output = answered(
+        {
+            "output": [thought, said, call],
+            "incomplete_details": {"reason": "max_output_tokens"},
+        },
+        api="responses",
+    )
+    assert (output.text, output.truncated) == ("x", True)
+    function = {"name": "f", "arguments": "{}"}
+    assert output.tools == ({"id": "c", "type": "function", "function": function},)
+    assert answered({"output": [refusal]}, api="responses").refusal == "no"
+    failed = answered({"status": "failed", "error": {"message": "boom"}}, api="responses")
+    assert failed.error == "the answer is an error: boom"
+
+
+@pytest.mark.parametrize(
+    ("body", "story"),
+    [
+        ("", "the answer is not JSON: nothing"),
+        ("<html>Sign in</html>", "the answer is not JSON: <html>Sign in</html>"),
+        ('{"choices": [', "the answer is not JSON"),
+        ("[1, 2]", r"the answer is no object: \[1, 2\]"),
+        ("{}", "the answer has another shape: {}"),
+        ('{"choices": []}', "the answer has another shape"),
+        ('{"choices": [{"message": {}}]}', "the answer has another shape"),
+        ('{"choices": [{"message": {"content": 3}}]}', "the answer has another shape"),
+        ('{"choices": "no"}', "the answer has another shape"),
+        ('{"error": {"message": "over"}}', "the answer is an error: over"),
+        ('{"choices": NaN}', "the answer is not JSON"),
+        ("[" * 100_000, "the answer is not JSON"),
+    ],
+)
+def test_garbage_is_an_error_that_names_what_came(body: str, story: str) -> None:
+    with MockServer([{"body": body}]) as server:
+        (output,) = ask(endpoint(server.url), "hi")
+    with pytest.raises(AssertionError, match=f"^{story}"):
+        raise AssertionError(output.error)
+    assert len(output.error or "") < 400
+
+
+def test_an_answer_that_breaks_its_schema_says_so_and_is_no_error() -> None:
+    fine = answered(chat({"message": {"content": '{"n": 1}'}}), fields={"schema": SCHEMA})
+    broken = answered(chat({"message": {"content": '{"n": "1"}'}}), fields={"schema": SCHEMA})
+    assert (fine.violation, fine.error) == (None, None)
+    assert broken.violation == "$.n: wanted integer, got '1'"
+    assert (broken.text, broken.error) == ('{"n": "1"}', None)
+
+
+def test_a_price_is_told_when_the_user_gave_one() -> None:
+    prices = Prices({"m": Rate(input=2.0, output=10.0, cached=1.0)})
+    with MockServer() as server:
+        (priced,) = ask(endpoint(server.url, prices=prices), "hi")
+        (unknown,) = ask(endpoint(server.url), "hi")
+    assert priced.price == pytest.approx((3 * 2 + 2 * 1 + 3 * 10) / 1e6)
+    assert unknown.price is None
+
+
+def scored(listed: dict[str, float], *options: str, api: str = "chat") -> Output:
+    entries = [{"token": token, "logprob": value} for token, value in listed.items()]
+    logprobs = [{"token": "A", "logprob": -0.1, "top_logprobs": entries}]
+    part = {"type": "output_text", "text": "A", "logprobs": logprobs}
+    body = (
+        chat({"logprobs": {"content": logprobs}})
+        if api == "chat"
+        else {"output": [{"type": "message", "content": [part]}]}
+    )
+    return answered(body, api=api, fields={"options": options})
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_options_are_scored_by_the_first_token(api: str) -> None:
+    output = scored({"B": -0.5, " A": -1.0, "C": -3.0}, "A", "B", "D", api=api)
+    assert output.text == "B"
+    # D is not listed: it is no likelier than the last that is.
+    assert output.option_nats == pytest.approx((1.0, 0.5, 3.0))
+    assert output.option_tokens == (1, 1, 1)
+
+
+def test_an_endpoint_that_cannot_score_options_says_so() -> None:
+    error = answered(chat({}), fields={"options": ["A", "B"]}).error
+    assert error == "the endpoint gave no log-probabilities, so options cannot be scored"
+    assert "'Paris' is more than one token" in (scored({"Par": -0.1}, "Paris", "Rome").error or "")
+    assert "no option is among" in (scored({"The": -0.1}, "A", "B").error or "")
+
+
+def test_an_endpoint_cannot_tell_the_loss_of_a_reference() -> None:
+    (output,) = ask(endpoint("http://127.0.0.1:9/v1"), "hi", reference="ho")
+    assert "use a local model" in (output.error or "")
+
+
+def test_a_request_that_is_no_json_is_that_requests_error() -> None:
+    with MockServer() as server:
+        sampler = endpoint(server.url)
+        (output,) = ask(sampler, "hi", sampling={"temperature": float("nan")})
+        assert "cannot be sent" in (output.error or "")
+        assert server.stats()["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "story"),
+    [
+        ("ftp://host/v1", "is not a URL"),
+        ("http://", "is not a URL"),
+        ("http://host:x/v1", "is not a URL"),
+        ("http://ho st/v1", "is not a URL"),
+        ("http://host/v1\r\nX: y", "is not a URL"),
+        ("http://user:secret@host/v1", "would end up in logs"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused(url: str, story: str) -> None:
+    with pytest.raises(BadOption, match=story) as caught:
+        endpoint(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_key_goes_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-open")
+    monkeypatch.setenv("MY_KEY", "sk-mine")
+    with MockServer() as server:
+        ask(endpoint(server.url), "hi")
+        ask(endpoint(server.url, key_env="MY_KEY"), "hi")
+        heads = server.stats()["heads"]
+    assert "sk-" not in heads[0]
+    assert "Authorization: Bearer sk-mine" in heads[1]
+
+
+def test_a_named_key_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_KEY", raising=False)
+    monkeypatch.setenv("ODD_KEY", "a\nb: c")
+    with pytest.raises(BadOption, match="'NO_KEY', which should hold the key, is not set"):
+        endpoint("http://host/v1", key_env="NO_KEY")
+    with pytest.raises(BadOption, match="odd characters"):
+        endpoint("http://host/v1", key_env="ODD_KEY")
+
+
+def test_the_key_is_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-mine")
+    echo = json.dumps({"error": {"message": "Incorrect API key provided: sk-mine."}})
+    with MockServer([{"status": 401, "body": echo}]) as server:
+        sampler = endpoint(server.url, key_env="MY_KEY")
+        (output,) = ask(sampler, "hi")
+    assert output.error == ("the endpoint answered 401: Incorrect API key provided: [the key].")
+    assert "sk-mine" not in repr(sampler)
+
+
+def test_connections_are_kept_and_closed() -> None:
+    async def twice(sampler: EndpointSampler) -> None:
+        for _ in range(2):
+            async for _ in sampler.sample([request("a"), request("b")]):
+                pass
+
+    async def kept(sampler: EndpointSampler) -> None:
+        async with sampler:
+            await twice(sampler)
+
+    with MockServer() as server:
+        asyncio.run(twice(EndpointSampler(EndpointOptions(url=server.url))))
+        assert server.stats()["connections"] - 1 == 4
+        asyncio.run(kept(EndpointSampler(EndpointOptions(url=server.url))))
+        stats = server.stats()
+    assert stats["connections"] - 2 == 6
+    assert stats["open"] == 0
