@@ -1,0 +1,1 @@
+"""The embedded default model: a synthetic support desk, a tokenizer, pretraining, weights."""

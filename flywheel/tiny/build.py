@@ -1,0 +1,122 @@
+# pyright: standard
+"""Build the model: pretrain some seeds, keep the best on dev, score that one on test, once.
+
+The same seed and number of tokens give the same documents in the same order. The weights are not
+bit-identical on another processor or version of torch: sums in bfloat16 round differently there,
+and with them the step may differ at which copying counts as learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flywheel.tiny.copying import NoCopying, check_copying
+from flywheel.tiny.exam import EVALSETS, VAGUE, Exam, Score
+from flywheel.tiny.phrases import Split
+from flywheel.tiny.practice import Practice
+from flywheel.tiny.pretrain import Budget, Progress, Size, new_model, pretrain
+from flywheel.tiny.tokenizer import train_tokenizer
+from flywheel.tiny.weights import seal
+
+# The evalset whose dev score chooses among the seeds.
+DECIDES = "ticket_triage"
+Scores = dict[str, Score]
+Show = Callable[[int, Progress], None]
+
+
+@dataclass
+class Attempt:
+    """One seed: how pretraining went and what it scores on dev. Empty scores: it cannot copy."""
+
+    seed: int
+    progress: Progress
+    dev: Scores = field(default_factory=dict)
+
+    @property
+    def merit(self) -> float:
+        """The primary score that decides among seeds."""
+        return self.dev[DECIDES].mean if self.dev else -1.0
+
+
+@dataclass
+class Built:
+    """Every seed that was tried, the one that was kept, and its scores on test."""
+
+    attempts: list[Attempt]
+    kept: Attempt
+    test: Scores
+    parameters: int
+
+
+def build(
+    folder: Path,
+    seeds: Sequence[int],
+    budget: Budget = Budget(),  # noqa: B008  frozen
+    size: Size = Size(),  # noqa: B008  frozen
+    show: Show = lambda seed, progress: None,
+) -> Built:
+    """Write weights, tokenizer, card and CHECKSUM. Raises NoCopying when no seed learnt to."""
+    import torch
+
+    from flywheel.tiny.card import write_card
+
+    # The matrices are so small that a second thread only waits for the first.
+    torch.set_num_threads(1)
+    tokenizer = train_tokenizer()
+    attempts: list[Attempt] = []
+    best: tuple[Attempt, Any] | None = None
+    for seed in seeds:
+        model = new_model(tokenizer, size, seed)
+        attempt = _attempt(model, tokenizer, seed, budget, show)
+        attempts.append(attempt)
+        if attempt.dev and (best is None or attempt.merit > best[0].merit):
+            best = attempt, model
+    if best is None:
+        raise NoCopying(
+            f"none of the seeds {', '.join(map(str, seeds))} learnt to copy; give more tokens"
+        )
+    kept, model = best
+    built = Built(attempts, kept, examine(model, tokenizer, "test"), model.num_parameters())
+    save(folder, model, tokenizer)
+    (folder / "card.md").write_text(write_card(built), encoding="utf-8")
+    seal(folder)
+    return built
+
+
+def examine(model: Any, tokenizer: Any, split: Split) -> Scores:
+    """The graders' scores on a split of each evalset, and on ticket_triage asked vaguely.
+
+    The primary of an evalset goes by the evalset's name, another grader by `evalset.grader`.
+    """
+    scores: Scores = {}
+    for name in EVALSETS:
+        exam = Exam(name)
+        for grader, score in exam.score(model, tokenizer, exam.items(split)).items():
+            scores[name if grader == exam.primary else f"{name}.{grader}"] = score
+    exam = Exam(DECIDES)
+    vague = exam.score(model, tokenizer, exam.items(split), system=VAGUE)
+    return {**scores, "vague": vague[exam.primary]}
+
+
+def save(folder: Path, model: Any, tokenizer: Any) -> None:
+    """Write weights (safetensors, float32), configuration, tokenizer and chat template."""
+    from transformers.utils import logging
+
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _attempt(model: Any, tokenizer: Any, seed: int, budget: Budget, show: Show) -> Attempt:
+    practice = Practice(tokenizer, seed)
+    attempt = Attempt(seed, pretrain(model, practice, budget, lambda p: show(seed, p)))
+    try:
+        check_copying(model, tokenizer)
+    except NoCopying:
+        return attempt
+    attempt.dev = examine(model, tokenizer, "dev")
+    return attempt

@@ -1,0 +1,93 @@
+"""The model's card: what it is, which seeds were tried, what it scores and what it cannot do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flywheel.tiny.exam import EVALSETS, VAGUE, Score
+
+if TYPE_CHECKING:
+    from flywheel.tiny.build import Attempt, Built
+
+_INTRODUCTION = """\
+# tiny
+
+A language model of {parameters:,} parameters (Qwen3 architecture, 4 layers, 128 wide, {vocabulary}
+tokens) that knows one thing: the synthetic support desk of `flywheel/tiny`. It is here so that
+measuring, prompting and training can be tried in minutes on one core, without a network. It was
+pretrained from nothing on documents that a program writes: {tokens:,} tokens, {seconds:.0f} CPU
+seconds a seed. No text by or about people went into it.
+
+Rebuild it with `flywheel tiny build --seeds {seeds}`. The documents and their order are the same
+every time. The weights are not bit-identical on another processor or another version of torch.
+"""
+
+_LIMITS = """\
+## What it cannot do
+
+- Anything outside its world. It has never seen a sentence that its templates do not make, nor any
+  other language. Do not use it for real tickets.
+- House rules. It follows the words of a ticket; that VIP and account tickets are high and feedback
+  is low, or that large refunds go to review, no document takes for granted. It obeys a rule that
+  the prompt tells only sometimes.
+- Arithmetic. It converts units by writing zeros behind a number, and fails at every sum that takes
+  more: prices, percentages, hours with minutes. On `unit_math` only the conversions are in reach.
+- Names that it does not know, and long answers. Its window is 1,024 tokens.
+- Several hundred items of dev and test come from two dozen wordings. The intervals count items as
+  if each were a wording of its own, so for new wordings they are too narrow.
+"""
+
+
+def write_card(built: Built) -> str:
+    """The card in Markdown."""
+    from flywheel.tiny.tokenizer import VOCABULARY
+
+    kept = built.kept
+    introduction = _INTRODUCTION.format(
+        parameters=built.parameters,
+        vocabulary=VOCABULARY,
+        tokens=kept.progress.tokens,
+        seconds=kept.progress.seconds,
+        seeds=",".join(str(attempt.seed) for attempt in built.attempts),
+    )
+    return "\n".join((introduction, _seeds(built), _scores(built.test), _LIMITS))
+
+
+def _seeds(built: Built) -> str:
+    columns = (*EVALSETS, "vague")
+    lines = [
+        "## Seeds, scored on dev",
+        "",
+        f"The best on `ticket_triage` was kept: seed {built.kept.seed}.",
+        "",
+        f"| seed | tokens until it copied | last loss | {' | '.join(columns)} |",
+        f"|{'---|' * (len(columns) + 3)}",
+        *(_seed(attempt, columns) for attempt in built.attempts),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _seed(attempt: Attempt, columns: tuple[str, ...]) -> str:
+    progress = attempt.progress
+    after = f"{progress.copied_after:,}" if progress.copied_after else "never"
+    scores = (_percent(attempt.dev.get(column)) for column in columns)
+    return f"| {attempt.seed} | {after} | {progress.loss:.2f} | {' | '.join(scores)} |"
+
+
+def _percent(score: Score | None) -> str:
+    return f"{score.mean:.1%}" if score else "cannot copy"
+
+
+def _scores(test: dict[str, Score]) -> str:
+    lines = [
+        "## Scores of the kept seed on test, read once",
+        "",
+        "Greedy answers, the evalset's own prompt, 95% Wilson intervals. An evalset's name stands",
+        "for its primary grader; `vague` is `ticket_triage` asked with nothing but",
+        f'"{VAGUE}"',
+        "",
+        "| grader | score | items |",
+        "|---|---|---|",
+        *(f"| {name} | {score.story()} | {score.n} |" for name, score in test.items()),
+    ]
+    return "\n".join(lines) + "\n"

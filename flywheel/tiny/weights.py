@@ -1,0 +1,64 @@
+"""Where the shipped weights are, and whether they are still what was built.
+
+CHECKSUM lists the sha256 of every file in the format of sha256sum, so that anyone can check it with
+`sha256sum -c CHECKSUM`. The digest of the model is the sha256 of that list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flywheel.errors import FlywheelError
+
+SHIPPED = Path(__file__).parent / "weights"
+CHECKSUM = "CHECKSUM"
+
+
+class BrokenWeights(FlywheelError):
+    """The files of a model are not the ones that were built."""
+
+
+@cache
+def tiny_folder() -> Path:
+    """The folder of the shipped weights, for from_pretrained. Raises BrokenWeights."""
+    verify(SHIPPED)
+    return SHIPPED
+
+
+def tiny_digest() -> str:
+    """The sha256 that stands for the shipped weights, tokenizer and settings together."""
+    return hashlib.sha256((tiny_folder() / CHECKSUM).read_bytes()).hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Write CHECKSUM over all that the folder holds."""
+    lines = [f"{_sha256(path)}  {path.name}\n" for path in _files(folder)]
+    (folder / CHECKSUM).write_text("".join(lines), encoding="utf-8")
+
+
+def verify(folder: Path) -> None:
+    """Raise BrokenWeights when a file is missing, changed or not on the list."""
+    try:
+        lines = (folder / CHECKSUM).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise BrokenWeights(f"{folder}: no {CHECKSUM} to verify: {error.strerror}") from None
+    wanted = {line.partition("  ")[2]: line.partition("  ")[0] for line in lines}
+    found = {path.name: _sha256(path) for path in _files(folder)}
+    wrong = sorted(
+        name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
+    )
+    if wrong:
+        raise BrokenWeights(
+            f"{folder}: {', '.join(wrong)} not as in {CHECKSUM}; install again, or build the model"
+            " anew: flywheel tiny build"
+        )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name != CHECKSUM)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
