@@ -1,0 +1,167 @@
+"""The questions that runs ask of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flywheel.store.baselines import find_baseline
+from flywheel.store.digest import digest
+from flywheel.store.run_events import run_status
+from flywheel.store.runs import find_run, list_runs
+from flywheel.store.samples import find_cached, finished
+from flywheel.store.scores import scores_with_items, summarise
+from flywheel.store.store import Store, open_store
+from flywheel.store.test_reads import ReadRow, count_test_reads
+from tests.store.rows import (
+    NOON,
+    baseline,
+    event,
+    item,
+    item_digest,
+    run,
+    sample,
+    score,
+    ungraded,
+    whole,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "s.duckdb") as opened:
+        yield opened
+
+
+def test_finished_is_every_pair_with_an_answer(store: Store) -> None:
+    rows = [
+        sample("r", 0, 0),
+        sample("r", 0, 1),
+        sample("r", 1, 0, error="timeout"),
+        sample("r", 2, 1, error="timeout"),
+        sample("r", 2, 1),  # asked again
+        sample("other", 1, 1),
+        sample("r", 9, 0),  # no longer in the plan
+        sample("r", 0, 5),
+    ]
+    store.write("b", {"samples": rows})
+    plan = [item_digest(number) for number in range(3)]
+    assert finished(store, "r", plan, 2).tolist() == [[True, True], [False, False], [False, True]]
+    assert finished(store, "r", [*plan, plan[0]], 1).tolist() == [[True], [False], [False], [True]]
+    assert not finished(store, "nobody", plan, 2).any()
+    assert finished(store, "r", [], 2).shape == (0, 2)
+    left = np.argwhere(~finished(store, "r", plan, 2))
+    assert left.tolist() == [[1, 0], [1, 1], [2, 0]]
+
+
+def test_the_newest_answer_is_in_the_cache(store: Store) -> None:
+    late = NOON.replace(hour=13)
+    rows = [
+        sample("a", 0, output_text="old"),
+        sample("b", 0, output_text="new", created=late),
+        sample("c", 0, output_text="", error="timeout", created=late.replace(hour=14)),
+        sample("a", 1, error="timeout"),
+        sample("a", 2, price=0.25),
+    ]
+    store.write("b", {"samples": rows})
+    keys = [row.key for row in rows] + ["nowhere"]
+    assert find_cached(store, keys) == {rows[0].key: rows[1], rows[4].key: rows[4]}
+    assert find_cached(store, []) == {}
+
+
+def test_repeats_are_averaged_within_their_item_first(store: Store) -> None:
+    scores = [
+        score("r", 0, 0, score=1.0),
+        score("r", 0, 1, score=0.0, passed=False),
+        score("r", 1, 0, score=1.0),
+        score("r", 2, 0, score=0.0, passed=False, parsed=False),
+        ungraded("r", 2, 1),
+        ungraded("r", 3, 0, error_kind="model_grader_parse_error"),
+        score("elsewhere", 0, 0),
+    ]
+    store.write("b", {"scores": scores})
+    (found,) = summarise(store, "r")
+    assert (found.name, found.n, found.graded, found.items) == ("exact", 6, 4, 3)
+    assert (found.passed, found.unparsed) == (2, 1)
+    assert found.mean == pytest.approx(0.5)
+    assert found.sd == pytest.approx(0.5)
+    assert found.ungraded == {"model_grader_parse_error": 1, "other_error": 1}
+
+
+def test_a_verdict_stands_over_an_earlier_failure(store: Store) -> None:
+    store.write("b", {"scores": [ungraded("r", 0), score("r", 0, score=0.5, passed=False)]})
+    (found,) = summarise(store, "r")
+    assert (found.n, found.graded, found.passed, found.mean) == (1, 1, 0, 0.5)
+    assert found.sd is None
+    assert found.ungraded == {}
+
+
+def test_a_run_that_nobody_graded_has_no_mean(store: Store) -> None:
+    store.write("b", {"scores": [ungraded("r", 0)]})
+    (found,) = summarise(store, "r")
+    assert (found.n, found.graded, found.items, found.mean, found.sd) == (1, 0, 0, None, None)
+    assert summarise(store, "nobody") == []
+
+
+def test_scores_stand_beside_their_items(store: Store) -> None:
+    items = [item(0, tags='["easy"]', cluster="c"), item(1)]
+    store.write("b", {"items": items, "scores": [ungraded("r", 1), score("r", 0)]})
+    found = scores_with_items(store, "r").to_pylist()
+    assert [(row["id"], row["tags"], row["cluster"], row["score"]) for row in found] == [
+        ("i0", '["easy"]', "c", 1.0),
+        ("i1", "[]", None, None),
+    ]
+    assert found[1]["error_kind"] == "other_error"
+
+
+def test_runs_are_listed_with_their_counts_and_status(store: Store) -> None:
+    store.write("a", whole("a"))
+    again = run("a2", 1, kind="regrade", parent="a")
+    rows = [sample("b", 0), sample("b", 1, error="x"), sample("b", 1), sample("b", 2, error="x")]
+    store.write("b", {"runs": [run("b", 2, evalset="rivers", items=3), again], "samples": rows})
+    store.write("c", {"run_events": [event("a", "interrupted", 5), event("a", "finished", 9)]})
+    found = list_runs(store)
+    shown = [(r["run"], r["status"], r["samples"], r["errors"], r["done"]) for r in found]
+    assert shown == [
+        ("b", None, 3, 1, pytest.approx(1 / 3)),
+        ("a2", None, 4, 0, 1.0),
+        ("a", "finished", 4, 0, 1.0),
+    ]
+    assert [row["run"] for row in list_runs(store, 1)] == ["b"]
+    assert [row["run"] for row in list_runs(store, evalset="capitals")] == ["a2", "a"]
+    assert (run_status(store, "a"), run_status(store, "b")) == ("finished", None)
+    assert find_run(store, "a2") == again
+    assert find_run(store, "nobody") is None
+
+
+def test_of_two_events_in_one_microsecond_the_later_row_counts(store: Store) -> None:
+    store.write("b", {"run_events": [event("r", "started"), event("r", "failed")]})
+    assert run_status(store, "r") == "failed"
+
+
+def test_the_newest_baseline_holds(store: Store) -> None:
+    first, second = baseline("first"), baseline("second", 1)
+    other = baseline("other", 2, model_digest=digest("another model"), split="test")
+    store.write("b", {"baselines": [first, second, other]})
+    evalset = digest("evalset")
+    assert find_baseline(store, evalset, "dev") == second
+    assert find_baseline(store, evalset, "dev", model=digest("model"), prompt=digest("prompt"))
+    assert find_baseline(store, evalset, "dev", sampling=digest({"temperature": 1})) is None
+    assert find_baseline(store, evalset, "test") == other
+    assert find_baseline(store, "another version", "dev") is None
+
+
+def test_looks_at_the_test_split_are_counted_by_run(store: Store) -> None:
+    looks = [ReadRow("capitals", "d", name, why, NOON) for name, why in ("ab", "ac", "db")]
+    store.write("b", {"test_reads": looks})
+    assert count_test_reads(store, "capitals", "d") == 2
+    assert count_test_reads(store, "capitals", "another") == 0
+
+
+def test_a_query_takes_parameters_by_name_and_by_place(store: Store) -> None:
+    assert store.query("SELECT ? + 1 AS n", [1]) == [{"n": 2}]
+    assert store.query("SELECT $x + 1 AS n", {"x": 1}) == [{"n": 2}]
+    assert store.arrow("SELECT $x + 1 AS n", {"x": 1}).to_pydict() == {"n": [2]}
