@@ -93,10 +93,11 @@ def migrate(
             if number == 1:
                 connection.execute(_RECORD)
             step(connection)
+            # As text: a datetime parameter would make DuckDB import pandas, which takes a while.
             connection.execute(
                 'INSERT INTO "migrations" ("number", "name", "version", "created")'
-                " VALUES (?, ?, ?, ?)",
-                [number, getattr(step, "__name__", "step"), version("flywheel"), utc_now()],
+                " VALUES (?, ?, ?, ?::TIMESTAMP)",
+                [number, getattr(step, "__name__", "step"), version("flywheel"), str(utc_now())],
             )
             connection.commit()
         except BaseException:
