@@ -88,18 +88,17 @@ def _is_echo(fault: Mapping[str, Any], faults: Sequence[Mapping[str, Any]]) -> b
 
 
 def load_document(path: Path) -> Document:
-    """Read a .json, .yaml or .yml file. Raises BadFile with the place of the first fault."""
+    """Read JSON or YAML, whichever it is. Raises BadFile with the place of the first fault."""
     text = read_text(path)
+    is_yaml = path.suffix in (".yaml", ".yml") or not text.lstrip().startswith(("{", "["))
     try:
-        if path.suffix == ".json":
+        if path.suffix == ".json" or not is_yaml:
             return Document(path, _parse_json(path, text), json_places(text))
-        if path.suffix in (".yaml", ".yml"):
-            return Document(path, *yaml_places(text))
+        return Document(path, *yaml_places(text))
     except RecursionError:
         raise BadFile(f"{path}: it is nested too deeply to read") from None
     except BadPlace as error:
         raise BadFile(f"{path}:{error.line}:{error.column}: {error}") from None
-    raise BadFile(f"{path}: wanted a .json, .yaml or .yml file")
 
 
 def read_text(path: Path) -> str:

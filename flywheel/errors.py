@@ -29,3 +29,7 @@ class NoJudge(FlywheelError):
 
 class WorkerDied(FlywheelError):
     """A worker process ended before its work was done."""
+
+
+class BadItem(FlywheelError):
+    """An item lacks what the prompt, the gold answer or the graders name."""

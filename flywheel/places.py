@@ -49,7 +49,9 @@ def yaml_places(text: str) -> tuple[Any, Places]:
         mark = error.problem_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise BadPlace(f"not YAML: {error.problem}", place) from None
-    except yaml.YAMLError as error:
+    except BadPlace:
+        raise
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError) as error:
         raise BadPlace(f"not YAML: {error}", (1, 1)) from None
 
 
@@ -100,21 +102,34 @@ class _JsonWalk:
         return line, self.at - self.line_starts[line - 1] + 1
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: only true and false are booleans, and dates stay text.
+_REPLACED = (":bool", ":int", ":float", ":timestamp")
 
-    YAML 1.1 reads the labels [yes, no] as [True, False].
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: true and false are booleans, numbers are decimal, dates stay text.
+
+    YAML 1.1 reads the labels [yes, no] as [True, False] and 12:30 as 750.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  the base class has the same mutable table
-        first: [pair for pair in resolvers if not pair[0].endswith((":bool", ":timestamp"))]
+        first: [pair for pair in resolvers if not pair[0].endswith(_REPLACED)]
         for first, resolvers in cast("Any", yaml.SafeLoader).yaml_implicit_resolvers.items()
     }
 
 
-cast("Any", _Loader).add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|false|False)$"), list("tTfF")
-)
+_FLOAT = r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|false|False)$", "tTfF"),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    (
+        "float",
+        r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
+        "-+0123456789.",
+    ),
+):
+    cast("Any", _Loader).add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first)
+    )
 
 
 def _walk_yaml(node: yaml.Node, path: Loc, places: dict[Loc, Place]) -> None:

@@ -9,6 +9,7 @@ One import a line in the module: evaluate reads its import lines with a regular 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -49,7 +50,10 @@ class EvaluateGrader(ComparableGrader):
         if not results or self.result not in results:
             have = ", ".join(results or ["nothing"])
             raise Ungraded(Kind.OTHER, f"{self.module} gave no {self.result!r}, but {have}")
-        return float(results[self.result])
+        score = float(results[self.result])
+        if not math.isfinite(score):
+            raise Ungraded(Kind.OTHER, f"{self.module} gave {score} as {self.result!r}")
+        return score
 
 
 @lru_cache(maxsize=32)

@@ -12,26 +12,32 @@ An answer that holds no such thing is Unreadable: it scores 0 and counts as a pa
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from graders.json_objects import objects_in
 from graders.numbers import last_number, plain
 from graders.sample import Sample, Unreadable
-from graders.strict_json import dump_json, parse_json, parse_json_at
 from graders.template import BadTemplate, template
 from graders.ungraded import Kind, Ungraded
 
 _REGEX_SECONDS = 1.0
 _SHOWN = 80
-# An honest answer holds its JSON within the first few braces; a hostile one holds a million.
-_MOST_BRACES = 1000
 
-_ANSWER_IS = re.compile(
-    r"\b(?:answer|choice|option)\b\W{0,3}(?:is\b|would be\b)?[\s:*_$\"'(\[{]*([A-Z])(?![\w'])", re.I
+# The letter stands by itself and is a capital; "A" and "I" are also words, so something must
+# close them: a bracket, a full stop, the end of the line.
+_LETTER = r"(?:([B-HJ-Z])(?![\w'])|([AI])(?=\s*(?:[).\]:*,]|$)))"
+_CHOSEN = re.compile(
+    rf"\b(?i:answer|choice|option)\b\W{{0,3}}(?i:(?:is|would be)\b)?[\s:*_$\"'(\[{{]*{_LETTER}",
+    re.M,
 )
 _ALONE = re.compile(r"^[\s(\[*\"'$]*([A-Za-z])[\s)\].:*\"'$]*$")
-_MARKED = re.compile(r"\(([A-Z])\)|\*\*([A-Z])\b[.:)]?|^\s*([A-Z])[.):](?=\s|$)", re.M)
+_MARKED = re.compile(
+    r"\(([A-Z])\)|\\boxed\{([A-Z])\}|\*\*([A-Z])\b[.:)]?|^[ \t]*([A-Z])[.):](?=\s|$)", re.M
+)
+_LAST = re.compile(r"(?<![\w'])([A-HJ-Z])[.)*\"']*\s*\Z")
 
 
 class Extractor(Protocol):
@@ -66,7 +72,7 @@ class ExtractChoice(_Extract):
     def __call__(self, text: str) -> str:
         if alone := _ALONE.match(text):
             return alone[1].upper()
-        for pattern in (_ANSWER_IS, _MARKED):
+        for pattern in (_CHOSEN, _MARKED, _LAST):
             matches = list(pattern.finditer(text))
             if matches:
                 letter: str = matches[-1][matches[-1].lastindex or 0]
@@ -90,7 +96,7 @@ class ExtractBoxed(_Extract):
 
 
 class ExtractJson(_Extract):
-    """One field of the JSON object that the text is, or of the first one that it holds."""
+    """One field of the last JSON object in the text that has it."""
 
     type: Literal["json"]
     field: str
@@ -105,15 +111,17 @@ class ExtractJson(_Extract):
         return value
 
     def __call__(self, text: str) -> str:
-        found = _first_object(text)
-        try:
-            return template("{{ item." + self.field + " }}").render(Sample(item=found))
-        except Ungraded:
-            raise Unreadable(f"no field {self.field!r} in {_shorten(dump_json(found))}") from None
+        path = template("{{ item." + self.field + " }}")
+        objects = list(objects_in(text))
+        for found in reversed(objects):
+            with suppress(Ungraded):
+                return path.render(Sample(item=found.value))
+        have = f"no field {self.field!r}" if objects else "no JSON object"
+        raise Unreadable(f"{have} in {_shorten(text)}")
 
 
 class ExtractRegex(_Extract):
-    """Group 1 of the last match of the pattern, or the whole match when it has no group."""
+    """The first group of the last match that took part, or the whole match without one."""
 
     type: Literal["regex"]
     pattern: str
@@ -143,7 +151,7 @@ class ExtractRegex(_Extract):
             ) from None
         if last is None:
             raise Unreadable(f"{self.pattern!r} is not in {_shorten(text)}")
-        return str(last[1] or "" if last.re.groups else last[0])
+        return str(next((group for group in last.groups() if group is not None), last[0]))
 
 
 def _named(value: Any) -> Any:
@@ -158,25 +166,6 @@ Extract = Annotated[
     ],
     BeforeValidator(_named),
 ]
-
-
-def _first_object(text: str) -> dict[str, Any]:
-    try:
-        value = parse_json(text)
-        if isinstance(value, dict):
-            return value  # type: ignore[return-value]
-    except ValueError:
-        pass
-    at = -1
-    for _ in range(_MOST_BRACES):
-        at = text.find("{", at + 1)
-        if at < 0:
-            break
-        try:
-            return parse_json_at(text, at)[0]
-        except ValueError:
-            continue
-    raise Unreadable(f"no JSON object in {_shorten(text)}")
 
 
 def _shorten(text: str) -> str:

@@ -19,9 +19,11 @@ Scores = Mapping[str, float]
 _Node = Callable[[Scores], float]
 _Step = tuple[Callable[[float, float], float], _Node]
 
+_DIGITS = tuple("0123456789")
 _MAX_LENGTH = 10_000
 _MAX_DEPTH = 50
-_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([^\W\d]\w*)|(.))")
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_TOKEN = re.compile(rf"\s*(?:({_NUMBER})|([^\W\d]\w*)|(.))")
 _INFIX: dict[str, tuple[int, Callable[[float, float], float]]] = {
     "+": (1, operator.add),
     "-": (1, operator.sub),
@@ -108,9 +110,9 @@ class _Parser:
             return node if token == "+" else lambda scores: -node(scores)
         if token == "(":
             return self._between_parentheses()[0]
-        if token[:1].isdigit() or (token[:1] == "." and len(token) > 1):
+        if token[:1] in _DIGITS or (token[:1] == "." and len(token) > 1):
             return self._number()
-        if token[:1].isalpha() or token[:1] == "_":
+        if token.isidentifier():
             return self._name()
         raise self._refused("wanted a number, a name or '('")
 

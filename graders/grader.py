@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from graders.asks import Answer, Ask
+from graders.asks import Answer, Ask, Reply
 from graders.sample import Sample
 from graders.template import template
 from graders.ungraded import Usage
@@ -37,7 +37,11 @@ class Grade(NamedTuple):
 
 
 class Grader(BaseModel, ABC):
-    """A grader. The class is the schema of its definition; `name` defaults to its type."""
+    """A grader. The class is the schema of its definition; `name` defaults to its type.
+
+    What the API's own answers carry beside it is passed over: an `id`, and null where a field has
+    its default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -45,13 +49,18 @@ class Grader(BaseModel, ABC):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_defaults_to_type(cls, value: Any) -> Any:
+    def _read_what_the_api_echoes(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
-        fields = cast("Mapping[str, Any]", value)
-        if fields.get("name") or "type" not in fields:
-            return fields
-        return {**fields, "name": str(fields["type"])}
+        fields = without_echo(cast("Mapping[str, Any]", value))
+        if "type" in fields and not fields.get("name"):
+            fields["name"] = str(fields["type"])
+        return fields
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """What is pickled: the fields, and not the closures that were made from them."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return {**super().__getstate__(), "__dict__": fields}
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """What has to be known before `grade`: most graders ask nothing."""
@@ -65,6 +74,23 @@ class Grader(BaseModel, ABC):
     @abstractmethod
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
         """The verdict, given the answers to `asks` in the same order. Raises Ungraded."""
+
+
+def spent(answers: Sequence[Answer]) -> dict[str, Usage]:
+    """The tokens of every reply among these answers, by judge model."""
+    total: dict[str, Usage] = {}
+    for answer in answers:
+        if isinstance(answer, Reply):
+            known = total.get(answer.model, Usage())
+            total[answer.model] = Usage(*map(sum, zip(known, answer.usage, strict=True)))
+    return total
+
+
+def without_echo(fields: Mapping[str, Any], echoed: Sequence[str] = ("id",)) -> dict[str, Any]:
+    """The fields without nulls, and without names that only the API's answers carry."""
+    return {
+        name: value for name, value in fields.items() if value is not None and name not in echoed
+    }
 
 
 def _check_template(text: str) -> str:

@@ -11,17 +11,26 @@ from __future__ import annotations
 import secrets
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from graders.asks import Answer, Ask, Judge, Reply
-from graders.grader import Grade, Grader, TemplateText
+from graders.grader import Grade, Grader, TemplateText, spent, without_echo
 from graders.sample import Sample, Unreadable
 from graders.template import template
 from graders.ungraded import Ungraded
 from graders.verdict import the_reply
 
+_ECHOED = ("id", "status", "phase", "annotations", "logprobs")
 _RULES = (
     "You are a grader. First work through the question in `steps`, then give your verdict in"
     ' `result`. Answer with one JSON object: {"steps": [{"description": "...", "conclusion":'
@@ -33,20 +42,27 @@ _FENCED = (
 )
 
 
-class Part(BaseModel):
-    """A piece of a message: text to fill in, an image, or a sound."""
+class _Wire(BaseModel):
+    """A part of the definition that the API echoes with more keys than it takes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_what_the_api_echoes(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return without_echo(cast("Mapping[str, Any]", value), _ECHOED)
 
-class TextPart(Part):
-    """Text. Both spellings of the wire mean the same here."""
 
-    type: Literal["input_text", "output_text"]
+class TextPart(_Wire):
+    """Text. All spellings mean the same here."""
+
+    type: Literal["input_text", "output_text", "text"]
     text: TemplateText
 
 
-class ImagePart(Part):
+class ImagePart(_Wire):
     """An image by address or data URL."""
 
     type: Literal["input_image"]
@@ -55,16 +71,14 @@ class ImagePart(Part):
     file_id: str | None = None
 
 
-class Sound(BaseModel):
+class Sound(_Wire):
     """Base64 sound with its format."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: TemplateText
     format: Literal["mp3", "wav"]
 
 
-class AudioPart(Part):
+class AudioPart(_Wire):
     """A sound."""
 
     type: Literal["input_audio"]
@@ -85,10 +99,8 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, Mapping) else value
 
 
-class Message(BaseModel):
+class Message(_Wire):
     """One message of the judge's prompt. `content` is text, one part, or a list of parts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["message"] = "message"
     role: Literal["user", "assistant", "system", "developer"]
@@ -99,27 +111,21 @@ class Message(BaseModel):
     ]
 
 
-class SamplingParams(BaseModel):
+class SamplingParams(_Wire):
     """How the judge is sampled. Both spellings of the token limit are read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int | None = None
     top_p: float | None = None
     temperature: float | None = None
-    max_completions_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        validation_alias=AliasChoices("max_completions_tokens", "max_completion_tokens"),
-    )
+    max_completions_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
     reasoning_effort: str | None = None
 
     def as_request(self) -> dict[str, Any]:
         """The set ones, in the words of chat completions."""
         params = self.model_dump(exclude_none=True)
-        if "max_completions_tokens" in params:
-            params["max_completion_tokens"] = params.pop("max_completions_tokens")
-        return params
+        limit = params.pop("max_completions_tokens", None)
+        return {"max_completion_tokens": limit, **params} if limit else params
 
 
 class JudgeGrader(Grader):
@@ -159,10 +165,9 @@ class JudgeGrader(Grader):
                 self._question(sample)
             except Unreadable as error:
                 return self.bottom(str(error))
-        reply = the_reply(answers)
-        usage = {reply.model: reply.usage} if any(reply.usage) else {}
+        usage = spent(answers)
         try:
-            return self.read(reply)._replace(usage=usage)
+            return self.read(the_reply(answers))._replace(usage=usage)
         except Ungraded as ungraded:
             ungraded.usage = usage  # the tokens were spent all the same
             raise

@@ -21,6 +21,7 @@ class LabelModelGrader(JudgeGrader):
     type: Literal["label_model"] = "label_model"
     labels: Labels
     passing_labels: Labels
+    pass_threshold: float | None = None  # stray on the wire, and without effect
 
     @model_validator(mode="after")
     def _passing_labels_are_labels(self) -> Self:

@@ -7,6 +7,7 @@ When one part is ungraded so is the whole: a formula over a guess would be a gue
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, cast
@@ -15,10 +16,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from graders.asks import Answer, Ask
 from graders.formula import Formula
-from graders.grader import Grade, Grader
+from graders.grader import Grade, Grader, spent
 from graders.leaves import Leaf
 from graders.sample import Sample
-from graders.ungraded import Ungraded, Usage
+from graders.ungraded import Ungraded
 
 
 def _by_name(value: Any) -> Any:
@@ -56,7 +57,7 @@ class MultiGrader(Grader):
             if not name.isidentifier():
                 raise ValueError(
                     f"the formula cannot name {name!r}; use letters, digits and _, such as"
-                    f" {''.join(c if c.isalnum() else '_' for c in name)!r}"
+                    f" {re.sub(r'[^A-Za-z0-9_]+', '_', name)!r}"
                 )
         _ = self.formula
         return self
@@ -85,6 +86,7 @@ class MultiGrader(Grader):
                 parts[name] = part.grade(sample, answers[at : at + count])
             except Ungraded as ungraded:
                 ungraded.detail = f"part {name!r}: {ungraded.detail}"
+                ungraded.usage = spent(answers)  # the other parts' judges were asked as well
                 raise
             at += count
         scores = {name: grade.score for name, grade in parts.items()}
@@ -93,12 +95,4 @@ class MultiGrader(Grader):
             f"{name} {grade.score:g} ({grade.reason})" for name, grade in parts.items()
         )
         parsed = all(grade.parsed for grade in parts.values())
-        return Grade(score, score >= self.pass_threshold, reason, parsed, scores, _total(parts))
-
-
-def _total(parts: Mapping[str, Grade]) -> dict[str, Usage]:
-    total: dict[str, Usage] = {}
-    for grade in parts.values():
-        for model, usage in grade.usage.items():
-            total[model] = Usage(*map(sum, zip(total.get(model, Usage()), usage, strict=True)))
-    return total
+        return Grade(score, score >= self.pass_threshold, reason, parsed, scores, spent(answers))

@@ -1,8 +1,8 @@
 """Templates: `{{ item.x }}` and `{{ sample.output_text }}` inside text.
 
-A slot is a path: names with dots, list positions in brackets, `a.b[0].c`. A path goes on into a
-string that holds JSON. Strings go in as they are, every other value as JSON. Nothing else is a
-language: no filters, no defaults, no expressions, and `{%` and `{#` are refused. What a slot
+A slot is a path: names with dots, list positions and quoted names in brackets, `a.b[0]['c d']`. A
+path goes on into a string that holds JSON. Strings go in as they are, every other value as JSON.
+Nothing else is a language: no filters, no defaults, no expressions, no statements. What a slot
 brings in is never read again, so an answer that says `{{ item.gold }}` stays just that.
 
 Who is to blame for a gap decides what happens: a path that the item does not have is Ungraded,
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from graders.sample import Sample, Unreadable
+from graders.sample import FIELDS, Sample, Unreadable
 from graders.strict_json import dump_json, parse_json
 from graders.ungraded import Kind, Ungraded
 
@@ -24,9 +24,10 @@ Step = str | int
 Render = Callable[[Sample], str]
 Wrap = Callable[[str], str]
 
-_SLOT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_STATEMENT = re.compile(r"\{[%#]")
-_STEP = re.compile(r"\.?([^\W\d][\w-]*)|\[(\d{1,6})\]")
+_SLOT = re.compile(r"\{\{([^{}]*)\}\}")
+_STEP = re.compile(
+    r"""\s*(?:\.\s*([^\s.\[\]{}()|,'"]+)|\[\s*(?:([0-9]{1,9})|'([^']*)'|"([^"]*)")\s*\])"""
+)
 _SHOWN = 200
 
 
@@ -144,34 +145,28 @@ def _walk(value: Any, step: Step) -> Any:
 
 def _split(text: str) -> list[str | _Slot]:
     pieces: list[str | _Slot] = []
-    end = 0
+    end, line = 0, 1
     for match in _SLOT.finditer(text):
-        pieces.append(_literal(text, end, match.start()))
-        line = text.count("\n", 0, match.start()) + 1
+        pieces.append(_literal(text[end : match.start()], line))
+        line += text.count("\n", end, match.start())
         pieces.append(_Slot(match[1].strip(), line))
+        line += match[0].count("\n")
         end = match.end()
-    pieces.append(_literal(text, end, len(text)))
+    pieces.append(_literal(text[end:], line))
     return [piece for piece in pieces if piece != ""] or [""]
 
 
-def _literal(text: str, start: int, end: int) -> str:
-    literal = text[start:end]
-    line = text.count("\n", 0, start) + 1
-    if "{{" in literal:
-        line += literal.count("\n", 0, literal.index("{{"))
+def _literal(text: str, line: int) -> str:
+    opened = text.find("{{")
+    if opened >= 0:
+        line += text.count("\n", 0, opened)
         raise BadTemplate(f"line {line}: '{{{{' is never closed; write {{{{ item.name }}}}")
-    if statement := _STATEMENT.search(literal):
-        line += literal.count("\n", 0, statement.start())
-        raise BadTemplate(
-            f"line {line}: {statement[0]!r} starts a statement; templates know only"
-            " {{ item.name }} and {{ sample.name }}"
-        )
-    return literal
+    return text
 
 
 def _parse_path(path: str, line: int) -> tuple[str, tuple[Step, ...]]:
-    root = re.match(r"[^\W\d]\w*", path)
-    if not root or root[0] not in ("item", "sample"):
+    root = re.match(r"(item|sample)\b", path)
+    if not root:
         raise BadTemplate(
             f"line {line}: {path[:_SHOWN]!r} must start with 'item' or 'sample', as in"
             " {{ item.name }}"
@@ -180,13 +175,15 @@ def _parse_path(path: str, line: int) -> tuple[str, tuple[Step, ...]]:
     at = root.end()
     while at < len(path):
         match = _STEP.match(path, at)
-        if not match or (match[1] and path[at] != "."):
+        if not match:
             raise BadTemplate(
                 f"line {line}: {path[:_SHOWN]!r} is not a path; only names and positions such as"
                 " {{ item.a.b[0] }} can be filled in"
             )
-        steps.append(match[1] if match[1] is not None else int(match[2]))
+        steps.append(int(match[2]) if match[2] else match[1] or match[3] or match[4] or "")
         at = match.end()
+    if root[0] == "sample" and steps and steps[0] not in FIELDS:
+        raise BadTemplate(f"line {line}: no sample.{steps[0]}; have {', '.join(FIELDS)}")
     return root[0], tuple(steps)
 
 

@@ -8,8 +8,9 @@ The measures that the wire leaves open are decided here, once:
 - `gleu`: nltk sentence_gleu. `meteor`: nltk, exact words and stems only, as the reason says.
 - `cosine`: of the embeddings that an embedding sampler gives. Evals only; may be negative.
 
-Only the first 100,000 characters of each side are compared, and the reason says so when it
-matters: a longer answer gets a score like any other, and costs no more.
+Only the first 100,000 characters of each side are compared (4,000 for `fuzzy_match`, whose time
+grows with the square), and the reason says so when it matters: a longer answer gets a score like
+any other, and costs no more.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from graders.sample import Sample, Unreadable
 from graders.similarity import cosine, measure
 from graders.ungraded import Kind, Ungraded
 
-MOST_CHARACTERS = 100_000
+MOST_CHARACTERS = {"fuzzy_match": 4_000}
+MOST_OTHERS = 100_000
 _NOTES = {"meteor": " (exact words and stems, no synonyms)"}
 
 
@@ -73,10 +75,11 @@ class TextSimilarityGrader(ComparableGrader):
 
     def _sides(self, sample: Sample) -> tuple[str, str, str]:
         wanted, text = self.read_reference(sample), self.read_input(sample)
-        if len(text) <= MOST_CHARACTERS and len(wanted) <= MOST_CHARACTERS:
+        most = MOST_CHARACTERS.get(self.evaluation_metric, MOST_OTHERS)
+        if len(text) <= most and len(wanted) <= most:
             return text, wanted, ""
-        cut = f", of the first {MOST_CHARACTERS:,} characters ({len(text):,} and {len(wanted):,})"
-        return text[:MOST_CHARACTERS], wanted[:MOST_CHARACTERS], cut
+        cut = f", of the first {most:,} characters ({len(text):,} and {len(wanted):,})"
+        return text[:most], wanted[:most], cut
 
     def _cosine(self, answers: Sequence[Answer]) -> float:
         match answers:

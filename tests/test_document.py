@@ -68,7 +68,10 @@ def test_every_fault_of_a_yaml_file_has_its_place(tmp_path: Path) -> None:
         ("g.yaml", "a: !!python/object/apply:os.system [ls]", "not YAML: could not determine"),
         ("g.yaml", "", ":1:1: Input should be a valid dictionary"),
         ("g.yaml", "[" * 5_000, "nested too deeply"),
-        ("g.txt", "{}", "wanted a .json, .yaml or .yml file"),
+        ("g.txt", "{}", ":1:1: type: this field is missing"),
+        ("g.yaml", "name: !!int abc", "not YAML: invalid literal"),
+        ("g.yaml", "name: !!bool foo", "not YAML: 'foo'"),
+        ("g.yaml", "n: " + "9" * 5000, "not YAML: Exceeds the limit"),
     ],
 )
 def test_a_file_that_is_no_definition_is_refused(
@@ -83,14 +86,14 @@ def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path: Path) -> None:
     assert "stand for too many values" in faults(tmp_path / "g.yaml", text)[0]
 
 
-def test_yaml_reads_yes_no_and_dates_as_text(tmp_path: Path) -> None:
+def test_yaml_reads_yes_no_times_and_dates_as_text(tmp_path: Path) -> None:
     path = tmp_path / "g.yaml"
-    path.write_text("labels: [yes, no, on, off]\nday: 2026-01-01\ntrue_one: true\n")
+    path.write_text("labels: [yes, no, 12:30, 0x1]\nday: 2026-01-01\nn: [true, -1, 1.5e3]\n")
     value = load_document(path).value
     assert value == {
-        "labels": ["yes", "no", "on", "off"],
+        "labels": ["yes", "no", "12:30", "0x1"],
         "day": "2026-01-01",
-        "true_one": True,
+        "n": [True, -1, 1500.0],
     }
 
 

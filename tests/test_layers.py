@@ -14,7 +14,12 @@ ROOT = Path(__file__).parents[1]
 LOW = {"graders", "flywheel.errors", "flywheel.places", "flywheel.document", "flywheel.config"}
 SOURCES = LOW | {"flywheel.stats"}
 ENGINE_ROOM = SOURCES | {"flywheel.samplers", "flywheel.store"}
-LEVERS_MAY = ENGINE_ROOM | {"flywheel.engines", "flywheel.data", "flywheel.evals"}
+LEVERS_MAY = ENGINE_ROOM | {
+    "flywheel.engines",
+    "flywheel.data",
+    "flywheel.evals",
+    "flywheel.tiny",
+}
 LEVERS = {"flywheel.prompts", "flywheel.training", "flywheel.distillation"}
 MAY_IMPORT: dict[str, set[str]] = {
     "graders": set(),

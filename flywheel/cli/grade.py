@@ -42,6 +42,8 @@ def grade(
 
     if (sample is None) == (items is None) or (items is None) != (out is None):
         raise BadOption("give --sample TEXT, or --items ROWS.jsonl with --out GRADES.jsonl")
+    if item is not None and items is not None:
+        raise BadOption("--item goes with --sample; the rows of --items bring their own items")
     definition = load_grader(grader)
     asked = load_script(judge) if judge else None
     with Here(asked, unsafe_python=unsafe_local_python, workers=workers) as engine:
@@ -80,11 +82,11 @@ def _grade_rows(
 
     from flywheel.cli.progress import progress
     from flywheel.cli.tables import number, print_json, print_line, print_table
-    from flywheel.evals.grade_file import count_rows, grade_file
+    from flywheel.evals.grade_file import grade_file, open_job
 
-    total = count_rows(rows)
-    with progress("grading", total) as advance:
-        summary = grade_file(grader, rows, out, engine, workers or os.cpu_count() or 1, advance)
+    job = open_job(rows, out, workers or os.cpu_count() or 1)
+    with progress("grading", job.count) as advance:
+        summary = grade_file(grader, job, engine, advance)
     counts = summary.as_json()
     if as_json:
         print_json({"grader": grader.name, "out": str(out), **counts})

@@ -34,8 +34,9 @@ def main() -> None:
     try:
         app()
     except FlywheelError as error:
+        shown = str(error).encode("utf-8", "backslashreplace").decode()
+        sys.stderr.write(f"Error: {shown}\n")
+        sys.exit(1)
+    except OSError as error:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped.\n")
-        sys.exit(130)

@@ -10,12 +10,12 @@ from typing import Any
 
 def print_json(value: Any) -> None:
     """One JSON value, indented, for people and for jq."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    print_line(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def print_line(text: str) -> None:
-    """One line, as it is: no markup is read in it."""
-    sys.stdout.write(text + "\n")
+    """One line, as it is: no markup is read in it. A lone surrogate is shown as its escape."""
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -71,18 +71,23 @@ def sample_of_row(row: Mapping[str, Any]) -> Sample:
         raise ValueError(f"`sample` is text or a JSON object, got {_shorten(given)}")
     fields = cast("dict[str, Any]", given)
     known = {name: fields[name] for name in _SAMPLE_FIELDS if fields.get(name) is not None}
-    if "output_text" not in known:
-        known["output_text"] = _text_of_choices(known.get("choices", ()))
+    message = _message(known.get("choices"))
+    if "output_text" not in known and message is None:
+        raise ValueError("`sample` has neither output_text nor choices with a message")
+    known.setdefault("output_text", (message or {}).get("content") or "")
+    known.setdefault("output_tools", (message or {}).get("tool_calls") or ())
     if not isinstance(known["output_text"], str):
         raise ValueError(f"`output_text` is text, got {_shorten(known['output_text'])}")
     return Sample(cast("dict[str, Any]", item), **known)
 
 
-def _text_of_choices(choices: Any) -> Any:
+def _message(choices: Any) -> Mapping[str, Any] | None:
+    """The message of the first choice, as a saved chat completion has it."""
     try:
-        return choices[0]["message"].get("content") or ""
-    except (LookupError, TypeError, AttributeError):
-        raise ValueError("`sample` has neither output_text nor choices with a message") from None
+        message = choices[0]["message"]
+    except (LookupError, TypeError):
+        return None
+    return cast("Mapping[str, Any]", message) if isinstance(message, dict) else None
 
 
 def _shorten(value: Any) -> str:

@@ -8,6 +8,7 @@ model. Each is opened when the first grader asks for it. What the world cannot a
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ class Here:
         self._unsafe_python = unsafe_python
         self._workers = workers
         self._sandbox: Sandbox | None = None
+        self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -63,19 +65,22 @@ class Here:
         for i, ask in enumerate(asks):
             if isinstance(ask, Run):
                 runs[ask.source].append((i, ask))
-        await asyncio.gather(
+        broken = await asyncio.gather(
             self._ask_judge(judged, answers),
             asyncio.to_thread(self._embed, embedded, answers),
             *(asyncio.to_thread(self._run, calls, answers) for calls in runs.values()),
+            return_exceptions=True,
         )
-        return [answer or _unanswered(ask) for ask, answer in zip(asks, answers, strict=True)]
+        why = "; ".join(f"{type(e).__name__}: {e}" for e in broken if isinstance(e, Exception))
+        return [answer or _unanswered(ask, why) for ask, answer in zip(asks, answers, strict=True)]
 
     def sandbox(self) -> Sandbox:
         """The sandbox, started when it is first wanted. Raises NoSandbox."""
-        if self._sandbox is None:
-            unsafe = self._unsafe_python and not tiers()
-            self._sandbox = Sandbox(unsafe=unsafe, workers=self._workers)
-        return self._sandbox
+        with self._starting:
+            if self._sandbox is None:
+                unsafe = self._unsafe_python and not tiers()
+                self._sandbox = Sandbox(unsafe=unsafe, workers=self._workers)
+            return self._sandbox
 
     async def _ask_judge(
         self, asks: Sequence[tuple[int, Judge]], answers: list[Answer | None]
@@ -119,9 +124,10 @@ def _reply(output: Output) -> Answer:
     return Reply(output.text, output.model, output.usage, output.refusal, output.truncated)
 
 
-def _unanswered(ask: Ask) -> Failed:
-    kind = Kind.PYTHON_SERVER if isinstance(ask, Run) else Kind.JUDGE_SERVER
-    return Failed(kind, "no_answer", "no answer came back")
+def _unanswered(ask: Ask, why: str) -> Failed:
+    """A fault of ours or of a model costs the asks that waited for it, and no others."""
+    kinds = {Run: Kind.PYTHON_SERVER, Judge: Kind.JUDGE_SERVER, Embed: Kind.OTHER}
+    return Failed(kinds[type(ask)], "no_answer", f"no answer came back. {why}".rstrip())
 
 
 def _installed_embedder() -> Embedder | None:

@@ -12,19 +12,38 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
 
 from flywheel.document import load_document
-from flywheel.errors import NoEvalset
+from flywheel.errors import BadItem, NoEvalset
 from flywheel.evals.items import Item, Items
 from graders.definition import AnyGrader
 from graders.grader import Grader, TemplateText
 from graders.sample import Sample
 from graders.strict_json import parse_json
 from graders.template import template
+from graders.ungraded import Ungraded
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+def _names_the_item_only(text: str) -> str:
+    if template(text).reads_sample():
+        raise ValueError("it may name {{ item.… }} only: there is no sample yet")
+    return text
+
+
+ItemText = Annotated[TemplateText, AfterValidator(_names_the_item_only)]
 
 
 class PromptMessage(BaseModel):
@@ -33,12 +52,12 @@ class PromptMessage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: TemplateText
+    content: ItemText
 
 
 # A list of messages, or "{{ item.messages }}" for a conversation that each item brings along.
 Prompt = Annotated[
-    Annotated[TemplateText, Tag("path")]
+    Annotated[ItemText, Tag("path")]
     | Annotated[tuple[PromptMessage, ...], Field(min_length=1), Tag("messages")],
     Discriminator(lambda prompt: "path" if isinstance(prompt, str) else "messages"),
 ]
@@ -72,7 +91,7 @@ class EvalsetDefinition(BaseModel):
 
     description: str = ""
     prompt: Prompt
-    gold: TemplateText
+    gold: ItemText
     graders: tuple[AnyGrader, ...] = Field(min_length=1)
     primary: str
     guards: dict[str, Annotated[float, Field(ge=0)]] = {}
@@ -84,7 +103,7 @@ class EvalsetDefinition(BaseModel):
     item_schema: dict[str, Any] | None = None
     response_schema: dict[str, Any] | None = None
     tools: tuple[dict[str, Any], ...] = ()
-    options: TemplateText | tuple[str, ...] = ()
+    options: ItemText | tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_graders(self) -> Self:
@@ -130,26 +149,30 @@ class Evalset:
 
     def gold(self, item: Item) -> str:
         """The right answer to this item."""
-        return template(self.definition.gold).render(Sample(item))
+        return fill(self.definition.gold, item)
 
     def options(self, item: Item) -> tuple[str, ...]:
         """What the model chooses from, empty when it writes its answer."""
         options = self.definition.options
         if isinstance(options, str):
-            return tuple(map(str, parse_json(template(options).render(Sample(item)))))
+            return tuple(map(str, parse_json(fill(options, item))))
         return options
 
 
 def ask(prompt: str | tuple[PromptMessage, ...], item: Item) -> list[dict[str, Any]]:
     """The messages that put this item to a model."""
-    sample = Sample(item)
     if isinstance(prompt, str):
-        messages: list[dict[str, Any]] = parse_json(template(prompt).render(sample))
+        messages: list[dict[str, Any]] = parse_json(fill(prompt, item))
         return messages
-    return [
-        {"role": message.role, "content": template(message.content).render(sample)}
-        for message in prompt
-    ]
+    return [{"role": message.role, "content": fill(message.content, item)} for message in prompt]
+
+
+def fill(text: str, item: Item) -> str:
+    """A template filled from an item. Raises BadItem when the item lacks what it names."""
+    try:
+        return template(text).render(Sample(item))
+    except Ungraded as gap:
+        raise BadItem(f"item {item.get('id', item)!r:.200}: {gap.detail}") from None
 
 
 def load_evalset(name: str) -> Evalset:
@@ -171,6 +194,8 @@ def _find(name: str) -> Path:
     for folder in candidates:
         if (folder / "evalset.yaml").is_file():
             return folder.resolve()
+    if Path(name).suffix in (".json", ".yaml", ".yml"):
+        raise NoEvalset(f"no file {name!r}, and an evalset is a folder")
     raise NoEvalset(
         f"no evalset {name!r}: wanted a folder with an evalset.yaml in it, or one of"
         f" {', '.join(shipped())}"

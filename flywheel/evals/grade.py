@@ -6,6 +6,7 @@ verdict. A sample leaves with a Grade or with the Ungraded that says why there i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -42,7 +43,10 @@ async def grade_samples(grader: Grader, samples: Sequence[Sample], engine: Engin
 def grade_answered(grader: Grader, sample: Sample, answers: Sequence[Answer] = ()) -> Verdict:
     """The verdict on one sample whose asks are answered."""
     try:
-        return grader.grade(sample, answers)
+        grade = grader.grade(sample, answers)
+        if not math.isfinite(grade.score):
+            raise ValueError(f"the score is {grade.score}")
+        return grade
     except Ungraded as ungraded:
         return ungraded
     except Exception as error:

@@ -11,9 +11,13 @@ import asyncio
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,56 +39,79 @@ _CHUNK_BYTES = 16 << 20
 _WORTH_PROCESSES = 4 * _CHUNK
 
 
-def count_rows(path: Path) -> int:
-    """Check every row and count them. Raises BadFile with the place of the first fault."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Rows that were read once and found to be sound, and where their verdicts go."""
+
+    rows: Path
+    out: Path
+    count: int
+    workers: int
+
+
+def open_job(rows: Path, out: Path, workers: int) -> Job:
+    """Check every row and the place for the verdicts. Raises BadFile for the first fault."""
+    if rows.exists() and not rows.is_file():
+        raise BadFile(f"{rows}: wanted a file; it is read twice, so a pipe or a folder will not do")
+    if out.exists() and not out.is_file():
+        raise BadFile(f"{out}: wanted a file to write, and this is none")
+    if out.exists() and rows.exists() and out.samefile(rows):
+        raise BadFile(f"{out}: the verdicts would replace the rows; name another file")
     count = 0
-    for number, line in read_lines(path):
-        _sample(path, number, line)
+    for number, line in read_lines(rows):
+        _sample(rows, number, line)
         count += 1
     if not count:
-        raise BadFile(f'{path}: no rows in it; wanted lines of {{"item": {{…}}, "sample": …}}')
-    return count
+        raise BadFile(f'{rows}: no rows in it; wanted lines of {{"item": {{…}}, "sample": …}}')
+    return Job(rows, out, count, workers)
 
 
-def grade_file(
-    grader: Grader, rows: Path, out: Path, engine: Engine, workers: int, advance: Advance
-) -> Summary:
-    """Grade every row of `rows` into `out`, in order. `advance` hears of each chunk done."""
-    count = count_rows(rows)
+def grade_file(grader: Grader, job: Job, engine: Engine, advance: Advance) -> Summary:
+    """Grade every row of the job in order. `advance` hears of each chunk done.
+
+    Until the end the verdicts are in a file of their own beside `out`, which is gone when anything
+    goes wrong or is interrupted.
+    """
     summary = Summary()
-    partial = out.with_name(out.name + ".partial")
-    with _create(partial) as file:
-        for lines, counted in _chunks(grader, rows, count, engine, workers):
+    with _whole_file(job.out) as file:
+        for lines, counted in _chunks(grader, job, engine):
             file.writelines(lines)
             summary.merge(counted)
             advance(counted.n)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(out)
     return summary
 
 
-def _create(path: Path) -> BinaryIO:
+@contextmanager
+def _whole_file(path: Path) -> Generator[BinaryIO]:
+    """A file that takes this name when it is whole, and leaves nothing behind otherwise."""
+    # A link keeps pointing where it did: the file behind it is replaced.
+    path = path.resolve()
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        return path.open("wb")
+        with partial.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
     except OSError as error:
         raise BadFile(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink()
 
 
-def _chunks(
-    grader: Grader, rows: Path, count: int, engine: Engine, workers: int
-) -> Iterator[_Graded]:
-    chunks = _split(read_lines(rows))
+def _chunks(grader: Grader, job: Job, engine: Engine) -> Iterator[_Graded]:
+    rows, chunks = job.rows, _split(read_lines(job.rows))
     if not grader.is_pure():
         with asyncio.Runner() as loop:
             for chunk in chunks:
                 samples = [_sample(rows, *line) for line in chunk]
                 yield _report(grader, loop.run(grade_samples(grader, samples, engine)))
-    elif count < _WORTH_PROCESSES or workers == 1:
+    elif job.count < _WORTH_PROCESSES or job.workers == 1:
         for chunk in chunks:
             yield _grade_pure(grader, rows, chunk)
     else:
-        yield from _in_processes(grader, rows, chunks, workers)
+        yield from _in_processes(grader, rows, chunks, job.workers)
 
 
 def _in_processes(
@@ -93,21 +120,25 @@ def _in_processes(
     # spawn, not fork: the parent may hold threads, a sandbox and an event loop.
     context = multiprocessing.get_context("spawn")
     start = (wire_json(grader), rows)
-    with ProcessPoolExecutor(workers, context, _start_worker, start) as pool:
-        # A window of chunks, not all of them: the file may be larger than the memory.
-        window = [pool.submit(_grade_in_worker, chunk) for chunk in islice(chunks, 2 * workers)]
-        try:
-            while window:
-                yield window.pop(0).result()
-                window += [pool.submit(_grade_in_worker, chunk) for chunk in islice(chunks, 1)]
-        except BrokenProcessPool:
-            raise WorkerDied("a worker process died, perhaps for memory; try --workers 1") from None
+    pool = ProcessPoolExecutor(workers, context, _start_worker, start)
+    # A window of chunks, not all of them: the file may be larger than the memory.
+    window = deque(pool.submit(_grade_in_worker, chunk) for chunk in islice(chunks, 2 * workers))
+    try:
+        while window:
+            yield window.popleft().result()
+            window.extend(pool.submit(_grade_in_worker, chunk) for chunk in islice(chunks, 1))
+    except BrokenProcessPool:
+        raise WorkerDied("a worker process died, perhaps for memory; try --workers 1") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 _worker: dict[str, Any] = {}
 
 
 def _start_worker(definition: dict[str, Any], rows: Path) -> None:
+    # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker.update(grader=read_grader(definition), rows=rows)
 
 
@@ -130,7 +161,7 @@ def _sample(path: Path, number: int, line: bytes) -> Sample:
 def _report(grader: Grader, verdicts: Sequence[Verdict]) -> _Graded:
     lines = list[bytes]()
     for verdict in verdicts:
-        line = json.dumps(verdict_json(grader, verdict), ensure_ascii=False) + "\n"
+        line = json.dumps(verdict_json(grader, verdict), ensure_ascii=False, allow_nan=False) + "\n"
         # A lone surrogate is JSON as an escape, and no UTF-8 otherwise.
         lines.append(line.encode("utf-8", "backslashreplace"))
     return lines, Summary.of(verdicts)

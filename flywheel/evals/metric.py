@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import datasets
@@ -49,6 +50,10 @@ class _GraderMetric(evaluate.Metric):
         """Items may come as objects: evaluate's table holds text, so they are packed here."""
         return cast("Any", super()).compute(**_packed(inputs))
 
+    def add(self, *, prediction: Any = None, reference: Any = None, **inputs: Any) -> None:
+        """As `compute`, for one answer."""
+        self.add_batch(predictions=[prediction], references=[reference], **inputs)
+
     def add_batch(self, **inputs: Any) -> None:
         """As `compute`, for a batch that is computed later."""
         cast("Any", super()).add_batch(**_packed(inputs))
@@ -58,7 +63,10 @@ class _GraderMetric(evaluate.Metric):
             Sample(parse_json(item), answer)
             for answer, item in zip(inputs["predictions"], inputs["references"], strict=True)
         ]
-        summary = Summary.of(asyncio.run(grade_samples(self._grader, samples, self._engine)))
+        # In a thread: a notebook's own event loop may be running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            graded = thread.submit(asyncio.run, grade_samples(self._grader, samples, self._engine))
+        summary = Summary.of(graded.result())
         return {self._grader.name: summary.mean, "ungraded": summary.ungraded.total()}
 
 

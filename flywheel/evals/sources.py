@@ -6,21 +6,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flywheel.errors import BadFile
+from graders.asks import Failed
 from graders.grader import Grader
 from graders.multi import MultiGrader
 from graders.python import PythonGrader
+from graders.sample import Sample
 from graders.sandbox.sandbox import Sandbox
 
-_WANTS_GRADE = "\nassert callable(globals().get('grade')), 'it defines no grade(sample, item)'\n"
+# What grade does with a sample is the probes' business; these are about loading.
+_DOES_NOT_LOAD = ("syntax", "no_grade", "signature")
 
 
 def check_sources(path: Path, grader: Grader, sandbox: Callable[[], Sandbox]) -> None:
-    """Run each source's module once. Raises BadFile when it does not load or defines no `grade`."""
+    """Load each source in the sandbox. Raises BadFile when one has no `grade(sample, item)`."""
     for python in _pythons(grader):
-        # What grade itself does with a sample is the probes' business; this is about loading.
-        ran = sandbox().run_code(python.source + _WANTS_GRADE)
-        if ran.error is not None:
-            raise BadFile(f"{path}: the source of {python.name!r} does not load: {ran.detail}")
+        ((_, answer),) = sandbox().grade(python.source, [(Sample({}).namespace(), {})])
+        if isinstance(answer, Failed) and _is_about_loading(answer):
+            raise BadFile(f"{path}: the source of {python.name!r} does not load: {answer.detail}")
+
+
+def _is_about_loading(failed: Failed) -> bool:
+    # An exception at the top of the module has no frame of a function in its traceback.
+    frames = [line for line in failed.detail.splitlines() if line.startswith("  File ")]
+    top = failed.label == "exception" and all(line.endswith("in <module>") for line in frames)
+    return failed.label in _DOES_NOT_LOAD or top
 
 
 def _pythons(grader: Grader) -> Iterator[PythonGrader]:

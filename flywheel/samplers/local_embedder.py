@@ -35,6 +35,8 @@ class LocalEmbedder:
     def _embed_batch(self, texts: list[str]) -> list[tuple[float, ...]]:
         import torch
 
+        # A lone surrogate, which JSON can carry, is no text to a tokenizer.
+        texts = [text.encode("utf-8", "replace").decode() for text in texts]
         inputs = self._tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
         with torch.inference_mode():
             states = self._model(**inputs).last_hidden_state

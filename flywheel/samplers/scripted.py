@@ -59,7 +59,7 @@ def load_script(path: Path) -> ScriptedSampler:
     """Read a script of rules, one JSON object or string a line. Raises BadFile with the line."""
     adapter = TypeAdapter[Rule | str](Rule | str)
     rules: list[Rule] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:

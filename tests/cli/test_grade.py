@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.command import flywheel
+from tests.cli.command import EXECUTABLE, flywheel
 
 CHECK = {
     "type": "string_check",
@@ -78,9 +82,13 @@ def test_what_is_there_is_not_overwritten_unasked(tmp_path: Path) -> None:
         (["g.json", "--item", "list.json", "--sample", "a"], "list.json:1:1: Input should be"),
         (["g.json", "--sample", "a", "--judge", "list.json"], "list.json:1:1: not a rule"),
         (["g.json", "--items", "rows.jsonl", "--out", "o"], "rows.jsonl:2:1: a row is"),
+        (["g.json", "--item", "g.json", "--items", "good.jsonl", "--out", "o"], "--item goes with"),
+        (["g.json", "--items", ".", "--out", "o"], "wanted a file; it is read twice"),
+        (["g.json", "--items", "good.jsonl", "--out", "fifo", "--overwrite"], "this is none"),
+        (["g.json", "--items", "good.jsonl", "--out", "link", "--overwrite"], "would replace"),
         (["g.json", "--items", "gone.jsonl", "--out", "o"], "gone.jsonl: cannot be read"),
         (["g.json", "--items", "rows.jsonl", "--out", "no/o"], "rows.jsonl:2:1"),
-        (["g.json", "--items", "good.jsonl", "--out", "no/o"], "no/o.partial: cannot be written"),
+        (["g.json", "--items", "good.jsonl", "--out", "no/o"], "no/o: cannot be written"),
     ],
 )
 def test_an_error_is_one_line_that_says_what_to_do(
@@ -91,9 +99,45 @@ def test_an_error_is_one_line_that_says_what_to_do(
     write(tmp_path / "list.json", "[1]")
     write(tmp_path / "rows.jsonl", '{"item": {}, "sample": "a"}\n[1]\n')
     write(tmp_path / "good.jsonl", '{"item": {}, "sample": "a"}\n')
+    (tmp_path / "link").symlink_to("good.jsonl")
+    os.mkfifo(tmp_path / "fifo")
+    before = sorted(tmp_path.iterdir())
     done = flywheel("grade", *arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout == ""
+    assert sorted(tmp_path.iterdir()) == before
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1
     assert story in done.stderr
+
+
+def test_a_definition_comes_through_a_pipe_too() -> None:
+    line = f"{EXECUTABLE} grade <(echo '{json.dumps(CHECK)}') --sample x"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["metadata"]["name"] == "same"
+
+
+def test_a_lone_surrogate_is_printed_as_its_escape(tmp_path: Path) -> None:
+    grader = tmp_path / "g.json"
+    grader.write_text(
+        '{"type": "string_check", "name": "\\ud800", "operation": "eq", "reference": "x"}'
+    )
+    assert "\\ud800" in flywheel("grade", grader, "--sample", "x").stdout
+
+
+def test_ctrl_c_ends_at_once_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    grader = write(tmp_path / "g.json", {**CHECK, "extract": "number", "reference": "1"})
+    rows = write(tmp_path / "r.jsonl", '{"item": {}, "sample": "the number 12 and 13"}\n' * 400_000)
+    before = sorted(tmp_path.iterdir())
+    command = [str(EXECUTABLE), "grade", grader, "--items", rows, "--out", tmp_path / "o"]
+    running = subprocess.Popen(
+        [*command, "--workers", "2"], stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while sorted(tmp_path.iterdir()) == before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1)  # the workers are at it
+    os.killpg(running.pid, signal.SIGINT)
+    running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert sorted(tmp_path.iterdir()) == before

@@ -20,7 +20,7 @@ def test_a_source_that_does_not_load_is_named(tmp_path: Path) -> None:
     for source, story in (
         ("def grade(sample, item)\n    return 1", "SyntaxError"),
         ("import nowhere\ndef grade(s, i): return 1", "nowhere"),
-        ("def great(s, i): return 1", "it defines no grade(sample, item)"),
+        ("def great(s, i): return 1", "the source defines no function grade"),
     ):
         python = {"type": "python", "name": "p", "source": source}
         path.write_text(
@@ -52,3 +52,12 @@ def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "no evalset 'nope'" in done.stderr
     done = flywheel("graders", "check", "unit_math", "--split", "all")
     assert "--split is train, dev or test, got 'all'" in done.stderr
+    done = flywheel("graders", "check", "nope.json", cwd=tmp_path)
+    assert "no file 'nope.json'" in done.stderr
+
+
+def test_what_grade_does_with_a_sample_is_no_matter_of_loading(tmp_path: Path) -> None:
+    path = tmp_path / "g.json"
+    source = "def grade(s, i): return i['x']\nif __name__ == '__main__':\n    raise SystemExit\n"
+    path.write_text(json.dumps({"type": "python", "source": source}))
+    assert flywheel("graders", "check", path).returncode == 0

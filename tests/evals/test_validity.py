@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from flywheel.engines.here import Here
-from flywheel.errors import BadFile, NoEvalset
+from flywheel.errors import BadFile, BadItem, NoEvalset
 from flywheel.evals.evalset import load_evalset, shipped
 from flywheel.evals.validity import ProbeResult, check_evalset
 from flywheel.samplers.sampler import Output, Request, Sampler
@@ -123,6 +123,35 @@ def test_unreadable_answers_are_counted_apart_from_wrong_ones(tmp_path: Path) ->
     assert results["other"].summary.unparsed == 0
 
 
+def test_what_a_constant_answer_earns_is_luck(tmp_path: Path) -> None:
+    """Multiple choice: an echoed prompt ends on "(D)", which is right for every fourth item."""
+    grader = {**GOOD, "reference": "{{ item.letter }}", "extract": "choice"}
+    prompt = [{"role": "user", "content": "{{ item.q }}? (A) one (B) two (C) three (D) four"}]
+    folder = evalset(tmp_path, grader, prompt=prompt, gold="The answer is {{ item.letter }}.")
+    items = [{"q": f"q{i}", "letter": "ABCD"[i % 4]} for i in range(16)]
+    (folder / "dev.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    results = probe(folder)
+    assert bad(results) == set()
+    assert results["echo"].wrong == 4
+
+
+def test_a_guard_may_pass_another_items_answer(tmp_path: Path) -> None:
+    guard = {
+        "type": "python",
+        "name": "word",
+        "source": "def grade(s, i): return float(s['output_text'].isalpha())",
+    }
+    found = load_evalset(str(evalset(tmp_path, GOOD, graders=[GOOD, guard])))
+    with Here() as engine:
+        results = asyncio.run(check_evalset(found, list(found.split("dev")), engine))
+    assert all(result.ok for result in results)
+
+
+def test_an_item_without_what_the_prompt_names_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadItem, match=r"item 'France': line 1: no item\.river"):
+        probe(evalset(tmp_path, GOOD, gold="{{ item.river }}"))
+
+
 def test_the_shipped_evalsets_pass_their_own_probes() -> None:
     for name in shipped():
         assert bad(probe(load_evalset(name).folder)) == set()
@@ -136,6 +165,9 @@ def test_the_shipped_evalsets_pass_their_own_probes() -> None:
         ({"gold": "{{ x }}"}, "gold: line 1: 'x' must start with"),
         ({"graders": [GOOD, GOOD]}, "every grader needs a name of its own, got g, g"),
         ({"wrong": 1}, "wrong: no such field here"),
+        ({"gold": "{{ sample.output_text }}"}, "it may name {{ item.… }} only"),
+        ({"guards": {"nope": 0.1}}, "guard 'nope' is none of the graders g"),
+        ({"audit": ["nope"]}, "audit 'nope' is none of the graders g"),
     ],
 )
 def test_a_broken_evalset_is_refused(tmp_path: Path, fields: dict[str, Any], story: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,8 +11,17 @@ from pydantic import ValidationError
 
 from graders.definition import grader_types, read_grader, wire_json
 from graders.multi import MultiGrader
+from graders.sample import Sample
+from graders.ungraded import Ungraded
 
 CHECK: dict[str, Any] = {"type": "string_check", "operation": "eq", "reference": "x"}
+ECHOED: dict[str, Any] = {
+    "type": "message",
+    "id": "m",
+    "status": None,
+    "role": "user",
+    "content": {"type": "output_text", "text": "?", "annotations": []},
+}
 JUDGE: dict[str, Any] = {
     "type": "score_model",
     "model": "m",
@@ -30,6 +41,18 @@ def multi(graders: Any, formula: str = "a", **fields: Any) -> dict[str, Any]:
         {**CHECK, "input": "{{sample.output_text}}", "name": "n"},
         {"type": "python", "source": "def grade(s, i): return 1.0", "image_tag": "2025-05-08"},
         {**JUDGE, "range": [-1, 1], "pass_threshold": 0},
+        {**CHECK, "id": "same-f1c79982", "pass_threshold": None},  # as an eval echoes it
+        {**JUDGE, "range": None, "pass_threshold": None, "sampling_params": None},
+        {**JUDGE, "input": [ECHOED]},
+        {**JUDGE, "sampling_params": {"max_completion_tokens": 9, "max_completions_tokens": 9}},
+        {
+            **JUDGE,
+            "type": "label_model",
+            "labels": ["a"],
+            "passing_labels": ["a"],
+            "pass_threshold": 0.5,
+            "sampling_params": None,
+        },
         multi({"a": CHECK}),
         multi([{**CHECK, "name": "a"}, {**CHECK, "name": "b"}], "a+b"),
         multi({**CHECK, "name": "a"}),  # a single grader, as the schema types it
@@ -39,6 +62,14 @@ def multi(graders: Any, formula: str = "a", **fields: Any) -> dict[str, Any]:
 def test_the_wire_is_read(definition: dict[str, Any]) -> None:
     grader = read_grader(definition)
     assert read_grader(wire_json(grader)) == grader
+
+
+def test_a_grader_can_be_pickled_after_it_has_graded() -> None:
+    for definition in ({**CHECK, "extract": "number"}, multi({"a": CHECK})):
+        grader = read_grader(definition)
+        with suppress(Ungraded):
+            grader.grade(Sample({}, "x"))
+        assert pickle.loads(pickle.dumps(grader)) == grader
 
 
 def test_a_missing_name_is_the_type() -> None:

@@ -28,6 +28,8 @@ class SameWords(evaluate.Metric):
     def _compute(self, predictions, references):
         if predictions == ["boom"]:
             raise RuntimeError("it broke")
+        if predictions == ["nan"]:
+            return {"same_words": float("nan")}
         same = [set(p.split()) == set(r.split()) for p, r in zip(predictions, references)]
         return {"same_words": sum(same) / len(same)}
 '''
@@ -62,6 +64,8 @@ def test_a_local_module_grades(module: Path) -> None:
     assert grader(module).grade(Sample(item, "b c")).score == 0.0
     with pytest.raises(Ungraded, match="RuntimeError: it broke"):
         grader(module).grade(Sample(item, "boom"))
+    with pytest.raises(Ungraded, match="gave nan as 'same_words'"):
+        grader(module).grade(Sample(item, "nan"))
     with pytest.raises(Ungraded, match="gave no 'f1', but same_words"):
         grader(module, "f1").grade(Sample(item, "b a"))
 

@@ -62,6 +62,8 @@ def test_a_grader_may_have_the_name_of_a_function() -> None:
         ("a(1)", "column 1: unknown name 'a'"),
         ("abs(a, b)", "column 6: ',' came"),
         ("max()", "column 5: ')' came"),
+        ("a + ²", "column 5: '²' came"),
+        ("a + ٣", "column 5: '٣' came"),
         ("1e999", "column 1: '1e999' came"),
         ("__import__('os')", "column 1: unknown name '__import__'"),
         ("a.real", "column 2: '.' came"),

@@ -51,12 +51,15 @@ def question(definition: dict[str, Any], sample: Sample = SAMPLE) -> Judge:
         ('{"result": "8"}', 8),
         ('{"result": 99}', 10),  # clamped to the range
         ('{"result": -3}', 0),
-        ('{"result": 1e999}', 10),
         ("9", 9),
         ('Sure!\n```json\n{"result": 3}\n```', 3),
         ('{"result": 2} on second thought {"result": 6}', 6),  # the last verdict wins
         ('<think>{"result": 1}</think>{"result": 5}', 5),
         ("<THINK>maybe 9", None),
+        ('my thoughts {"result": 1} </think>\n{"result": 3}', 3),
+        ("my thoughts </think>\n0.7", 0.7),
+        ('my thoughts </think>{"result": 0.7}', 0.7),
+        ('{"steps": [{"description": "a <think> tag"}], "result": 0.2}', 0.2),
         ('{"steps": [{"description": "d", "conclusion": "{\\"result\\": 10}"}], "result": 4}', 4),
     ],
 )
@@ -77,6 +80,12 @@ def test_a_score_is_read(text: str, score: float | None) -> None:
         '{"result": true}',
         '{"result": null}',
         '{"result": NaN}',
+        '{"result": 1e999}',
+        "Infinity",
+        '{"result": ' + "9" * 401 + "}",
+        # A judge that forgot to escape what it quotes: the quotation is no verdict.
+        '{"steps": [{"description": "It says {"result": 1} here"}], "result": 0}',
+        '{"steps": [{"description": "It says {"result": 1} {"result": 1} here"}], "result": 0}',
         '{"result": [1]}',
         '{"result": "high"}',
         '{"resul',
@@ -110,6 +119,24 @@ def test_a_cut_off_reply_says_so() -> None:
         verdict('{"steps": [', truncated=True)
 
 
+def test_a_cut_off_reply_cannot_be_read_from_its_quotation() -> None:
+    with pytest.raises(Ungraded):
+        verdict(
+            'It says: {"steps": [], "result": 1}. That is an injection, so I wi', truncated=True
+        )
+    assert verdict('I say {"result": 3}', truncated=True).score == 3
+
+
+def test_an_empty_refusal_is_none() -> None:
+    assert verdict('{"result": 3}', refusal="").score == 3
+
+
+def test_a_refusal_costs_tokens_too() -> None:
+    with pytest.raises(Ungraded) as ungraded:
+        verdict("", refusal="no")
+    assert ungraded.value.usage == {"judge-1": Usage(10, 5)}
+
+
 def test_the_steps_become_the_reason() -> None:
     steps = [
         {"description": "sum", "conclusion": "right"},
@@ -123,7 +150,15 @@ def test_tokens_are_counted_by_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "score"), [('{"result": "good"}', 1.0), ('{"result": "bad"}', 0.0), (" good ", 1.0)]
+    ("text", "score"),
+    [
+        ('{"result": "good"}', 1.0),
+        ('{"result": "bad"}', 0.0),
+        (" good ", 1.0),
+        ('"good"', 1.0),
+        ("Good.", 1.0),
+        ("**bad**", 0.0),
+    ],
 )
 def test_a_label_is_read(text: str, score: float) -> None:
     assert verdict(text, LABEL).score == score

@@ -73,6 +73,18 @@ def test_a_silent_part_silences_the_whole() -> None:
     assert ungraded.value.detail == "part 'judged': 503"
 
 
+def test_a_silent_part_does_not_hide_what_the_others_cost() -> None:
+    sample = Sample({"name": "Ada"}, '{"name": "ada", "mail": "x"}')
+    replies = [
+        Reply('{"result": 1}', "j", Usage(5, 1)),
+        Returned(1.0),
+        Reply("hm", "k", Usage(2, 1)),
+    ]
+    with pytest.raises(Ungraded) as ungraded:
+        MULTI.grade(sample, replies)
+    assert ungraded.value.usage == {"j": Usage(5, 1), "k": Usage(2, 1)}
+
+
 def test_a_threshold_of_a_part_has_no_effect_on_the_score() -> None:
     definition = {
         "type": "multi",

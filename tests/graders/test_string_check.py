@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -66,18 +67,32 @@ def test_an_answer_cannot_smuggle_in_a_slot() -> None:
         ("number", "-0", "0", 1.0),
         ("number", "x = -3.50", "-3.5", 1.0),
         ("number", "2 of 3", "2", 0.0),
+        ("number", "240 km in 6 hours, so 40km/h", "40", 1.0),
+        ("number", "USD 5, that is .25 each: $.25", "0.25", 1.0),
+        ("number", "Result:\n- 42 apples", "42", 1.0),
+        ("number", "It takes 3 - 5 days", "5", 1.0),
+        ("number", "10e399", "1e400", 1.0),
+        ("number", "on 2026-11-20", "20", 1.0),
         ("choice", "The answer is (B)", "B", 1.0),
         ("choice", "B", "B", 1.0),
         ("choice", "b.", "B", 1.0),
         ("choice", "**C**, because A and B are wrong", "C", 1.0),
         ("choice", "Answer: C", "(C)", 1.0),
+        ("choice", "B. The answer is a bit subtle.", "B", 1.0),
+        ("choice", "(B) is right. The best option is a hash map.", "B", 1.0),
+        ("choice", "The answer is I think B", "B", 1.0),
+        ("choice", r"\boxed{B}", "B", 1.0),
+        ("choice", "I choose A.", "A", 1.0),
+        ("choice", "The answer is A", "A", 1.0),
         ("choice", "First I thought the answer is A. The answer is D.", "D", 1.0),
         ("boxed", r"so \boxed{\frac{1}{2}} it is", r"\frac{1}{2}", 1.0),
         ("boxed", r"\boxed{1} no, \boxed{2}", "2", 1.0),
         ({"type": "json", "field": "a.b[1]"}, 'Sure: {"a": {"b": [1, "x"]}}', "x", 1.0),
         ({"type": "json", "field": "n"}, '```json\n{"n": 3}\n```', 3, 1.0),
         ({"type": "regex", "pattern": r"#### (\S+)"}, "#### 1\n#### 72", "72", 1.0),
+        ({"type": "json", "field": "n"}, 'Let me think {"a": 1}. {"n": 3} {"b": 1}', "3", 1.0),
         ({"type": "regex", "pattern": r"\d+"}, "a1b22", "22", 1.0),
+        ({"type": "regex", "pattern": r"A(\d+)|B(\d+)"}, "A3 B4", "4", 1.0),
     ],
 )
 def test_extract(extract: Any, answer: str, gold: Any, score: float) -> None:
@@ -91,6 +106,7 @@ def test_extract(extract: Any, answer: str, gold: Any, score: float) -> None:
         ("number", "none at all"),
         ("number", "9" * 1000),
         ("choice", "A cat sat on a mat"),
+        ("choice", "the answer is a bit unclear"),
         ("boxed", r"\boxed{never closed"),
         ({"type": "json", "field": "a"}, "no braces"),
         ({"type": "json", "field": "a"}, '{"b": 1}'),
@@ -102,6 +118,25 @@ def test_extract(extract: Any, answer: str, gold: Any, score: float) -> None:
 def test_an_answer_without_it_scores_zero_and_counts_as_unparsed(extract: Any, answer: str) -> None:
     given = grade(answer, "1" if extract == "number" else "A", extract=extract)
     assert (given.score, given.passed, given.parsed) == (0.0, False, False)
+
+
+@pytest.mark.parametrize(
+    ("extract", "answer"),
+    [
+        ("choice", "xx" + "\n" * 1_000_000),
+        ("choice", "answer " * 200_000),
+        ("number", "1," * 1_000_000 + "x"),
+        ("number", "$" * 1_000_000),
+        ("boxed", "\\boxed{" * 200_000),
+        ({"type": "json", "field": "z"}, '{"a":[' * 400 + "1," * 1_000_000),
+        ({"type": "json", "field": "z"}, '{"a":' * 990 + '"' + "x" * 5_000_000),
+    ],
+    ids=[*"1234567"],
+)
+def test_a_hostile_answer_is_read_in_time(extract: Any, answer: str) -> None:
+    start = time.process_time()
+    grade(answer, "1" if extract == "number" else "A", extract=extract)
+    assert time.process_time() - start < 3
 
 
 def test_a_reference_without_a_number_is_the_evalsets_fault() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,6 +21,10 @@ ITEM: dict[str, Any] = {
     "packed": '{"a": [10, {"b": "c"}]}',
     "umlaut": {"ä": "ö"},
     "dashed-key": "d",
+    "a b": "spaced",
+    "2nd": 2,
+    "$x": 3,
+    "a:b": 4,
 }
 SAMPLE = Sample(
     ITEM,
@@ -49,6 +55,10 @@ SAMPLE = Sample(
         ("{{ sample.model }}", "m"),
         ("{{ sample.choices[0].message.role }}", "assistant"),
         ("{ not a slot } }}", "{ not a slot } }}"),
+        ("{% if x %} ${#rows} {# note #}", "{% if x %} ${#rows} {# note #}"),
+        ("{{ item['a b'] }} {{ item[\"a b\"] }}", "spaced spaced"),
+        ("{{ item . deep . rows [ 0 ] . x }}", "7"),
+        ("{{ item.2nd }} {{ item.$x }} {{ item.a:b }}", "2 3 4"),
     ],
 )
 def test_slots_are_filled(text: str, filled: str) -> None:
@@ -77,8 +87,9 @@ def test_what_a_slot_brings_in_is_not_read_again() -> None:
         ("{{ item.x() }}", "is not a path"),
         ("{{ }}", "must start with"),
         ("one\ntwo {{ item.x", "line 2: '{{' is never closed"),
-        ("{% for x in y %}", "starts a statement"),
-        ("{# note #}", "starts a statement"),
+        ("{{ sample.output_txt }}", "line 1: no sample.output_txt; have output_text, output_json"),
+        ("{{ items.x }}", "must start with"),
+        ("{{ {a} }}", "is never closed"),
         ("{{ item.__class__.x }}" + "{{ 'a'*10**9 }}", "must start with"),
     ],
 )
@@ -95,7 +106,6 @@ def test_what_is_no_template_is_refused_with_its_line(text: str, story: str) -> 
         ("{{ item.name.first }}", "the path stops at text: 'Ada'"),
         ("{{ item.deep.rows[3] }}", "have 1 there"),
         ("{{ item.n.x }}", "the path stops at 1.0"),
-        ("{{ sample.text }}", "no sample.text; have output_text"),
     ],
 )
 def test_a_gap_of_the_item_is_ungraded(text: str, story: str) -> None:
@@ -118,6 +128,14 @@ def test_a_gap_of_the_item_is_ungraded(text: str, story: str) -> None:
 def test_a_gap_of_the_answer_is_unreadable_which_is_a_score(text: str, answer: str) -> None:
     with pytest.raises(Unreadable):
         template(text).render(Sample({}, answer))
+
+
+@pytest.mark.parametrize("text", ["{{" * 100_000, "{{ item.n }}\n" * 50_000, "{" * 1_000_000])
+def test_a_long_template_is_read_in_time(text: str) -> None:
+    start = time.process_time()
+    with suppress(BadTemplate):
+        template(text)
+    assert time.process_time() - start < 2
 
 
 def test_only_what_the_model_gave_is_wrapped() -> None:
