@@ -1,0 +1,1 @@
+"""Numbers: intervals, and later paired tests, power and calibration."""
