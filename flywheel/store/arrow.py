@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -10,11 +11,13 @@ ArrowBatch = Any
 ArrowSchema = Any
 
 
+@cache
 def pyarrow() -> Any:
     """The pyarrow module."""
     return import_module("pyarrow")
 
 
+@cache
 def compute() -> Any:
     """The pyarrow.compute module."""
     return import_module("pyarrow.compute")

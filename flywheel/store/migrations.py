@@ -54,11 +54,12 @@ def first_tables(connection: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE "run_events" ("run" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL,
             "status" VARCHAR NOT NULL, "detail" VARCHAR);
         CREATE TABLE "samples" ("run" VARCHAR NOT NULL, "item" VARCHAR NOT NULL,
-            "repeat" BIGINT NOT NULL, "key" VARCHAR NOT NULL, "output_text" VARCHAR NOT NULL,
-            "extra" VARCHAR, "error" VARCHAR, "truncated" BOOLEAN NOT NULL,
-            "prompt_tokens" BIGINT NOT NULL, "completion_tokens" BIGINT NOT NULL,
-            "cached_tokens" BIGINT NOT NULL, "seconds" DOUBLE NOT NULL, "price" DOUBLE,
-            "cached" BOOLEAN NOT NULL, "created" TIMESTAMP NOT NULL);
+            "position" BIGINT NOT NULL, "repeat" BIGINT NOT NULL, "key" VARCHAR NOT NULL,
+            "output_text" VARCHAR NOT NULL, "extra" VARCHAR, "error" VARCHAR,
+            "truncated" BOOLEAN NOT NULL, "prompt_tokens" BIGINT NOT NULL,
+            "completion_tokens" BIGINT NOT NULL, "cached_tokens" BIGINT NOT NULL,
+            "seconds" DOUBLE NOT NULL, "price" DOUBLE, "cached" BOOLEAN NOT NULL,
+            "created" TIMESTAMP NOT NULL);
         CREATE TABLE "scores" ("run" VARCHAR NOT NULL, "item" VARCHAR NOT NULL,
             "repeat" BIGINT NOT NULL, "grader" VARCHAR NOT NULL, "name" VARCHAR NOT NULL,
             "score" DOUBLE, "passed" BOOLEAN, "parsed" BOOLEAN, "reason" VARCHAR NOT NULL,

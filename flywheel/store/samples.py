@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 
 class SampleRow(NamedTuple):
-    """One sample. `item` is a digest, `key` what the cache knows it by (model, prompt, item,
-    sampling and repeat), `extra` JSON: tools, refusal, log-probabilities. `price` is in dollars."""
+    """One sample. `item` is a digest, `position` where it stands in its split, `key` what the cache
+    knows it by (model, prompt, item, sampling and repeat), `extra` JSON: tools, refusal,
+    log-probabilities. `price` is in dollars."""
 
     run: str
     item: str
+    position: int
     repeat: int
     key: str
     output_text: str
@@ -44,30 +46,22 @@ class SampleRow(NamedTuple):
 SAMPLES = Table("samples", SampleRow, key=("run", "item", "repeat"))
 
 
-def finished(store: Reader, run: str, items: Sequence[str], repeats: int) -> NDArray[np.bool_]:
-    """Which pairs of the plan have an answer: a mask of len(items) rows and `repeats` columns.
+def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bool_]:
+    """Which pairs of the plan have an answer: a mask of `items` rows and `repeats` columns.
 
-    `np.argwhere(~mask)` is what is left to do. No Python object is made for a sample, so a million
-    take a fraction of a second. An item that the plan holds twice is finished in both places.
+    `np.argwhere(~mask)` is what is left to do. Items are told apart by their position, which their
+    split fixes; no Python object is made for a sample, so a million take a fraction of a second.
     """
     import numpy as np
 
-    arrow = pyarrow()
-    plan = arrow.table(
-        {
-            "item": arrow.array(items, arrow.string()),
-            "position": arrow.array(np.arange(len(items))),
-        }
-    )
     found = store.arrow(
         """
-        SELECT "position", "repeat" FROM "samples" JOIN "plan" USING ("item")
-        WHERE "run" = $run AND "error" IS NULL AND "repeat" BETWEEN 0 AND $repeats - 1
+        SELECT "position", "repeat" FROM "samples" WHERE "run" = $run AND "error" IS NULL
+            AND "position" BETWEEN 0 AND $items - 1 AND "repeat" BETWEEN 0 AND $repeats - 1
         """,
-        {"run": run, "repeats": repeats},
-        plan=plan,
+        {"run": run, "items": items, "repeats": repeats},
     )
-    mask = np.zeros((len(items), repeats), dtype=np.bool_)
+    mask = np.zeros((items, repeats), dtype=np.bool_)
     mask[found["position"].to_numpy(), found["repeat"].to_numpy()] = True
     return mask
 

@@ -74,10 +74,10 @@ def measure_asking(path: Path, samples: int) -> Asked:
     items = [_item(number) for number in range(samples // 2)]
     with open_store(path) as store:
         for start in range(0, samples // 4, 250):
-            store.append(f"b{start}", _run_rows(items[start : start + 250]))
+            store.append(f"b{start}", _run_rows(start, items[start : start + 250]))
     begun = time.perf_counter()
     with open_store(path) as store:
-        assert finished(store, RUN, items, 4).sum() == samples
+        assert finished(store, RUN, len(items), 4).sum() == samples
         resumed = time.perf_counter()
         assert len(find_cached(store, items[:1_000])) == 1_000
         cached = time.perf_counter()
@@ -120,12 +120,12 @@ def _half(row: tuple[object, ...], count: int) -> list[tuple[object, ...]]:
     return [row] * count
 
 
-def _run_rows(items: Iterable[str]) -> Tables:
-    pairs = [(item, repeat) for item in items for repeat in range(4)]
+def _run_rows(start: int, items: Iterable[str]) -> Tables:
+    pairs = [(p, item, repeat) for p, item in enumerate(items, start) for repeat in range(4)]
     answer, verdict = sample(RUN, 0), score(RUN, 0)
     return {
-        "samples": [answer._replace(item=i, repeat=r, key=i) for i, r in pairs],
-        "scores": [verdict._replace(item=i, repeat=r) for i, r in pairs],
+        "samples": [answer._replace(item=i, position=p, repeat=r, key=i) for p, i, r in pairs],
+        "scores": [verdict._replace(item=i, repeat=r) for _, i, r in pairs],
     }
 
 

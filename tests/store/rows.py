@@ -67,6 +67,7 @@ def sample(name: str, number: int, repeat: int = 0, **columns: Any) -> SampleRow
     row = SampleRow(
         run=name,
         item=item_digest(number),
+        position=number,
         repeat=repeat,
         key=digest([number, repeat]),
         output_text="Paris",

