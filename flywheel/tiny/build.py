@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flywheel.tiny.card import write_card
 from flywheel.tiny.copying import NoCopying, check_copying
-from flywheel.tiny.exam import EVALSETS, VAGUE, Exam, Score
+from flywheel.tiny.exam import EVALSETS, RULES, VAGUE, Exam, Score
 from flywheel.tiny.phrases import Split
 from flywheel.tiny.practice import Practice
 from flywheel.tiny.pretrain import Budget, Progress, Size, new_model, pretrain
@@ -61,8 +62,6 @@ def build(
     """Write weights, tokenizer, card and CHECKSUM. Raises NoCopying when no seed learnt to."""
     import torch
 
-    from flywheel.tiny.card import write_card
-
     # The matrices are so small that a second thread only waits for the first.
     torch.set_num_threads(1)
     tokenizer = train_tokenizer()
@@ -87,7 +86,7 @@ def build(
 
 
 def examine(model: Any, tokenizer: Any, split: Split) -> Scores:
-    """The graders' scores on a split of each evalset, and on ticket_triage asked vaguely.
+    """The graders' scores on a split of each evalset, and of ticket_triage in two other prompts.
 
     The primary of an evalset goes by the evalset's name, another grader by `evalset.grader`.
     """
@@ -97,8 +96,10 @@ def examine(model: Any, tokenizer: Any, split: Split) -> Scores:
         for grader, score in exam.score(model, tokenizer, exam.items(split)).items():
             scores[name if grader == exam.primary else f"{name}.{grader}"] = score
     exam = Exam(DECIDES)
-    vague = exam.score(model, tokenizer, exam.items(split), system=VAGUE)
-    return {**scores, "vague": vague[exam.primary]}
+    items = exam.items(split)
+    for name, system in (("vague", VAGUE), ("rules", exam.prompt[0]["content"] + RULES)):
+        scores[name] = exam.score(model, tokenizer, items, system)[exam.primary]
+    return scores
 
 
 def save(folder: Path, model: Any, tokenizer: Any) -> None:

@@ -10,7 +10,8 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flywheel.tiny.desk import CITIES, PEOPLE, PRODUCTS, order_id
+from flywheel.tiny.desk import CITIES, order_id
+from flywheel.tiny.notes import SOME_PEOPLE, SOME_PRODUCTS
 from flywheel.tiny.phrases import Split
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -132,8 +133,8 @@ def write_request(rng: random.Random, split: Split) -> Request:
         "order_id": order_id(rng),
         "amount": amount,
         "city": rng.choice(CITIES),
-        "product": rng.choice(PRODUCTS),
-        "person": rng.choice(PEOPLE),
+        "product": rng.choice(SOME_PRODUCTS),
+        "person": rng.choice(SOME_PEOPLE),
         "day": rng.choice(DAYS),
     }
     return Request(

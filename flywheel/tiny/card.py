@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flywheel.tiny.exam import EVALSETS, VAGUE, Score
 
 if TYPE_CHECKING:
+    from flywheel.stats.intervals import Interval
     from flywheel.tiny.build import Attempt, Built
 
 _INTRODUCTION = """\
@@ -28,13 +29,14 @@ _LIMITS = """\
 - Anything outside its world. It has never seen a sentence that its templates do not make, nor any
   other language. Do not use it for real tickets.
 - House rules. It follows the words of a ticket; that VIP and account tickets are high and feedback
-  is low, or that large refunds go to review, no document takes for granted. It obeys a rule that
-  the prompt tells only sometimes.
-- Arithmetic. It converts units by writing zeros behind a number, and fails at every sum that takes
-  more: prices, percentages, hours with minutes. On `unit_math` only the conversions are in reach.
+  is low, or that large refunds go to review, no document takes for granted. A rule that the
+  prompt tells is obeyed on some tickets only: see `rules`.
+- Arithmetic. It converts units by writing zeros behind a number, and fails at nearly every sum
+  that takes more: prices, percentages, hours with minutes. Of `unit_math` only the conversions are
+  in its reach.
 - Names that it does not know, and long answers. Its window is 1,024 tokens.
-- Several hundred items of dev and test come from two dozen wordings. The intervals count items as
-  if each were a wording of its own, so for new wordings they are too narrow.
+- Speak for other wordings. Hundreds of items come from a few dozen: the interval over items says
+  how well these wordings are measured, the one over wordings how far others may lie from them.
 """
 
 
@@ -54,7 +56,7 @@ def write_card(built: Built) -> str:
 
 
 def _seeds(built: Built) -> str:
-    columns = (*EVALSETS, "vague")
+    columns = (*EVALSETS, "vague", "rules")
     lines = [
         "## Seeds, scored on dev",
         "",
@@ -82,12 +84,24 @@ def _scores(test: dict[str, Score]) -> str:
     lines = [
         "## Scores of the kept seed on test, read once",
         "",
-        "Greedy answers, the evalset's own prompt, 95% Wilson intervals. An evalset's name stands",
-        "for its primary grader; `vague` is `ticket_triage` asked with nothing but",
-        f'"{VAGUE}"',
+        "Greedy answers to the evalset's own prompt. An evalset's name stands for its primary",
+        f'grader; `vague` is `ticket_triage` asked with nothing but "{VAGUE}",',
+        "`rules` is its own prompt with the three house rules told in sentences of pretraining.",
+        "Intervals are 95%: over items (Wilson's for right or wrong), and over wordings.",
         "",
-        "| grader | score | items |",
-        "|---|---|---|",
-        *(f"| {name} | {score.story()} | {score.n} |" for name, score in test.items()),
+        "| grader | score | over items | over wordings | items |",
+        "|---|---|---|---|---|",
+        *(_score(name, score) for name, score in test.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _score(name: str, score: Score) -> str:
+    cells = (_range(score.interval()), _range(score.over_wordings()), str(len(score.values)))
+    return f"| {name} | {score.mean:.1%} | {' | '.join(cells)} |"
+
+
+def _range(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return "-"
+    return f"{100 * max(0.0, interval.low):.1f} to {100 * min(1.0, interval.high):.1f}"

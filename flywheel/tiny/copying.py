@@ -21,7 +21,7 @@ class NoCopying(FlywheelError):
 def copied(model: Any, tokenizer: Any) -> float:
     """The share of lists of two codes that the model says back without a mistake."""
     rng = random.Random("copied")
-    lists = [f"{order_id(rng)} {order_id(rng)}" for _ in range(_LISTS)]
+    lists = [f"{order_id(rng)}, {order_id(rng)}" for _ in range(_LISTS)]
     prompts = [
         [{"role": "system", "content": "Repeat the codes."}, {"role": "user", "content": codes}]
         for codes in lists

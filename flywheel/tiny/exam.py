@@ -6,7 +6,6 @@ stands above this layer and uses the same prompts, items and graders.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from flywheel.document import load_document, read_text
+from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.tiny.generate import answer
 from flywheel.tiny.phrases import Split
 from graders.definition import AnyGrader
@@ -26,30 +26,37 @@ from graders.template import template
 EVALSETS = ("ticket_triage", "ner_json", "tool_routing", "unit_math")
 # In place of ticket_triage's own prompt: what people write before they measure.
 VAGUE = "Sort the support ticket. Answer in JSON."
-_Z = 1.96
+# Behind ticket_triage's own prompt: the house rules, told.
+RULES = (
+    " VIP customers always get high priority. Account tickets are always high priority."
+    " Feedback tickets are always low priority."
+)
 
 
 class Score(NamedTuple):
-    """The mean of a grader over n items. `passed` counts the items that passed it."""
+    """What a grader gave to each item, and the wording that the item was made from."""
 
-    mean: float
-    passed: int
-    n: int
+    values: tuple[float, ...]
+    wordings: tuple[str, ...]
 
-    def interval(self) -> tuple[float, float]:
-        """The 95% Wilson interval of the share that passed."""
-        share, z2 = self.passed / self.n, _Z * _Z
-        centre = (share + z2 / (2 * self.n)) / (1 + z2 / self.n)
-        half = _Z * math.sqrt(share * (1 - share) / self.n + z2 / (4 * self.n * self.n))
-        half /= 1 + z2 / self.n
-        return centre - half, centre + half
+    @property
+    def mean(self) -> float:
+        """The mean over all items."""
+        return sum(self.values) / len(self.values)
 
-    def story(self) -> str:
-        """`45.5% (40.7 to 50.4)`; a mean of partial credits has no interval of this kind."""
-        if not math.isclose(self.mean, self.passed / self.n):
-            return f"{self.mean:.1%}"
-        low, high = self.interval()
-        return f"{self.mean:.1%} ({100 * low:.1f} to {100 * high:.1f})"
+    def interval(self) -> Interval:
+        """95% over items: Wilson's where every value is 0 or 1."""
+        return _known(mean_interval(self.values))
+
+    def over_wordings(self) -> Interval:
+        """95% over wordings: items of one wording are right and wrong together."""
+        return _known(mean_interval(self.values, self.wordings))
+
+
+def _known(interval: Interval | None) -> Interval:
+    if interval is None:
+        raise ValueError("no items were scored")
+    return interval
 
 
 class Exam:
@@ -89,9 +96,8 @@ class Exam:
         """The score of every grader on the model's greedy answers to these items."""
         texts = answer(model, tokenizer, [self.ask(item, system) for item in items])
         samples = [Sample(item, text) for item, text in zip(items, texts, strict=True)]
-        scores: dict[str, Score] = {}
-        for grader in self.graders:
-            grades = [grader.grade(sample) for sample in samples]
-            mean = sum(grade.score for grade in grades) / len(grades)
-            scores[grader.name] = Score(mean, sum(g.passed for g in grades), len(grades))
-        return scores
+        wordings = tuple(str(item["group"]) for item in items)
+        return {
+            grader.name: Score(tuple(grader.grade(sample).score for sample in samples), wordings)
+            for grader in self.graders
+        }
