@@ -37,7 +37,8 @@ MOST_WAITING = 5_000  # rows; some 50 ms of work, so that nobody waits long for 
 class Ack(Future[bool]):
     """The answer to one batch: True when it was written, False when it was there before.
 
-    To ask for it tells the writer that somebody waits. It cannot be cancelled.
+    To ask for it tells the writer that somebody waits. It cannot be cancelled. Callbacks run in the
+    writer's thread, so they must not wait for the store.
     """
 
     def __init__(self, hurry: Callable[[], None]) -> None:

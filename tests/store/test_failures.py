@@ -103,7 +103,7 @@ def test_a_damaged_file_says_so_and_is_rebuilt(
     assert check_store(tmp_path / "new.duckdb").findings == []
 
 
-@pytest.mark.parametrize("harm", [garbage, empty_header, cut_short])
+@pytest.mark.parametrize("harm", [garbage, empty_header])
 def test_a_damaged_file_is_not_opened(path: Path, harm: Callable[[Path], None]) -> None:
     harm(path)
     before = path.read_bytes()
