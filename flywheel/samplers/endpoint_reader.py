@@ -41,7 +41,7 @@ class AnswerReader:
                 return False
             self._read_head(bytes(buffer[:end]))
             del buffer[: end + 4]
-        if len(buffer) + len(self._chunks) > _MOST_BODY:
+        if max(self._length, len(buffer) + len(self._chunks)) > _MOST_BODY:
             raise Broken(f"the answer is longer than {_MOST_BODY} bytes")
         if self._chunked:
             return self._read_chunks(buffer)

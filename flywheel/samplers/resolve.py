@@ -1,0 +1,155 @@
+"""A model's name as a sampler, and as the digest of what it stands for: the place that reads it.
+
+scripted:FILE            a script of answers
+replay:FILE              recorded answers
+https://host/v1#MODEL    an OpenAI-compatible endpoint; without #MODEL the requests name it
+NAME                     one of `Setting.folders`, such as tiny; `endpoint`, when one is set
+FOLDER                   a model or an adapter on this machine
+owner/name               a hub id that is in the cache
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urldefrag
+
+from flywheel.errors import BadOption
+from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
+from flywheel.samplers.local import LocalSampler
+from flywheel.samplers.local_load import LocalOptions, cached_folder
+from flywheel.samplers.replay import load_replay
+from flywheel.samplers.sampler import Sampler
+from flywheel.samplers.scripted import load_script
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_FORMS = (
+    "wanted scripted:FILE, replay:FILE, http(s)://host/v1#MODEL, a folder that holds a model, or a"
+    " hub id (owner/name) that is in the cache"
+)
+_WEIGHTS = (".safetensors", ".bin", ".gguf")
+_digests: dict[tuple[str, int, int], str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a name alone does not tell.
+
+    `folders` gives short names to folders. `endpoint` tells how endpoints are asked; its `url`
+    is the one that the name `endpoint` means, and may be empty. `local` tells how models of this
+    machine are held; its `name` is not looked at.
+    """
+
+    folders: Mapping[str, Path] | None = None
+    endpoint: EndpointOptions | None = None
+    local: LocalOptions = LocalOptions()  # noqa: RUF009 - it is frozen
+
+
+def open_sampler(name: str, setting: Setting | None = None) -> Sampler:
+    """The sampler of that name. Raises BadOption, which lists the forms, or BadFile.
+
+    A local model is not loaded yet: that happens when it is first asked.
+    """
+    setting = setting or Setting()
+    kind, _, rest = name.partition(":")
+    if kind == "scripted":
+        return load_script(Path(rest))
+    if kind == "replay":
+        return load_replay(Path(rest))
+    if options := _endpoint(name, setting):
+        return EndpointSampler(options)
+    return LocalSampler(replace(setting.local, name=_local_name(name, setting)))
+
+
+def model_digest(name: str, setting: Setting | None = None) -> str:
+    """The sha256 of what the name stands for, in hex.
+
+    Of a script or a replay: its bytes. Of an endpoint: its URL and model, for its weights cannot be
+    seen. Of a folder: names and bytes of its files, with the adapter's and, for an adapter's
+    folder, the base's. Of a hub id: the id and the cached files. How it is loaded (`bits`, `dtype`)
+    counts too, since that changes the answers. A file is read again only when its size or time has
+    changed. Raises BadOption or BadFile.
+    """
+    setting = setting or Setting()
+    kind, _, rest = name.partition(":")
+    if kind in ("scripted", "replay"):
+        return _sha256(kind, _file_digest(Path(rest)))
+    if options := _endpoint(name, setting):
+        return _sha256("endpoint", options.url, options.model, options.api)
+    local = setting.local
+    adapters = [_folder_digest(Path(local.adapter))] if local.adapter else []
+    content = _content(_local_name(name, setting))
+    return _sha256("local", content, *adapters, str(local.bits), local.dtype)
+
+
+def _endpoint(name: str, setting: Setting) -> EndpointOptions | None:
+    """The options of the endpoint that the name stands for, None for another kind of name."""
+    options = setting.endpoint
+    if name == "endpoint" and options is not None and options.url:
+        url, model = urldefrag(options.url)
+        return replace(options, url=url, model=options.model or model)
+    if not name.startswith(("http://", "https://")):
+        return None
+    url, model = urldefrag(name)
+    if options is None:
+        return EndpointOptions(url=url, model=model)
+    return replace(options, url=url, model=model or options.model)
+
+
+def _local_name(name: str, setting: Setting) -> str:
+    """The folder or hub id that the name stands for. Raises BadOption when it can be neither."""
+    folders = setting.folders or {}
+    if name in folders:
+        return str(folders[name])
+    if name and Path(name).is_dir():
+        if any((Path(name) / file).is_file() for file in ("config.json", "adapter_config.json")):
+            return name
+        raise BadOption(f"the folder {name!r} holds no model: it has no config.json; {_FORMS}")
+    if _HUB_ID.fullmatch(name) and not name.startswith("."):
+        return name
+    short = f", or one of {', '.join(map(repr, folders))}" if folders else ""
+    raise BadOption(f"no model {name!r}; {_FORMS}{short}")
+
+
+def _content(name: str) -> str:
+    folder = Path(name) if Path(name).is_dir() else cached_folder(name)
+    digest = _folder_digest(folder)
+    config = folder / "adapter_config.json"
+    if not config.is_file():
+        return digest
+    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        return digest
+    beside = folder / base
+    return _sha256(digest, _content(str(beside if beside.is_dir() else base)))
+
+
+def _folder_digest(folder: Path) -> str:
+    """Of the files that decide about the answers: weights, configs, tokenizer, templates."""
+    kinds = (*_WEIGHTS, ".json", ".jinja", ".model", ".txt")
+    files = sorted(path for path in folder.glob("*") if path.suffix in kinds and path.is_file())
+    if not files:
+        raise BadOption(f"the folder {str(folder)!r} holds no model; {_FORMS}")
+    parts = [part for path in files for part in (path.name, _file_digest(path))]
+    return _sha256(*parts)
+
+
+def _file_digest(path: Path) -> str:
+    """The sha256 of a file, remembered by its path, size and time."""
+    try:
+        stat = path.stat()
+        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+        if key not in _digests:
+            with path.open("rb") as file:
+                _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadOption(f"{path}: cannot be read: {error.strerror}") from None
+    return _digests[key]
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
