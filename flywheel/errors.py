@@ -33,3 +33,15 @@ class WorkerDied(FlywheelError):
 
 class BadItem(FlywheelError):
     """An item lacks what the prompt, the gold answer or the graders name."""
+
+
+class ChangedPlan(FlywheelError):
+    """A run cannot go on: its plan is not the one that it began with."""
+
+
+class NoRun(FlywheelError):
+    """No run of that name in the store."""
+
+
+class GaveUp(FlywheelError):
+    """A run was stopped, because nothing came back from the model."""

@@ -9,10 +9,15 @@ import sys
 
 import typer
 
+from flywheel.cli.baseline import baseline
 from flywheel.cli.demo import demo
 from flywheel.cli.doctor import doctor
+from flywheel.cli.eval import evaluate
 from flywheel.cli.grade import grade
 from flywheel.cli.graders import graders
+from flywheel.cli.runs import regrade, runs, show
+from flywheel.cli.store import store
+from flywheel.cli.tiny import tiny
 
 app = typer.Typer(
     help="Measure first, then try to beat the measurement, and let statistics decide.",
@@ -21,10 +26,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command()(baseline)
 app.command()(demo)
 app.command()(doctor)
+app.command("eval")(evaluate)
 app.command()(grade)
+app.command()(regrade)
+app.command()(runs)
+app.command()(show)
 app.add_typer(graders, name="graders")
+app.add_typer(store, name="store")
+app.add_typer(tiny, name="tiny")
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from pydantic import (
 from flywheel.document import load_document
 from flywheel.errors import BadItem, NoEvalset
 from flywheel.evals.items import Item, Items
+from flywheel.store.digest import digest
 from graders.definition import AnyGrader
 from graders.grader import Grader, TemplateText
 from graders.sample import Sample
@@ -84,7 +85,7 @@ class EvalsetDefinition(BaseModel):
       errors are not independent. `tags` name the fields by which results are sliced.
     - `item_schema`, `response_schema`, `tools`: JSON schemas of the items and of the answer, and
       what the model may call. `options` (texts, or a slot that holds a list) are chosen from by
-      log-probability, without generating.
+      log-probability, without generating. `reference_loss` measures the loss of the gold answer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,6 +105,7 @@ class EvalsetDefinition(BaseModel):
     response_schema: dict[str, Any] | None = None
     tools: tuple[dict[str, Any], ...] = ()
     options: ItemText | tuple[str, ...] = ()
+    reference_loss: bool = False
 
     @model_validator(mode="after")
     def _names_are_graders(self) -> Self:
@@ -138,6 +140,11 @@ class Evalset:
     def primary(self) -> Grader:
         """The grader that decides."""
         return next(g for g in self.graders if g.name == self.definition.primary)
+
+    @cached_property
+    def digest(self) -> str:
+        """The version of the definition. The items have versions of their own, one a split."""
+        return digest(self.definition.model_dump(mode="json", exclude_unset=True))
 
     def split(self, name: Split) -> Items:
         """The items of a split, read as they are wanted."""

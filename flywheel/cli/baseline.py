@@ -1,0 +1,60 @@
+"""flywheel baseline: measure what there is, as what candidates have to beat."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flywheel.cli.options import (
+    DEFAULT_DB,
+    Db,
+    InFlight,
+    Json,
+    JudgeName,
+    Limit,
+    PromptFile,
+    Repeats,
+    SplitName,
+    Temperature,
+    UnsafePython,
+)
+
+
+def baseline(
+    evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="As for flywheel eval.")],
+    prompt: PromptFile = None,
+    split: SplitName = "dev",
+    repeats: Repeats = None,
+    limit: Limit = None,
+    temperature: Temperature = None,
+    judge: JudgeName = None,
+    in_flight: InFlight = 64,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
+) -> None:
+    """Measure a model, and make the run the one that candidates have to beat.
+
+    Nothing is trained before there is a baseline on the same evalset, graders and sampling.
+    """
+    from flywheel.cli.measuring import Asking, measured, show_result
+    from flywheel.evals.choose import Choice, plan_of
+    from flywheel.evals.measure import begin
+    from flywheel.store.store import open_store
+
+    asking = Asking(judge, in_flight, True, unsafe_local_python)
+    choice = Choice(
+        evalset=evalset,
+        model=model,
+        split=split,
+        prompt=prompt,
+        repeats=repeats,
+        limit=limit,
+        temperature=temperature,
+    )
+    with open_store(db) as store:
+        plan = plan_of(choice, asking.setting(model))
+        result = measured(store, plan, begin(plan, store, "baseline"), asking)
+    show_result(result, as_json, db)

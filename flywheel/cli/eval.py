@@ -1,0 +1,81 @@
+"""flywheel eval: measure a model on an evalset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flywheel.cli.options import (
+    DEFAULT_DB,
+    Db,
+    InFlight,
+    Json,
+    JudgeName,
+    Limit,
+    Model,
+    PromptFile,
+    Repeats,
+    SplitName,
+    Temperature,
+    UnsafePython,
+)
+
+
+def evaluate(
+    evalset: Annotated[str | None, typer.Argument(help="An evalset's name or folder.")] = None,
+    model: Model = None,
+    prompt: PromptFile = None,
+    split: SplitName = "dev",
+    repeats: Repeats = None,
+    limit: Limit = None,
+    temperature: Temperature = None,
+    judge: JudgeName = None,
+    in_flight: InFlight = 64,
+    resume: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
+    cache: Annotated[bool, typer.Option(help="Use answers of earlier runs.")] = True,
+    explain_cache: Annotated[
+        bool, typer.Option(help="Say which earlier runs' answers fit, and stop.")
+    ] = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
+) -> None:
+    """Measure a model on an evalset, and keep every answer and score.
+
+    Ctrl-C leaves a run that --resume RUN finishes, if evalset, model and prompt are the same.
+    """
+    from flywheel.cli.measuring import Asking, measured, show_result
+    from flywheel.cli.tables import print_line
+    from flywheel.errors import BadOption
+    from flywheel.evals.cache import explain
+    from flywheel.evals.choose import Choice, plan_of, plan_of_run
+    from flywheel.evals.measure import begin
+    from flywheel.evals.results import the_run
+    from flywheel.store.store import open_store
+
+    asking = Asking(judge, in_flight, cache, unsafe_local_python)
+    if resume is None and (evalset is None or model is None):
+        raise BadOption("give an EVALSET and a model (-m), or --resume RUN")
+    with open_store(db) as store:
+        if resume is not None:
+            row = the_run(store, resume)
+            plan = plan_of_run(store, row, asking.setting(row.model), evalset)
+        else:
+            choice = Choice(
+                evalset=evalset or "",
+                model=model or "",
+                split=split,
+                prompt=prompt,
+                repeats=repeats,
+                limit=limit,
+                temperature=temperature,
+            )
+            plan = plan_of(choice, asking.setting(choice.model))
+            if explain_cache:
+                for line in explain(store, plan):
+                    print_line(line)
+                return
+            row = begin(plan, store)
+        result = measured(store, plan, row, asking)
+    show_result(result, as_json, db)

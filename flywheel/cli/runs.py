@@ -1,0 +1,98 @@
+"""flywheel runs, flywheel show, flywheel regrade: what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flywheel.cli.options import DEFAULT_DB, Db, Json, JudgeName, UnsafePython
+
+RunName = Annotated[str, typer.Argument(help="A run, as flywheel runs lists them.")]
+
+
+def runs(
+    evalset: Annotated[str | None, typer.Argument(help="Of this evalset only.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """List the runs in the store, the newest first."""
+    from flywheel.cli.tables import number, print_json, print_table
+    from flywheel.evals.results import load_result
+    from flywheel.store.runs import list_runs
+    from flywheel.store.store import open_store
+
+    with open_store(db) as store:
+        names = [str(row["run"]) for row in list_runs(store, most, evalset)]
+        results = [load_result(store, name) for name in names]
+    if as_json:
+        print_json([result.as_json() for result in results])
+        return
+    columns = ("run", "kind", "status", "evalset", "split", "model", "n", "mean", "low", "high")
+    rows: list[tuple[str, ...]] = []
+    for result in results:
+        found, row = result.as_json(), result.run
+        means = [number(found["primary"][key]) for key in ("mean", "low", "high")]
+        names_ = (row.evalset, row.split, row.model[-24:])
+        rows.append((row.run, row.kind, result.status or "-", *names_, str(result.n), *means))
+    print_table(columns, rows)
+
+
+def show(
+    run: RunName,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst items.")] = 5,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Show a run: its figures, its slices, its worst items, its cost."""
+    from flywheel.cli.measuring import show_result
+    from flywheel.cli.tables import number, print_json, print_line, print_table
+    from flywheel.evals.drill import slices, worst_items
+    from flywheel.evals.results import load_result
+    from flywheel.store.store import open_store
+
+    with open_store(db) as store:
+        result = load_result(store, run)
+        parts, bad = slices(store, result.run), worst_items(store, result.run, worst)
+    if as_json:
+        found = result.as_json()
+        found["slices"] = [part._asdict() for part in parts]
+        found["worst"] = [item._asdict() for item in bad]
+        print_json(found)
+        return
+    show_result(result, False, db)
+    if parts:
+        print_line("")
+        rows = [(p.tag, str(p.n), number(p.mean), number(p.low), number(p.high)) for p in parts]
+        print_table(("slice", "items", "mean", "low", "high"), rows)
+    for item in bad:
+        print_line(f"\n{item.id}  {number(item.score)}  {item.reason}\n  {item.output}")
+
+
+def regrade(
+    run: RunName,
+    graders: Annotated[Path, typer.Option(help="A grader, or a list of them; YAML or JSON.")],
+    judge: JudgeName = None,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
+) -> None:
+    """Grade the answers of a run with other graders. Nothing is sampled again."""
+    from flywheel.cli.measuring import Asking, show_result
+    from flywheel.cli.progress import progress
+    from flywheel.engines.here import Here
+    from flywheel.evals.definitions import load_graders
+    from flywheel.evals.regrade import regrade as grade_again
+    from flywheel.evals.results import load_result
+    from flywheel.samplers.resolve import open_sampler
+    from flywheel.store.store import open_store
+
+    chosen = load_graders(graders)
+    asked = open_sampler(judge, Asking(judge).setting("")) if judge else None
+    with open_store(db) as store, Here(asked, unsafe_python=unsafe_local_python) as engine:
+        total = load_result(store, run).cost.samples
+        with progress("grading", total) as advance:
+            result = grade_again(store, run, chosen, engine, advance)
+    show_result(result, as_json, db)

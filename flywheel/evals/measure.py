@@ -1,0 +1,123 @@
+"""Measure: start a run or go on with one, and say in the store what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flywheel.evals.cache import Cache
+from flywheel.evals.grade import Engine
+from flywheel.evals.plan import Plan
+from flywheel.evals.preflight import check_items
+from flywheel.evals.results import Result, load_result
+from flywheel.evals.run import Runner
+from flywheel.samplers.sampler import Sampler
+from flywheel.store.baselines import BaselineRow
+from flywheel.store.digest import canonical_json
+from flywheel.store.evalsets import EvalsetRow
+from flywheel.store.graders import GraderRow
+from flywheel.store.models import ModelRow
+from flywheel.store.prompts import PromptRow
+from flywheel.store.run_events import RunEventRow, Status
+from flywheel.store.runs import Kind, RunRow
+from flywheel.store.store import Store
+from flywheel.store.test_reads import ReadRow
+from graders.definition import wire_json
+from graders.grader import Grader
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where measuring happens: the store, who answers, who judges."""
+
+    store: Store
+    sampler: Sampler
+    engine: Engine
+    advance: Advance = lambda count: None
+    use_cache: bool = True
+
+
+def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
+    """Check the plan and write it down as a new run. Raises BadFile before anything is asked."""
+    check_items(plan)
+    row = plan.row(kind)
+    tables: dict[str, Sequence[tuple[Any, ...]]] = {"runs": [row], **definitions(plan, row)}
+    if plan.split == "test":
+        read = ReadRow(plan.evalset.name, row.split_digest, row.run, kind, row.created)
+        tables["test_reads"] = [read]
+    store.write(f"{row.run}/begin", tables)
+    return row
+
+
+def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
+    """Do what is left of a run. Raises ChangedPlan when it is not the plan that it began with."""
+    plan.check_same(row)
+    say(bench.store, row.run, "started")
+    cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
+    runner = Runner(plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance)
+    try:
+        asyncio.run(runner.finish())
+    except KeyboardInterrupt:
+        say(bench.store, row.run, "interrupted")
+        raise
+    except BaseException as error:
+        say(bench.store, row.run, "failed", f"{type(error).__name__}: {error}")
+        raise
+    say(bench.store, row.run, "finished")
+    if row.kind == "baseline":
+        appoint_baseline(bench.store, row)
+    return load_result(bench.store, row.run)
+
+
+def appoint_baseline(store: Store, row: RunRow) -> None:
+    """Make a finished run the one that candidates have to beat."""
+    baseline = BaselineRow(
+        evalset=row.evalset,
+        evalset_digest=row.evalset_digest,
+        split=row.split,
+        model_digest=row.model_digest,
+        prompt_digest=row.prompt_digest,
+        sampling_digest=row.sampling_digest,
+        run=row.run,
+        created=now(),
+    )
+    store.write(f"{row.run}/baseline/{uuid.uuid4().hex}", {"baselines": [baseline]})
+
+
+def say(store: Store, run: str, status: Status, detail: str | None = None) -> None:
+    """Write down what became of a run."""
+    event = RunEventRow(run, now(), status, detail)
+    store.write(f"{run}/{uuid.uuid4().hex}", {"run_events": [event]})
+
+
+def now() -> datetime:
+    """The time as the store keeps it: UTC without saying so."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+    """The rows that say what the digests of a run stand for."""
+    definition = plan.evalset.definition.model_dump(mode="json", exclude_unset=True)
+    evalset = EvalsetRow(row.evalset_digest, row.evalset, canonical_json(definition), row.created)
+    detail = canonical_json({"name": plan.model})
+    return {
+        "evalsets": [evalset],
+        "prompts": [PromptRow(row.prompt_digest, canonical_json(plan.prompt_json))],
+        "models": [ModelRow(row.model_digest, plan.model, plan.model.partition(":")[0], detail)],
+        "graders": grader_rows(plan.graders, plan.grader_digests),
+    }
+
+
+def grader_rows(graders: Sequence[Grader], digests: Sequence[tuple[str, str]]) -> list[GraderRow]:
+    """The definitions of graders as the store keeps them."""
+    return [
+        GraderRow(digest, name, str(wire_json(grader)["type"]), json.dumps(wire_json(grader)))
+        for grader, (name, digest) in zip(graders, digests, strict=True)
+    ]

@@ -1,0 +1,170 @@
+"""What a run measured: means with intervals, what is missing, what it cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flywheel.errors import NoRun
+from flywheel.stats.intervals import Interval, mean_interval
+from flywheel.store.reader import Reader
+from flywheel.store.run_events import run_status
+from flywheel.store.runs import RunRow, find_run
+from flywheel.store.scores import GraderSummary, summarise
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One grader's figure."""
+
+    summary: GraderSummary
+    interval: Interval | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The mean with its interval; null where nothing was graded."""
+        mean, low, high = self.interval or (None, None, None)
+        ungraded = sum(self.summary.ungraded.values())
+        return {"mean": mean, "low": low, "high": high, "n": self.summary.n, "ungraded": ungraded}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the answers of a run took. Answers from the cache took nothing."""
+
+    samples: int
+    errors: int
+    cached: int
+    prompt_tokens: int
+    completion_tokens: int
+    price: float | None
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run with its figures."""
+
+    run: RunRow
+    status: str | None
+    figures: dict[str, Figure]
+    cost: Cost
+    seconds: float
+
+    @property
+    def primary(self) -> Figure | None:
+        """The figure that decides, None while nothing was graded."""
+        return self.figures.get(self.run.primary_grader)
+
+    @property
+    def n(self) -> int:
+        """How many answers the plan has."""
+        return self.run.items * self.run.repeats
+
+    @property
+    def ungraded(self) -> int:
+        """Answers without a verdict of the primary grader, failed requests among them."""
+        graded = self.primary.summary.graded if self.primary else 0
+        return self.n - graded
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `eval`, `baseline` and `show` print."""
+        row = self.run
+        figures = {name: figure.as_json() for name, figure in self.figures.items()}
+        primary = figures.get(row.primary_grader, {"mean": None, "low": None, "high": None})
+        return {
+            "run": row.run,
+            "kind": row.kind,
+            "status": self.status,
+            "evalset": row.evalset,
+            "split": row.split,
+            "model": row.model,
+            "n": self.n,
+            "ungraded": self.ungraded,
+            "errors": self.cost.errors,
+            "primary": {
+                "grader": row.primary_grader,
+                **{name: primary[name] for name in ("mean", "low", "high")},
+            },
+            "graders": figures,
+            "seconds": self.seconds,
+            "tokens": self.cost.prompt_tokens + self.cost.completion_tokens,
+            "cached": self.cost.cached,
+            "price": self.cost.price,
+            "loss": self.cost.loss,
+        }
+
+
+def load_result(store: Reader, run: str) -> Result:
+    """The result of a run, finished or not. Raises NoRun."""
+    row = the_run(store, run)
+    figures = {
+        summary.name: Figure(summary, _interval(store, run, summary.grader))
+        for summary in summarise(store, run)
+    }
+    order = [name for name, _ in json.loads(row.graders)]
+    ordered = {name: figures[name] for name in order if name in figures}
+    return Result(row, run_status(store, run), ordered, _cost(store, row), _seconds(store, run))
+
+
+def the_run(store: Reader, run: str) -> RunRow:
+    """The run of this name. Raises NoRun."""
+    row = find_run(store, run)
+    if row is None:
+        raise NoRun(f"no run {run!r} in {store.path}; flywheel runs lists them")
+    return row
+
+
+def _interval(store: Reader, run: str, grader: str) -> Interval | None:
+    """Over item means, with the items of a cluster taken as one where the evalset has clusters."""
+    table = store.arrow(
+        """
+        SELECT avg(s."score") AS "mean", any_value(i."cluster") AS "cluster"
+        FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
+        WHERE s."run" = ? AND s."grader" = ? AND s."score" IS NOT NULL
+        GROUP BY s."item" ORDER BY min(i."position")
+        """,
+        [run, grader],
+    )
+    clusters: list[str | None] = table["cluster"].to_pylist()
+    grouped = any(cluster is not None for cluster in clusters)
+    return mean_interval(table["mean"].to_numpy(), clusters if grouped else None)
+
+
+def _cost(store: Reader, row: RunRow) -> Cost:
+    sampled = row.parent if row.kind == "regrade" and row.parent else row.run
+    (found,) = store.query(
+        """
+        WITH "newest" AS (
+            SELECT * FROM "samples" WHERE "run" = ?
+            QUALIFY row_number() OVER (
+                PARTITION BY "item", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
+            ) = 1
+        )
+        SELECT count(*) AS "samples", count("error") AS "errors",
+            count(*) FILTER ("cached") AS "cached",
+            coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0)::BIGINT AS "prompt_tokens",
+            coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0)::BIGINT
+                AS "completion_tokens",
+            sum("price") FILTER (NOT "cached") AS "price",
+            sum(("extra"::JSON -> 'reference_loss' ->> 'nats')::DOUBLE)
+                / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"
+        FROM "newest"
+        """,
+        [sampled],
+    )
+    return Cost(**found)
+
+
+def _seconds(store: Reader, run: str) -> float:
+    """The time at work: from each start to the next event, pauses between resumes left out."""
+    (found,) = store.query(
+        """
+        SELECT coalesce(sum(epoch("next" - "created")), 0) AS "seconds" FROM (
+            SELECT "status", "created", lead("created") OVER (ORDER BY "created") AS "next"
+            FROM "run_events" WHERE "run" = ?
+        ) WHERE "status" = 'started'
+        """,
+        [run],
+    )
+    return float(found["seconds"])

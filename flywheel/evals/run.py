@@ -1,0 +1,226 @@
+"""A run: ask what is left of a plan, grade what comes back, and keep every row.
+
+Chunks of the plan are in the air together, so that a slow answer holds nothing up. A sample and
+its scores are one batch in the store: a pair that has an answer has its scores too, and a run that
+is killed at any moment goes on from the rows that it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from flywheel.errors import GaveUp
+from flywheel.evals.cache import Cache
+from flywheel.evals.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.plan import Plan
+from flywheel.evals.requests import Pair, pairs, request
+from flywheel.samplers.sampler import Output, Sampler
+from flywheel.store.items import ItemRow
+from flywheel.store.samples import SampleRow, finished
+from flywheel.store.scores import ScoreRow
+from flywheel.store.store import Store
+from graders.grader import Grade, Grader
+from graders.sample import Sample
+
+_CHUNK = 500
+_CHUNKS_IN_THE_AIR = 3
+_BATCH = 128
+# An answer that was paid for is written down this soon, however slowly the next ones come.
+_BATCH_SECONDS = 0.5
+# So many failures before the first answer mean that there is nobody to answer.
+_FAILURES_TO_GIVE_UP = 20
+
+Advance = Callable[[int], None]
+Answered = tuple[Pair, Output, bool]
+
+
+class Where(NamedTuple):
+    """Which sample a verdict is about."""
+
+    run: str
+    item: str
+    repeat: int
+
+
+@dataclass
+class Runner:
+    """One run under way. `run` is its id in the store, where its plan is written already."""
+
+    plan: Plan
+    run: str
+    store: Store
+    sampler: Sampler
+    engine: Engine
+    cache: Cache
+    advance: Advance = lambda count: None
+    _answers: int = 0
+    _failures: int = 0
+    _acks: set[asyncio.Future[bool]] = field(default_factory=set[asyncio.Future[bool]])
+
+    async def finish(self) -> None:
+        """Do all that is left. Raises GaveUp when no answer comes at all."""
+        done = finished(self.store, self.run, self.plan.count, self.plan.repeats).tobytes()
+        self.advance(sum(done))
+        left = pairs(self.plan, done)
+        in_the_air: set[asyncio.Task[None]] = set()
+        try:
+            while chunk := list(islice(left, _CHUNK)):
+                in_the_air.add(asyncio.create_task(self._measure(chunk)))
+                if len(in_the_air) == _CHUNKS_IN_THE_AIR:
+                    in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
+            await self._wait(in_the_air, asyncio.ALL_COMPLETED)
+        finally:
+            for task in in_the_air:
+                task.cancel()
+            await asyncio.gather(*in_the_air, *self._acks, return_exceptions=True)
+
+    async def _wait(self, tasks: set[asyncio.Task[None]], until: str) -> set[asyncio.Task[None]]:
+        if not tasks:
+            return set()
+        ended, rest = await asyncio.wait(tasks, return_when=until)
+        for task in ended:
+            task.result()
+        return rest
+
+    async def _measure(self, chunk: Sequence[Pair]) -> None:
+        """Ask one chunk, and write it down batch by batch as the answers come."""
+        known = await self.cache.look_up([pair.key for pair in chunk])
+        ready: list[Answered] = [(p, known[p.key], True) for p in chunk if p.key in known]
+        asked = [pair for pair in chunk if pair.key not in known]
+        written = time.monotonic()
+        if asked:
+            requests = [request(self.plan, pair) for pair in asked]
+            async for index, output in self.sampler.sample(requests):
+                self._watch(output)
+                ready.append((asked[index], output, False))
+                now = time.monotonic()
+                if len(ready) >= _BATCH or now - written > _BATCH_SECONDS:
+                    await self._record(ready)
+                    ready, written = [], now
+        if ready:
+            await self._record(ready)
+
+    def _watch(self, output: Output) -> None:
+        if output.error is None:
+            self._answers += 1
+            return
+        self._failures += 1
+        if not self._answers and self._failures >= _FAILURES_TO_GIVE_UP:
+            raise GaveUp(
+                f"the first {self._failures} requests all failed, the last one with:"
+                f" {output.error}. Mend it and go on with: flywheel eval --resume {self.run}"
+            )
+
+    async def _record(self, answered: Sequence[Answered]) -> None:
+        """Grade a batch and hand it to the store; it counts once the store has it on disk."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        good = [(pair, output) for pair, output, _ in answered if output.error is None]
+        samples = [sample_of(pair.item, output) for pair, output in good]
+        scores: list[ScoreRow] = []
+        for grader, (_, digest) in zip(self.plan.graders, self.plan.grader_digests, strict=True):
+            verdicts = await self._grade(grader, samples)
+            scores += [
+                score_row(
+                    Where(self.run, pair.item_digest, pair.repeat), grader, digest, verdict, now
+                )
+                for (pair, _), verdict in zip(good, verdicts, strict=True)
+            ]
+        rows = {
+            "items": [self._item_row(pair) for pair, _, _ in answered],
+            "samples": [sample_row(self.run, *one, now) for one in answered],
+            "scores": scores,
+        }
+        batch = f"{self.run}/{uuid.uuid4().hex}"
+        ack = asyncio.wrap_future(await asyncio.to_thread(self.store.append, batch, rows))
+        self._acks.add(ack)
+        ack.add_done_callback(lambda future: self._acknowledged(future, len(answered)))
+
+    def _acknowledged(self, ack: asyncio.Future[bool], count: int) -> None:
+        self._acks.discard(ack)
+        if not ack.cancelled() and ack.exception() is None:
+            self.advance(count)
+
+    async def _grade(self, grader: Grader, samples: Sequence[Sample]) -> list[Verdict]:
+        if grader.is_pure():
+            return [grade_answered(grader, sample) for sample in samples]
+        return await grade_samples(grader, samples, self.engine)
+
+    def _where(self, pair: Pair) -> Where:
+        return Where(self.run, pair.item_digest, pair.repeat)
+
+    def _item_row(self, pair: Pair) -> ItemRow:
+        definition, item = self.plan.evalset.definition, pair.item
+        tags = [f"{name}={item[name]}" for name in definition.tags if name in item]
+        cluster = item.get(definition.group) if definition.group else None
+        return ItemRow(
+            digest=pair.item_digest,
+            evalset=self.plan.identity["evalset"],
+            split=self.plan.split,
+            position=pair.position,
+            id=str(item.get("id", pair.position)),
+            cluster=None if cluster is None else str(cluster),
+            tags=json.dumps(tags, ensure_ascii=False),
+            item=json.dumps(item, ensure_ascii=False),
+        )
+
+
+def sample_of(item: Any, output: Output) -> Sample:
+    """The answer as graders see it."""
+    return Sample(item, output.text, output_tools=output.tools, model=output.model)
+
+
+def sample_row(run: str, pair: Pair, output: Output, cached: bool, now: datetime) -> SampleRow:
+    """The answer as the store keeps it."""
+    extra: dict[str, Any] = {}
+    if output.tools:
+        extra["tools"] = list(output.tools)
+    if output.refusal:
+        extra["refusal"] = output.refusal
+    if output.option_nats:
+        extra["option_nats"] = list(output.option_nats)
+    if output.reference_loss:
+        extra["reference_loss"] = output.reference_loss._asdict()
+    return SampleRow(
+        run=run,
+        item=pair.item_digest,
+        position=pair.position,
+        repeat=pair.repeat,
+        key=pair.key,
+        output_text=output.text,
+        extra=json.dumps(extra, ensure_ascii=False) if extra else None,
+        error=output.error,
+        truncated=output.truncated,
+        prompt_tokens=output.usage.prompt_tokens,
+        completion_tokens=output.usage.completion_tokens,
+        cached_tokens=output.usage.cached_tokens,
+        seconds=output.seconds,
+        price=output.price,
+        cached=cached,
+        created=now,
+    )
+
+
+def score_row(
+    where: Where, grader: Grader, digest: str, verdict: Verdict, now: datetime
+) -> ScoreRow:
+    """The verdict as the store keeps it: a score, or why there is none."""
+    row = ScoreRow(*where, digest, grader.name, None, None, None, "", None, None, None, None, now)
+    if isinstance(verdict, Grade):
+        return row._replace(
+            score=verdict.score,
+            passed=verdict.passed,
+            parsed=verdict.parsed,
+            reason=verdict.reason,
+            parts=json.dumps(verdict.parts) if verdict.parts else None,
+        )
+    return row._replace(
+        error_kind=verdict.kind.value, error_label=verdict.label, error_detail=verdict.detail
+    )
