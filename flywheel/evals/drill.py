@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from flywheel.evals.results import definition_of, field_path
 from flywheel.stats.intervals import mean_interval
 from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
@@ -32,22 +33,20 @@ class WorstItem(NamedTuple):
 
 def slices(store: Reader, run: RunRow) -> list[Slice]:
     """Every tag with its mean, by name. Intervals are each their own: look at many, trust few."""
-    table = store.arrow(
-        """
-        WITH "means" AS (
-            SELECT "item", avg("score") AS "mean" FROM "scores"
-            WHERE "run" = ? AND "name" = ? AND "score" IS NOT NULL GROUP BY "item"
-        )
-        SELECT unnest(from_json(i."tags", '["VARCHAR"]')) AS "tag", "mean"
-        FROM "means" JOIN "items" AS i ON i."digest" = "means"."item" ORDER BY "tag"
-        """,
-        [run.run, run.primary_grader],
-    )
     by_tag: dict[str, list[float]] = {}
-    tags: list[str] = table["tag"].to_pylist()
-    means: list[float] = table["mean"].to_pylist()
-    for tag, mean in zip(tags, means, strict=True):
-        by_tag.setdefault(tag, []).append(mean)
+    for field in definition_of(store, run).get("tags", ()):
+        rows = store.query(
+            """
+            SELECT any_value(json_extract_string(i."item", $path)) AS "value",
+                avg(s."score") AS "mean"
+            FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
+            WHERE s."run" = $run AND s."name" = $grader AND s."score" IS NOT NULL
+            GROUP BY s."item" HAVING "value" IS NOT NULL ORDER BY "value"
+            """,
+            {"run": run.run, "grader": run.primary_grader, "path": field_path(field)},
+        )
+        for row in rows:
+            by_tag.setdefault(f"{field}={row['value']}", []).append(row["mean"])
     found: list[Slice] = []
     for tag, values in by_tag.items():
         interval = mean_interval(values)

@@ -99,7 +99,7 @@ def load_result(store: Reader, run: str) -> Result:
     """The result of a run, finished or not. Raises NoRun."""
     row = the_run(store, run)
     figures = {
-        summary.name: Figure(summary, _interval(store, run, summary.grader))
+        summary.name: Figure(summary, _interval(store, row, summary.grader))
         for summary in summarise(store, run)
     }
     order = [name for name, _ in json.loads(row.graders)]
@@ -115,20 +115,35 @@ def the_run(store: Reader, run: str) -> RunRow:
     return row
 
 
-def _interval(store: Reader, run: str, grader: str) -> Interval | None:
+def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:
     """Over item means, with the items of a cluster taken as one where the evalset has clusters."""
+    group = field_path(definition_of(store, run).get("group"))
     table = store.arrow(
         """
-        SELECT avg(s."score") AS "mean", any_value(i."cluster") AS "cluster"
+        SELECT avg(s."score") AS "mean",
+            any_value(json_extract_string(i."item", $group)) AS "cluster"
         FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
-        WHERE s."run" = ? AND s."grader" = ? AND s."score" IS NOT NULL
-        GROUP BY s."item" ORDER BY min(i."position")
+        WHERE s."run" = $run AND s."grader" = $grader AND s."score" IS NOT NULL
+        GROUP BY s."item"
         """,
-        [run, grader],
+        {"run": run.run, "grader": grader, "group": group},
     )
-    clusters: list[str | None] = table["cluster"].to_pylist()
-    grouped = any(cluster is not None for cluster in clusters)
-    return mean_interval(table["mean"].to_numpy(), clusters if grouped else None)
+    clusters: list[str | None] = table["cluster"].to_pylist() if group else []
+    return mean_interval(table["mean"].to_numpy(), clusters or None)
+
+
+def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:
+    """The evalset's definition as it was when the run began."""
+    (found,) = store.query(
+        'SELECT "definition" FROM "evalsets" WHERE "digest" = ?', [run.evalset_digest]
+    )
+    definition: dict[str, Any] = json.loads(found["definition"])
+    return definition
+
+
+def field_path(name: str | None) -> str | None:
+    """The JSON path of an item's field, None for no field."""
+    return None if name is None else '$."' + name.replace('"', '\\"') + '"'
 
 
 def _cost(store: Reader, row: RunRow) -> Cost:

@@ -157,18 +157,13 @@ class Runner:
         return Where(self.run, pair.item_digest, pair.repeat)
 
     def _item_row(self, pair: Pair) -> ItemRow:
-        definition, item = self.plan.evalset.definition, pair.item
-        tags = [f"{name}={item[name]}" for name in definition.tags if name in item]
-        cluster = item.get(definition.group) if definition.group else None
         return ItemRow(
             digest=pair.item_digest,
             evalset=self.plan.identity["evalset"],
             split=self.plan.split,
             position=pair.position,
-            id=str(item.get("id", pair.position)),
-            cluster=None if cluster is None else str(cluster),
-            tags=json.dumps(tags, ensure_ascii=False),
-            item=json.dumps(item, ensure_ascii=False),
+            id=str(pair.item.get("id", pair.position)),
+            item=json.dumps(pair.item, ensure_ascii=False),
         )
 
 

@@ -12,16 +12,14 @@ from flywheel.store.table import Table
 
 
 class ItemRow(NamedTuple):
-    """One item. `evalset` is the digest of the version where it was seen first, `tags` a JSON list,
-    `item` the row of the evalset as JSON."""
+    """One item. `evalset` is the digest of the version where it was seen first, `item` the row as
+    JSON: its cluster and its tags are read from there, as each version names them."""
 
     digest: str
     evalset: str
     split: str
     position: int
     id: str
-    cluster: str | None
-    tags: str
     item: str
 
 

@@ -37,7 +37,7 @@ def first_tables(connection: duckdb.DuckDBPyConnection) -> None:
             "definition" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL);
         CREATE TABLE "items" ("digest" VARCHAR NOT NULL, "evalset" VARCHAR NOT NULL,
             "split" VARCHAR NOT NULL, "position" BIGINT NOT NULL, "id" VARCHAR NOT NULL,
-            "cluster" VARCHAR, "tags" VARCHAR NOT NULL, "item" VARCHAR NOT NULL);
+            "item" VARCHAR NOT NULL);
         CREATE TABLE "graders" ("digest" VARCHAR NOT NULL, "name" VARCHAR NOT NULL,
             "type" VARCHAR NOT NULL, "definition" VARCHAR NOT NULL);
         CREATE TABLE "prompts" ("digest" VARCHAR NOT NULL, "messages" VARCHAR NOT NULL);

@@ -118,13 +118,14 @@ def _ungraded(store: Reader, run: str) -> dict[str, dict[str, int]]:
 def scores_with_items(store: Reader, run: str) -> ArrowTable:
     """The verdicts of a run beside their items, for slices and for pairing two runs.
 
-    Columns: grader, name, item, repeat, score, passed, parsed, error_kind, and of the item id,
-    split, position, cluster, tags (a JSON list). In the order of grader name, position, repeat.
+    Columns: grader, name, item, repeat, score, passed, parsed, error_kind, and of the item id
+    and item_json, from which clusters and slices are read. In the order of grader name, position,
+    repeat.
     """
     return store.arrow(
         f"""
         SELECT v."grader", v."name", v."item", v."repeat", v."score", v."passed", v."parsed",
-            v."error_kind", i."id", i."split", i."position", i."cluster", i."tags"
+            v."error_kind", i."id", i."item" AS "item_json"
         FROM ({_VERDICTS}) AS v LEFT JOIN "items" AS i ON i."digest" = v."item"
         ORDER BY v."name", v."grader", i."position", v."item", v."repeat"
         """,

@@ -28,9 +28,7 @@ def item_digest(number: int) -> str:
 
 
 def item(number: int, **columns: Any) -> ItemRow:
-    row = ItemRow(
-        item_digest(number), digest("evalset"), "dev", number, f"i{number}", None, "[]", "{}"
-    )
+    row = ItemRow(item_digest(number), digest("evalset"), "dev", number, f"i{number}", "{}")
     return row._replace(**columns)
 
 

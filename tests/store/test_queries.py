@@ -105,12 +105,12 @@ def test_a_run_that_nobody_graded_has_no_mean(store: Store) -> None:
 
 
 def test_scores_stand_beside_their_items(store: Store) -> None:
-    items = [item(0, tags='["easy"]', cluster="c"), item(1)]
+    items = [item(0, item='{"kind": "easy"}'), item(1)]
     store.write("b", {"items": items, "scores": [ungraded("r", 1), score("r", 0)]})
     found = scores_with_items(store, "r").to_pylist()
-    assert [(row["id"], row["tags"], row["cluster"], row["score"]) for row in found] == [
-        ("i0", '["easy"]', "c", 1.0),
-        ("i1", "[]", None, None),
+    assert [(row["id"], row["item_json"], row["score"]) for row in found] == [
+        ("i0", '{"kind": "easy"}', 1.0),
+        ("i1", "{}", None),
     ]
     assert found[1]["error_kind"] == "other_error"
 

@@ -1,0 +1,88 @@
+"""A small evalset, a store and scripted models for the tests of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flywheel.engines.here import Here
+from flywheel.evals.choose import Choice, plan_of
+from flywheel.evals.measure import Bench, begin, go_on
+from flywheel.evals.plan import Plan
+from flywheel.evals.results import Result
+from flywheel.samplers.resolve import Setting
+from flywheel.samplers.sampler import Output, Request, Sampler
+from flywheel.store.runs import Kind
+from flywheel.store.store import Store
+from graders.ungraded import Usage
+
+CHECK: dict[str, Any] = {
+    "type": "string_check",
+    "name": "same",
+    "operation": "eq",
+    "reference": "{{ item.gold }}",
+}
+
+
+def write_evalset(folder: Path, items: int = 20, **fields: Any) -> Path:
+    """An evalset whose items ask for their own number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    definition = {
+        "prompt": [{"role": "user", "content": "Say {{ item.gold }}."}],
+        "gold": "{{ item.gold }}",
+        "graders": [CHECK],
+        "primary": "same",
+        **fields,
+    }
+    (folder / "evalset.yaml").write_text(yaml.safe_dump(definition))
+    rows = [
+        {"id": f"i{n}", "gold": str(n), "kind": "even" if n % 2 == 0 else "odd"}
+        for n in range(items)
+    ]
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+class Echo:
+    """A model that says what it is told to, and counts how often it was asked.
+
+    `answer` may change what it says to a prompt; an output with an error is a failed request.
+    """
+
+    def __init__(self, answer: Callable[[str], Output] | None = None) -> None:
+        self.asked: list[Request] = []
+        self._answer = answer or say
+
+    async def sample(self, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
+        """Answer every request once, the last one first."""
+        for index in reversed(range(len(requests))):
+            self.asked.append(requests[index])
+            yield index, self._answer(requests[index].text())
+
+
+def said(prompt: str) -> str:
+    """The number in the prompt."""
+    return prompt.removeprefix("Say ").removesuffix(".")
+
+
+def say(prompt: str) -> Output:
+    """The right answer."""
+    return Output(said(prompt), "echo", Usage(3, 1), seconds=0.01)
+
+
+def plan(folder: Path, **choice: Any) -> Plan:
+    """A plan on that evalset. The model's name is a script that exists, for its digest."""
+    script = folder / "model.jsonl"
+    script.touch()
+    return plan_of(Choice(evalset=str(folder), model=f"scripted:{script}", **choice), Setting())
+
+
+def measure(store: Store, of: Plan, sampler: Sampler, kind: Kind = "eval", **bench: Any) -> Result:
+    """Measure a plan from its beginning."""
+    with Here(bench.pop("judge", None), workers=1) as engine:
+        return go_on(of, begin(of, store, kind), Bench(store, sampler, engine, **bench))
