@@ -1,0 +1,210 @@
+"""flywheel eval, baseline, runs, show and regrade, from the outside and on real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flywheel.store.store import open_store
+from tests.cli.command import EXECUTABLE, flywheel
+from tests.evals.world import write_evalset
+from tests.samplers.mock_server import MockServer
+
+KILLS = int(os.environ.get("FLYWHEEL_KILLS", "6"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockServer]:
+    """A model that says its prompt back, 20 ms later."""
+    with MockServer(latency=0.02) as running:
+        yield running
+
+
+@pytest.fixture
+def evalset(tmp_path: Path) -> Path:
+    """Items whose right answer is their own prompt."""
+    prompt = [{"role": "user", "content": "{{ item.gold }}"}]
+    return write_evalset(tmp_path / "numbers", items=60, prompt=prompt, tags=["kind"])
+
+
+def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return flywheel(*arguments, cwd=folder)
+
+
+def read(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_eval_prints_one_object(tmp_path: Path, evalset: Path, server: MockServer) -> None:
+    found = read(run(tmp_path, "eval", evalset, "-m", f"{server.url}#echo", "--json"))
+    assert {"run", "evalset", "split", "n", "ungraded", "primary", "graders"} <= set(found)
+    assert {"seconds", "tokens"} <= set(found)
+    assert found["primary"] == {
+        "grader": "same",
+        "mean": 1.0,
+        "low": pytest.approx(0.94, abs=0.01),
+        "high": 1.0,
+    }
+    assert found["graders"]["same"]["n"] == found["n"] == 60
+
+
+def test_the_commands_fit_together(tmp_path: Path, evalset: Path, server: MockServer) -> None:
+    model = f"{server.url}#echo"
+    first = read(run(tmp_path, "baseline", evalset, "-m", model, "--json"))
+    assert first["kind"] == "baseline"
+    again = read(run(tmp_path, "eval", evalset, "-m", model, "--repeats", 2, "--json"))
+    assert (again["n"], again["cached"]) == (120, 60)
+    listed = read(run(tmp_path, "runs", "--json"))
+    assert [row["run"] for row in listed] == [again["run"], first["run"]]
+    shown = read(run(tmp_path, "show", first["run"], "--json"))
+    assert [part["tag"] for part in shown["slices"]] == ["kind=even", "kind=odd"]
+    grader = tmp_path / "g.yaml"
+    grader.write_text("{type: string_check, name: one, operation: like, reference: '1'}")
+    graded = read(run(tmp_path, "regrade", first["run"], "--graders", grader, "--json"))
+    assert graded["primary"]["mean"] == pytest.approx(15 / 60)
+    explained = run(tmp_path, "eval", evalset, "-m", f"{server.url}#other", "--explain-cache")
+    assert "another model" in explained.stdout
+    assert run(tmp_path, "store", "check").returncode == 0
+    for command in (["runs"], ["show", first["run"]]):
+        assert first["run"] in run(tmp_path, *command).stdout
+
+
+def test_ctrl_c_says_how_to_go_on_and_that_works(tmp_path: Path, server: MockServer) -> None:
+    prompt = [{"role": "user", "content": "{{ item.gold }}"}]
+    folder = write_evalset(tmp_path / "many", items=3000, prompt=prompt)
+    command = [EXECUTABLE, "eval", folder, "-m", f"{server.url}#echo", "--in-flight", "8"]
+    started = subprocess.Popen(
+        [str(word) for word in command], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(4)
+    started.send_signal(signal.SIGINT)
+    _, story = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert "Stopped. Go on with: flywheel eval --resume run-" in story
+    name = story.split("--resume ")[1].split()[0]
+    partly = read(run(tmp_path, "show", name, "--json"))
+    assert partly["status"] == "interrupted"
+    done = read(run(tmp_path, "eval", folder, "--resume", name, "--in-flight", 64, "--json"))
+    assert (done["status"], done["ungraded"], done["primary"]["mean"]) == ("finished", 0, 1.0)
+
+
+def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, server: MockServer) -> None:
+    prompt = [{"role": "user", "content": "{{ item.gold }}"}]
+    folder = write_evalset(tmp_path / "many", items=1500, prompt=prompt)
+    graders = [
+        {"type": "string_check", "name": "same", "operation": "like", "reference": "1"},
+    ]
+    write_evalset(folder, items=1500, prompt=prompt, graders=graders)
+    model = ["-m", f"{server.url}#echo", "--in-flight", "16", "--json", "--no-cache"]
+    wanted = read(run(tmp_path, "eval", folder, *model, "--db", "calm.duckdb"))
+    rng = random.Random(4)
+    name, before = None, 0
+    for _ in range(KILLS):
+        more = [folder, *model] if name is None else [folder, "--resume", name, "--no-cache"]
+        words = [EXECUTABLE, "eval", *more, "--in-flight", "16"]
+        child = subprocess.Popen([str(w) for w in words], cwd=tmp_path, stdout=subprocess.PIPE)
+        time.sleep(rng.uniform(0.5, 2.5))
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        if (tmp_path / "flywheel.duckdb").exists():
+            with open_store(tmp_path / "flywheel.duckdb") as store:
+                runs = store.query('SELECT "run" FROM "runs"')
+                kept = store.query('SELECT count(*) AS "n" FROM "samples"')[0]["n"]
+            name = runs[0]["run"] if runs else None
+            assert kept >= before
+            before = kept
+    assert name is not None
+    done = read(run(tmp_path, "eval", folder, "--resume", name, "--json"))
+    assert done["primary"] == wanted["primary"]
+    assert done["graders"] == wanted["graders"]
+    with open_store(tmp_path / "flywheel.duckdb") as store:
+        rows = store.query(
+            'SELECT count(*) AS "n", count(DISTINCT "item") AS "items" FROM "samples"'
+        )
+        assert rows == [{"n": 1500, "items": 1500}]
+        rows = store.query(
+            'SELECT count(*) AS "n", count(DISTINCT "item") AS "items" FROM "scores"'
+        )
+        assert rows == [{"n": 1500, "items": 1500}]
+    assert run(tmp_path, "store", "check").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("rules", "errors", "story"),
+    [
+        ([{"when": '"7"', "status": 400}], 1, "1 requests failed"),
+        ([{"times": 30, "status": 429, "headers": {"Retry-After": "0.2"}}], 0, "60 answers"),
+        ([{"times": 10, "status": 500}], 0, "60 answers"),
+        ([{"times": 5, "fault": "half"}], 0, "60 answers"),
+    ],
+)
+def test_a_faulty_endpoint(
+    tmp_path: Path, evalset: Path, rules: list[Any], errors: int, story: str
+) -> None:
+    with MockServer(rules) as faulty:
+        done = run(tmp_path, "eval", evalset, "-m", f"{faulty.url}#echo")
+    assert done.returncode == 0, done.stderr
+    assert story in done.stdout
+    with open_store(tmp_path / "flywheel.duckdb") as store:
+        failed = store.query('SELECT count("error") AS "n" FROM "samples"')
+    assert failed == [{"n": errors}]
+
+
+def test_an_endpoint_that_is_not_there_is_one_line(tmp_path: Path, evalset: Path) -> None:
+    done = run(tmp_path, "eval", evalset, "-m", "http://127.0.0.1:9/v1#echo")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "--resume run-" in done.stderr
+
+
+def test_two_commands_on_one_store_do_not_mix(
+    tmp_path: Path, evalset: Path, server: MockServer
+) -> None:
+    folder = write_evalset(tmp_path / "many", items=3000)
+    words = [EXECUTABLE, "eval", folder, "-m", f"{server.url}#echo", "--in-flight", "4"]
+    busy = subprocess.Popen([str(word) for word in words], cwd=tmp_path, stderr=subprocess.PIPE)
+    try:
+        time.sleep(3)
+        done = run(tmp_path, "runs")
+        assert done.returncode == 1
+        assert f"process {busy.pid}" in done.stderr or str(busy.pid) in done.stderr
+    finally:
+        busy.send_signal(signal.SIGINT)
+        busy.communicate(timeout=30)
+    assert run(tmp_path, "runs").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "story"),
+    [
+        (["eval"], "give an EVALSET and a model"),
+        (["eval", "numbers"], "give an EVALSET and a model"),
+        (["eval", "nope", "-m", "scripted:x"], "no evalset 'nope'"),
+        (["eval", "numbers", "-m", "scripted:none"], "none"),
+        (["eval", "numbers", "-m", "what is this"], "wanted scripted:FILE"),
+        (["eval", "numbers", "-m", "scripted:s", "--split", "all"], "--split is train, dev, test"),
+        (["eval", "--resume", "run-x"], "no run 'run-x'"),
+        (["show", "run-x"], "no run 'run-x'"),
+        (["regrade", "run-x", "--graders", "s"], ""),
+    ],
+)
+def test_an_error_is_one_line(
+    tmp_path: Path, evalset: Path, arguments: list[str], story: str
+) -> None:
+    del evalset
+    (tmp_path / "s").write_text('"x"\n')
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert story in done.stderr
