@@ -204,9 +204,13 @@ class EndpointSampler:
             raise
         else:
             fault = fault_of(answer)
-            link.throttle.leave(trouble=fault is not None and fault.crowded, since=sent)
-            return fault or answer
-        link.throttle.leave(trouble=fault.crowded, since=sent)
+            if fault is None:
+                link.throttle.leave(trouble=False, since=sent)
+                return answer
+        if fault.crowded:
+            link.throttle.leave(trouble=True, since=sent)
+        else:
+            link.throttle.release()
         return fault
 
 

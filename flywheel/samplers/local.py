@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from flywheel.samplers.local_batch import run_batches
 from flywheel.samplers.local_chat import tool_calls
 from flywheel.samplers.local_decode import Row, decode
-from flywheel.samplers.local_load import Loaded, LocalOptions, load
+from flywheel.samplers.local_load import Loaded, LocalOptions, load, room
 from flywheel.samplers.local_paged import decode_paged, fits_paged
 from flywheel.samplers.local_rows import NoRow, RowMaker
 from flywheel.samplers.local_score import score
@@ -93,7 +93,9 @@ class _Work:
         self._requests = requests
         self._emit = emit
         self._stopped = stopped
-        self._limits = (options.rows if loaded.droppable else 1, options.batch_tokens)
+        # A model with a memory of another kind runs row by row.
+        tokens = options.batch_tokens or (room(loaded.model) if loaded.droppable else 1)
+        self._limits = (options.rows if loaded.droppable else 1, tokens)
         self._losses: dict[int, list[Loss]] = {}
 
     def run(self) -> None:

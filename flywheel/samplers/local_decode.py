@@ -21,7 +21,8 @@ from typing import Any
 
 from flywheel.samplers.local_load import Loaded
 
-_SHORTEST_PREFIX = 16
+# A prefix is worth a pass of its own when it saves this many tokens in all.
+_SAVED_TOKENS = 512
 
 
 @dataclass(slots=True)
@@ -67,9 +68,9 @@ class State:
         shared = _shared(prompts)
         # Padding behind a shared prefix would push it out of a sliding window too early.
         fits = loaded.window is None or total + ahead <= loaded.window
-        if len(prompts) == 1 or shared < _SHORTEST_PREFIX or not (fits and loaded.droppable):
-            shared = 0
         count = len(prompts)
+        if shared * (count - 1) < _SAVED_TOKENS or not (fits and loaded.droppable):
+            shared = 0
         if shared:
             prefix = torch.tensor([prompts[0][:shared]], device=self._device)
             self.mask = torch.ones_like(prefix)

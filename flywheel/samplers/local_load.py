@@ -27,8 +27,8 @@ class LocalOptions:
     `name` is a folder or a hub id, `adapter` the folder of a peft adapter. `dtype` "auto" is that
     of the file on a GPU and float32 on a CPU, where halves are slow and greedy ties would break.
     `bits` 4 or 8 quantises (bitsandbytes). A batch has at most `rows` prompts and `batch_tokens`
-    tokens, padding and answers included. `max_completion_tokens` is for requests that do not say.
-    `paged` asks for the paged cache of transformers; None means on a GPU.
+    tokens, padding and answers included; None means what the memory bears.
+    `max_completion_tokens` is for requests that do not say. `paged` asks for the paged cache of transformers; None means on a GPU.
     """
 
     name: str = ""
@@ -37,7 +37,7 @@ class LocalOptions:
     bits: Literal[4, 8] | None = None
     device: str | None = None
     rows: int = 256
-    batch_tokens: int = 32_768
+    batch_tokens: int | None = None
     max_completion_tokens: int = 512
     fetch: bool = False
     paged: bool | None = None
@@ -118,6 +118,21 @@ def prepared(model: Any, tokenizer: Any) -> Loaded:
         droppable,
         min(windows, default=None),
     )
+
+
+def room(model: Any) -> int:
+    """How many tokens a batch may hold: keys and values in 1 GiB, on a GPU a quarter of what is
+    free. Activations come on top; a batch that is too large all the same is halved.
+    """
+    import torch
+
+    config = model.config.get_text_config(decoder=True)
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+    on_gpu = model.device.type == "cuda"
+    free = torch.cuda.mem_get_info(model.device)[0] // 4 if on_gpu else 2**30
+    return max(4096, free // token)
 
 
 def _with_base(options: LocalOptions) -> tuple[str, str | None]:

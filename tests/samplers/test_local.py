@@ -14,7 +14,7 @@ import pytest
 
 from flywheel.errors import BadOption
 from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_decode import Row, pick
+from flywheel.samplers.local_decode import Row, State, pick
 from flywheel.samplers.local_load import LocalOptions, load
 from flywheel.samplers.sampler import Output, Request
 from tests.samplers.asking import answers, ask, request
@@ -61,12 +61,32 @@ def test_greedy_answers_are_those_of_generate_in_batches_of_any_size(
 
 
 def test_a_shared_beginning_changes_no_answer(folders: Folders) -> None:
-    shots = "User: where is my parcel? Assistant: it left the house on Monday. " * 3
+    shots = "User: where is my parcel? Assistant: it left the house on Monday. " * 4
     for family in ("llama", "mistral", "gemma"):
         prompts = [shots + prompt for prompt in PROMPTS[:9]]
         together = ask(sampler(folders(family)), *prompts, sampling=LONG)
         alone = ask(sampler(folders(family), rows=1), *prompts, sampling=LONG)
         assert [output.text for output in together] == [output.text for output in alone]
+
+
+def test_a_shared_beginning_is_computed_once(folders: Folders) -> None:
+    import torch
+
+    loaded = load(LocalOptions(name=str(folders("llama"))))
+    whole, shapes = loaded.model.forward, list[tuple[int, ...]]()
+
+    def forward(input_ids: Any, **more: Any) -> Any:
+        shapes.append(tuple(input_ids.shape))
+        return whole(input_ids=input_ids, **more)
+
+    loaded.model.forward = forward
+    same = list(range(10, 110))
+    with torch.inference_mode():
+        State(loaded, [[*same, *range(200, 201 + i)] for i in range(8)], 5)
+        # Too little would be saved, and nothing shared at all.
+        State(loaded, [[*same[:50], i] for i in range(8)], 5)
+        State(loaded, [[i, *same] for i in range(8)], 5)
+    assert shapes == [(1, 100), (8, 8), (8, 51), (8, 101)]
 
 
 def test_truncation_and_usage_are_told(folders: Folders) -> None:
