@@ -1,9 +1,10 @@
 """scripted: a model that says what a file tells it to. The shipped fake, for tests, demos and docs.
 
 A line of the file is a rule: `{"when": "text in the prompt", "text": "..."}` answers every prompt
-that holds the text, `{"text": "..."}` without `when` answers one prompt and is used up. The first
-rule that fits counts. `refusal` and `error` stand in the place of `text` for a judge that refuses
-or is out. A prompt that no rule fits is an error, never an empty answer.
+that holds the text, `match` does the same with a regular expression, and `{"text": "..."}` without
+either answers one prompt and is used up. The first rule that fits counts. `refusal` and `error`
+stand in the place of `text` for a judge that refuses or is out. A prompt that no rule fits is an
+error, never an empty answer.
 """
 
 from __future__ import annotations
@@ -26,9 +27,23 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     when: str | None = None
+    match: str | None = None
     text: str = ""
     refusal: str | None = None
     error: str | None = None
+
+    def fits(self, prompt: str) -> bool:
+        """Whether the rule answers this prompt. An expression that explodes does not fit."""
+        if self.when is not None and self.when not in prompt:
+            return False
+        if self.match is None:
+            return True
+        import regex
+
+        try:
+            return regex.search(self.match, prompt, timeout=1.0) is not None
+        except TimeoutError:
+            return False
 
 
 class ScriptedSampler:
@@ -45,9 +60,9 @@ class ScriptedSampler:
 
     def _answer(self, prompt: str) -> Output:
         for position, rule in enumerate(self._rules):
-            if rule.when is not None and rule.when not in prompt:
+            if not rule.fits(prompt):
                 continue
-            if rule.when is None:
+            if rule.when is None and rule.match is None:
                 del self._rules[position]
             # Words stand for tokens: a fake has no tokenizer, and counts must not be zero.
             usage = Usage(len(prompt.split()), len(rule.text.split()))

@@ -17,6 +17,7 @@ from flywheel.errors import BadFile, BadItem, NoEvalset
 from flywheel.evals.evalset import load_evalset, shipped
 from flywheel.evals.validity import ProbeResult, check_evalset
 from flywheel.samplers.sampler import Output, Request, Sampler
+from flywheel.samplers.scripted import load_script
 
 GOOD: dict[str, Any] = {
     "type": "string_check",
@@ -154,7 +155,9 @@ def test_an_item_without_what_the_prompt_names_is_named(tmp_path: Path) -> None:
 
 def test_the_shipped_evalsets_pass_their_own_probes() -> None:
     for name in shipped():
-        assert bad(probe(load_evalset(name).folder)) == set()
+        folder = load_evalset(name).folder
+        script = folder / "judge.jsonl"
+        assert bad(probe(folder, load_script(script) if script.exists() else None)) == set(), name
 
 
 @pytest.mark.parametrize(

@@ -54,3 +54,8 @@ def test_a_line_that_is_no_rule_is_named(tmp_path: Path, line: str) -> None:
     path.write_text(f'"fine"\n{line}\n')
     with pytest.raises(BadFile, match=r"s\.jsonl:2:1: not"):
         load_script(path)
+
+
+def test_a_rule_may_match_an_expression_and_one_that_explodes_does_not_fit() -> None:
+    sampler = ScriptedSampler([Rule(match=r"^(a|aa)+$", text="1"), Rule(match=r"(\w)\1", text="2")])
+    assert [output.text for output in ask(sampler, "a" * 40 + "!", "xx", "aa")] == ["2", "2", "1"]
