@@ -179,13 +179,6 @@ def test_a_broken_evalset_is_refused(tmp_path: Path, fields: dict[str, Any], sto
     assert story in str(refused.value)
 
 
-def test_an_id_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
-    folder = evalset(tmp_path, GOOD)
-    (folder / "dev.jsonl").write_text('{"id": "a"}\n{"id": "b"}\n{"id": "a"}\n')
-    with pytest.raises(BadFile, match=r"dev\.jsonl:3:1: the id 'a' was given on line 1"):
-        list(load_evalset(str(folder)).split("dev"))
-
-
 def test_an_evalset_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(NoEvalset, match=r"no evalset 'nope'.*unit_math"):
         load_evalset("nope")
