@@ -12,11 +12,15 @@ from flywheel.samplers.sampler import Request
 
 
 class Pair(NamedTuple):
-    """One item of the plan, for one of its repeats. `key` is what the cache knows the answer by."""
+    """One item of the plan, for one of its repeats; `text` is its line.
+
+    `key` is what the cache knows the answer by.
+    """
 
     position: int
     repeat: int
     item: Item
+    text: str
     item_digest: str
     key: str
 
@@ -37,10 +41,11 @@ def pairs(plan: Plan, done: bytes) -> Iterator[Pair]:
         if not left:
             continue
         item = plan.items.read(number, line)
-        item_digest = hashlib.sha256(line.strip()).hexdigest()
+        line = line.strip()
+        item_digest, text = hashlib.sha256(line).hexdigest(), line.decode()
         for repeat in left:
             key = hashlib.sha256(f"{stem} {item_digest} {repeat}".encode()).hexdigest()
-            yield Pair(position, repeat, item, item_digest, key)
+            yield Pair(position, repeat, item, text, item_digest, key)
 
 
 def request(plan: Plan, pair: Pair) -> Request:

@@ -63,6 +63,9 @@ class Runner:
     advance: Advance = lambda count: None
     _answers: int = 0
     _failures: int = 0
+    _batches: int = 0
+    # Batches of one resume must not be taken for those of another.
+    _session: str = field(default_factory=lambda: uuid.uuid4().hex)
     _acks: set[asyncio.Future[bool]] = field(default_factory=set[asyncio.Future[bool]])
 
     async def finish(self) -> None:
@@ -138,7 +141,8 @@ class Runner:
             "samples": [sample_row(self.run, *one, now) for one in answered],
             "scores": scores,
         }
-        batch = f"{self.run}/{uuid.uuid4().hex}"
+        self._batches += 1
+        batch = f"{self.run}/{self._session}/{self._batches}"
         ack = asyncio.wrap_future(await asyncio.to_thread(self.store.append, batch, rows))
         self._acks.add(ack)
         ack.add_done_callback(lambda future: self._acknowledged(future, len(answered)))
@@ -163,7 +167,7 @@ class Runner:
             split=self.plan.split,
             position=pair.position,
             id=str(pair.item.get("id", pair.position)),
-            item=json.dumps(pair.item, ensure_ascii=False),
+            item=pair.text,
         )
 
 
@@ -207,15 +211,29 @@ def score_row(
     where: Where, grader: Grader, digest: str, verdict: Verdict, now: datetime
 ) -> ScoreRow:
     """The verdict as the store keeps it: a score, or why there is none."""
-    row = ScoreRow(*where, digest, grader.name, None, None, None, "", None, None, None, None, now)
+    run, item, repeat = where
+    parts = error_kind = error_label = error_detail = None
+    score = passed = parsed = None
+    reason = ""
     if isinstance(verdict, Grade):
-        return row._replace(
-            score=verdict.score,
-            passed=verdict.passed,
-            parsed=verdict.parsed,
-            reason=verdict.reason,
-            parts=json.dumps(verdict.parts) if verdict.parts else None,
-        )
-    return row._replace(
-        error_kind=verdict.kind.value, error_label=verdict.label, error_detail=verdict.detail
+        score, passed, reason, parsed = verdict[:4]
+        parts = json.dumps(verdict.parts) if verdict.parts else None
+    else:
+        error_kind, error_label, error_detail = verdict.kind.value, verdict.label, verdict.detail
+    # Built in one go: `_replace` would cost more than the grade itself.
+    return ScoreRow(
+        run,
+        item,
+        repeat,
+        digest,
+        grader.name,
+        score,
+        passed,
+        parsed,
+        reason,
+        error_kind,
+        error_label,
+        error_detail,
+        parts,
+        now,
     )
