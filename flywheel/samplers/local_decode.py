@@ -12,6 +12,7 @@ been the same in every batch that was tried, in bfloat16 close calls fall either
 
 from __future__ import annotations
 
+import copy
 import inspect
 import random
 import time
@@ -23,6 +24,9 @@ from flywheel.samplers.local_load import Loaded
 
 # A prefix is worth a pass of its own when it saves this many tokens in all.
 _SAVED_TOKENS = 512
+# Tokens that are read in one pass.
+_CHUNK = 2048
+_GPU_CHUNK = 32_768
 
 
 @dataclass(slots=True)
@@ -63,28 +67,44 @@ class State:
         self._model = loaded.model
         self._device = loaded.model.device
         self._names = _parameters(type(loaded.model))
-        self.cache: Any = DynamicCache(config=loaded.model.config)
-        total = max(len(prompt) for prompt in prompts)
+        total, count = max(len(prompt) for prompt in prompts), len(prompts)
         shared = _shared(prompts)
         # Padding behind a shared prefix would push it out of a sliding window too early.
         fits = loaded.window is None or total + ahead <= loaded.window
-        count = len(prompts)
         if shared * (count - 1) < _SAVED_TOKENS or not (fits and loaded.droppable):
             shared = 0
+        start: Any = DynamicCache(config=loaded.model.config)
         if shared:
             prefix = torch.tensor([prompts[0][:shared]], device=self._device)
-            self.mask = torch.ones_like(prefix)
+            self.cache, self.mask = start, torch.ones_like(prefix)
             self._forward(prefix)
-            self.cache.batch_repeat_interleave(count)
         width = total - shared
         ids = torch.zeros(count, width, dtype=torch.long)
-        self.mask = torch.ones(count, total, dtype=torch.long)
+        mask = torch.ones(count, total, dtype=torch.long)
         for i, prompt in enumerate(prompts):
             rest = prompt[shared:]
             ids[i, width - len(rest) :] = torch.tensor(rest)
-            self.mask[i, shared : total - len(prompt) + shared] = 0
-        self.mask = self.mask.to(self._device)
-        self.logits = self._forward(ids.to(self._device))[:, -1]
+            mask[i, shared : total - len(prompt) + shared] = 0
+        self._read(start, ids.to(self._device), mask.to(self._device))
+
+    def _read(self, start: Any, ids: Any, mask: Any) -> None:
+        """Read the prompts a few rows at a time, each on a copy of the cache at `start`.
+
+        What a few rows need on the way stays in the processor's cache, which is a quarter faster,
+        and is little memory.
+        """
+        import torch
+
+        few = max(1, (_GPU_CHUNK if self._device.type == "cuda" else _CHUNK) // ids.shape[1])
+        caches, logits = list[Any](), list[Any]()
+        for rows, self.mask in zip(ids.split(few), mask.split(few), strict=True):
+            self.cache = copy.deepcopy(start)
+            if self.mask.shape[1] > ids.shape[1]:
+                # There is a shared prefix in it.
+                self.cache.batch_repeat_interleave(len(rows))
+            logits.append(self._forward(rows)[:, -1])
+            caches.append(self.cache)
+        self.cache, self.mask, self.logits = _joined(caches), mask, torch.cat(logits)
 
     def step(self, tokens: Any) -> None:
         """Append one token to every row."""
@@ -196,6 +216,19 @@ def _ends(loaded: Loaded, row: Row, token: int) -> bool:
             return True
     row.truncated = len(row.made) >= row.longest
     return row.truncated
+
+
+def _joined(caches: Sequence[Any]) -> Any:
+    """The rows of all caches in one. All have read equally many tokens."""
+    import torch
+
+    whole = caches[0]
+    for number, layer in enumerate(whole.layers if len(caches) > 1 else ()):
+        if layer.is_initialized:
+            same = [cache.layers[number] for cache in caches]
+            layer.keys = torch.cat([one.keys for one in same])
+            layer.values = torch.cat([one.values for one in same])
+    return whole
 
 
 def _shared(prompts: Sequence[Sequence[int]]) -> int:

@@ -28,7 +28,8 @@ class LocalOptions:
     of the file on a GPU and float32 on a CPU, where halves are slow and greedy ties would break.
     `bits` 4 or 8 quantises (bitsandbytes). A batch has at most `rows` prompts and `batch_tokens`
     tokens, padding and answers included; None means what the memory bears.
-    `max_completion_tokens` is for requests that do not say. `paged` asks for the paged cache of transformers; None means on a GPU.
+    `max_completion_tokens` is for requests that do not say. `paged` asks for the paged cache of
+    transformers; None means on a GPU.
     """
 
     name: str = ""
