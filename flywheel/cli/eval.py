@@ -60,6 +60,8 @@ def evaluate(
     with open_store(db) as store:
         if resume is not None:
             row = the_run(store, resume)
+            if row.kind == "regrade":
+                raise BadOption(f"{resume} is a regrade: it asked nobody, so nothing is left")
             plan = plan_of_run(store, row, asking.setting(row.model), evalset)
         else:
             choice = Choice(
