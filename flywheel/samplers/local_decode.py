@@ -62,7 +62,8 @@ class State:
     def __init__(self, loaded: Loaded, prompts: Sequence[Sequence[int]], ahead: int) -> None:
         """Read the prompts. `ahead` is how many tokens may follow, for the sliding windows."""
         import torch
-        from transformers import DynamicCache
+
+        from flywheel.samplers.local_cache import new_cache
 
         self._model = loaded.model
         self._device = loaded.model.device
@@ -73,7 +74,7 @@ class State:
         fits = loaded.window is None or total + ahead <= loaded.window
         if shared * (count - 1) < _SAVED_TOKENS or not (fits and loaded.droppable):
             shared = 0
-        start: Any = DynamicCache(config=loaded.model.config)
+        start = new_cache(loaded.model.config)
         if shared:
             prefix = torch.tensor([prompts[0][:shared]], device=self._device)
             self.cache, self.mask = start, torch.ones_like(prefix)
