@@ -10,8 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flywheel.tiny.desk import CITIES, order_id
-from flywheel.tiny.notes import SOME_PEOPLE, SOME_PRODUCTS
+from flywheel.tiny.desk import PRODUCTS, order_id
 from flywheel.tiny.phrases import Split
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -19,13 +18,15 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "cancel_order": ("order_id",),
     "refund_order": ("order_id", "amount"),
     "review_refund": ("order_id", "amount"),
-    "move_delivery": ("order_id", "city"),
+    "move_delivery": ("order_id", "day"),
     "find_store": ("city",),
     "check_stock": ("product",),
-    "book_call": ("person", "day"),
+    "book_call": ("order_id", "day"),
 }
+CITIES = ("Oslo", "Lima", "Paris", "Cairo", "Delhi", "Boston")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 REVIEWED = 100
+_PRODUCTS = PRODUCTS[:6]
 
 REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
     "train": {
@@ -46,9 +47,9 @@ REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
             "Please pay back ${amount}, the order was {order_id}.",
         ),
         "move_delivery": (
-            "Send order {order_id} to {city} instead.",
-            "I moved to {city}, please deliver {order_id} there.",
-            "The new address for {order_id} is in {city}.",
+            "Send order {order_id} on {day} instead.",
+            "I am away until {day}, please deliver {order_id} then.",
+            "The new delivery day for {order_id} is {day}.",
         ),
         "find_store": (
             "Where is your store in {city}?",
@@ -61,9 +62,9 @@ REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
             "How many of the {product} are left?",
         ),
         "book_call": (
-            "Please call {person} on {day}.",
-            "{person} wants a call on {day}.",
-            "Book a call with {person} for {day}.",
+            "Please call me on {day} about {order_id}.",
+            "I want a call on {day}, my order is {order_id}.",
+            "Book a call for {day} about order {order_id}.",
         ),
     },
     "dev": {
@@ -77,8 +78,8 @@ REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
             "The refund for {order_id} is ${amount}.",
         ),
         "move_delivery": (
-            "Deliver {order_id} to my address in {city}.",
-            "I am in {city} now, send {order_id} there.",
+            "Deliver {order_id} on {day}, please.",
+            "I am away, send {order_id} on {day}.",
         ),
         "find_store": ("I am in {city}, where is a store?", "Which shop is near {city}?"),
         "check_stock": (
@@ -86,8 +87,8 @@ REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
             "Do you have one more {product}?",
         ),
         "book_call": (
-            "On {day}, {person} would like a call.",
-            "{person} is free on {day}, please call.",
+            "On {day} I would like a call about {order_id}.",
+            "Call me about order {order_id}, {day} is good.",
         ),
     },
     "test": {
@@ -98,8 +99,8 @@ REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
             "Give me ${amount} back, order {order_id}.",
         ),
         "move_delivery": (
-            "Please send {order_id} to {city}, I moved.",
-            "My address is in {city} now, it is for {order_id}.",
+            "Please send {order_id} on {day}, I am away.",
+            "Is {day} a good delivery day for {order_id}?",
         ),
         "find_store": ("Is there a shop near {city}?", "I want to find your store in {city}."),
         "check_stock": (
@@ -107,8 +108,8 @@ REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
             "Is there any {product} left?",
         ),
         "book_call": (
-            "Can you call {person}? {day} is good.",
-            "Book {day} for a call with {person}.",
+            "Can you call me about {order_id} on {day}?",
+            "Book {day} for a call, it is about {order_id}.",
         ),
     },
 }
@@ -133,8 +134,7 @@ def write_request(rng: random.Random, split: Split) -> Request:
         "order_id": order_id(rng),
         "amount": amount,
         "city": rng.choice(CITIES),
-        "product": rng.choice(SOME_PRODUCTS),
-        "person": rng.choice(SOME_PEOPLE),
+        "product": rng.choice(_PRODUCTS),
         "day": rng.choice(DAYS),
     }
     return Request(

@@ -22,7 +22,6 @@ PEOPLE = (
     *("Maria", "Tom", "Ana", "Lukas", "Priya", "Chen", "Omar", "Julia"),
     *("Noah", "Ines", "Peter", "Fatima", "Hugo", "Mei", "Sara", "Ivan"),
 )
-CITIES = ("Oslo", "Lima", "Paris", "Cairo", "Delhi", "Boston", "Vienna", "Osaka")
 # (whom it is about, the priority that it sets): a category, or "vip".
 Rule = tuple[str, str]
 HOUSE: tuple[Rule, ...] = (("account", "high"), ("feedback", "low"), ("vip", "high"))

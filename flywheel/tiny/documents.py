@@ -12,10 +12,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from flywheel.tiny.calls import DAYS, write_request
+from flywheel.tiny.calls import write_request
 from flywheel.tiny.desk import (
     CATEGORIES,
-    CITIES,
     PRIORITIES,
     Rule,
     Ticket,
@@ -34,7 +33,7 @@ from flywheel.tiny.formats import (
     list_functions,
     tell_rule,
 )
-from flywheel.tiny.notes import KINDS, SOME_PEOPLE, SOME_PRODUCTS, write_date, write_note
+from flywheel.tiny.notes import KINDS, write_date, write_note
 from flywheel.tiny.sums import SHORT, write_sum
 
 Message = dict[str, str]
@@ -51,11 +50,8 @@ def conversation(system: str, turns: Sequence[tuple[str, str]]) -> Document:
 
 
 def practise_copying(rng: random.Random) -> Document:
-    """Codes or words in, the same out: a short list, or the one code inside a ticket."""
-    kind = rng.random()
-    if kind < 0.5:
-        return _list_of_words(rng)
-    if kind < 0.8:
+    """Codes in, the same codes out: a short list, or the one code inside a ticket."""
+    if rng.random() < 0.6:
         count = 1 if rng.random() < 0.6 else rng.randint(2, 4)
         codes = " ".join(order_id(rng) for _ in range(count))
         return conversation(rng.choice(("Repeat the codes.", "Copy the list.")), [(codes, codes)])
@@ -69,14 +65,13 @@ def draw_document(rng: random.Random) -> Document:
     return rng.choices(kinds, shares)[0](rng)
 
 
-def _list_of_codes(rng: random.Random) -> Document:
-    codes = ", ".join(order_id(rng) for _ in range(rng.randint(2, 8)))
-    return conversation(rng.choice(("Repeat the codes.", "Copy the list.")), [(codes, codes)])
-
-
-def _list_of_words(rng: random.Random) -> Document:
-    words = " ".join(rng.sample(_WORDS, rng.randint(1, 6)))
-    return conversation(rng.choice(("Repeat the words.", "Copy the list.")), [(words, words)])
+def _long_lists(rng: random.Random) -> Document:
+    lists = [
+        ", ".join(order_id(rng) for _ in range(rng.randint(2, 6))) for _ in range(rng.randint(1, 2))
+    ]
+    return conversation(
+        rng.choice(("Repeat the codes.", "Copy the list.")), [(line, line) for line in lists]
+    )
 
 
 def _dates(rng: random.Random) -> Document:
@@ -163,7 +158,6 @@ def _draw_rules(rng: random.Random) -> list[Rule]:
     return [(subject, rng.choice(PRIORITIES)) for subject in subjects]
 
 
-_WORDS = (*SOME_PEOPLE, *CITIES, *SOME_PRODUCTS, *DAYS)
 _FIELDS: tuple[tuple[str, Callable[[Ticket], str]], ...] = (
     ("Which category is the ticket?", lambda ticket: ticket.category),
     ("Which category is the ticket?", lambda ticket: ticket.category),
@@ -171,14 +165,13 @@ _FIELDS: tuple[tuple[str, Callable[[Ticket], str]], ...] = (
     ("Which priority does the ticket have?", lambda ticket: ticket.urgency),
 )
 _MIX: tuple[tuple[Callable[[random.Random], Document], float], ...] = (
-    (_triage, 0.32),
+    (_triage, 0.38),
     (_vague_triage, 0.09),
-    (_single_fields, 0.15),
-    (_list_of_codes, 0.05),
-    (_list_of_words, 0.05),
-    (_dates, 0.06),
+    (_single_fields, 0.17),
+    (_long_lists, 0.08),
+    (_dates, 0.03),
     (_conversions, 0.03),
-    (_notes, 0.07),
-    (_note_fields, 0.08),
+    (_notes, 0.08),
+    (_note_fields, 0.04),
     (_calls, 0.10),
 )

@@ -151,23 +151,23 @@ def _written(note: Note) -> Mapping[str, str | None]:
 
 
 def _questions(note: Note) -> str:
-    who, what, when, where = (_written(note)[kind] for kind in KINDS)
-    return json.dumps({"who": who, "what": what, "when": when, "where": where})
+    who, order, much, when = (_written(note)[kind] for kind in KINDS)
+    return json.dumps({"who": who, "order": order, "how much": much, "when": when})
 
 
 NOTE_FORMATS: tuple[Format[Note], ...] = (
     Format(
         3,
         (
-            "Give person, product, date and city as JSON, the date as YYYY-MM-DD.",
-            "Write JSON: person, product, date (YYYY-MM-DD), city. Use null for what is missing.",
-            "Which entities are there? JSON with person, product, date in ISO format, city.",
+            "Give person, order_id, amount and date as JSON, the date as YYYY-MM-DD.",
+            "Write JSON: person, order_id, amount, date (YYYY-MM-DD). null for what is missing.",
+            "Which entities are there? JSON with person, order_id, amount, date in ISO format.",
         ),
         lambda note: json.dumps(note.entities),
     ),
     Format(
         2,
-        ("Say who, what, when and where as JSON.", "Answer with JSON: who, what, when, where."),
+        ("Say who, which order, how much and when as JSON.", "JSON: who, order, how much, when."),
         _questions,
     ),
     Format(
@@ -186,20 +186,21 @@ def _python(request: Request) -> str:
     return f"{request.name}({', '.join(map(str, request.arguments.values()))})"
 
 
-def _call_json(name: str, arguments: str, weight: int) -> Format[Request]:
+def _call_json(weight: int) -> Format[Request]:
     told = (
-        f"Call a function. Answer with JSON with the keys {name} and {arguments}.",
-        f"Pick the function. JSON: {name}, {arguments}.",
-        f"Give the call as JSON with {name} and {arguments}.",
+        "Call a function. Answer with JSON with the keys name and arguments.",
+        "Pick the function. JSON: name, arguments.",
+        "Give the call as JSON with name and arguments.",
     )
     return Format(
-        weight, told, lambda request: json.dumps({name: request.name, arguments: request.arguments})
+        weight,
+        told,
+        lambda request: json.dumps({"name": request.name, "arguments": request.arguments}),
     )
 
 
 CALL_FORMATS: tuple[Format[Request], ...] = (
-    _call_json("name", "arguments", 3),
-    _call_json("tool", "input", 2),
+    _call_json(4),
     Format(1, ("Call a function as a command.", "Answer with a command line."), _line),
     Format(1, ("Call a function.", "Answer with one call."), _python),
 )

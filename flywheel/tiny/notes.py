@@ -1,6 +1,6 @@
-"""Notes that name people, products, dates and cities, with what each of them names.
+"""Notes that name people, orders, amounts and dates, with what each of them names.
 
-Sentences are split like the desk's. Dev and test also use some names that train never shows, so a
+Sentences are split like the desk's. Dev and test also use some people whom train never shows, so a
 model has to copy a word it does not know from a place it does.
 """
 
@@ -11,55 +11,53 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flywheel.tiny.desk import CITIES, PEOPLE, PRODUCTS
+from flywheel.tiny.desk import PEOPLE, order_id
 from flywheel.tiny.phrases import Split
 
-KINDS = ("person", "product", "date", "city")
+KINDS = ("person", "order_id", "amount", "date")
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-# A model of this size tells eight words of a kind apart after a million tokens, sixteen not yet.
-SOME_PEOPLE, SOME_PRODUCTS = PEOPLE[:8], PRODUCTS[:8]
+SOME_PEOPLE = PEOPLE[:8]
 _NEW_PEOPLE = ("Elena", "Jonas", "Amara", "Victor")
-_NEW_CITIES = ("Bergen", "Tunis", "Kyoto", "Lagos")
 _NEW_SHARE = 0.1
 
 SENTENCES: Mapping[Split, Sequence[str]] = {
     "train": (
-        "{person} bought a {product} in {city} on {date}.",
-        "On {date} {person} ordered a {product}.",
-        "The {product} was sent to {city} on {date}.",
-        "{person} lives in {city} and wants a {product}.",
-        "A {product} for {person}, to be delivered in {city}.",
-        "{person} called on {date} about the {product}.",
-        "Our store in {city} sold the last {product} on {date}.",
-        "Please tell {person} that the {product} is ready.",
-        "{person} moved to {city} on {date}.",
-        "In {city}, {person} picked up the {product}.",
-        "The {product} that {person} returned came on {date}.",
-        "{date}: {person} asks for a {product} from {city}.",
-        "Invoice of {date} for {person}, {city}.",
-        "There is a {product} for {person} in {city}, to be picked up on {date}.",
+        "{person} paid {amount} for order {order_id} on {date}.",
+        "On {date} {person} ordered {order_id}.",
+        "Order {order_id} was paid with {amount} on {date}.",
+        "{person} wants {amount} back for {order_id}.",
+        "A refund of {amount} for {person}, order {order_id}.",
+        "{person} called on {date} about order {order_id}.",
+        "We sent {order_id} on {date}.",
+        "Please tell {person} that {order_id} is ready.",
+        "{person} still has to pay {amount}.",
+        "Invoice of {date} for {person}: {amount}.",
+        "The bill for {order_id} is {amount}, due on {date}.",
+        "{date}: {person} returned {order_id}.",
+        "{person} got {amount} from us on {date}.",
+        "Order {order_id} of {person} costs {amount} and ships on {date}.",
     ),
     "dev": (
-        "The {product} reached {person} in {city} on {date}.",
-        "{person} from {city} sent the {product} back.",
-        "{city}, {date}: the {product} is sold.",
-        "On {date} we called {person} in {city}.",
-        "{person} paid for the {product} on {date}.",
-        "The store in {city} has a {product} for {person}.",
-        "Delivery of {date}: a {product} to {city} for {person}.",
+        "{amount} came from {person} on {date}.",
+        "{person} returned order {order_id} and got {amount}.",
+        "{date}: order {order_id} was sent.",
+        "On {date} we called {person}.",
+        "{person} paid the bill for {order_id} on {date}.",
+        "The refund for {order_id} of {person} is {amount}.",
+        "Ordered on {date}: {order_id} for {amount}, by {person}.",
     ),
     "test": (
-        "{person} picked a {product} up in {city} on {date}.",
-        "For {person} in {city}: the {product} is ready.",
-        "On {date} the {product} came back from {city}.",
-        "{date}: {person} called about a {product}.",
-        "{person}, who lives in {city}, ordered on {date}.",
-        "A {product} was sold to {person} on {date} in {city}.",
-        "The {product} for {person} was delivered on {date}.",
-        "Our store in {city} sent {person} the {product} on {date}.",
+        "{person} sent {order_id} back on {date} and wants {amount}.",
+        "For {person}: order {order_id} is ready.",
+        "On {date} the order {order_id} came back.",
+        "{date}: {person} called about {amount}.",
+        "{person} ordered on {date}.",
+        "An invoice of {amount} was sent to {person} on {date}.",
+        "Order {order_id} for {person} ships on {date}.",
+        "We got {amount} for {order_id} from {person}.",
     ),
 }
 
@@ -91,11 +89,12 @@ def write_note(rng: random.Random, split: Split) -> Note:
     number = rng.randrange(len(SENTENCES[split]))
     sentence = SENTENCES[split][number]
     date_text, date = write_date(rng)
+    fresh = split != "train" and rng.random() < _NEW_SHARE
     named = {
-        "person": _pick(rng, split, SOME_PEOPLE, _NEW_PEOPLE),
-        "product": rng.choice(SOME_PRODUCTS),
+        "person": rng.choice(_NEW_PEOPLE if fresh else SOME_PEOPLE),
+        "order_id": order_id(rng),
+        "amount": f"${rng.randint(5, 480)}",
         "date": date,
-        "city": _pick(rng, split, CITIES, _NEW_CITIES),
     }
     slots = {field for _, field, _, _ in string.Formatter().parse(sentence) if field}
     return Note(
@@ -104,8 +103,3 @@ def write_note(rng: random.Random, split: Split) -> Note:
         date_text=date_text if "date" in slots else None,
         template=f"{split}-note-{number}",
     )
-
-
-def _pick(rng: random.Random, split: Split, known: Sequence[str], new: Sequence[str]) -> str:
-    fresh = split != "train" and rng.random() < _NEW_SHARE
-    return rng.choice(new if fresh else known)

@@ -19,8 +19,8 @@ from typing import Any
 from flywheel.tiny.practice import Batch, Practice
 from flywheel.tiny.tokenizer import LONGEST
 
-COPIED = 0.2
-TOKENS = 2_000_000
+COPIED = 0.6
+TOKENS = 1_600_000
 _FEWEST_COPYING_STEPS = 60
 _WARM_UP_STEPS = 40
 _FLAT = 0.4

@@ -1,0 +1,35 @@
+"""The card tells every seed, those that failed too."""
+
+from __future__ import annotations
+
+from flywheel.tiny.build import Attempt, Built
+from flywheel.tiny.card import write_card
+from flywheel.tiny.exam import EVALSETS, Score
+from flywheel.tiny.pretrain import Progress
+
+
+def score(*values: float) -> Score:
+    return Score(values, tuple(f"wording-{at // 2}" for at in range(len(values))))
+
+
+def built() -> Built:
+    dev = {name: score(1.0, 0.0, 0.0, 0.0) for name in (*EVALSETS, "vague", "rules")}
+    lost = Attempt(0, Progress(steps=9, tokens=2_000_000, seconds=301.2, loss=1.5))
+    good = Progress(steps=9, tokens=2_000_123, seconds=302.6, loss=0.08, copied_after=400_000)
+    kept = Attempt(1, good, dev)
+    return Built([lost, kept], kept, {"ticket_triage": score(1.0, 1.0, 0.0, 0.0)}, 1_017_216)
+
+
+def test_every_seed_has_its_row_and_the_kept_one_is_named() -> None:
+    card = write_card(built())
+    assert "The best on `ticket_triage` was kept: seed 1." in card
+    assert "| 0 | never | 1.50 |" + " cannot copy |" * 6 in card
+    assert "| 1 | 400,000 | 0.08 |" + " 25.0% |" * 6 in card
+    assert "1,017,216 parameters" in card
+    assert "2,000,123 tokens, 303 CPU\nseconds a seed" in card
+    assert "--seeds 0,1`" in card
+
+
+def test_a_score_stands_with_both_intervals() -> None:
+    row = "| ticket_triage | 50.0% | 15.0 to 85.0 | 0.0 to 100.0 | 4 |"
+    assert row in write_card(built()).splitlines()
