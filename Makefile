@@ -1,6 +1,7 @@
 # make demo   a first look: grades a file of answers and prints the table
 # make test   the whole suite: behaviour, layers, style, types, docs
 # make fix    formats the code and mends what ruff can mend
+# make bench-harness   what a run costs, beside inspect_ai, lm-eval and deepeval
 # make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
 
 PYTHON ?= python3
@@ -19,6 +20,15 @@ fix: .venv/dev
 bench-graders: .venv/dev
 	.venv/bin/python -m benchmarks.graders
 
+bench-harness: .venv/dev .venv-peers/ready
+	.venv/bin/python -m benchmarks.harness
+
+# Without the peers the benchmark runs all the same, and says that they are missing.
+.venv-peers/ready:
+	$(PYTHON) -m venv .venv-peers
+	-.venv-peers/bin/pip install --quiet torch==2.13.0 transformers==5.23.0 inspect_ai 'lm_eval[hf]' deepeval
+	@touch $@
+
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Flywheel needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
@@ -33,4 +43,4 @@ bench-graders: .venv/dev
 	$(PIP) -e '.[dev]'
 	@touch $@ .venv/core
 
-.PHONY: demo test fix bench-graders
+.PHONY: demo test fix bench-graders bench-harness

@@ -9,25 +9,20 @@ both. Python graders are measured by the wall on all cores: their work is in chi
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import random
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from benchmarks.records import Record
 from graders.definition import read_grader
 from graders.formula import Formula
 from graders.sample import Sample
 from graders.sandbox.sandbox import Sandbox
 from graders.template import template
 
-RESULTS = Path(__file__).parent / "results" / "graders.jsonl"
 ROUNDS = 5
 Work = Callable[[Sample], object]
 
@@ -112,24 +107,7 @@ def fuzzy() -> Work:
     return lambda s: WRatio(s.output_text, s.item["gold"], processor=default_process)
 
 
-def report(figure: str, value: float, unit: str, **more: Any) -> None:
-    """Print and keep one figure."""
-    line = {
-        "figure": figure,
-        "value": round(value, 3),
-        "unit": unit,
-        **more,
-        "date": datetime.now(UTC).date().isoformat(),
-        "cores": os.cpu_count(),
-        "python": f"{platform.python_version()} {platform.machine()}",
-    }
-    text = json.dumps(line)
-    print(text, flush=True)
-    with RESULTS.open("a") as file:
-        file.write(text + "\n")
-
-
-def measure_pure() -> None:
+def measure_pure(record: Record) -> None:
     """Graders that ask nothing."""
     short, words20, words60 = texts(1, 1000, 1), texts(20, 1000, 2), texts(60, 1000, 3)
     check = read_grader({"type": "string_check", "operation": "eq", "reference": "{{ item.gold }}"})
@@ -162,11 +140,11 @@ def measure_pure() -> None:
     ]
     for name, ours, peer, samples, must, peer_name in rows:
         mine, theirs = side_by_side(ours, peer, samples)
-        more = {"peer": peer_name, "peer_value": round(theirs, 1)} if peer else {}
-        report(name, mine, "grades/s of CPU", must=must or round(theirs, 1), **more)
+        known: dict[str, Any] = {"peer": peer_name, "peer_value": round(theirs, 1)} if peer else {}
+        record.add(name, mine, "grades/s of CPU", least=must or round(theirs, 1), **known)
 
 
-def measure_languages() -> None:
+def measure_languages(record: Record) -> None:
     """Templates and formulas, compiled once."""
     sample = Sample({"gold": "Paris"}, "It is Paris.")
     read = template("Question {{ item.gold }}, answer {{ sample.output_text }}")
@@ -178,7 +156,7 @@ def measure_languages() -> None:
     }
     for name, work in works.items():
         each = side_by_side(work, None, [sample] * 1000)[0]
-        report(name, 1e6 / each, "us of CPU", must=3)
+        record.add(name, 1e6 / each, "us of CPU", most=3)
 
 
 PYTHON = """
@@ -190,7 +168,7 @@ def grade(sample, item):
 """
 
 
-def measure_python() -> None:
+def measure_python(record: Record) -> None:
     """Python graders in the best tier, a fork for each and in batches."""
     calls = [({"output_text": f"it is {i}"}, {"gold": str(i)}) for i in range(10_000)]
     for name, batch, count, must in (
@@ -205,27 +183,17 @@ def measure_python() -> None:
                 answers = list(sandbox.grade(PYTHON, calls[:count]))
                 rates.append(len(answers) / (time.perf_counter() - start))
             tier = str(sandbox.tier)
-        report(name, statistics.median(rates), "grades/s by the wall", must=must, tier=tier)
+        record.add(name, statistics.median(rates), "grades/s by the wall", least=must, tier=tier)
 
 
 def main() -> None:
     """Measure everything; exit with 1 when a figure misses what it must reach."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text("")
-    measure_pure()
-    measure_languages()
-    measure_python()
-    missed = [line["figure"] for line in map(json.loads, RESULTS.open()) if not reached(line)]
-    if missed:
-        print(f"missed: {', '.join(missed)}")
-        sys.exit(1)
-
-
-def reached(line: dict[str, Any]) -> bool:
-    """Whether the figure is as good as it must be: times from above, rates from below."""
-    if str(line["unit"]).startswith("us"):
-        return bool(line["value"] <= line["must"])
-    return bool(line["value"] >= line["must"])
+    record = Record("graders")
+    measure_pure(record)
+    measure_languages(record)
+    measure_python(record)
+    if record.missed:
+        sys.exit(f"missed: {', '.join(record.missed)}")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,18 @@ class Result:
         }
 
 
+# Without clusters the items themselves are not read: a million of them are the most of a store.
+_ITEM_MEANS = """
+SELECT avg("score") AS "mean" FROM "scores"
+WHERE "run" = $run AND "grader" = $grader AND "score" IS NOT NULL GROUP BY "item"
+"""
+_CLUSTERED_MEANS = """
+SELECT avg(s."score") AS "mean", any_value(json_extract_string(i."item", $group)) AS "cluster"
+FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
+WHERE s."run" = $run AND s."grader" = $grader AND s."score" IS NOT NULL GROUP BY s."item"
+"""
+
+
 def load_result(store: Reader, run: str) -> Result:
     """The result of a run, finished or not. Raises NoRun."""
     row = the_run(store, run)
@@ -118,18 +130,12 @@ def the_run(store: Reader, run: str) -> RunRow:
 def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:
     """Over item means, with the items of a cluster taken as one where the evalset has clusters."""
     group = field_path(definition_of(store, run).get("group"))
-    table = store.arrow(
-        """
-        SELECT avg(s."score") AS "mean",
-            any_value(json_extract_string(i."item", $group)) AS "cluster"
-        FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
-        WHERE s."run" = $run AND s."grader" = $grader AND s."score" IS NOT NULL
-        GROUP BY s."item"
-        """,
-        {"run": run.run, "grader": grader, "group": group},
-    )
-    clusters: list[str | None] = table["cluster"].to_pylist() if group else []
-    return mean_interval(table["mean"].to_numpy(), clusters or None)
+    params = {"run": run.run, "grader": grader}
+    if group is None:
+        table = store.arrow(_ITEM_MEANS, params)
+        return mean_interval(table["mean"].to_numpy())
+    table = store.arrow(_CLUSTERED_MEANS, {**params, "group": group})
+    return mean_interval(table["mean"].to_numpy(), table["cluster"].to_pylist())
 
 
 def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:

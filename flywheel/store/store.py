@@ -27,8 +27,9 @@ from flywheel.store.writer import Writer
 if TYPE_CHECKING:
     import duckdb
 
-# DuckDB would take most of the machine, which training and local models need.
-MEMORY = "1GB"
+# DuckDB would take most of the machine, which training and local models need. What does not fit
+# goes to disk beside the store.
+MEMORY = "192MB"
 Rows = Sequence[tuple[Any, ...]]
 
 

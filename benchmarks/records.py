@@ -1,0 +1,53 @@
+"""Figures as JSON lines: printed, kept, and held against what they must reach."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+
+
+class Record:
+    """One file of results, begun anew. `missed` names the figures that fell short."""
+
+    def __init__(self, name: str) -> None:
+        FOLDER.mkdir(exist_ok=True)
+        self._path = FOLDER / f"{name}.jsonl"
+        self._path.write_text("")
+        self.missed: list[str] = []
+
+    def add(
+        self,
+        figure: str,
+        value: float,
+        unit: str,
+        *,
+        least: float | None = None,
+        most: float | None = None,
+        **more: Any,
+    ) -> None:
+        """Print and keep one figure; `least` or `most` says what it must reach."""
+        reached = (least is None or value >= least) and (most is None or value <= most)
+        if not reached:
+            self.missed.append(figure)
+        must = {"at_least": least} if least is not None else {"at_most": most}
+        line = {
+            "figure": figure,
+            "value": round(value, 4),
+            "unit": unit,
+            **{name: bound for name, bound in must.items() if bound is not None},
+            **more,
+            "load": round(os.getloadavg()[0], 1),
+            "date": datetime.now(UTC).date().isoformat(),
+            "cores": os.cpu_count(),
+            "python": f"{platform.python_version()} {platform.machine()}",
+        }
+        text = json.dumps(line)
+        print(text, flush=True)
+        with self._path.open("a") as file:
+            file.write(text + "\n")
