@@ -33,7 +33,9 @@ def test_a_page_runs_and_prints_what_it_says(page: Path, tmp_path: Path) -> None
     }
     for block in blocks(page):
         if block.name:
-            (tmp_path / block.name).write_text(block.text)
+            path = tmp_path / block.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text)
         elif block.language == "python":
             script = [sys.executable, "-c", block.text]
             subprocess.run(script, cwd=tmp_path, env=env, check=True, timeout=120)
