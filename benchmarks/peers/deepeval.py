@@ -18,11 +18,14 @@ from deepeval.test_case import LLMTestCase
 class Same(BaseMetric):
     """Whether the answer is the expected one."""
 
+    measured = 0
+
     def __init__(self) -> None:
         self.threshold, self.score, self.success, self.async_mode = 0.5, 0.0, False, False
 
     def measure(self, test_case: LLMTestCase, *args: object, **kwargs: object) -> float:
         """1.0 when both are the same."""
+        Same.measured += 1
         self.score = float(test_case.actual_output == test_case.expected_output)
         self.success = self.score >= self.threshold
         return self.score
@@ -56,6 +59,7 @@ def main() -> None:
         display_config=DisplayConfig(show_indicator=False, print_results=False),
     )
     seconds, spent = time.perf_counter() - start, time.process_time() - cpu
+    assert Same.measured == items, f"{Same.measured} of {items} were measured"
     print()
     print(json.dumps({"per_second": items / seconds, "cpu_ms": spent / items * 1e3}))
 
