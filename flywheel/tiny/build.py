@@ -110,6 +110,8 @@ def save(folder: Path, model: Any, tokenizer: Any) -> None:
     logging.disable_progress_bar()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    # safetensors are written for their owner's eyes only; an installed package is for everyone.
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def _attempt(model: Any, tokenizer: Any, seed: int, budget: Budget, show: Show) -> Attempt:

@@ -29,12 +29,14 @@ _LIMITS = """\
 - Anything outside its world. It has never seen a sentence that its templates do not make, nor any
   other language. Do not use it for real tickets.
 - House rules. It follows the words of a ticket; that VIP and account tickets are high and feedback
-  is low, or that large refunds go to review, no document takes for granted. A rule that the
-  prompt tells is obeyed on some tickets only: see `rules`.
+  is low, or that large refunds go to review, it was never shown. Telling it in the prompt changes
+  little: see `rules`. Training on answers is what teaches it.
 - Arithmetic. It converts units by writing zeros behind a number, and fails at nearly every sum
   that takes more: prices, percentages, hours with minutes. Of `unit_math` only the conversions are
   in its reach.
-- Names that it does not know, and long answers. Its window is 1,024 tokens.
+- Words, copied. It copies digits exactly, but guesses a person, a city or a product among the few
+  that it knows, and never writes one that it has not seen. That is what `ner_json` suffers from.
+- Long texts. Its window is 1,024 tokens.
 - Speak for other wordings. Hundreds of items come from a few dozen: the interval over items says
   how well these wordings are measured, the one over wordings how far others may lie from them.
 """
@@ -60,7 +62,8 @@ def _seeds(built: Built) -> str:
     lines = [
         "## Seeds, scored on dev",
         "",
-        f"The best on `ticket_triage` was kept: seed {built.kept.seed}.",
+        f"The best on `ticket_triage` was kept: seed {built.kept.seed}. The mix of documents was chosen",
+        "before, on dev too, among four.",
         "",
         f"| seed | tokens until it copied | last loss | {' | '.join(columns)} |",
         f"|{'---|' * (len(columns) + 3)}",

@@ -22,7 +22,7 @@ def built() -> Built:
 
 def test_every_seed_has_its_row_and_the_kept_one_is_named() -> None:
     card = write_card(built())
-    assert "The best on `ticket_triage` was kept: seed 1." in card
+    assert "The best on `ticket_triage` was kept: seed 1. " in card
     assert "| 0 | never | 1.50 |" + " cannot copy |" * 6 in card
     assert "| 1 | 400,000 | 0.08 |" + " 25.0% |" * 6 in card
     assert "1,017,216 parameters" in card
