@@ -62,8 +62,8 @@ def _seeds(built: Built) -> str:
     lines = [
         "## Seeds, scored on dev",
         "",
-        f"The best on `ticket_triage` was kept: seed {built.kept.seed}. The mix of documents was chosen",
-        "before, on dev too, among four.",
+        f"The best on `ticket_triage` was kept: seed {built.kept.seed}. The mix of documents was",
+        "chosen before, on dev too, among four.",
         "",
         f"| seed | tokens until it copied | last loss | {' | '.join(columns)} |",
         f"|{'---|' * (len(columns) + 3)}",
