@@ -51,9 +51,9 @@ class Connection:
         """What remains until the deadline, at least 0."""
         return max(0.0, self._deadline - time.monotonic())
 
-    def send(self, message: object) -> None:
-        """Send `message`; a child that is gone is noticed by the `receive` that follows."""
-        rest = memoryview(pack_json(message))
+    def send(self, *messages: object) -> None:
+        """Send messages; a child that is gone is noticed by the `receive` that follows."""
+        rest = memoryview(b"".join(map(pack_json, messages)))
         while rest:
             try:
                 rest = rest[self._line.send(rest) :]

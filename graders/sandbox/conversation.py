@@ -1,7 +1,7 @@
 """The host's side of one forked child that grades samples of one source, one after the other.
 
-The next sample is sent only when the verdict on the last one is in and confirmed, so a child never
-holds an answer that is still to be judged. A verdict counts when it repeats the token of its
+The next sample is sent only when the verdict on the last one is in, so a child that runs a grader
+never holds an answer that is still to be judged. A verdict counts when it repeats the token of its
 sample, is a finite number, nothing else has come with it, and the child then answers a challenge.
 A frame written by the grader's own hand followed by an exit therefore voids itself. A grader that
 imitates the whole protocol is only returning its score the long way round: see `grading.py`.
@@ -26,6 +26,7 @@ _CHALLENGE_SECONDS = 30.0
 # What the child may call a failure. Any other word is a frame that it did not write.
 _LABELS = ("exception", "memory", "no_grade", "not_finite", "signature", "syntax", "type_error")
 
+Call = tuple[Mapping[str, Any], Mapping[str, Any]]
 Programs = Callable[[str, str, float], Ran]
 
 
@@ -43,15 +44,19 @@ class Conversation:
         self._programs = programs
         self._samples = samples
         self._started = False
+        self._sent: str | None = None  # the token of a sample that went out with a challenge
         self._line = server.fork(limits, samples, program=False)
 
-    def grade(self, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Returned | Failed:
-        """The verdict on one sample. Raises ServerDied when the sandbox itself failed."""
+    def grade(self, call: Call, following: Call | None = None) -> Returned | Failed:
+        """The verdict on one (sample, item). Raises ServerDied when the sandbox itself failed.
+
+        `following` is the call that comes next, to be sent in the same breath as the challenge.
+        """
         if not self._started:
             self._line.start({"source": self._source, "samples": self._samples})
             self._started = True
         try:
-            return self._ask(sample, item)
+            return self._ask(call, following)
         except TimeoutError:
             failed = failure("timeout", f"no verdict after {self._limits.seconds:g} seconds")
         except Exited as end:
@@ -69,36 +74,49 @@ class Conversation:
         """Hang up; the child is killed."""
         self._line.close()
 
-    def _ask(self, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Returned | Failed:
-        token = secrets.token_hex(8)
+    def _ask(self, call: Call, following: Call | None) -> Returned | Failed:
         self._line.set_deadline(self._limits.seconds)
-        self._line.send({"token": token, "sample": sample, "item": item})
+        token, self._sent = self._sent, None
+        if token is None:
+            token = secrets.token_hex(8)
+            self._line.send(_question(token, call))
         reply, programs = self._line.receive(), 0
         while "run_code" in reply:
             programs += 1
             self._line.send(self._run(reply["run_code"], programs))
             reply = self._line.receive()
         verdict = _verdict(reply, token)
-        self._challenge()
-        self.spoilt = reply["changed"] is not False
+        spoilt = reply["changed"] is not False
         # A process that ran out of memory once is in no state to judge the next sample.
-        self.over = self.spoilt or (isinstance(verdict, Failed) and verdict.label == "memory")
+        over = spoilt or (isinstance(verdict, Failed) and verdict.label == "memory")
+        self._challenge(None if over else following)
+        self.spoilt, self.over = spoilt, over
         return verdict
 
-    def _challenge(self) -> None:
+    def _challenge(self, following: Call | None) -> None:
+        """Hear that the loop is still there. The next sample goes along, to save a round trip.
+
+        The loop answers before it looks at that sample; its code runs after the answer is out.
+        """
         if not self._line.quiet:
             raise BadFrame("more than one verdict for one sample")
         question = {"challenge": secrets.token_hex(8)}
         self._line.set_deadline(_CHALLENGE_SECONDS)
-        self._line.send(question)
+        token = secrets.token_hex(8) if following is not None else None
+        if following is None or token is None:
+            self._line.send(question)
+        else:
+            self._line.send(question, _question(token, following))
         try:
             answer = self._line.receive()
         except TimeoutError:
             raise BadFrame("the process went silent after its verdict") from None
         except Exited as end:
             raise Exited(end.label, f"after its verdict, which is void: {end.detail}") from None
-        if answer != question or not self._line.quiet:
+        # With a sample on its way more may come: its verdict, which has a token of its own.
+        if answer != question or (token is None and not self._line.quiet):
             raise BadFrame("more than one verdict for one sample")
+        self._sent = token
 
     def _run(self, call: object, number: int) -> dict[str, Any]:
         """Run the program that the grader asked for, within what is left of its own time."""
@@ -111,6 +129,10 @@ class Conversation:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
             return {"refused": f"run_code: seconds must be a positive number, not {seconds!r:.100}"}
         return self._programs(source, stdin, min(seconds, self._line.seconds_left()))._asdict()
+
+
+def _question(token: str, call: Call) -> dict[str, object]:
+    return {"token": token, "sample": call[0], "item": call[1]}
 
 
 def failure(label: str, detail: str, kind: Kind = Kind.PYTHON_RUNTIME) -> Failed:

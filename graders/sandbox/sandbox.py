@@ -19,15 +19,15 @@ import os
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from graders.asks import Failed, Returned
 from graders.sandbox.carryover import needs_own_fork
 from graders.sandbox.connection import ServerDied
-from graders.sandbox.conversation import Conversation, failure
+from graders.sandbox.conversation import Call, Conversation, failure
 from graders.sandbox.limits import Limits
 from graders.sandbox.packages import mentioned
 from graders.sandbox.ran import Ran, run_program
@@ -38,8 +38,6 @@ from graders.ungraded import Kind
 
 _TRIES = 3
 _BATCH = 64
-
-Call = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 class _Job:
@@ -72,7 +70,8 @@ class Sandbox:
             raise NoSandbox("the tier 'unsafe' confines nothing: pass unsafe=True to mean it")
         self.tier = Tier.UNSAFE if unsafe else tier or best_tier()
         self.limits = limits or Limits()
-        self._workers = workers or os.cpu_count() or 1
+        # One more than cores: of a worker and its child, one always waits for the other.
+        self._workers = workers or (os.cpu_count() or 1) + 1
         self._batch = batch
         self._servers = Servers(self.tier, filter_for(self.tier))
         self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="sandbox")
@@ -159,10 +158,11 @@ class Sandbox:
             self._servers.replace(job.preload, server)
             raise
         try:
-            for _ in range(share):
+            for left in range(share - 1, -1, -1):
                 if job.stopped.is_set() or talk.over:
                     break
-                answer = talk.grade(*job.calls[todo[0]])
+                following = job.calls[todo[1]] if left else None
+                answer = talk.grade(job.calls[todo[0]], following)
                 job.answers.put((todo.popleft(), answer))
         except ServerDied:
             self._servers.replace(job.preload, server)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sandbox_tiers import CONFINED, require
 
 from graders.sandbox import Limits, Sandbox, Tier
+from tests.graders.sandbox.sandbox_tiers import CONFINED, require
 
 LIMITS = Limits(seconds=1.0, memory_bytes=1 << 30)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_attacks import ATTACKS, Attack, grader
 
 from graders.asks import Returned
 from graders.sandbox import Limits, Sandbox, Tier
 from graders.sandbox.files import HERE
+from tests.graders.sandbox.hostile_attacks import ATTACKS, Attack, grader
 
 HONEST = "def grade(sample, item): return 1.0 if sample['output_text'] == item['answer'] else 0.0"
 

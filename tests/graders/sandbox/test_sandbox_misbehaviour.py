@@ -6,11 +6,11 @@ import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hostile_graders import MISBEHAVIOURS, Misbehaviour
 
 from graders.asks import Failed, Returned
 from graders.sandbox import Limits, Sandbox, Tier
 from graders.ungraded import Kind
+from tests.graders.sandbox.hostile_graders import MISBEHAVIOURS, Misbehaviour
 
 HONEST = "def grade(sample, item): return 0.25"
 

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from sandbox_tiers import require
 
 from graders.asks import Returned
 from graders.sandbox import NoSandbox, Sandbox, Tier, best_tier, mechanisms
@@ -17,6 +16,7 @@ from graders.sandbox.seccomp import ALLOW, EPERM, Instruction, assemble, encode
 from graders.sandbox.server import Server, filter_for
 from graders.sandbox.syscalls import NUMBERS
 from graders.sandbox.tier import tiers
+from tests.graders.sandbox.sandbox_tiers import require
 
 ALLOW_EVERYTHING = encode([Instruction(0x06, 0, 0, ALLOW)])
 
