@@ -77,7 +77,8 @@ def ours(module: str) -> str | None:
     parts = module.split(".")
     if parts[0] == "graders":
         return "graders"
-    return ".".join(parts[:2]) if parts[0] == "flywheel" else None
+    # The package itself holds its version and nothing else.
+    return ".".join(parts[:2]) if parts[0] == "flywheel" and len(parts) > 1 else None
 
 
 @pytest.mark.parametrize("path", sources("graders", "flywheel"), ids=str)
