@@ -32,7 +32,7 @@ from graders.sample import Sample
 
 _CHUNK = 500
 _CHUNKS_IN_THE_AIR = 3
-_BATCH = 128
+_BATCH = 250
 # An answer that was paid for is written down this soon, however slowly the next ones come.
 _BATCH_SECONDS = 0.5
 # So many failures before the first answer mean that there is nobody to answer.
