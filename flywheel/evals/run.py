@@ -12,6 +12,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -80,6 +81,7 @@ class Runner:
                 if len(in_the_air) == _CHUNKS_IN_THE_AIR:
                     in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
             await self._wait(in_the_air, asyncio.ALL_COMPLETED)
+            await asyncio.gather(*self._acks)  # a batch that was not written is no finished run
         finally:
             for task in in_the_air:
                 task.cancel()
@@ -143,9 +145,12 @@ class Runner:
         }
         self._batches += 1
         batch = f"{self.run}/{self._session}/{self._batches}"
-        ack = asyncio.wrap_future(await asyncio.to_thread(self.store.append, batch, rows))
-        self._acks.add(ack)
-        ack.add_done_callback(lambda future: self._acknowledged(future, len(answered)))
+        ack = await asyncio.to_thread(self.store.append, batch, rows)
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[bool] = loop.create_future()
+        self._acks.add(written)
+        written.add_done_callback(lambda done: self._acknowledged(done, len(answered)))
+        ack.tell(lambda done: loop.call_soon_threadsafe(_settle, written, done))
 
     def _acknowledged(self, ack: asyncio.Future[bool], count: int) -> None:
         self._acks.discard(ack)
@@ -169,6 +174,15 @@ class Runner:
             id=str(pair.item.get("id", pair.position)),
             item=pair.text,
         )
+
+
+def _settle(written: asyncio.Future[bool], ack: Future[bool]) -> None:
+    if written.cancelled():
+        return
+    if error := ack.exception():
+        written.set_exception(error)
+    else:
+        written.set_result(ack.result())
 
 
 def sample_of(item: Any, output: Output) -> Sample:

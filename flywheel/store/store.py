@@ -13,7 +13,6 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,14 +21,14 @@ from flywheel.store.migrations import STEPS, Step, migrate
 from flywheel.store.owner import Ownership, own
 from flywheel.store.reader import Reader
 from flywheel.store.tables import TABLES
-from flywheel.store.writer import Writer
+from flywheel.store.writer import Ack, Writer
 
 if TYPE_CHECKING:
     import duckdb
 
 # DuckDB would take most of the machine, which training and local models need. What does not fit
 # goes to disk beside the store.
-MEMORY = "192MB"
+MEMORY = "512MB"
 Rows = Sequence[tuple[Any, ...]]
 
 
@@ -45,7 +44,7 @@ class Store(Reader):
         self._writer = Writer(path, connection.cursor())
         atexit.register(self.close)
 
-    def append(self, batch: str, tables: Mapping[str, Rows]) -> Future[bool]:
+    def append(self, batch: str, tables: Mapping[str, Rows]) -> Ack:
         """Queue a batch: rows by table name, and an id that no other batch has.
 
         The future says True once all of it is on disk, or False when the id was there already; then

@@ -64,6 +64,10 @@ class Ack(Future[bool]):
         if not self.done():
             self._hurry()
 
+    def tell(self, fn: Callable[[Future[bool]], object]) -> None:
+        """Call `fn` when the answer is there, without a hurry: the writer gathers as it likes."""
+        super().add_done_callback(fn)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pending:
