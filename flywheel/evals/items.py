@@ -6,7 +6,6 @@ its content.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +14,9 @@ from typing import Any
 
 from flywheel.data.rows import parse_row, read_lines
 from flywheel.errors import BadFile
+from flywheel.store.digest import digest_file
 
 Item = Mapping[str, Any]
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,10 @@ class Items:
     @cached_property
     def digest(self) -> str:
         """sha256 of the file: the version of the split."""
-        found = hashlib.sha256()
         try:
-            with self.path.open("rb") as file:
-                while block := file.read(_BLOCK):
-                    found.update(block)
+            return digest_file(self.path)
         except OSError as error:
             raise BadFile(f"{self.path}: cannot be read: {error.strerror}") from None
-        return found.hexdigest()
 
     def lines(self) -> Iterator[tuple[int, int, bytes]]:
         """(position, line number, line) of each item, unread."""

@@ -7,7 +7,6 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from flywheel.evals.cache import Cache
@@ -26,6 +25,7 @@ from flywheel.store.prompts import PromptRow
 from flywheel.store.run_events import RunEventRow, Status
 from flywheel.store.runs import Kind, RunRow
 from flywheel.store.store import Store
+from flywheel.store.table import utc_now
 from flywheel.store.test_reads import ReadRow
 from graders.definition import wire_json
 from graders.grader import Grader
@@ -86,20 +86,15 @@ def appoint_baseline(store: Store, row: RunRow) -> None:
         prompt_digest=row.prompt_digest,
         sampling_digest=row.sampling_digest,
         run=row.run,
-        created=now(),
+        created=utc_now(),
     )
     store.write(f"{row.run}/baseline/{uuid.uuid4().hex}", {"baselines": [baseline]})
 
 
 def say(store: Store, run: str, status: Status, detail: str | None = None) -> None:
     """Write down what became of a run."""
-    event = RunEventRow(run, now(), status, detail)
+    event = RunEventRow(run, utc_now(), status, detail)
     store.write(f"{run}/{uuid.uuid4().hex}", {"run_events": [event]})
-
-
-def now() -> datetime:
-    """The time as the store keeps it: UTC without saying so."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...]]]:

@@ -24,6 +24,7 @@ from flywheel.evals.evalset import Evalset, Prompt, Split, ask
 from flywheel.evals.items import Item, Items
 from flywheel.store.digest import canonical_json, digest
 from flywheel.store.runs import RunRow
+from flywheel.store.table import utc_now
 from graders.definition import wire_json
 from graders.grader import Grader
 
@@ -103,7 +104,7 @@ class Plan:
         same = self.identity
         return RunRow(
             run=new_run_id(),
-            created=datetime.now(UTC).replace(tzinfo=None),
+            created=utc_now(),
             kind=kind,
             parent=parent,
             evalset=self.evalset.name,

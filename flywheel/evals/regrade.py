@@ -6,7 +6,6 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from flywheel import __version__
@@ -20,6 +19,7 @@ from flywheel.evals.run import Where, sample_of, score_row
 from flywheel.store.digest import digest
 from flywheel.store.samples import SAMPLES, SampleRow
 from flywheel.store.store import Store
+from flywheel.store.table import utc_now
 from graders.definition import wire_json
 from graders.grader import Grader
 
@@ -42,7 +42,7 @@ def regrade(
     digests = [(grader.name, digest(wire_json(grader))) for grader in graders]
     row = parent._replace(
         run=new_run_id(),
-        created=datetime.now(UTC).replace(tzinfo=None),
+        created=utc_now(),
         kind="regrade",
         parent=run,
         graders=json.dumps(digests),
@@ -84,7 +84,7 @@ async def _grade(
     digests: Sequence[tuple[str, str]],
     engine: Engine,
 ) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     samples = [sample_of(item, output_of(row)) for row, item in batch]
     scores = [
         score_row(Where(run, row.item, row.repeat), grader, grader_digest, verdict, now)

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from flywheel.store.items import ItemRow
 from flywheel.store.samples import SampleRow, finished
 from flywheel.store.scores import ScoreRow
 from flywheel.store.store import Store
+from flywheel.store.table import utc_now
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 
@@ -126,7 +127,7 @@ class Runner:
 
     async def _record(self, answered: Sequence[Answered]) -> None:
         """Grade a batch and hand it to the store; it counts once the store has it on disk."""
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = utc_now()
         good = [(pair, output) for pair, output, _ in answered if output.error is None]
         samples = [sample_of(pair.item, output) for pair, output in good]
         scores: list[ScoreRow] = []

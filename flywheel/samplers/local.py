@@ -12,6 +12,7 @@ counts the tokens of the prompt as the template wrote it, and of the answer with
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -125,10 +126,11 @@ class _Work:
         if fitting:
             try:
                 decode_paged(self._loaded, fitting, self._done, self._stopped)
-            except Exception:
-                # Not every model and every GPU has it: what it did not do is done without it.
+            except Exception as error:
                 if self._options.paged:
                     raise
+                # Not every model and every GPU has it: what it did not do is done without it.
+                logging.getLogger(__name__).warning("no paged decoding here: %r", error)
         return [row for row in rows if not row.done]
 
     def _score(self, batch: list[Row]) -> None:
