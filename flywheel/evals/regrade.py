@@ -87,7 +87,9 @@ async def _grade(
     now = utc_now()
     samples = [sample_of(item, output_of(row)) for row, item in batch]
     scores = [
-        score_row(Where(run, row.item, row.repeat), grader, grader_digest, verdict, now)
+        score_row(
+            Where(run, row.item, row.position, row.repeat), grader, grader_digest, verdict, now
+        )
         for grader, (_, grader_digest) in zip(graders, digests, strict=True)
         for (row, _), verdict in zip(
             batch, await grade_samples(grader, samples, engine), strict=True

@@ -98,12 +98,12 @@ class Result:
 # Without clusters the items themselves are not read: a million of them are the most of a store.
 _ITEM_MEANS = """
 SELECT avg("score") AS "mean" FROM "scores"
-WHERE "run" = $run AND "grader" = $grader AND "score" IS NOT NULL GROUP BY "item"
+WHERE "run" = $run AND "grader" = $grader AND "score" IS NOT NULL GROUP BY "position"
 """
 _CLUSTERED_MEANS = """
 SELECT avg(s."score") AS "mean", any_value(json_extract_string(i."item", $group)) AS "cluster"
 FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
-WHERE s."run" = $run AND s."grader" = $grader AND s."score" IS NOT NULL GROUP BY s."item"
+WHERE s."run" = $run AND s."grader" = $grader AND s."score" IS NOT NULL GROUP BY s."position"
 """
 
 
@@ -159,7 +159,7 @@ def _cost(store: Reader, row: RunRow) -> Cost:
         WITH "newest" AS (
             SELECT * FROM "samples" WHERE "run" = ?
             QUALIFY row_number() OVER (
-                PARTITION BY "item", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
+                PARTITION BY "position", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
             ) = 1
         )
         SELECT count(*) AS "samples", count("error") AS "errors",

@@ -49,6 +49,7 @@ class Where(NamedTuple):
 
     run: str
     item: str
+    position: int
     repeat: int
 
 
@@ -134,9 +135,7 @@ class Runner:
         for grader, (_, digest) in zip(self.plan.graders, self.plan.grader_digests, strict=True):
             verdicts = await self._grade(grader, samples)
             scores += [
-                score_row(
-                    Where(self.run, pair.item_digest, pair.repeat), grader, digest, verdict, now
-                )
+                score_row(self._where(pair), grader, digest, verdict, now)
                 for (pair, _), verdict in zip(good, verdicts, strict=True)
             ]
         rows = {
@@ -164,7 +163,7 @@ class Runner:
         return await grade_samples(grader, samples, self.engine)
 
     def _where(self, pair: Pair) -> Where:
-        return Where(self.run, pair.item_digest, pair.repeat)
+        return Where(self.run, pair.item_digest, pair.position, pair.repeat)
 
     def _item_row(self, pair: Pair) -> ItemRow:
         return ItemRow(
@@ -228,7 +227,7 @@ def score_row(
     where: Where, grader: Grader, digest: str, verdict: Verdict, now: datetime
 ) -> ScoreRow:
     """The verdict as the store keeps it: a score, or why there is none."""
-    run, item, repeat = where
+    run, item, position, repeat = where
     parts = error_kind = error_label = error_detail = None
     score = passed = parsed = None
     reason = ""
@@ -241,6 +240,7 @@ def score_row(
     return ScoreRow(
         run,
         item,
+        position,
         repeat,
         digest,
         grader.name,

@@ -87,6 +87,7 @@ def score(name: str, number: int, repeat: int = 0, **columns: Any) -> ScoreRow:
     row = ScoreRow(
         run=name,
         item=item_digest(number),
+        position=number,
         repeat=repeat,
         grader=EXACT,
         name="exact",

@@ -9,16 +9,18 @@ import pytest
 
 from flywheel.store.errors import BrokenStore, NewerStore
 from flywheel.store.migrations import STEPS
+from flywheel.store.scores import ScoreRow
 from flywheel.store.store import connect, open_store
 from flywheel.store.table import Table
 from flywheel.store.tables import TABLES
 from tests.store.process import line, python
-from tests.store.rows import sample
+from tests.store.rows import run, sample, score, whole
 
 GROW = """
 import sys, time
 from pathlib import Path
 from flywheel.store.migrations import STEPS
+from flywheel.store.scores import ScoreRow
 from flywheel.store.store import open_store
 
 def grow(connection):
@@ -69,27 +71,59 @@ def test_a_step_runs_once_and_keeps_the_rows(tmp_path: Path) -> None:
 
 
 def test_a_newer_store_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "s.duckdb"
+    path, newer = tmp_path / "s.duckdb", len(STEPS) + 1
     open_store(path, steps=[*STEPS, grow]).close()
-    with pytest.raises(NewerStore, match=r"schema 2; this version knows 1.*pip install -U"):
+    with pytest.raises(
+        NewerStore, match=rf"schema {newer}; this version knows {newer - 1}.*pip install -U"
+    ):
         open_store(path)
     open_store(path, steps=[*STEPS, grow]).close()
 
 
-@pytest.mark.parametrize(("moment", "done"), [("within", 1), ("after", 2)])
+@pytest.mark.parametrize(("moment", "done"), [("within", 0), ("after", 1)])
 def test_a_killed_migration_is_done_or_not_begun(tmp_path: Path, moment: str, done: int) -> None:
     path = tmp_path / "s.duckdb"
     with open_store(path) as store:
         store.write("b", {"samples": [sample("r", i) for i in range(100)]})
     with python(GROW, path, moment) as process:
         assert line(process) == moment
-    if done == 1:
+    if not done:
         open_store(path).close()
     with open_store(path, steps=[*STEPS, grow]) as store:
         assert store.query('SELECT count(*) AS "n", count("grown") AS "g" FROM "samples"') == [
             {"n": 100, "g": 0}
         ]
-        assert store.query('SELECT max("number") AS "n" FROM "migrations"') == [{"n": 2}]
+        assert store.query('SELECT max("number") AS "n" FROM "migrations"') == [
+            {"n": len(STEPS) + 1}
+        ]
+
+
+def test_scores_of_a_first_store_learn_their_position(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    with open_store(path, steps=STEPS[:1]) as store:
+        tables = whole("r", items=3)
+        scores = tables.pop("scores")
+        again = {**tables, "runs": [*tables["runs"], run("again", kind="regrade", parent="r")]}
+        store.write("b", again)
+    old = [name for name in ScoreRow._fields if name not in ("run", "position")]
+    names = ", ".join(f'"{name}"' for name in old)
+    connection = connect(path)
+    for row in scores:
+        values = dict(zip(ScoreRow._fields, row, strict=True))
+        for name in ("r", "again"):
+            connection.execute(
+                f'INSERT INTO "scores" ("run", {names}) VALUES (?, {", ".join("?" * len(old))})',
+                [name, *(values[column] for column in old)],
+            )
+    connection.close()
+    with open_store(path) as store:
+        rows = store.query('SELECT * FROM "scores" ORDER BY "run", "position", "repeat"')
+    assert [ScoreRow(**row) for row in rows] == [
+        score(name, number, repeat)
+        for name in ("again", "r")
+        for number in range(3)
+        for repeat in range(2)
+    ]
 
 
 def test_a_step_that_fails_leaves_nothing(tmp_path: Path) -> None:
