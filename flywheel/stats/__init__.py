@@ -1,1 +1,1 @@
-"""Numbers: intervals, and later paired tests, power and calibration."""
+"""Numbers: intervals, paired tests, power, looks at a sealed split, agreement, corrections."""

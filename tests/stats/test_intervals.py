@@ -8,10 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+import statsmodels.api
+import statsmodels.stats.proportion
 
-from flywheel.stats.intervals import clustered_error, mean_interval, wilson
+from flywheel.stats.arrays import BadNumbers
+from flywheel.stats.intervals import (
+    clopper_pearson,
+    clustered_error,
+    effective_items,
+    mean_interval,
+    unanimous,
+    wilson,
+)
 
 stats: Any = scipy.stats
+proportion: Any = statsmodels.stats.proportion
+api: Any = statsmodels.api
 
 
 def test_no_value_has_no_interval_and_one_item_no_spread() -> None:
@@ -27,38 +39,115 @@ def test_without_clusters_it_is_the_t_interval() -> None:
     assert (found.low, found.high) == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize(("passed", "n"), [(0, 20), (20, 20), (7, 20), (1, 3)])
-def test_passes_get_wilsons_interval(passed: int, n: int) -> None:
-    wanted = stats.binomtest(passed, n).proportion_ci(0.95, "wilson")
-    assert wilson(passed, n) == pytest.approx((wanted.low, wanted.high), abs=1e-12)
-    found = mean_interval([1.0] * passed + [0.0] * (n - passed))
-    assert found == (passed / n, *wilson(passed, n))
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+@pytest.mark.parametrize(("passed", "n"), [(0, 20), (20, 20), (7, 20), (1, 3), (1, 1), (950, 1000)])
+def test_passes_get_wilsons_interval(passed: int, n: int, level: float) -> None:
+    wanted = proportion.proportion_confint(passed, n, 1 - level, method="wilson")
+    assert wilson(passed, n, level) == pytest.approx(wanted, abs=1e-9)
+    found = mean_interval([1.0] * passed + [0.0] * (n - passed), level=level)
+    assert found == (passed / n, *wilson(passed, n, level))
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+@pytest.mark.parametrize(("passed", "n"), [(0, 20), (20, 20), (7, 20), (1, 3), (0, 1), (950, 1000)])
+def test_the_exact_interval_is_clopper_and_pearsons(passed: int, n: int, level: float) -> None:
+    wanted = proportion.proportion_confint(passed, n, 1 - level, method="beta")
+    assert clopper_pearson(passed, n, level) == pytest.approx(wanted, abs=1e-9)
 
 
 def test_items_that_err_together_count_as_fewer() -> None:
     values = np.repeat([0.0, 1.0, 1.0, 0.0, 1.0], 20)
     alone = clustered_error(values, range(100))[0]
-    together, groups = clustered_error(values, list(np.repeat(range(5), 20)))
+    labels = list(np.repeat(range(5), 20))
+    together, groups = clustered_error(values, labels)
     assert groups == 5
     assert together > 4 * alone
     assert together == pytest.approx(math.sqrt(5 * 0.24 * 5 / 4) / 5)
+    assert effective_items(values, labels)[0] == pytest.approx(4.0)
+
+
+def test_the_clustered_error_is_that_of_a_regression_on_a_constant() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 12, 90)
+    values = rng.normal(0.4, 0.1, 12)[labels] + rng.normal(0, 0.1, 90)
+    fit = api.OLS(values, np.ones(90)).fit(
+        cov_type="cluster",
+        cov_kwds={"groups": labels, "use_correction": False},
+        use_t=True,
+    )
+    groups = len(set(labels))
+    wanted = fit.bse[0] * math.sqrt(groups / (groups - 1))
+    assert clustered_error(values, labels) == (pytest.approx(wanted, abs=1e-12), groups)
+    found = mean_interval(values, labels)
+    reach = stats.t.ppf(0.975, groups - 1) * wanted
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((found.mean - reach, found.mean + reach))
+
+
+def test_labels_of_any_kind_mean_the_same() -> None:
+    values = np.random.default_rng(4).random(6)
+    numbers = np.array([7, 7, 2, 2, 9, 2])
+    words = ["x", "x", "y", "y", "z", "y"]
+    assert mean_interval(values, numbers) == mean_interval(values, words)
 
 
 def test_one_cluster_says_nothing_of_spread() -> None:
     assert mean_interval([0.0, 1.0, 1.0], ["a", "a", "a"]) == (2 / 3, None, None)
+    assert mean_interval([1.0, 1.0, 1.0], ["a", "a", "a"]) == (1.0, None, None)
+    assert mean_interval([0.2, 0.4, 0.6], ["a", "a", "a"]) == (pytest.approx(0.4), None, None)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.5])
+@pytest.mark.parametrize("clusters", [None, np.arange(30) // 3])
+def test_values_that_are_all_equal_still_leave_doubt(value: float, clusters: Any) -> None:
+    found = mean_interval([value] * 30, clusters)
+    assert found is not None and found.low is not None and found.high is not None
+    assert 0.0 <= found.low <= value <= found.high <= 1.0
+    assert found.high - found.low > 0.1
+    if clusters is not None:
+        alone = mean_interval([value] * 10)
+        assert found == alone, "as many as there are clusters"
+
+
+def test_equal_values_without_bounds_have_no_interval() -> None:
+    assert mean_interval([31.5] * 20) == (31.5, None, None)
+    assert unanimous(0.5, 1, 0.95) is None
+
+
+def test_a_share_within_clusters_stays_between_0_and_1() -> None:
+    values = [1.0] * 55 + [0.0] * 5
+    found = mean_interval(values, np.arange(60) // 6)
+    assert found is not None and found.low is not None and found.high is not None
+    assert 0.0 < found.low < 55 / 60 < found.high < 1.0
+
+
+@pytest.mark.parametrize("values", [[0.1, math.nan], [math.inf]])
+def test_what_is_no_number_is_refused(values: list[float]) -> None:
+    with pytest.raises(BadNumbers, match="leave ungraded items out"):
+        mean_interval(values)
+
+
+def test_a_label_is_missing() -> None:
+    with pytest.raises(BadNumbers, match="a cluster for each of 2 items, got 1"):
+        mean_interval([0.0, 0.5], ["a"])
 
 
 @pytest.mark.parametrize("clusters", [None, 30])
-def test_the_interval_holds_the_truth_as_often_as_it_says(clusters: int | None) -> None:
+@pytest.mark.parametrize("graded", [True, False])
+def test_the_interval_holds_the_truth_as_often_as_it_says(
+    clusters: int | None, graded: bool
+) -> None:
     rng = np.random.default_rng(7)
     held, trials = 0, 2000
     for _ in range(trials):
-        if clusters is None:
-            values, labels = rng.beta(2, 3, 60), None
+        labels = None if clusters is None else np.arange(4 * clusters) // 4
+        if labels is None:
+            values = rng.beta(2, 3, 60) if graded else rng.binomial(1, 0.4, 100)
+        elif graded:
+            values = rng.normal(0.4, 0.1, 30)[labels] + rng.normal(0, 0.1, 120)
         else:
-            labels = list(np.repeat(range(clusters), 4))
-            values = np.repeat(rng.normal(0.4, 0.1, clusters), 4) + rng.normal(0, 0.1, 4 * clusters)
-        found = mean_interval(values, labels)
+            values = rng.binomial(1, rng.beta(4, 6, 30)[labels])
+        found = mean_interval(values.astype(np.float64), labels)
         assert found is not None and found.low is not None and found.high is not None
         held += found.low <= 0.4 <= found.high
     assert 0.93 <= held / trials <= 0.97
