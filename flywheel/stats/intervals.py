@@ -122,7 +122,7 @@ def normal_quantile(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def t_quantile(freedom: int, level: float) -> float:
+def t_quantile(freedom: float, level: float) -> float:
     """The same with an estimated spread: Student's t."""
     from scipy.special import stdtrit
 
