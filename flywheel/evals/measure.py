@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.evals.cache import Cache
+from flywheel.evals.garbage import rarely_collected
 from flywheel.evals.grade import Engine
 from flywheel.evals.plan import Plan
 from flywheel.evals.preflight import check_items
@@ -58,12 +59,18 @@ def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
 
 def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
     """Do what is left of a run. Raises ChangedPlan when it is not the plan that it began with."""
+    with bench.store.frugal():
+        return _go_on(plan, row, bench)
+
+
+def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
     plan.check_same(row)
     say(bench.store, row.run, "started")
     cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
     runner = Runner(plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance)
     try:
-        asyncio.run(runner.finish())
+        with rarely_collected():
+            asyncio.run(runner.finish())
     except KeyboardInterrupt:
         say(bench.store, row.run, "interrupted")
         raise

@@ -11,12 +11,12 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from flywheel.errors import GaveUp
 from flywheel.evals.cache import Cache
@@ -32,9 +32,11 @@ from flywheel.store.table import utc_now
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 
-_CHUNK = 500
+_CHUNK = 2_000
 _CHUNKS_IN_THE_AIR = 3
 _BATCH = 250
+# Longer work than this on the event loop would keep answers waiting, and places empty.
+_STEP = 50
 # An answer that was paid for is written down this soon, however slowly the next ones come.
 _BATCH_SECONDS = 0.5
 # So many failures before the first answer mean that there is nobody to answer.
@@ -42,6 +44,7 @@ _FAILURES_TO_GIVE_UP = 20
 
 Advance = Callable[[int], None]
 Answered = tuple[Pair, Output, bool]
+T = TypeVar("T")
 
 
 class Where(NamedTuple):
@@ -78,7 +81,7 @@ class Runner:
         left = pairs(self.plan, done)
         in_the_air: set[asyncio.Task[None]] = set()
         try:
-            while chunk := list(islice(left, _CHUNK)):
+            while chunk := await _unhurried(islice(left, _CHUNK)):
                 in_the_air.add(asyncio.create_task(self._measure(chunk)))
                 if len(in_the_air) == _CHUNKS_IN_THE_AIR:
                     in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
@@ -104,7 +107,7 @@ class Runner:
         asked = [pair for pair in chunk if pair.key not in known]
         written = time.monotonic()
         if asked:
-            requests = [request(self.plan, pair) for pair in asked]
+            requests = await _unhurried(request(self.plan, pair) for pair in asked)
             async for index, output in self.sampler.sample(requests):
                 self._watch(output)
                 ready.append((asked[index], output, False))
@@ -134,13 +137,13 @@ class Runner:
         scores: list[ScoreRow] = []
         for grader, (_, digest) in zip(self.plan.graders, self.plan.grader_digests, strict=True):
             verdicts = await self._grade(grader, samples)
-            scores += [
+            scores += await _unhurried(
                 score_row(self._where(pair), grader, digest, verdict, now)
                 for (pair, _), verdict in zip(good, verdicts, strict=True)
-            ]
+            )
         rows = {
             "items": [self._item_row(pair) for pair, _, _ in answered],
-            "samples": [sample_row(self.run, *one, now) for one in answered],
+            "samples": await _unhurried(sample_row(self.run, *one, now) for one in answered),
             "scores": scores,
         }
         self._batches += 1
@@ -159,7 +162,7 @@ class Runner:
 
     async def _grade(self, grader: Grader, samples: Sequence[Sample]) -> list[Verdict]:
         if grader.is_pure():
-            return [grade_answered(grader, sample) for sample in samples]
+            return await _unhurried(grade_answered(grader, sample) for sample in samples)
         return await grade_samples(grader, samples, self.engine)
 
     def _where(self, pair: Pair) -> Where:
@@ -174,6 +177,16 @@ class Runner:
             id=str(pair.item.get("id", pair.position)),
             item=pair.text,
         )
+
+
+async def _unhurried(work: Iterable[T]) -> list[T]:
+    """The list of what `work` makes. Between small steps of it the answers that came are read."""
+    made: list[T] = []
+    steps = iter(work)
+    while step := list(islice(steps, _STEP)):
+        made += step
+        await asyncio.sleep(0)
+    return made
 
 
 def _settle(written: asyncio.Future[bool], ack: Future[bool]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-_FIRST = 4.0
+FIRST = 16
 
 
 class Throttle:
@@ -23,7 +23,7 @@ class Throttle:
 
     def __init__(self, most: int) -> None:
         self._most = float(max(1, most))
-        self._limit = min(_FIRST, self._most)
+        self._limit = min(float(FIRST), self._most)
         self._doubling = True
         self._flying = 0
         self._waiting: deque[asyncio.Future[None]] = deque()

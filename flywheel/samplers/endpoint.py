@@ -27,7 +27,6 @@ from flywheel.samplers.concurrency import Throttle
 from flywheel.samplers.endpoint_http import Answer, Broken, HttpClient, TimedOut
 from flywheel.samplers.endpoint_options import choose
 from flywheel.samplers.endpoint_wire import DIALECTS, Api, Garbage, read_answer
-from flywheel.samplers.price import Prices
 from flywheel.samplers.retry import Fault, backoff, fault_of
 from flywheel.samplers.sampler import Output, Request
 from flywheel.samplers.structured import violation
@@ -55,7 +54,6 @@ class EndpointOptions:
     attempt_timeout: float = 300.0
     total_timeout: float = 900.0
     length_name: str = "max_completion_tokens"
-    prices: Prices = Prices()  # noqa: RUF009 - it holds nothing and never changes
 
 
 class EndpointSampler:
@@ -146,8 +144,7 @@ class EndpointSampler:
             output, logprobs = read_answer(self._dialect, answer.body)
         except Garbage as error:
             return Output(model=model, error=str(error), seconds=answer.seconds)
-        price = self._options.prices.price(output.model or model, output.usage)
-        output = output._replace(model=output.model or model, seconds=answer.seconds, price=price)
+        output = output._replace(model=output.model or model, seconds=answer.seconds)
         if request.options:
             return choose(output, logprobs, request.options)
         if request.schema is not None and not output.refusal and not output.tools:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     import duckdb
 
 # DuckDB would take most of the machine, which training and local models need. What does not fit
-# goes to disk beside the store.
+# goes to disk beside the store. While a run streams rows in, little is enough.
 MEMORY = "512MB"
+_FRUGAL = "64MB"
 Rows = Sequence[tuple[Any, ...]]
 
 
@@ -41,6 +44,8 @@ class Store(Reader):
         super().__init__(path, connection)
         self._ownership = ownership
         self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._frugal = 0
         self._writer = Writer(path, connection.cursor())
         atexit.register(self.close)
 
@@ -64,6 +69,26 @@ class Store(Reader):
     def write(self, batch: str, tables: Mapping[str, Rows]) -> bool:
         """Append a batch and wait until it is on disk."""
         return self.append(batch, tables).result()
+
+    @contextmanager
+    def frugal(self) -> Generator[None]:
+        """Use little memory for a while: enough to write, and to sum up a run of any length."""
+        with self._lock:
+            self._frugal += 1
+            self._limit_memory(_FRUGAL)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._frugal -= 1
+                if not self._frugal:
+                    # A store that failed meanwhile has said so already.
+                    with suppress(StoreFailed):
+                        self._limit_memory(MEMORY)
+
+    def _limit_memory(self, limit: str) -> None:
+        with self.cursor() as cursor:
+            cursor.execute(f"SET memory_limit = '{limit}'")
 
     def close(self) -> None:
         """Write what waits and let go of the file. A second call does nothing."""

@@ -54,7 +54,9 @@ def test_repeats_are_averaged_within_their_item(store: Store, tmp_path: Path) ->
     model = Echo(lambda p: say(p) if len(model.asked) % 2 else Output("wrong"))
     result = measure(store, plan(write_evalset(tmp_path / "e"), repeats=2), model)
     assert result.n == 40
-    assert result.as_json()["primary"] == {"grader": "same", "mean": 0.5, "low": 0.5, "high": 0.5}
+    primary = result.as_json()["primary"]
+    assert primary["mean"] == 0.5
+    assert primary["low"] < 0.5 < primary["high"], "equal items are no certainty"
     seeds = {request.sampling["seed"] for request in model.asked}
     assert seeds == {0, 1}
 

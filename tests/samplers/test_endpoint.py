@@ -10,7 +10,6 @@ import pytest
 
 from flywheel.errors import BadOption
 from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
-from flywheel.samplers.price import Prices, Rate
 from flywheel.samplers.sampler import Output
 from graders.ungraded import Usage
 from tests.samplers.asking import ask, endpoint, request
@@ -159,15 +158,6 @@ def test_an_answer_that_breaks_its_schema_says_so_and_is_no_error() -> None:
     assert (fine.violation, fine.error) == (None, None)
     assert broken.violation == "$.n: wanted integer, got '1'"
     assert (broken.text, broken.error) == ('{"n": "1"}', None)
-
-
-def test_a_price_is_told_when_the_user_gave_one() -> None:
-    prices = Prices({"m": Rate(input=2.0, output=10.0, cached=1.0)})
-    with MockServer() as server:
-        (priced,) = ask(endpoint(server.url, prices=prices), "hi")
-        (unknown,) = ask(endpoint(server.url), "hi")
-    assert priced.price == pytest.approx((3 * 2 + 2 * 1 + 3 * 10) / 1e6)
-    assert unknown.price is None
 
 
 def scored(listed: dict[str, float], *options: str, api: str = "chat") -> Output:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flywheel.samplers.concurrency import FIRST
 from flywheel.samplers.sampler import Output
 from tests.samplers.asking import ask, endpoint, request
 from tests.samplers.mock_server import MockServer
@@ -134,13 +135,13 @@ def test_retry_after_holds_for_everybody(form: str) -> None:
     # A date has whole seconds: two from now are more than one away.
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=2.5), usegmt=True)
     value = "1" if form == "seconds" else date
-    rule = {"status": 429, "times": 4, "headers": {"Retry-After": value}}
-    outputs, stats = tried(rule, prompts=20)
+    rule = {"status": 429, "times": FIRST, "headers": {"Retry-After": value}}
+    outputs, stats = tried(rule, prompts=FIRST + 16)
     assert all(output.error is None for output in outputs)
     arrivals = stats["arrivals"]
-    # The first four went out together; nobody asked before the second was over.
-    assert arrivals[4] - arrivals[3] > (0.9 if form == "seconds" else 0.4)
-    assert stats["requests"] == 24
+    # The first ones went out together; nobody asked before the second was over.
+    assert arrivals[FIRST] - arrivals[FIRST - 1] > (0.9 if form == "seconds" else 0.4)
+    assert stats["requests"] == 2 * FIRST + 16
 
 
 def test_a_wait_that_is_longer_than_the_time_is_not_begun() -> None:
