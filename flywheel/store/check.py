@@ -67,6 +67,12 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
             ("run_events", "run", "run", "runs", "run"),
             ("baselines", "run", "run", "runs", "run"),
             ("test_reads", "run", "run", "runs", "run"),
+            ("comparisons", "baseline", "baseline", "runs", "run"),
+            ("comparisons", "candidate", "candidate", "runs", "run"),
+            ("promotions", "comparison", "comparison", "comparisons", "comparison"),
+            ("votes", "left run", "left", "runs", "run"),
+            ("votes", "right run", "right", "runs", "run"),
+            ("votes", "item", "item", "items", "digest"),
         )
     ),
     (

@@ -108,7 +108,26 @@ def positions_of_scores(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-STEPS: Sequence[Step] = (first_tables, positions_of_scores)
+def decisions_and_votes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Decisions of the gate, the promotions that follow, and people's votes."""
+    connection.execute(
+        """
+        CREATE TABLE "comparisons" ("comparison" VARCHAR NOT NULL, "baseline" VARCHAR NOT NULL,
+            "candidate" VARCHAR NOT NULL, "decision" VARCHAR NOT NULL, "look" BIGINT NOT NULL,
+            "alpha" DOUBLE NOT NULL, "detail" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL);
+        CREATE TABLE "promotions" ("evalset" VARCHAR NOT NULL, "baseline" VARCHAR NOT NULL,
+            "candidate" VARCHAR NOT NULL, "comparison" VARCHAR NOT NULL,
+            "created" TIMESTAMP NOT NULL);
+        CREATE TABLE "votes" ("vote" VARCHAR NOT NULL, "left" VARCHAR NOT NULL,
+            "right" VARCHAR NOT NULL, "item" VARCHAR NOT NULL, "repeat" BIGINT NOT NULL,
+            "choice" VARCHAR, "undoes" VARCHAR, "who" VARCHAR NOT NULL, "seconds" DOUBLE NOT NULL,
+            "created" TIMESTAMP NOT NULL,
+            CHECK (("choice" IS NULL) <> ("undoes" IS NULL)));
+        """
+    )
+
+
+STEPS: Sequence[Step] = (first_tables, positions_of_scores, decisions_and_votes)
 
 
 def migrate(

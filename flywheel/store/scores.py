@@ -47,7 +47,7 @@ SCORES = Table(
 # One row a sample and grader: its score, or the newest reason why there is none. That a pair has
 # one score is the writer's care: to group a million rows here would cost more than all the rest.
 # Items are told apart by their position, which their split fixes: eight bytes, not a digest.
-_VERDICTS = """
+VERDICTS = """
 SELECT * FROM "scores" WHERE "run" = $run AND "score" IS NOT NULL
 UNION ALL (
     SELECT * FROM "scores" AS "u" WHERE "run" = $run AND "score" IS NULL AND NOT EXISTS (
@@ -94,7 +94,7 @@ def summarise(store: Reader, run: str) -> list[GraderSummary]:
                 SELECT count(*) AS "n", count("score") AS "graded", avg("score") AS "mean",
                     count(*) FILTER ("passed") AS "passed",
                     count(*) FILTER (NOT "parsed") AS "unparsed"
-                FROM ({_VERDICTS}) WHERE "grader" = $grader GROUP BY "position"
+                FROM ({VERDICTS}) WHERE "grader" = $grader GROUP BY "position"
             )
             SELECT sum("n")::BIGINT AS "n", sum("graded")::BIGINT AS "graded",
                 sum("passed")::BIGINT AS "passed", sum("unparsed")::BIGINT AS "unparsed",
@@ -123,7 +123,7 @@ def _ungraded(store: Reader, run: str) -> dict[str, dict[str, int]]:
     kinds: dict[str, dict[str, int]] = {}
     for row in store.query(
         f"""
-        SELECT "grader", "error_kind", count(*) AS "n" FROM ({_VERDICTS})
+        SELECT "grader", "error_kind", count(*) AS "n" FROM ({VERDICTS})
         WHERE "score" IS NULL GROUP BY "grader", "error_kind" ORDER BY "error_kind"
         """,
         {"run": run},
@@ -143,7 +143,7 @@ def scores_with_items(store: Reader, run: str) -> ArrowTable:
         f"""
         SELECT v."grader", v."name", v."item", v."repeat", v."score", v."passed", v."parsed",
             v."error_kind", i."id", i."item" AS "item_json"
-        FROM ({_VERDICTS}) AS v LEFT JOIN "items" AS i ON i."digest" = v."item"
+        FROM ({VERDICTS}) AS v LEFT JOIN "items" AS i ON i."digest" = v."item"
         ORDER BY v."name", v."grader", v."position", v."repeat"
         """,
         {"run": run},

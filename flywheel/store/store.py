@@ -96,6 +96,9 @@ class Store(Reader):
             return
         atexit.unregister(self.close)
         self._writer.close()
+        # To close is to write a checkpoint, which takes what it is given.
+        with suppress(StoreFailed):
+            self._limit_memory(_FRUGAL)
         self._connection.close()
         self._ownership.give_up()
 

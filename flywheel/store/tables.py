@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flywheel.store.baselines import BASELINES
 from flywheel.store.batches import BATCHES
+from flywheel.store.comparisons import COMPARISONS
 from flywheel.store.evalsets import EVALSETS
 from flywheel.store.graders import GRADERS
 from flywheel.store.items import ITEMS
 from flywheel.store.models import MODELS
+from flywheel.store.promotions import PROMOTIONS
 from flywheel.store.prompts import PROMPTS
 from flywheel.store.run_events import RUN_EVENTS
 from flywheel.store.runs import RUNS
@@ -15,6 +17,7 @@ from flywheel.store.samples import SAMPLES
 from flywheel.store.scores import SCORES
 from flywheel.store.table import Table
 from flywheel.store.test_reads import TEST_READS
+from flywheel.store.votes import VOTES
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -30,6 +33,9 @@ TABLES: dict[str, Table] = {
         SCORES,
         BASELINES,
         TEST_READS,
+        COMPARISONS,
+        PROMOTIONS,
+        VOTES,
         BATCHES,
     )
 }
