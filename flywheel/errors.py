@@ -45,3 +45,7 @@ class NoRun(FlywheelError):
 
 class GaveUp(FlywheelError):
     """A run was stopped, because nothing came back from the model."""
+
+
+class NotComparable(FlywheelError):
+    """Two runs do not measure the same thing, so their scores cannot be compared."""

@@ -116,7 +116,7 @@ def load_result(store: Reader, run: str) -> Result:
     }
     order = [name for name, _ in json.loads(row.graders)]
     ordered = {name: figures[name] for name in order if name in figures}
-    return Result(row, run_status(store, run), ordered, _cost(store, row), _seconds(store, run))
+    return Result(row, run_status(store, run), ordered, load_cost(store, row), _seconds(store, run))
 
 
 def the_run(store: Reader, run: str) -> RunRow:
@@ -152,7 +152,8 @@ def field_path(name: str | None) -> str | None:
     return None if name is None else '$."' + name.replace('"', '\\"') + '"'
 
 
-def _cost(store: Reader, row: RunRow) -> Cost:
+def load_cost(store: Reader, row: RunRow) -> Cost:
+    """What the answers of a run took, those of its parent for a regrade."""
     sampled = row.parent if row.kind == "regrade" and row.parent else row.run
     (found,) = store.query(
         """

@@ -75,10 +75,13 @@ def say(prompt: str) -> Output:
     return Output(said(prompt), "echo", Usage(3, 1), seconds=0.01)
 
 
-def plan(folder: Path, **choice: Any) -> Plan:
-    """A plan on that evalset. The model's name is a script that exists, for its digest."""
-    script = folder / "model.jsonl"
-    script.touch()
+def plan(folder: Path, model: str = "", **choice: Any) -> Plan:
+    """A plan on that evalset. The model's name is a script that exists, for its digest.
+
+    Each name of `model` is a model of its own.
+    """
+    script = folder / f"{model or 'model'}.jsonl"
+    script.write_text(f'{{"{model}": 1}}\n' if model else "")
     return plan_of(Choice(evalset=str(folder), model=f"scripted:{script}", **choice), Setting())
 
 
