@@ -13,6 +13,7 @@ from flywheel.cli.options import (
     Json,
     JudgeName,
     Limit,
+    PriceFile,
     PromptFile,
     Repeats,
     SplitName,
@@ -22,6 +23,7 @@ from flywheel.cli.options import (
 
 
 def baseline(
+    context: typer.Context,
     evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],
     model: Annotated[str, typer.Option("--model", "-m", help="As for flywheel eval.")],
     prompt: PromptFile = None,
@@ -30,6 +32,7 @@ def baseline(
     limit: Limit = None,
     temperature: Temperature = None,
     judge: JudgeName = None,
+    prices: PriceFile = None,
     in_flight: InFlight = 64,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
@@ -39,22 +42,13 @@ def baseline(
 
     Nothing is trained before there is a baseline on the same evalset, graders and sampling.
     """
-    from flywheel.cli.measuring import Asking, measured, show_result
-    from flywheel.evals.choose import Choice, plan_of
+    from flywheel.cli.measuring import measured, read_options, show_result
+    from flywheel.evals.choose import plan_of
     from flywheel.evals.measure import begin
     from flywheel.store.store import open_store
 
-    asking = Asking(judge, in_flight, True, unsafe_local_python)
-    choice = Choice(
-        evalset=evalset,
-        model=model,
-        split=split,
-        prompt=prompt,
-        repeats=repeats,
-        limit=limit,
-        temperature=temperature,
-    )
+    choice, asking = read_options(context.params)
     with open_store(db) as store:
-        plan = plan_of(choice, asking.setting(model))
-        result = measured(store, plan, begin(plan, store, "baseline"), asking)
-    show_result(result, as_json, db)
+        plan = plan_of(choice, asking.setting(choice.model))
+        done = measured(store, plan, begin(plan, store, "baseline"), asking)
+    show_result(done.result, as_json, db, done.judge)

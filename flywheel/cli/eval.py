@@ -14,6 +14,7 @@ from flywheel.cli.options import (
     JudgeName,
     Limit,
     Model,
+    PriceFile,
     PromptFile,
     Repeats,
     SplitName,
@@ -23,6 +24,7 @@ from flywheel.cli.options import (
 
 
 def evaluate(
+    context: typer.Context,
     evalset: Annotated[str | None, typer.Argument(help="An evalset's name or folder.")] = None,
     model: Model = None,
     prompt: PromptFile = None,
@@ -31,6 +33,7 @@ def evaluate(
     limit: Limit = None,
     temperature: Temperature = None,
     judge: JudgeName = None,
+    prices: PriceFile = None,
     in_flight: InFlight = 64,
     resume: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
     cache: Annotated[bool, typer.Option(help="Use answers of earlier runs.")] = True,
@@ -45,39 +48,30 @@ def evaluate(
 
     Ctrl-C leaves a run that --resume RUN finishes, if evalset, model and prompt are the same.
     """
-    from flywheel.cli.measuring import Asking, measured, show_result
+    from flywheel.cli.measuring import measured, read_options, show_result
     from flywheel.cli.tables import print_line
     from flywheel.errors import BadOption
     from flywheel.evals.cache import explain
-    from flywheel.evals.choose import Choice, plan_of, plan_of_run
+    from flywheel.evals.choose import plan_of, plan_of_run
     from flywheel.evals.measure import begin
     from flywheel.evals.results import the_run
     from flywheel.store.store import open_store
 
-    asking = Asking(judge, in_flight, cache, unsafe_local_python)
     if resume is None and (evalset is None or model is None):
         raise BadOption("give an EVALSET and a model (-m), or --resume RUN")
+    choice, asking = read_options(context.params)
     with open_store(db) as store:
         if resume is not None:
             row = the_run(store, resume)
             if row.kind == "regrade":
-                raise BadOption(f"{resume} is a regrade: it asked nobody, so nothing is left")
+                raise BadOption(f"{resume} is a regrade; flywheel regrade --resume {resume}")
             plan = plan_of_run(store, row, asking.setting(row.model), evalset)
         else:
-            choice = Choice(
-                evalset=evalset or "",
-                model=model or "",
-                split=split,
-                prompt=prompt,
-                repeats=repeats,
-                limit=limit,
-                temperature=temperature,
-            )
             plan = plan_of(choice, asking.setting(choice.model))
             if explain_cache:
                 for line in explain(store, plan):
                     print_line(line)
                 return
             row = begin(plan, store)
-        result = measured(store, plan, row, asking)
-    show_result(result, as_json, db)
+        done = measured(store, plan, row, asking)
+    show_result(done.result, as_json, db, done.judge)

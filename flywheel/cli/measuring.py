@@ -1,17 +1,21 @@
-"""What `eval` and `baseline` share: open everything, measure with a bar, show the result."""
+"""What `eval`, `baseline` and `regrade` share: open everything, measure, show the result."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
+    from flywheel.evals.choose import Choice
     from flywheel.evals.plan import Plan
     from flywheel.evals.results import Result
+    from flywheel.samplers.meter import Meter
+    from flywheel.samplers.price import Prices
     from flywheel.samplers.resolve import Setting
     from flywheel.store.runs import RunRow
     from flywheel.store.store import Store
@@ -25,6 +29,7 @@ class Asking:
     in_flight: int = 64
     cache: bool = True
     unsafe_python: bool = False
+    prices: Prices | None = None
 
     def setting(self, model: str) -> Setting:
         """What model names mean on this machine. The shipped weights are verified when named."""
@@ -36,35 +41,96 @@ class Asking:
         endpoint = EndpointOptions(url="", in_flight=self.in_flight)
         return Setting(folders=folders, endpoint=endpoint)
 
+    def open(self, name: str) -> Meter:
+        """The sampler of this name, at a meter that knows the prices."""
+        from flywheel.samplers.meter import Meter
+        from flywheel.samplers.resolve import open_sampler
 
-def measured(store: Store, plan: Plan, row: RunRow, asking: Asking) -> Result:
+        return Meter(open_sampler(name, self.setting(name)), self.prices)
+
+    def open_judge(self) -> Meter | None:
+        """Who answers model graders, None when nobody was named."""
+        return self.open(self.judge) if self.judge else None
+
+
+class Measured(NamedTuple):
+    """A run's result, and what its judge took just now."""
+
+    result: Result
+    judge: Meter | None
+
+
+def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
+    """What the options of `eval`, `baseline` or `regrade` ask for. They share their names.
+
+    Raises BadFile for prices that cannot be read, before anything is asked.
+    """
+    from flywheel.evals.choose import Choice
+    from flywheel.samplers.price import load_prices
+
+    choice = Choice(
+        evalset=given.get("evalset") or "",
+        model=given.get("model") or "",
+        split=given.get("split", "dev"),
+        prompt=given.get("prompt"),
+        repeats=given.get("repeats"),
+        limit=given.get("limit"),
+        temperature=given.get("temperature"),
+    )
+    asking = Asking(
+        judge=given["judge"],
+        in_flight=given["in_flight"],
+        cache=given.get("cache", True),
+        unsafe_python=given["unsafe_local_python"],
+        prices=load_prices(given["prices"]) if given["prices"] else None,
+    )
+    return choice, asking
+
+
+def measured(store: Store, plan: Plan, row: RunRow, asking: Asking) -> Measured:
     """Do what is left of a run, with a bar. Ctrl-C says how to go on, and exits with 130."""
     from flywheel.cli.progress import progress
     from flywheel.engines.here import Here
     from flywheel.evals.measure import Bench, go_on
-    from flywheel.samplers.resolve import open_sampler
 
-    setting = asking.setting(plan.model)
-    sampler = open_sampler(plan.model, setting)
-    judge = open_sampler(asking.judge, setting) if asking.judge else None
+    sampler, judge = asking.open(plan.model), asking.open_judge()
     what = f"{plan.evalset.name} {plan.split}"
     try:
         with (
             Here(judge, unsafe_python=asking.unsafe_python) as engine,
-            progress(what, plan.count * plan.repeats) as advance,
+            progress(what, plan.count * plan.repeats, cost=cost_of(sampler, judge)) as advance,
         ):
-            return go_on(plan, row, Bench(store, sampler, engine, advance, asking.cache))
+            bench = Bench(store, sampler, engine, advance, asking.cache)
+            result = go_on(plan, row, bench)
     except KeyboardInterrupt:
         sys.stderr.write(f"Stopped. Go on with: flywheel eval --resume {row.run}\n")
         raise typer.Exit(130) from None
+    say_unpriced(sampler, judge)
+    return Measured(result, judge)
 
 
-def show_result(result: Result, as_json: bool, db: Path) -> None:
+def cost_of(*meters: Meter | None) -> Callable[[], float | None]:
+    """What all these meters say together, None while none of them knows a price."""
+
+    def cost() -> float | None:
+        known = [meter.price for meter in meters if meter and meter.price is not None]
+        return sum(known) if known else None
+
+    return cost
+
+
+def say_unpriced(*meters: Meter | None) -> None:
+    """Name the models that the user's prices forgot: what they cost is in no sum."""
+    for model in sorted({name for meter in meters if meter for name in meter.unpriced}):
+        sys.stderr.write(f"No price fits {model!r}: what it took is not in the cost.\n")
+
+
+def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = None) -> None:
     """One table for people, or the JSON object that scripts read."""
     from flywheel.cli.tables import number, print_json, print_line, print_table
 
     if as_json:
-        print_json(result.as_json())
+        print_json(result.as_json() | _taken(judge))
         return
     row, cost = result.run, result.cost
     print_line(f"{row.run}  {row.kind} of {row.evalset} {row.split}, {row.model}")
@@ -78,6 +144,9 @@ def show_result(result: Result, as_json: bool, db: Path) -> None:
         rows.append((name + mark, str(summary.n), *means, *map(str, counts)))
     print_table(columns, rows)
     print_line(f"* primary, with its 95% interval; {_told(result)}")
+    if judge is not None:
+        price = "" if judge.price is None else f", ${judge.price:.4f}"
+        print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
     if cost.errors:
         print_line(f"{cost.errors} requests failed; flywheel eval --resume {row.run} asks again")
     if result.ungraded > cost.errors:
@@ -86,8 +155,16 @@ def show_result(result: Result, as_json: bool, db: Path) -> None:
     print_line(f"kept in {db}; flywheel show {row.run}")
 
 
+def _taken(judge: Meter | None) -> dict[str, Any]:
+    if judge is None:
+        return {}
+    return {"judge": {"answers": judge.answers, "tokens": judge.tokens, "price": judge.price}}
+
+
 def _told(result: Result) -> str:
     cost = result.cost
+    if result.run.kind == "regrade":
+        return f"{cost.samples - cost.errors} answers graded again in {result.seconds:.1f} s"
     parts = [f"{result.n} answers in {result.seconds:.1f} s"]
     if cost.cached:
         parts.append(f"{cost.cached} from the cache")

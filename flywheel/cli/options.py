@@ -30,3 +30,7 @@ JudgeName = Annotated[
     str | None, typer.Option("--judge", help="Who answers model graders, named like a model.")
 ]
 InFlight = Annotated[int, typer.Option(min=1, help="Requests at once to an endpoint.")]
+PriceFile = Annotated[
+    Path | None,
+    typer.Option("--prices", help="US dollars for a million tokens, by model; YAML or JSON."),
+]

@@ -5,11 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Task
+
+Advance = Callable[[int], None]
+Cost = Callable[[], float | None]
 
 
 @contextmanager
-def progress(what: str, total: int) -> Generator[Callable[[int], None]]:
-    """Show rate and time left; hand out the function that moves the bar. Silent in a pipe."""
+def progress(
+    what: str, total: int, unit: str = "samples", cost: Cost = lambda: None
+) -> Generator[Advance]:
+    """Show rate, time left and cost; hand out the function that moves the bar. Silent in a pipe.
+
+    The cost is in US dollars so far, None while it is not known. What was there before the start is
+    no work: the first move counts in no rate.
+    """
     if not sys.stderr.isatty():
         yield lambda count: None
         return
@@ -18,11 +31,33 @@ def progress(what: str, total: int) -> Generator[Callable[[int], None]]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(told(task.speed, unit, cost()))
+
+    columns = (
+        TextColumn(what, markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        Rate(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
+
+
+def told(rate: float | None, unit: str, cost: float | None) -> str:
+    """How fast it goes and what it has cost, as far as they are known."""
+    parts: list[str] = []
+    if rate is not None:
+        parts.append(f"{rate:,.{0 if rate >= 10 else 1}f} {unit}/s")
+    if cost is not None:
+        parts.append(f"${cost:.4f}")
+    return "  ".join(parts)

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.options import DEFAULT_DB, Db, Json, JudgeName, UnsafePython
+from flywheel.cli.options import (
+    DEFAULT_DB,
+    Db,
+    InFlight,
+    Json,
+    JudgeName,
+    PriceFile,
+    UnsafePython,
+)
 
 RunName = Annotated[str, typer.Argument(help="A run, as flywheel runs lists them.")]
 
@@ -72,27 +80,31 @@ def show(
 
 
 def regrade(
+    context: typer.Context,
     run: RunName,
     graders: Annotated[Path, typer.Option(help="A grader, or a list of them; YAML or JSON.")],
     judge: JudgeName = None,
+    prices: PriceFile = None,
+    in_flight: InFlight = 64,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
     unsafe_local_python: UnsafePython = False,
 ) -> None:
     """Grade the answers of a run with other graders. Nothing is sampled again."""
-    from flywheel.cli.measuring import Asking, show_result
+    from flywheel.cli.measuring import cost_of, read_options, say_unpriced, show_result
     from flywheel.cli.progress import progress
     from flywheel.engines.here import Here
     from flywheel.evals.definitions import load_graders
     from flywheel.evals.regrade import regrade as grade_again
     from flywheel.evals.results import load_result
-    from flywheel.samplers.resolve import open_sampler
     from flywheel.store.store import open_store
 
     chosen = load_graders(graders)
-    asked = open_sampler(judge, Asking(judge).setting("")) if judge else None
+    _, asking = read_options(context.params)
+    asked = asking.open_judge()
     with open_store(db) as store, Here(asked, unsafe_python=unsafe_local_python) as engine:
         total = load_result(store, run).cost.samples
-        with progress("grading", total) as advance:
+        with progress("grading", total, cost=cost_of(asked)) as advance:
             result = grade_again(store, run, chosen, engine, advance)
-    show_result(result, as_json, db)
+    say_unpriced(asked)
+    show_result(result, as_json, db, asked)

@@ -46,7 +46,7 @@ def build(
 
     numbers = _numbers(seeds)
     limit = Budget(tokens or TOKENS, budget)
-    with progress("pretraining", limit.tokens * len(numbers)) as advance:
+    with progress("pretraining", limit.tokens * len(numbers), "tokens") as advance:
         built = build_model(out, numbers, limit, show=_shower(advance))
     print_line((out / "card.md").read_text(encoding="utf-8"))
     print_line(f"kept seed {built.kept.seed}, written to {out}")

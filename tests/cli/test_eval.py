@@ -19,6 +19,14 @@ from tests.cli.command import EXECUTABLE, flywheel
 from tests.evals.world import write_evalset
 from tests.samplers.mock_server import MockServer
 
+JUDGED = """
+type: score_model
+name: liked
+model: judge
+range: [0, 1]
+input: [{role: user, content: "Do you like {{ sample.output_text }}?"}]
+"""
+VERDICT = json.dumps({"when": "", "text": json.dumps({"steps": [], "result": 1.0})})
 KILLS = int(os.environ.get("FLYWHEEL_KILLS", "6"))
 
 
@@ -77,6 +85,36 @@ def test_the_commands_fit_together(tmp_path: Path, evalset: Path, server: MockSe
     assert run(tmp_path, "store", "check").returncode == 0
     for command in (["runs"], ["show", first["run"]]):
         assert first["run"] in run(tmp_path, *command).stdout
+
+
+def test_prices_say_what_a_run_and_its_judge_cost(
+    tmp_path: Path, evalset: Path, server: MockServer
+) -> None:
+    model = f"{server.url}#echo"
+    (tmp_path / "prices.yaml").write_text("echo: {input: 1000, output: 1000}\n")
+    words = ["-m", model, "--prices", "prices.yaml", "--json"]
+    first = read(run(tmp_path, "eval", evalset, *words))
+    assert first["price"] == pytest.approx(first["tokens"] / 1000)
+    again = read(run(tmp_path, "baseline", evalset, *words))
+    assert (again["cached"], again["price"]) == (60, None)
+    grader = tmp_path / "g.yaml"
+    grader.write_text(JUDGED)
+    words = ["--graders", grader, "--judge", "scripted:judge.jsonl", "--prices", "prices.yaml"]
+    (tmp_path / "judge.jsonl").write_text(VERDICT)
+    done = run(tmp_path, "regrade", first["run"], *words)
+    assert "the judge: 60 answers, " in done.stdout
+    assert "No price fits 'scripted'" in done.stderr
+    (tmp_path / "prices.yaml").write_text("scripted: {input: 1000, output: 1000}\n")
+    taken = read(run(tmp_path, "regrade", first["run"], *words, "--json"))["judge"]
+    assert taken["price"] == pytest.approx(taken["tokens"] / 1000)
+
+
+def test_prices_that_cannot_be_read_stop_the_command(tmp_path: Path, evalset: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("echo: {input: free, output: 1}\n")
+    done = run(tmp_path, "eval", evalset, "-m", "scripted:none", "--prices", "prices.yaml")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: prices.yaml:1:8: echo.input")
+    assert not (tmp_path / "flywheel.duckdb").exists()
 
 
 def test_ctrl_c_says_how_to_go_on_and_that_works(tmp_path: Path, server: MockServer) -> None:
