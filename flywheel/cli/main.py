@@ -15,6 +15,7 @@ from flywheel.cli.doctor import doctor
 from flywheel.cli.eval import evaluate
 from flywheel.cli.grade import grade
 from flywheel.cli.graders import graders
+from flywheel.cli.leakage import leakage
 from flywheel.cli.runs import regrade, runs, show
 from flywheel.cli.store import store
 from flywheel.cli.tiny import tiny
@@ -31,6 +32,7 @@ app.command()(demo)
 app.command()(doctor)
 app.command("eval")(evaluate)
 app.command()(grade)
+app.command()(leakage)
 app.command()(regrade)
 app.command()(runs)
 app.command()(show)
