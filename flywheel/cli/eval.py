@@ -64,7 +64,9 @@ def evaluate(
         if resume is not None:
             row = the_run(store, resume)
             if row.kind == "regrade":
-                raise BadOption(f"{resume} is a regrade; flywheel regrade --resume {resume}")
+                raise BadOption(
+                    f"{resume} is a regrade; go on with: flywheel regrade --resume {resume}"
+                )
             plan = plan_of_run(store, row, asking.setting(row.model), evalset)
         else:
             plan = plan_of(choice, asking.setting(choice.model))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -88,25 +89,34 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
 
 
 def measured(store: Store, plan: Plan, row: RunRow, asking: Asking) -> Measured:
-    """Do what is left of a run, with a bar. Ctrl-C says how to go on, and exits with 130."""
+    """Do what is left of a run, with a bar."""
     from flywheel.cli.progress import progress
     from flywheel.engines.here import Here
     from flywheel.evals.measure import Bench, go_on
 
     sampler, judge = asking.open(plan.model), asking.open_judge()
     what = f"{plan.evalset.name} {plan.split}"
-    try:
-        with (
-            Here(judge, unsafe_python=asking.unsafe_python) as engine,
-            progress(what, plan.count * plan.repeats, cost=cost_of(sampler, judge)) as advance,
-        ):
-            bench = Bench(store, sampler, engine, advance, asking.cache)
-            result = go_on(plan, row, bench)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"Stopped. Go on with: flywheel eval --resume {row.run}\n")
-        raise typer.Exit(130) from None
+    with (
+        stoppable(row),
+        Here(judge, unsafe_python=asking.unsafe_python) as engine,
+        progress(what, plan.count * plan.repeats, cost=cost_of(sampler, judge)) as advance,
+    ):
+        bench = Bench(store, sampler, engine, advance, asking.cache)
+        result = go_on(plan, row, bench)
     say_unpriced(sampler, judge)
     return Measured(result, judge)
+
+
+@contextmanager
+def stoppable(row: RunRow) -> Generator[None]:
+    """Ctrl-C says how to go on, and exits with 130."""
+    from flywheel.evals.events import resume_command
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write(f"Stopped. Go on with: {resume_command(row)}\n")
+        raise typer.Exit(130) from None
 
 
 def cost_of(*meters: Meter | None) -> Callable[[], float | None]:
@@ -147,7 +157,7 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
     if judge is not None:
         price = "" if judge.price is None else f", ${judge.price:.4f}"
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
-    if cost.errors:
+    if cost.errors and row.kind != "regrade":
         print_line(f"{cost.errors} requests failed; flywheel eval --resume {row.run} asks again")
     if result.ungraded > cost.errors:
         share = (result.ungraded - cost.errors) / max(result.n, 1)

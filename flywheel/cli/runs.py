@@ -81,8 +81,13 @@ def show(
 
 def regrade(
     context: typer.Context,
-    run: RunName,
-    graders: Annotated[Path, typer.Option(help="A grader, or a list of them; YAML or JSON.")],
+    run: Annotated[str | None, typer.Argument(help="The run whose answers are graded.")] = None,
+    graders: Annotated[
+        Path | None, typer.Option(help="A grader, or a list of them; YAML or JSON.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="Go on with this regrade: what has no verdict yet.")
+    ] = None,
     judge: JudgeName = None,
     prices: PriceFile = None,
     in_flight: InFlight = 64,
@@ -90,21 +95,31 @@ def regrade(
     as_json: Json = False,
     unsafe_local_python: UnsafePython = False,
 ) -> None:
-    """Grade the answers of a run with other graders. Nothing is sampled again."""
-    from flywheel.cli.measuring import cost_of, read_options, say_unpriced, show_result
+    """Grade the answers of a run with other graders. Nothing is sampled again.
+
+    Ctrl-C leaves a regrade that --resume finishes, with the graders that it began with.
+    """
+    from flywheel.cli.measuring import cost_of, read_options, say_unpriced, show_result, stoppable
     from flywheel.cli.progress import progress
     from flywheel.engines.here import Here
+    from flywheel.errors import BadOption
     from flywheel.evals.definitions import load_graders
-    from flywheel.evals.regrade import regrade as grade_again
-    from flywheel.evals.results import load_result
+    from flywheel.evals.regrade import begin_regrade, count_left, find_regrade, go_on_regrade
     from flywheel.store.store import open_store
 
-    chosen = load_graders(graders)
+    if (run is None) == (resume is None) or (run and graders is None):
+        raise BadOption("give a RUN and --graders FILE, or --resume RUN")
+    chosen = load_graders(graders) if graders else ()
     _, asking = read_options(context.params)
     asked = asking.open_judge()
-    with open_store(db) as store, Here(asked, unsafe_python=unsafe_local_python) as engine:
-        total = load_result(store, run).cost.samples
-        with progress("grading", total, cost=cost_of(asked)) as advance:
-            result = grade_again(store, run, chosen, engine, advance)
+    with open_store(db) as store:
+        row = find_regrade(store, resume, chosen) if resume else None
+        row = row or begin_regrade(store, run or "", chosen)
+        with (
+            stoppable(row),
+            Here(asked, unsafe_python=unsafe_local_python) as engine,
+            progress("grading", count_left(store, row), "verdicts", cost_of(asked)) as advance,
+        ):
+            result = go_on_regrade(store, row, engine, advance)
     say_unpriced(asked)
     show_result(result, as_json, db, asked)

@@ -1,4 +1,4 @@
-"""Measure: start a run or go on with one, and say in the store what became of it."""
+"""Measure: start a run or go on with one, and sum up what came of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.evals.cache import Cache
+from flywheel.evals.events import at_work
 from flywheel.evals.garbage import rarely_collected
 from flywheel.evals.grade import Engine
 from flywheel.evals.plan import Plan
@@ -23,7 +24,6 @@ from flywheel.store.evalsets import EvalsetRow
 from flywheel.store.graders import GraderRow
 from flywheel.store.models import ModelRow
 from flywheel.store.prompts import PromptRow
-from flywheel.store.run_events import RunEventRow, Status
 from flywheel.store.runs import Kind, RunRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
@@ -65,19 +65,13 @@ def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
 
 def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
     plan.check_same(row)
-    say(bench.store, row.run, "started")
-    cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
-    runner = Runner(plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance)
-    try:
+    with at_work(bench.store, row):
+        cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
+        runner = Runner(
+            plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance
+        )
         with rarely_collected():
             asyncio.run(runner.finish())
-    except KeyboardInterrupt:
-        say(bench.store, row.run, "interrupted")
-        raise
-    except BaseException as error:
-        say(bench.store, row.run, "failed", f"{type(error).__name__}: {error}")
-        raise
-    say(bench.store, row.run, "finished")
     if row.kind == "baseline":
         appoint_baseline(bench.store, row)
     return load_result(bench.store, row.run)
@@ -96,12 +90,6 @@ def appoint_baseline(store: Store, row: RunRow) -> None:
         created=utc_now(),
     )
     store.write(f"{row.run}/baseline/{uuid.uuid4().hex}", {"baselines": [baseline]})
-
-
-def say(store: Store, run: str, status: Status, detail: str | None = None) -> None:
-    """Write down what became of a run."""
-    event = RunEventRow(run, utc_now(), status, detail)
-    store.write(f"{run}/{uuid.uuid4().hex}", {"run_events": [event]})
 
 
 def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...]]]:

@@ -1,4 +1,8 @@
-"""Regrade: other graders over the answers that a run has. Nothing is sampled again."""
+"""Regrade: other graders over the answers that a run has. Nothing is sampled again.
+
+Like a run, a regrade is a plan (answers x graders) and the verdicts that are there; going on is the
+plan minus the verdicts. An answer that was left ungraded has no verdict, so going on asks again.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +10,51 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from flywheel import __version__
-from flywheel.errors import BadOption
+from flywheel.errors import BadOption, ChangedPlan
 from flywheel.evals.cache import output_of
+from flywheel.evals.events import at_work
 from flywheel.evals.grade import Engine, grade_samples
-from flywheel.evals.measure import grader_rows, say
+from flywheel.evals.measure import grader_rows
 from flywheel.evals.plan import new_run_id
 from flywheel.evals.results import Result, load_result, the_run
 from flywheel.evals.run import Where, sample_of, score_row
 from flywheel.store.digest import digest
+from flywheel.store.reader import Reader
+from flywheel.store.runs import RunRow
 from flywheel.store.samples import SAMPLES, SampleRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
-from graders.definition import wire_json
+from graders.definition import read_grader, wire_json
 from graders.grader import Grader
 
 _BATCH = 256
+# The answers of a regrade's parent that this grader has given no score yet.
+_LEFT = """
+FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
+WHERE s."run" = $parent AND s."error" IS NULL AND NOT EXISTS (
+    FROM "scores" AS g WHERE g."run" = $run AND g."grader" = $grader AND g."score" IS NOT NULL
+        AND g."position" = s."position" AND g."repeat" = s."repeat"
+)
+"""
 
 
-def regrade(
-    store: Store,
-    run: str,
-    graders: Sequence[Grader],
-    engine: Engine,
-    advance: Callable[[int], None] = lambda count: None,
-) -> Result:
-    """A new run over the samples of `run`. The first grader is the primary one."""
+class Named(NamedTuple):
+    """A grader and the digest that the store knows it by."""
+
+    grader: Grader
+    digest: str
+
+    @classmethod
+    def of(cls, grader: Grader) -> Named:
+        """A grader with its digest."""
+        return cls(grader, digest(wire_json(grader)))
+
+
+def begin_regrade(store: Store, run: str, graders: Sequence[Grader]) -> RunRow:
+    """Write down a new regrade of `run`. The first grader is the primary one. Raises BadOption."""
     parent = the_run(store, run)
     if parent.kind == "regrade":
         raise BadOption(
@@ -49,50 +70,95 @@ def regrade(
         primary_grader=graders[0].name,
         version=__version__,
     )
-    tables = {"runs": [row], "graders": grader_rows(graders, digests)}
-    store.write(f"{row.run}/start", tables)
-    say(store, row.run, "started")
-    with asyncio.Runner() as loop:
-        for batch in _answers(store, run):
-            loop.run(_grade(store, row.run, batch, graders, digests, engine))
-            advance(len(batch))
-    say(store, row.run, "finished")
+    store.write(f"{row.run}/begin", {"runs": [row], "graders": grader_rows(graders, digests)})
+    return row
+
+
+def find_regrade(store: Reader, run: str, graders: Sequence[Grader] = ()) -> RunRow:
+    """The regrade that is to go on. Raises BadOption when it is none, NoRun, and ChangedPlan,
+    naming them, when these graders are given and are not its own."""
+    row = the_run(store, run)
+    if row.kind != "regrade":
+        raise BadOption(f"{run} is no regrade; go on with: flywheel eval --resume {run}")
+    then = {str(name): str(value) for name, value in json.loads(row.graders)}
+    now = {grader.name: digest(wire_json(grader)) for grader in graders} if graders else then
+    differs = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    if differs:
+        told = "; ".join(
+            f"{name} was {then.get(name, 'not there'):.12}, is {now.get(name, 'not there'):.12}"
+            for name in differs
+        )
+        raise ChangedPlan(
+            f"run {run} cannot go on, for its graders changed: {told}. Leave --graders out, or"
+            f" start a new one: flywheel regrade {row.parent} --graders FILE"
+        )
+    return row
+
+
+def go_on_regrade(
+    store: Store, row: RunRow, engine: Engine, advance: Callable[[int], None] = lambda count: None
+) -> Result:
+    """Grade what has no verdict yet, with the graders that the regrade began with."""
+    with at_work(store, row), asyncio.Runner() as loop:
+        for named in _graders(store, row):
+            for batch in _answers(store, row, named):
+                loop.run(_grade(store, row.run, batch, named, engine))
+                advance(len(batch))
     return load_result(store, row.run)
 
 
-def _answers(store: Store, run: str) -> Iterator[list[tuple[SampleRow, Any]]]:
-    """The answers of a run with their items, in batches, in the order of the split."""
+def count_left(store: Reader, row: RunRow) -> int:
+    """How many verdicts are missing, over all graders."""
+    return sum(
+        int(store.query(f'SELECT count(*) AS "n" {_LEFT}', _places(row, named))[0]["n"])
+        for named in _graders(store, row)
+    )
+
+
+def _graders(store: Reader, row: RunRow) -> list[Named]:
+    """The graders of a regrade, from their definitions in the store. Raises ChangedPlan."""
+    found: list[Named] = []
+    for name, value in json.loads(row.graders):
+        sql = 'SELECT "definition" FROM "graders" WHERE "digest" = ?'
+        (stored,) = store.query(sql, [value])
+        named = Named.of(read_grader(json.loads(stored["definition"])))
+        if named.digest != value:
+            raise ChangedPlan(
+                f"run {row.run} cannot go on: this version reads the grader {name!r} as another"
+                f" one. Start a new regrade of {row.parent}"
+            )
+        found.append(named)
+    return found
+
+
+def _places(row: RunRow, named: Named) -> dict[str, Any]:
+    return {"parent": row.parent, "run": row.run, "grader": named.digest}
+
+
+def _answers(store: Store, row: RunRow, named: Named) -> Iterator[list[tuple[SampleRow, Any]]]:
+    """The answers that this grader has to judge, with their items, in the order of the split."""
     columns = ", ".join(f's."{column.name}"' for column in SAMPLES.columns)
+    sql = f'SELECT {columns}, i."item" {_LEFT} ORDER BY s."position", s."repeat"'
     with store.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT {columns}, i."item" FROM "samples" AS s
-            JOIN "items" AS i ON i."digest" = s."item"
-            WHERE s."run" = ? AND s."error" IS NULL ORDER BY s."position", s."repeat"
-            """,
-            [run],
-        )
+        cursor.execute(sql, _places(row, named))
         while rows := cursor.fetchmany(_BATCH):
-            yield [(SampleRow(*row[:-1]), json.loads(row[-1])) for row in rows]
+            yield [(SampleRow(*found[:-1]), json.loads(found[-1])) for found in rows]
 
 
 async def _grade(
     store: Store,
     run: str,
     batch: Sequence[tuple[SampleRow, Any]],
-    graders: Sequence[Grader],
-    digests: Sequence[tuple[str, str]],
+    named: Named,
     engine: Engine,
 ) -> None:
     now = utc_now()
     samples = [sample_of(item, output_of(row)) for row, item in batch]
+    verdicts = await grade_samples(named.grader, samples, engine)
     scores = [
         score_row(
-            Where(run, row.item, row.position, row.repeat), grader, grader_digest, verdict, now
+            Where(run, row.item, row.position, row.repeat), named.grader, named.digest, verdict, now
         )
-        for grader, (_, grader_digest) in zip(graders, digests, strict=True)
-        for (row, _), verdict in zip(
-            batch, await grade_samples(grader, samples, engine), strict=True
-        )
+        for (row, _), verdict in zip(batch, verdicts, strict=True)
     ]
     store.write(f"{run}/{uuid.uuid4().hex}", {"scores": scores})

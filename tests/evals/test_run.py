@@ -15,7 +15,6 @@ from flywheel.evals.cache import explain
 from flywheel.evals.choose import plan_of_run
 from flywheel.evals.drill import slices, worst_items
 from flywheel.evals.measure import Bench, begin, go_on
-from flywheel.evals.regrade import regrade
 from flywheel.evals.results import load_result
 from flywheel.samplers.resolve import Setting
 from flywheel.samplers.sampler import Loss, Output, Request
@@ -23,7 +22,6 @@ from flywheel.store.baselines import find_baseline
 from flywheel.store.run_events import run_status
 from flywheel.store.store import Store, open_store
 from flywheel.store.test_reads import count_test_reads
-from graders.definition import read_grader
 from tests.evals.world import CHECK, Echo, measure, plan, said, say, write_evalset
 
 
@@ -180,18 +178,6 @@ def test_resume_refuses_what_changed_and_names_it(
     with Here() as engine, pytest.raises(ChangedPlan) as refused:
         go_on(now, row, Bench(store, Echo(), engine))
     assert named in str(refused.value)
-
-
-def test_regrading_asks_nobody(store: Store, tmp_path: Path) -> None:
-    first = measure(store, plan(write_evalset(tmp_path / "e")), Echo())
-    digits = {"type": "string_check", "name": "one", "operation": "like", "reference": "1"}
-    with Here() as engine:
-        graders = [read_grader(digits), read_grader(CHECK)]
-        result = regrade(store, first.run.run, graders, engine)
-    assert result.run.parent == first.run.run
-    assert list(result.figures) == ["one", "same"]
-    assert result.as_json()["primary"]["mean"] == 11 / 20
-    assert load_result(store, first.run.run).as_json() == first.as_json()
 
 
 def test_ungraded_answers_are_counted_and_in_no_mean(store: Store, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Events: what becomes of a run, said in the store while it goes on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from flywheel.store.errors import BrokenStore, StoreFailed
+from flywheel.store.run_events import RunEventRow, Status
+from flywheel.store.runs import RunRow
+from flywheel.store.store import Store
+from flywheel.store.table import utc_now
+
+
+@contextmanager
+def at_work(store: Store, row: RunRow) -> Generator[None]:
+    """Say that work on a run starts, and at the end whether it finished, failed or was interrupted.
+
+    A store that cannot be written takes no event either: its error tells how to go on instead.
+    """
+    try:
+        say(store, row.run, "started")
+        try:
+            yield
+        except KeyboardInterrupt:
+            say(store, row.run, "interrupted")
+            raise
+        except StoreFailed:
+            raise
+        except BaseException as error:
+            say(store, row.run, "failed", f"{type(error).__name__}: {error}")
+            raise
+        say(store, row.run, "finished")
+    except BrokenStore:
+        raise
+    except StoreFailed as error:
+        raise StoreFailed(f"{error}. Then go on with: {resume_command(row)}") from error
+
+
+def say(store: Store, run: str, status: Status, detail: str | None = None) -> None:
+    """Write down what became of a run."""
+    event = RunEventRow(run, utc_now(), status, detail)
+    store.write(f"{run}/{uuid.uuid4().hex}", {"run_events": [event]})
+
+
+def resume_command(row: RunRow) -> str:
+    """The command that does what is left of a run."""
+    return f"flywheel {'regrade' if row.kind == 'regrade' else 'eval'} --resume {row.run}"
