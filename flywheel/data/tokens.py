@@ -1,0 +1,72 @@
+"""How many tokens a text is: by a model's own tokenizer, or estimated.
+
+The tokenizer is read from the model's tokenizer.json, which needs neither torch nor the weights. A
+chat template's own tokens are not rendered but counted as five a turn, which is what ChatML and
+Llama 3 have. The estimate is a token for every four bytes of UTF-8: near for English prose, off
+by up to half for code, numbers and other languages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.errors import BadFile
+
+A_TURN = 5
+_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounter:
+    """`how` says how it counts; `context` is the most that the model takes, where known."""
+
+    how: str
+    count: Callable[[Sequence[str]], list[int]]
+    context: int | None = None
+    exact: bool = False
+
+
+def estimated(why: str = "") -> TokenCounter:
+    """Counts a token for every four bytes."""
+    return TokenCounter("estimated at 4 bytes a token" + (f", as {why}" if why else ""), _estimate)
+
+
+def counter_of(name: str, folder: Path) -> TokenCounter:
+    """The tokenizer in a model's folder; estimated, saying why, where there is none to read."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return estimated(f"{name} has no tokenizer.json")
+    try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        return estimated("the package tokenizers is not installed; pip install 'flywheel[local]'")
+    try:
+        tokenizer = cast("Any", Tokenizer).from_file(str(path))
+    except Exception as error:
+        # The library raises plain Exception for a file that it cannot read.
+        raise BadFile(f"{path}: no tokenizer: {error}") from None
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+
+    def count(texts: Sequence[str]) -> list[int]:
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        return [len(code) for code in tokenizer.encode_batch(clean, add_special_tokens=False)]
+
+    return TokenCounter(f"by the tokenizer of {name}", count, _context(folder), exact=True)
+
+
+def _estimate(texts: Sequence[str]) -> list[int]:
+    return [-(-len(text.encode("utf-8", "surrogatepass")) // _BYTES) for text in texts]
+
+
+def _context(folder: Path) -> int | None:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        size = (config.get("text_config") or config).get("max_position_embeddings")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return size if isinstance(size, int) else None
