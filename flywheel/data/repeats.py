@@ -42,8 +42,7 @@ class Repeats:
         if not view.answered:
             return
         answer = _key(view.answered)
-        system = [turn.text for turn in view.row.messages if turn.role in ("system", "developer")]
-        asked = _key(*system, view.asked)
+        asked = _key(view.setting, view.asked)
         first, answer_before = self._asked.setdefault(asked, (where, answer))
         if answer_before != answer:
             what = "another label" if view.row.kind == "unpaired" else "another answer"
@@ -58,16 +57,16 @@ class Repeats:
 
 def row_key(view: View) -> bytes:
     """Equal for two rows that say exactly the same, whatever fields stand beside."""
-    return _key(view.question, view.answer)
+    return _key(view.setting, view.question, view.answer)
 
 
 def folded_key(view: View) -> bytes:
-    """Equal for two rows that a reader would call the same; system messages are not looked at."""
-    return _key(view.asked, view.answered)
+    """Equal for two rows that a reader would call the same."""
+    return _key(view.setting, view.asked, view.answered)
 
 
 def asked_key(view: View) -> bytes:
-    """Equal for two rows that ask the same."""
+    """Equal for two rows that ask the same, in whatever setting."""
     return _key(view.asked)
 
 

@@ -12,13 +12,15 @@ from flywheel.data.findings import Findings
 from flywheel.data.normalise import normalise
 from flywheel.data.training_row import Message, TrainingRow
 
+_HEADS = ("system", "developer")
+
 
 @dataclass(frozen=True, slots=True)
 class View:
     """A row with what several checks need of it.
 
-    `question` and `answer` are exact, `asked` and `answered` normalised; system messages are in
-    the exact ones only, for they are mostly the same in every row.
+    `question` and `answer` are exact. `asked` and `answered` are normalised, without the system
+    messages, which are mostly the same in every row; these and the tools are the `setting`.
     """
 
     row: TrainingRow
@@ -26,6 +28,7 @@ class View:
     answer: str
     asked: str
     answered: str
+    setting: str
 
 
 class Check(Protocol):
@@ -49,10 +52,13 @@ def view_of(row: TrainingRow) -> View:
         # What the graders will compare with; an id differs between rows that are the same.
         known = {key: value for key, value in row.item.items() if key != "id"}
         answers = as_json(known) if known else ""
-    spoken = _said(turn for turn in row.prompt if turn.role not in ("system", "developer"))
+    spoken = _said(turn for turn in row.prompt if turn.role not in _HEADS)
+    setting = [turn.text for turn in row.prompt if turn.role in _HEADS]
+    if row.tools:
+        setting.append(as_json(row.tools))
     question = row.text if row.kind == "text" else _said(row.prompt)
     asked = _plain(row.text if row.kind == "text" else spoken)
-    return View(row, question, answers, asked, _plain(answers))
+    return View(row, question, answers, asked, _plain(answers), "\n".join(setting))
 
 
 def as_json(value: Any) -> str:
