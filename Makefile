@@ -2,6 +2,7 @@
 # make test   the whole suite: behaviour, layers, style, types, docs
 # make fix    formats the code and mends what ruff can mend
 # make bench-harness   what a run costs, beside inspect_ai, lm-eval and deepeval
+# make bench-stats   coverage, power and speed of the statistics, one JSON line a figure
 # make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
 
 PYTHON ?= python3
@@ -19,6 +20,9 @@ fix: .venv/dev
 
 bench-graders: .venv/dev
 	.venv/bin/python -m benchmarks.graders
+
+bench-stats: .venv/dev
+	.venv/bin/python -m benchmarks.stats
 
 bench-harness: .venv/dev .venv-peers/ready
 	.venv/bin/python -m benchmarks.harness
@@ -43,4 +47,4 @@ bench-harness: .venv/dev .venv-peers/ready
 	$(PIP) -e '.[dev]'
 	@touch $@ .venv/core
 
-.PHONY: demo test fix bench-graders bench-harness
+.PHONY: demo test fix bench-stats bench-graders bench-harness
