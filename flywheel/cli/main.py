@@ -10,12 +10,15 @@ import sys
 import typer
 
 from flywheel.cli.baseline import baseline
+from flywheel.cli.compare import compare
 from flywheel.cli.demo import demo
 from flywheel.cli.doctor import doctor
 from flywheel.cli.eval import evaluate
+from flywheel.cli.gate import GateCommand, gate
 from flywheel.cli.grade import grade
 from flywheel.cli.graders import graders
 from flywheel.cli.leakage import leakage
+from flywheel.cli.plan import plan
 from flywheel.cli.runs import regrade, runs, show
 from flywheel.cli.store import store
 from flywheel.cli.tiny import tiny
@@ -28,11 +31,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(baseline)
+app.command()(compare)
 app.command()(demo)
 app.command()(doctor)
 app.command("eval")(evaluate)
+app.command(cls=GateCommand)(gate)
 app.command()(grade)
 app.command()(leakage)
+app.command()(plan)
 app.command()(regrade)
 app.command()(runs)
 app.command()(show)

@@ -85,6 +85,14 @@ class Pairs:
         )
 
 
+def no_pairs(grader: str) -> Pairs:
+    """The pairs of a grader that never gave a verdict."""
+    import numpy as np
+
+    none = np.zeros(0)
+    return Pairs(grader, (), none, none, none, none, None, 0, (Side(0, 0), Side(0, 0)))
+
+
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
     """What the store knows of items beside their scores, by digest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from flywheel.store.reader import Reader
 from flywheel.store.table import Table
 
 
@@ -17,3 +18,9 @@ class ModelRow(NamedTuple):
 
 
 MODELS = Table("models", ModelRow, key=("digest",), definition=True)
+
+
+def find_model(store: Reader, digest: str) -> ModelRow | None:
+    """The model of this digest."""
+    found = store.query(f'SELECT {MODELS.quoted} FROM "models" WHERE "digest" = ?', [digest])
+    return ModelRow(**found[0]) if found else None

@@ -12,23 +12,13 @@ from flywheel.errors import BadOption, NoRun, NotComparable
 from flywheel.evals.compare import compare
 from flywheel.samplers.sampler import Output
 from flywheel.store.store import Store, open_store
-from tests.evals.world import Echo, measure, plan, said, say, write_evalset
+from tests.evals.world import Echo, failing_on, measure, plan, say, write_evalset, wrong_on
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with open_store(tmp_path / "s.duckdb") as store:
         yield store
-
-
-def wrong_on(*numbers: int) -> Echo:
-    """A model that is wrong on these items."""
-    return Echo(lambda p: Output("no") if said(p) in {str(n) for n in numbers} else say(p))
-
-
-def failing_on(*numbers: int) -> Echo:
-    """A model whose requests fail on these items."""
-    return Echo(lambda p: Output(error="503") if said(p) in {str(n) for n in numbers} else say(p))
 
 
 def run_of(store: Store, folder: Path, model: Echo, name: str = "m", **choice: Any) -> str:

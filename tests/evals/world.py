@@ -75,6 +75,18 @@ def say(prompt: str) -> Output:
     return Output(said(prompt), "echo", Usage(3, 1), seconds=0.01)
 
 
+def wrong_on(*numbers: int) -> Echo:
+    """A model that is wrong on these items."""
+    wrong = {str(number) for number in numbers}
+    return Echo(lambda prompt: Output("no") if said(prompt) in wrong else say(prompt))
+
+
+def failing_on(*numbers: int) -> Echo:
+    """A model whose requests fail on these items."""
+    failing = {str(number) for number in numbers}
+    return Echo(lambda prompt: Output(error="503") if said(prompt) in failing else say(prompt))
+
+
 def plan(folder: Path, model: str = "", **choice: Any) -> Plan:
     """A plan on that evalset. The model's name is a script that exists, for its digest.
 

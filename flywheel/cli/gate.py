@@ -1,0 +1,103 @@
+"""flywheel gate: promote, keep, or say what would decide it."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from flywheel.cli.options import DEFAULT_DB, Db, Json
+
+if TYPE_CHECKING:
+    from flywheel.evals.gate import Verdict
+
+EXIT_CODES = {"promote": 0, "keep": 1, "undecided": 2}
+_ERROR = 3
+_MARKS = {"pass": "ok  ", "fail": "NO  ", "open": "?   "}
+
+
+class GateCommand(TyperCommand):
+    """The command, with one exit code for everything that is no decision."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the words. Bad ones exit with 3: 2 would say that nothing is decided."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            # A usage error of the click that typer brings along and does not export.
+            if getattr(error, "exit_code", None) == EXIT_CODES["undecided"]:
+                vars(error)["exit_code"] = _ERROR
+            raise
+
+
+def gate(
+    candidate: Annotated[str, typer.Argument(help="The run that wants the baseline's place.")],
+    baseline: Annotated[str, typer.Option(help="The run to beat, on the same split.")],
+    seed_run: Annotated[
+        list[str] | None, typer.Option(help="A run of the same lever with another seed.")
+    ] = None,
+    served: Annotated[
+        str | None, typer.Option(help="A run of the artifact as it will be served.")
+    ] = None,
+    tried: Annotated[
+        int, typer.Option(min=1, help="Candidates that were chosen among on these very items.")
+    ] = 1,
+    margin: Annotated[float, typer.Option(help="The gain must be above this.")] = 0.0,
+    effect: Annotated[float, typer.Option(help="The smallest gain worth having.")] = 0.05,
+    promote: Annotated[bool, typer.Option(help="Make a winner the baseline.")] = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Decide whether a candidate takes the baseline's place.
+
+    Exit code 0: promote. 1: keep the baseline. 2: undecided, and how many items would decide.
+    3: the question could not be answered.
+    """
+    from flywheel.errors import FlywheelError
+    from flywheel.evals.decide import Rules
+    from flywheel.evals.gate import Case, judge
+    from flywheel.evals.gate import promote as make_baseline
+    from flywheel.store.store import open_store
+
+    case = Case(
+        baseline=baseline,
+        candidate=candidate,
+        seeds=seed_run or (),
+        served=served,
+        tried=tried,
+    )
+    try:
+        with open_store(db) as store:
+            verdict = judge(store, case, Rules(margin=margin, effect=effect))
+            if promote and verdict.decision.outcome == "promote":
+                make_baseline(store, verdict)
+    except FlywheelError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        raise typer.Exit(_ERROR) from None
+    _show(verdict, promote, as_json)
+    raise typer.Exit(EXIT_CODES[verdict.decision.outcome])
+
+
+def _show(verdict: Verdict, promoted: bool, as_json: bool) -> None:
+    from flywheel.cli.tables import print_json, print_line
+
+    if as_json:
+        print_json(verdict.as_json())
+        return
+    decision = verdict.decision
+    for check in decision.checks:
+        line = f"{_MARKS[check.state]} {check.name}: {check.told}"
+        print_line(textwrap.fill(line, 100, subsequent_indent="       "))
+    print_line("")
+    match decision.outcome:
+        case "promote":
+            told = "it is the baseline now" if promoted else "--promote makes it the baseline"
+            print_line(f"PROMOTE {verdict.candidate.run}: {told}")
+        case "keep":
+            print_line(f"KEEP {verdict.baseline.run}")
+        case "undecided":
+            items = f"about {decision.items:,} items would decide" if decision.items else "see ?"
+            print_line(f"UNDECIDED: {items}")

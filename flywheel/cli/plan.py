@@ -1,0 +1,76 @@
+"""flywheel plan: how many items a gain takes, before anything is spent."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flywheel.cli.options import DEFAULT_DB, Db, Json
+
+if TYPE_CHECKING:
+    from flywheel.evals.planning import Forecast
+
+
+def plan(
+    evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],
+    effect: Annotated[float, typer.Option(help="The gain to be found, as a share.")] = 0.05,
+    power: Annotated[float, typer.Option(help="How often it shall be found.")] = 0.8,
+    discordance: Annotated[
+        float, typer.Option(help="Share of items that one of the two passes alone.")
+    ] = 0.2,
+    look: Annotated[int, typer.Option(min=1, help="Which look at the test split it is.")] = 1,
+    like: Annotated[
+        list[str] | None, typer.Option(help="A run; two of them tell how differences spread.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Say how many items a gain takes, and what gain the items that there are can show."""
+    from flywheel.cli.tables import print_json
+    from flywheel.evals.evalset import load_evalset
+    from flywheel.evals.planning import Wish, forecast
+    from flywheel.store.store import open_store
+
+    wish = Wish(effect=effect, power=power, look=look, discordance=discordance)
+    chosen = load_evalset(evalset)
+    if like or db.is_file():
+        with open_store(db) as store:
+            found = forecast(chosen, wish, store, like or ())
+    else:
+        found = forecast(chosen, wish)
+    if as_json:
+        print_json(found.as_json())
+        return
+    _show(found)
+
+
+def _show(found: Forecast) -> None:
+    from flywheel.cli.tables import print_line, print_table
+
+    wish = found.wish
+    print_line(
+        f"{found.items:,} items find a gain of {100 * wish.effect:g} points"
+        f" in {wish.power:.0%} of cases"
+    )
+    told = f"spread {found.spread.told}; two-sided 95%"
+    if wish.look > 1:
+        told = f"spread {found.spread.told}; look {wish.look} at a split, {1 - wish.alpha:.4%}"
+    print_line(textwrap.fill(told, 100, break_on_hyphens=False))
+    print_line("")
+    print_table(
+        ("gain in points", "items"),
+        [(f"{100 * effect:g}", f"{items:,}") for effect, items in found.table],
+    )
+    print_line("")
+    rows = [
+        (name, f"{items:,}", "-" if mde is None else f"{100 * mde:.1f}")
+        for name, (items, mde) in found.splits.items()
+    ]
+    print_table(("split", "items", "finds points"), rows)
+    spent = [f"${found.price:.2f}"] if found.price is not None else []
+    if found.seconds is not None:
+        spent.append(f"{found.seconds:,.0f} s of answering")
+    if spent:
+        print_line(f"\n{found.items:,} answers take {', '.join(spent)}, as the baseline's did")

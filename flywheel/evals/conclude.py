@@ -1,0 +1,106 @@
+"""Conclude: what a comparison allows one to say, and what it does not, in plain sentences."""
+
+from __future__ import annotations
+
+from flywheel.evals.compare import Candidate, Comparison, GraderComparison, design_of
+from flywheel.evals.decide import points
+from flywheel.stats.power import items_needed
+
+_SURE = 0.05
+_NOTED_UNGRADED = 0.02
+
+
+def conclude(comparison: Comparison, candidate: Candidate) -> list[str]:
+    """Sentences about one candidate, the verdict of the primary grader first."""
+    primary = candidate.primary
+    if primary is None or primary.paired is None:
+        return ["Nothing can be concluded: no item has a score in both runs."]
+    many = len(comparison.candidates)
+    said = [_verdict(primary, many)]
+    if not _is_shown(primary):
+        said.append(_too_few(primary))
+    said += _fallen(candidate)
+    said += _gaps(primary)
+    if comparison.baseline.split != "test":
+        said.append(
+            f"Measured on {comparison.baseline.split}: where a lever or a person chose by these"
+            " scores, expect less on test."
+        )
+    return said
+
+
+def _verdict(found: GraderComparison, many: int) -> str:
+    paired, p = found.paired, found.adjusted
+    assert paired is not None
+    if p is None or paired.low is None or paired.high is None:
+        return f"{found.grader}: {paired.n} items say nothing about the difference."
+    adjusted = f" adjusted for {many} candidates" if many > 1 else ""
+    numbers = (
+        f"{points(paired.difference)} points (95% {points(paired.low)} to {points(paired.high)},"
+        f" p {_p(p)}{adjusted})"
+    )
+    if not _is_shown(found):
+        return f"{found.grader}: no difference is shown, {numbers}."
+    return f"{found.grader}: {'better' if paired.difference > 0 else 'worse'}, {numbers}."
+
+
+def _is_shown(found: GraderComparison) -> bool:
+    paired = found.paired
+    if paired is None or paired.low is None or paired.high is None or found.adjusted is None:
+        return False
+    return found.adjusted < _SURE and (paired.low > 0 or paired.high < 0)
+
+
+def _too_few(found: GraderComparison) -> str:
+    paired = found.paired
+    assert paired is not None
+    if found.mde is None:
+        return "The items agree too much, or are too few, to say what they could have shown."
+    told = (
+        f"That is not to say that there is none: {paired.n} items find a true difference of"
+        f" {100 * found.mde:.1f} points in four of five cases, and smaller ones less often."
+    )
+    gap = abs(paired.difference)
+    if paired.sd and gap >= 0.001:
+        wanted = items_needed(gap, paired.sd, design=design_of(found.pairs))
+        told += f" To show one of {100 * gap:.1f} points takes about {wanted:,} items."
+    return told
+
+
+def _fallen(candidate: Candidate) -> list[str]:
+    """Other graders whose interval lies below 0. None of them is corrected for their number."""
+    fallen = [
+        one.grader
+        for one in candidate.graders.values()
+        if one.role != "primary" and one.paired and (one.paired.high or 0.0) < 0
+    ]
+    return [f"Fell, by an interval of their own each: {', '.join(fallen)}."] if fallen else []
+
+
+def _gaps(found: GraderComparison) -> list[str]:
+    said: list[str] = []
+    if found.pairs.missing:
+        said.append(f"{found.pairs.missing} items have a score in one run only and are left out.")
+    for side, whose in zip(found.pairs.sides, ("baseline", "candidate"), strict=True):
+        if side.share_ungraded > _NOTED_UNGRADED:
+            said.append(
+                f"{side.share_ungraded:.0%} of the {whose}'s samples have no verdict: if those are"
+                " the hard ones, the difference is not what it seems."
+            )
+    return said
+
+
+def _p(value: float) -> str:
+    return f"= {value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def spread_of(comparison: Comparison) -> str:
+    """How far the candidates' gains lie apart: between seeds of one lever, its luck."""
+    from statistics import stdev
+
+    found = [one.primary.paired for one in comparison.candidates if one.primary]
+    gains = [paired.difference for paired in found if paired]
+    told = f"{len(gains)} candidates gain {points(min(gains))} to {points(max(gains))} points"
+    if len(gains) > 1:
+        told += f", {100 * stdev(gains):.1f} points of spread (sd)"
+    return f"{told}; between seeds of one lever that is its luck, and counts like any doubt."

@@ -1,0 +1,178 @@
+"""The gate over a real store: what it asks for, what it writes down, which look it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flywheel.errors import BadOption, NoRun, NotComparable
+from flywheel.evals.gate import Case, judge, promote
+from flywheel.evals.measure import begin
+from flywheel.store.baselines import find_baseline
+from flywheel.store.check import check_store
+from flywheel.store.store import Store, open_store
+from tests.evals.world import Echo, failing_on, measure, plan, write_evalset, wrong_on
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "s.duckdb") as store:
+        yield store
+
+
+def run_of(store: Store, folder: Path, model: Echo, name: str, **choice: Any) -> str:
+    """A finished run of that model on the test split."""
+    of = plan(folder, name, **{"split": "test", **choice})
+    return measure(store, of, model).run.run
+
+
+def check(verdict: Any, name: str) -> tuple[str, str]:
+    """State and words of one check."""
+    (found,) = [check for check in verdict.decision.checks if check.name == name]
+    return found.state, found.told
+
+
+BAD = wrong_on(*range(40))
+
+
+def test_a_real_gain_is_promoted_and_becomes_the_baseline(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=100)
+    a = run_of(store, folder, BAD, "a")
+    on_dev = run_of(store, folder, Echo(), "b", split="dev")
+    b = run_of(store, folder, Echo(), "b")
+    verdict = judge(store, Case(baseline=a, candidate=b))
+    assert verdict.decision.outcome == "promote"
+    promote(store, verdict)
+    for split, run in (("test", b), ("dev", on_dev)):
+        found = find_baseline(store, verdict.candidate.evalset_digest, split)
+        assert found is not None and found.run == run
+    (row,) = store.query('SELECT * FROM "comparisons"')
+    assert (row["decision"], row["look"], row["alpha"]) == ("promote", 1, 0.025)
+    (row,) = store.query('SELECT * FROM "promotions"')
+    assert (row["baseline"], row["candidate"]) == (a, b)
+    assert store.query('SELECT "reason" FROM "test_reads" WHERE "reason" = \'gate\'')
+
+
+def test_what_was_not_promoted_cannot_become_the_baseline(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=100)
+    a, b = run_of(store, folder, Echo(), "a"), run_of(store, folder, BAD, "b")
+    verdict = judge(store, Case(baseline=a, candidate=b))
+    assert verdict.decision.outcome == "keep"
+    with pytest.raises(BadOption, match="nothing is promoted"):
+        promote(store, verdict)
+
+
+def test_looks_are_counted_by_candidate_and_never_given_back(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=60)
+    a = run_of(store, folder, BAD, "a")
+    runs = [run_of(store, folder, wrong_on(n), f"c{n}") for n in range(3)]
+    looks = [judge(store, Case(baseline=a, candidate=run)).decision.look for run in runs]
+    assert looks == [1, 2, 3]
+    assert judge(store, Case(baseline=a, candidate=runs[1])).decision.look == 2, "the same look"
+    again = run_of(store, folder, wrong_on(1), "c1")
+    assert judge(store, Case(baseline=a, candidate=again)).decision.look == 2, "the same candidate"
+    more = run_of(store, folder, wrong_on(1), "c1", repeats=2)
+    with_seeds = Case(baseline=a, candidate=runs[2], seeds=[runs[0], runs[1]])
+    assert judge(store, with_seeds).decision.look == 1, "seeds of one lever are one candidate"
+    base = run_of(store, folder, BAD, "a", repeats=2)
+    assert judge(store, Case(baseline=base, candidate=more)).decision.look == 4, "more data"
+
+
+def test_dev_is_not_sealed(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=100)
+    a = run_of(store, folder, BAD, "a", split="dev")
+    b = run_of(store, folder, Echo(), "b", split="dev")
+    verdict = judge(store, Case(baseline=a, candidate=b))
+    assert verdict.decision.outcome == "undecided"
+    assert check(verdict, "sealed") == (
+        "open",
+        "measured on dev, which levers may have seen: measure both with --split test and gate"
+        " those runs",
+    )
+
+
+def test_30_percent_without_a_verdict_are_refused(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=100)
+    a = run_of(store, folder, BAD, "a")
+    b = run_of(store, folder, failing_on(*range(0, 90, 3)), "b")
+    verdict = judge(store, Case(baseline=a, candidate=b))
+    assert verdict.decision.outcome == "undecided"
+    assert check(verdict, "ungraded")[1].startswith("30% of the candidate's samples")
+
+
+def test_a_change_that_never_reached_the_model_is_found(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=30)
+    a, b = run_of(store, folder, BAD, "a"), run_of(store, folder, BAD, "b")
+    verdict = judge(store, Case(baseline=a, candidate=b))
+    state, told = check(verdict, "artifact")
+    assert state == "fail" and "never reached the model" in told
+
+
+def test_what_is_served_is_compared_with_what_was_measured(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=100)
+    a, b = run_of(store, folder, BAD, "a"), run_of(store, folder, Echo(), "b")
+    broken = run_of(store, folder, wrong_on(*range(30, 50)), "merged")
+    verdict = judge(store, Case(baseline=a, candidate=b, served=broken))
+    assert verdict.decision.outcome == "keep"
+    assert check(verdict, "artifact")[1] == (
+        "what will be served gives 80.0% of the answers that were measured"
+    )
+
+
+def test_seeds_of_a_lever_must_all_gain(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=100)
+    a, b = run_of(store, folder, BAD, "a"), run_of(store, folder, Echo(), "b")
+    good = run_of(store, folder, wrong_on(99), "good")
+    bad = run_of(store, folder, wrong_on(*range(50)), "bad")
+    verdict = judge(store, Case(baseline=a, candidate=b, seeds=[good]))
+    assert check(verdict, "seeds") == ("pass", "+40.0, +39.0 points: every seed gained")
+    verdict = judge(store, Case(baseline=a, candidate=b, seeds=[good, bad]))
+    assert check(verdict, "seeds")[0] == "fail"
+
+
+def test_guards_and_audits_come_from_the_evalset(store: Store, tmp_path: Path) -> None:
+    short = {"type": "string_check", "name": "short", "operation": "ne", "reference": "99"}
+    same = {
+        "type": "string_check",
+        "name": "same",
+        "operation": "eq",
+        "reference": "{{ item.gold }}",
+    }
+    folder = write_evalset(
+        tmp_path / "e", items=100, graders=[same, short], guards={"short": 0.1}, audit=["short"]
+    )
+    a, b = run_of(store, folder, BAD, "a"), run_of(store, folder, Echo(), "b")
+    verdict = judge(store, Case(baseline=a, candidate=b))
+    assert check(verdict, "guard: short")[0] == "pass"
+    assert check(verdict, "audit: short")[0] == "pass"
+
+
+def test_what_is_not_finished_is_not_judged(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=10)
+    a = run_of(store, folder, BAD, "a")
+    b = begin(plan(folder, "b", split="test"), store).run
+    with pytest.raises(NotComparable, match="not begun: finish it with flywheel eval --resume"):
+        judge(store, Case(baseline=a, candidate=b))
+
+
+def test_words_that_make_no_case_are_refused(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=10)
+    a, b = run_of(store, folder, BAD, "a"), run_of(store, folder, Echo(), "b")
+    with pytest.raises(BadOption, match="different runs"):
+        judge(store, Case(baseline=a, candidate=a))
+    with pytest.raises(BadOption):
+        judge(store, Case(baseline=a, candidate=b, tried=0))
+    with pytest.raises(NoRun):
+        judge(store, Case(baseline=a, candidate="nobody"))
+
+
+def test_the_store_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    with open_store(path) as store:
+        folder = write_evalset(tmp_path / "e", items=100)
+        a, b = run_of(store, folder, BAD, "a"), run_of(store, folder, Echo(), "b")
+        promote(store, judge(store, Case(baseline=a, candidate=b)))
+    assert check_store(path).findings == []
