@@ -8,11 +8,12 @@ tests of an item are the inputs and the results of its own solution.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from evalsets.write import write_splits
 
 SEED = 20261120
 HERE = Path(__file__).parent
@@ -127,11 +128,9 @@ def results(solution: str, inputs: list[Any]) -> list[Any]:
     return [space["f"](value) for value in inputs]
 
 
-def main() -> None:
-    """Write the three files beside this one."""
-    for split in SIZES:
-        lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in make(split)]
-        (HERE / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+def main(folder: Path = HERE) -> None:
+    """Write the three files into the folder."""
+    write_splits(folder, SIZES, make)
 
 
 if __name__ == "__main__":

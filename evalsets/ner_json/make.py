@@ -8,12 +8,12 @@ that an item was made from, `missing` the kinds that it does not name.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evalsets.write import write_splits
 from flywheel.tiny.notes import write_note
 from flywheel.tiny.phrases import Split
 
@@ -43,9 +43,7 @@ def make(split: Split) -> list[dict[str, Any]]:
 
 def main(folder: Path = HERE) -> None:
     """Write the three files into the folder."""
-    for split in SIZES:
-        lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in make(split)]
-        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_splits(folder, SIZES, make)
 
 
 if __name__ == "__main__":

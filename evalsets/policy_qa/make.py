@@ -8,9 +8,10 @@ says the rules back does not hold the fact. Topics are split, not only numbers.
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
+
+from evalsets.write import write_splits
 
 SEED = 20261120
 HERE = Path(__file__).parent
@@ -109,11 +110,9 @@ def make(split: str) -> list[dict[str, object]]:
     return items
 
 
-def main() -> None:
-    """Write the three files beside this one."""
-    for split in SIZES:
-        lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in make(split)]
-        (HERE / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+def main(folder: Path = HERE) -> None:
+    """Write the three files into the folder."""
+    write_splits(folder, SIZES, make)
 
 
 if __name__ == "__main__":

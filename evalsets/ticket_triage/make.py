@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evalsets.write import write_splits
 from flywheel.tiny.desk import HOUSE, priority, write_ticket
 from flywheel.tiny.phrases import Split
 
@@ -50,9 +51,7 @@ def make(split: Split) -> list[dict[str, Any]]:
 
 def main(folder: Path = HERE) -> None:
     """Write the three files into the folder."""
-    for split in SIZES:
-        lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in make(split)]
-        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_splits(folder, SIZES, make)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ that an item was made from, `large_refund` whether the shop's own rule decides.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evalsets.write import write_splits
 from flywheel.tiny.calls import routed, write_request
 from flywheel.tiny.phrases import Split
 
@@ -45,9 +45,7 @@ def make(split: Split) -> list[dict[str, Any]]:
 
 def main(folder: Path = HERE) -> None:
     """Write the three files into the folder."""
-    for split in SIZES:
-        lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in make(split)]
-        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_splits(folder, SIZES, make)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ sum; in test half of the kinds are sums that neither of the others has: percenta
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalsets.write import write_splits
 from flywheel.tiny.phrases import Split
 from flywheel.tiny.sums import write_sum
 
@@ -145,9 +145,7 @@ def make(split: Split) -> list[dict[str, Any]]:
 
 def main(folder: Path = HERE) -> None:
     """Write the three files into the folder."""
-    for split in SIZES:
-        lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in make(split)]
-        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_splits(folder, SIZES, make)
 
 
 if __name__ == "__main__":
