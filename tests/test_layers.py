@@ -39,9 +39,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.advice": LEVERS_MAY | LEVERS,
     "flywheel.doctor": LEVERS_MAY | {"flywheel"},
     "flywheel.recipes": LEVERS_MAY | LEVERS | {"flywheel.jobs", "flywheel.advice"},
+    "flywheel.review": {"flywheel.errors", "flywheel.stats", "flywheel.store", "flywheel.evals"},
     "flywheel.cli": LEVERS_MAY
     | LEVERS
-    | {"flywheel.jobs", "flywheel.advice", "flywheel.recipes", "flywheel.doctor"},
+    | {
+        "flywheel.jobs",
+        "flywheel.advice",
+        "flywheel.recipes",
+        "flywheel.doctor",
+        "flywheel.review",
+    },
 }
 # torch is 1 GB and two seconds: only where models are run or trained.
 MAY_TORCH = (
@@ -108,6 +115,13 @@ def test_torch_stays_where_models_are(path: Path) -> None:
         return
     found = {module.split(".")[0] for module in imports(path)} & HEAVY
     assert not found, f"{path} imports {found}"
+
+
+@pytest.mark.parametrize("path", sources("graders", "flywheel"), ids=str)
+def test_streamlit_stays_in_the_pages(path: Path) -> None:
+    if path.parent != ROOT / "flywheel/review/pages":
+        found = {module.split(".")[0] for module in imports(path)}
+        assert not found & {"streamlit", "altair", "pandas"}, f"{path} imports {found}"
 
 
 def python(code: str) -> str:

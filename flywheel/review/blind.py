@@ -1,0 +1,88 @@
+"""Blind judging: who sees which pairs, in which order, on which side; and what the votes say.
+
+Order and sides follow from the two runs, the item and the person, so a reload shows the same again,
+and another person sees another order. Which run is called the first plays no part.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from statistics import median
+from typing import Any, NamedTuple
+
+from flywheel.review.rows import Mean, Tally, Voter
+from flywheel.store.votes import VoteRow
+
+
+class Place(NamedTuple):
+    """One pair of answers: an item and its repeat."""
+
+    item: str
+    repeat: int
+
+
+def in_order(places: Iterable[Place], one: str, other: str, who: str) -> list[Place]:
+    """The pairs in the order in which this person sees them."""
+    return sorted(places, key=lambda place: _draw("order", one, other, place, who))
+
+
+def sides(place: Place, one: str, other: str, who: str) -> tuple[str, str]:
+    """The runs that stand left and right of this pair for this person."""
+    first, second = sorted((one, other))
+    swapped = _draw("sides", one, other, place, who)[0] % 2
+    return (second, first) if swapped else (first, second)
+
+
+def tally(votes: Sequence[VoteRow], candidate: str) -> Tally:
+    """What standing votes say of the candidate. A skipped pair says nothing.
+
+    Wilson's interval with ties counted half is wide enough: a value between 0 and 1 varies less
+    than one of 0 and 1 with the same mean.
+    """
+    values = [_value(vote, candidate) for vote in votes]
+    by_item: dict[str, list[float]] = defaultdict(list)
+    for vote, value in zip(votes, values, strict=True):
+        if value is not None:
+            by_item[vote.item].append(value)
+    means = [sum(found) / len(found) for found in by_item.values()]
+    left = sum(vote.choice == "left" for vote in votes)
+    right = sum(vote.choice == "right" for vote in votes)
+    return Tally(
+        items=len(means),
+        wins=values.count(1.0),
+        losses=values.count(0.0),
+        ties=values.count(0.5),
+        skipped=values.count(None),
+        rate=_share(sum(means), len(means)),
+        lean=_share(left, left + right),
+        voters=[_voter(who, votes) for who in sorted({vote.who for vote in votes})],
+    )
+
+
+def _voter(who: str, votes: Sequence[VoteRow]) -> Voter:
+    given = [vote for vote in votes if vote.who == who]
+    voted = [vote.seconds for vote in given if vote.choice != "skip"]
+    skipped = len(given) - len(voted)
+    return Voter(who, len(voted), skipped, median(voted) if voted else None)
+
+
+def _value(vote: VoteRow, candidate: str) -> float | None:
+    """1 for the candidate, 0 against it, a half for a tie."""
+    if vote.choice == "tie":
+        return 0.5
+    if vote.choice not in ("left", "right"):
+        return None
+    return float((vote.left if vote.choice == "left" else vote.right) == candidate)
+
+
+def _share(count: Any, n: int) -> Mean | None:
+    from flywheel.stats.intervals import wilson
+
+    return Mean(count / n, *wilson(count, n)) if n else None
+
+
+def _draw(what: str, one: str, other: str, place: Place, who: str) -> bytes:
+    words = (what, *sorted((one, other)), place.item, str(place.repeat), who)
+    return sha256("\0".join(words).encode("utf-8", "surrogatepass")).digest()

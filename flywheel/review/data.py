@@ -1,0 +1,237 @@
+"""All that the pages know of the store: plain rows out, votes in. Nothing else here touches it.
+
+One process owns the store, and opens it once for all its pages; whoever shows them from another
+process would put the same questions over a wire. A run that is finished never changes, so what was
+computed of it is kept.
+
+    review = open_review(Path("flywheel.duckdb"))
+    turn = review.turn("run-a", "run-b", "ada")
+    review.vote("run-a", "run-b", "ada", turn.pair, "left", seconds=2.5)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+from uuid import uuid4
+
+from flywheel.errors import BadOption, NotComparable
+from flywheel.review.answers import differing, item_fields, texts, verdicts
+from flywheel.review.blind import Place, in_order, sides, tally
+from flywheel.review.rows import (
+    BlindPair,
+    Change,
+    Compared,
+    Mean,
+    Offers,
+    Refused,
+    RunLine,
+    Tally,
+    Turn,
+)
+from flywheel.store.table import utc_now
+from flywheel.store.votes import Choice, VoteRow, standing_votes
+
+if TYPE_CHECKING:
+    from flywheel.evals.compare import Comparison
+    from flywheel.store.store import Store
+
+Which = Literal["fixed", "broken"]
+
+_open: dict[Path, Review] = {}
+_opening = threading.Lock()
+
+
+def open_review(path: Path, url: str | None = None) -> Review:
+    """The review of this store, opened by whoever asks first, who becomes its owner.
+
+    `url` is where this process shows it. Raises what `open_store` raises; a later call tries again.
+    """
+    from flywheel.store.store import open_store
+
+    with _opening:
+        key = path.resolve()
+        if key not in _open:
+            _open[key] = Review(open_store(path, url))
+        return _open[key]
+
+
+class Review:
+    """The questions of the pages. From any thread; each person votes under a name of their own."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._voting = threading.Lock()
+        self._line: Callable[[str], RunLine] = lru_cache(1000)(self._load_line)
+        self._compared: Callable[[str, str], Comparison] = lru_cache(4)(self._load_comparison)
+        self._places: Callable[[str, str], list[Place]] = lru_cache(4)(self._load_places)
+        self._queue: Callable[[str, str, str], list[Place]] = lru_cache(16)(self._load_queue)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        with _opening:
+            _open.pop(self.store.path.resolve(), None)
+            self.store.close()
+
+    def runs(self, most: int = 50) -> list[RunLine]:
+        """The newest runs first."""
+        from flywheel.store.runs import list_runs
+
+        return [self._line(str(row["run"])) for row in list_runs(self.store, most)]
+
+    def offers(self, baseline: str, most: int = 50) -> Offers:
+        """Which of the newest runs can be compared with this one, and why others cannot."""
+        from flywheel.evals.pairs import check_comparable
+        from flywheel.evals.results import the_run
+
+        base, found = the_run(self.store, baseline), Offers([], [])
+        for line in self.runs(most):
+            if line.run == baseline:
+                continue
+            try:
+                check_comparable(base, the_run(self.store, line.run))
+                found.runs.append(line)
+            except NotComparable as error:
+                found.refused.append(Refused(line.run, str(error).split(". ")[0]))
+        return found
+
+    def compared(self, baseline: str, candidate: str) -> Compared:
+        """Figures, intervals and slices. Raises NoRun, NotComparable, BadOption."""
+        from flywheel.review.figures import grader_lines, slice_lines
+
+        (found,) = self._compared(baseline, candidate).candidates
+        return Compared(
+            self._line(baseline), self._line(candidate), grader_lines(found), slice_lines(found)
+        )
+
+    def changes(
+        self, baseline: str, candidate: str, grader: str, which: Which, page: int = 0, size: int = 5
+    ) -> list[Change]:
+        """A page of the items that a grader passed in one of the runs only."""
+        from flywheel.review.figures import changed
+
+        comparison = self._compared(baseline, candidate)
+        (found,) = comparison.candidates
+        if grader not in found.graders:
+            raise BadOption(f"no grader {grader!r} in both runs: {', '.join(found.graders)}")
+        items = changed(found.graders[grader].pairs, which)[page * size : (page + 1) * size]
+        base, row = comparison.baseline, found.run
+        fields = item_fields(self.store, items, [base, row])
+        before = verdicts(self.store, base, grader, items)
+        after = verdicts(self.store, row, grader, items)
+        order = {item: number for number, item in enumerate(items)}
+        return [
+            Change(
+                comparison.facts.ids.get(place.item, place.item),
+                place.repeat,
+                fields[place.item].asked if place.item in fields else {},
+                before.get(place),
+                after.get(place),
+            )
+            for place in sorted({*before, *after}, key=lambda p: (order[p.item], p.repeat))
+        ]
+
+    def turn(self, one: str, other: str, who: str) -> Turn:
+        """The next pair for this person, its sides as they always are for them.
+
+        Raises NoRun and NotComparable.
+        """
+        places = self._queue(one, other, who)
+        judged = {Place(v.item, v.repeat) for v in self._votes(one, other) if v.who == who}
+        left = [place for place in places if place not in judged]
+        pair = self._pair(left[0], one, other, who) if left else None
+        return Turn(len(places) - len(left), len(places), pair)
+
+    def vote(
+        self, one: str, other: str, who: str, pair: BlindPair, choice: str, *, seconds: float
+    ) -> bool:
+        """Write a vote, on disk when this returns. False when this person's vote stands already.
+
+        Raises BadOption for a choice that is none, a nameless person, and a pair that is none.
+        """
+        place = Place(pair.item, pair.repeat)
+        if choice not in get_args(Choice) or not who.strip():
+            raise BadOption(f"wanted a name and one of {get_args(Choice)}, got {who!r}, {choice!r}")
+        if place not in self._differing(one, other):
+            raise BadOption(f"{one} and {other} have no two answers to {place.item[:12]!r}")
+        left, right = sides(place, one, other, who)
+        with self._voting:
+            if any((v.item, v.repeat, v.who) == (*place, who) for v in self._votes(one, other)):
+                return False
+            name = uuid4().hex
+            row = VoteRow(
+                name, left, right, *place, choice, None, who, max(seconds, 0.0), utc_now()
+            )
+            return self.store.write(f"vote-{name}", {"votes": [row]})
+
+    def undo(self, one: str, other: str, who: str) -> bool:
+        """Take back the newest vote of this person on these runs. False when there is none."""
+        with self._voting:
+            mine = [vote for vote in self._votes(one, other) if vote.who == who]
+            if not mine:
+                return False
+            name = uuid4().hex
+            row = mine[-1]._replace(
+                vote=name, choice=None, undoes=mine[-1].vote, seconds=0.0, created=utc_now()
+            )
+            return self.store.write(f"vote-{name}", {"votes": [row]})
+
+    def tally(self, baseline: str, candidate: str) -> Tally:
+        """What all people's votes on two runs say."""
+        return tally(self._votes(baseline, candidate), candidate)
+
+    def _votes(self, one: str, other: str) -> list[VoteRow]:
+        return standing_votes(self.store, one, other)
+
+    def _pair(self, place: Place, one: str, other: str, who: str) -> BlindPair:
+        from flywheel.evals.results import the_run
+
+        shown = [the_run(self.store, run) for run in sides(place, one, other, who)]
+        left, right = (texts(self.store, run, [place.item])[place] or "" for run in shown)
+        fields = item_fields(self.store, [place.item], shown)[place.item]
+        return BlindPair(place.item, place.repeat, fields.asked, fields.rest, left, right)
+
+    def _differing(self, one: str, other: str) -> list[Place]:
+        first, second = sorted((one, other))
+        return self._places(first, second)
+
+    def _load_places(self, one: str, other: str) -> list[Place]:
+        from flywheel.evals.pairs import check_comparable
+        from flywheel.evals.results import the_run
+
+        first, second = the_run(self.store, one), the_run(self.store, other)
+        check_comparable(first, second)
+        return differing(self.store, first, second)
+
+    def _load_queue(self, one: str, other: str, who: str) -> list[Place]:
+        return in_order(self._differing(one, other), one, other, who)
+
+    def _load_comparison(self, baseline: str, candidate: str) -> Comparison:
+        from flywheel.evals.compare import compare
+
+        return compare(self.store, baseline, [candidate])
+
+    def _load_line(self, run: str) -> RunLine:
+        from flywheel.evals.results import load_result
+
+        found = load_result(self.store, run)
+        row, primary = found.run, found.primary
+        mean = Mean(*primary.interval) if primary and primary.interval else Mean(0.0, None, None)
+        return RunLine(
+            run=row.run,
+            created=row.created,
+            kind=row.kind,
+            status=found.status or "unknown",
+            evalset=row.evalset,
+            split=row.split,
+            model=row.model,
+            n=found.n,
+            ungraded=found.ungraded,
+            grader=row.primary_grader,
+            mean=mean.mean if primary and primary.interval else None,
+            low=mean.low,
+            high=mean.high,
+        )
