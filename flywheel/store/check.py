@@ -73,7 +73,15 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
             ("votes", "left run", "left", "runs", "run"),
             ("votes", "right run", "right", "runs", "run"),
             ("votes", "item", "item", "items", "digest"),
+            ("job_events", "job", "job", "jobs", "job"),
+            ("checkpoints", "job", "job", "jobs", "job"),
         )
+    ),
+    (
+        "jobs",
+        "jobs without their baseline",
+        'SELECT s."job" FROM "jobs" AS s ANTI JOIN "runs" AS t ON t."run" = s."baseline"'
+        ' WHERE s."baseline" IS NOT NULL',
     ),
     (
         "runs",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from flywheel.store.baselines import BASELINES
 from flywheel.store.batches import BATCHES
+from flywheel.store.checkpoints import CHECKPOINTS
 from flywheel.store.comparisons import COMPARISONS
 from flywheel.store.evalsets import EVALSETS
 from flywheel.store.graders import GRADERS
 from flywheel.store.items import ITEMS
+from flywheel.store.job_events import JOB_EVENTS
+from flywheel.store.jobs import JOBS
 from flywheel.store.models import MODELS
 from flywheel.store.promotions import PROMOTIONS
 from flywheel.store.prompts import PROMPTS
@@ -36,6 +39,9 @@ TABLES: dict[str, Table] = {
         COMPARISONS,
         PROMOTIONS,
         VOTES,
+        JOBS,
+        JOB_EVENTS,
+        CHECKPOINTS,
         BATCHES,
     )
 }
