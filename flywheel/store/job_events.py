@@ -14,7 +14,7 @@ from flywheel.store.table import Table
 
 
 class JobEventRow(NamedTuple):
-    """One event. `detail` is JSON: what this kind of event tells, with the step where it has one."""
+    """One event. `detail` is JSON: what this kind of event tells, with its step if it has one."""
 
     job: str
     n: int
