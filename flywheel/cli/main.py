@@ -11,6 +11,7 @@ import typer
 
 from flywheel.cli.baseline import baseline
 from flywheel.cli.compare import compare
+from flywheel.cli.data import data
 from flywheel.cli.demo import demo
 from flywheel.cli.doctor import doctor
 from flywheel.cli.eval import evaluate
@@ -42,6 +43,7 @@ app.command()(plan)
 app.command()(regrade)
 app.command()(runs)
 app.command()(show)
+app.add_typer(data, name="data")
 app.add_typer(graders, name="graders")
 app.add_typer(store, name="store")
 app.add_typer(tiny, name="tiny")

@@ -232,7 +232,10 @@ def recognise(rows: Sequence[Fields]) -> Format | None:
 
 def told() -> str:
     """The formats and their keys, for errors."""
-    return "; ".join(f"{form.name} ({', '.join(form.needs)})" for form in FORMATS.values())
+    names: dict[tuple[str, ...], list[str]] = {}
+    for form in FORMATS.values():
+        names.setdefault(form.needs, []).append(form.name)
+    return "; ".join(f"{', '.join(forms)} ({', '.join(keys)})" for keys, forms in names.items())
 
 
 def _turns(fields: Fields) -> list[dict[str, Any]]:
