@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.gates import compare_in_a_large_store, wrong_promotions
 from benchmarks.records import Record
 from flywheel.stats.bootstrap import bootstrap_mean
 from flywheel.stats.intervals import mean_interval
@@ -358,7 +361,22 @@ def measure_speed(record: Record) -> None:
     )
 
 
-FIGURES: tuple[Callable[[Record], None], ...] = (measure_coverage, measure_power, measure_speed)
+def measure_gate(record: Record) -> None:
+    """Promotions of a candidate that is no better, and a comparison in a large store."""
+    for story, share in wrong_promotions(TRIALS):
+        record.add(f"wrong promotions: {story}", share, "of 2,000 trials", most=0.05)
+    with tempfile.TemporaryDirectory() as scratch:
+        seconds_taken = compare_in_a_large_store(Path(scratch))
+    figure = "compare 2 runs x 10,000 items x 5 graders among 10,000,000 scores"
+    record.add(figure, seconds_taken, "s", most=1.0)
+
+
+FIGURES: tuple[Callable[[Record], None], ...] = (
+    measure_coverage,
+    measure_power,
+    measure_speed,
+    measure_gate,
+)
 
 
 def main() -> None:

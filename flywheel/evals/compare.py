@@ -166,11 +166,10 @@ class Comparison:
 
 def compare(store: Reader, baseline: str, candidates: Sequence[str]) -> Comparison:
     """Compare candidates with a baseline. Raises NoRun, NotComparable, BadOption."""
-    if len({baseline, *candidates}) < len(candidates) + 1 or not candidates:
-        raise BadOption(
-            f"wanted a baseline and other runs, each once, got {', '.join([baseline, *candidates])}"
-        )
     base, rows = the_run(store, baseline), [the_run(store, name) for name in candidates]
+    if len({base.run, *(row.run for row in rows)}) <= len(rows) or not rows:
+        named = ", ".join([baseline, *candidates])
+        raise BadOption(f"wanted a baseline and other runs, each once, got {named}")
     facts = load_facts(store, [base, *rows])
     roles = roles_of(store, base)
     compared = [_candidate(store, base, row, facts, roles) for row in rows]

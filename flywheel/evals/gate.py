@@ -69,7 +69,7 @@ def judge(store: Store, case: Case, rules: Rules | None = None) -> Verdict:
     """Decide, and keep the decision. Raises NoRun, NotComparable, BadOption."""
     baseline, candidate = the_run(store, case.baseline), the_run(store, case.candidate)
     seeds = [the_run(store, name) for name in case.seeds]
-    named = [case.baseline, case.candidate, *case.seeds]
+    named = [row.run for row in (baseline, candidate, *seeds)]
     if len(set(named)) < len(named) or case.tried < 1:
         raise BadOption(f"wanted different runs, and --tried 1 or more; got {', '.join(named)}")
     for row in (baseline, candidate, *seeds):

@@ -65,7 +65,7 @@ def begin_regrade(store: Store, run: str, graders: Sequence[Grader]) -> RunRow:
         run=new_run_id(),
         created=utc_now(),
         kind="regrade",
-        parent=run,
+        parent=parent.run,
         graders=json.dumps(digests),
         primary_grader=graders[0].name,
         version=__version__,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from flywheel.errors import NoRun
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.reader import Reader
 from flywheel.store.run_events import run_status
-from flywheel.store.runs import RunRow, find_run
+from flywheel.store.runs import RunRow, find_run, nth_newest
 from flywheel.store.scores import GraderSummary, summarise
 
 
@@ -95,6 +96,8 @@ class Result:
         }
 
 
+_LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
+
 # Without clusters the items themselves are not read: a million of them are the most of a store.
 _ITEM_MEANS = """
 SELECT avg("score") AS "mean" FROM "scores"
@@ -112,16 +115,18 @@ def load_result(store: Reader, run: str) -> Result:
     row = the_run(store, run)
     figures = {
         summary.name: Figure(summary, _interval(store, row, summary.grader))
-        for summary in summarise(store, run)
+        for summary in summarise(store, row.run)
     }
     order = [name for name, _ in json.loads(row.graders)]
     ordered = {name: figures[name] for name in order if name in figures}
-    return Result(row, run_status(store, run), ordered, load_cost(store, row), _seconds(store, run))
+    status, seconds = run_status(store, row.run), _seconds(store, row.run)
+    return Result(row, status, ordered, load_cost(store, row), seconds)
 
 
 def the_run(store: Reader, run: str) -> RunRow:
-    """The run of this name. Raises NoRun."""
-    row = find_run(store, run)
+    """The run of this name; `latest` is the newest one, `latest~1` the one before. Raises NoRun."""
+    back = _LATEST.fullmatch(run)
+    row = nth_newest(store, int(back[1] or 0)) if back else find_run(store, run)
     if row is None:
         raise NoRun(f"no run {run!r} in {store.path}; flywheel runs lists them")
     return row

@@ -12,7 +12,7 @@ from flywheel.store.reader import Reader
 from flywheel.store.run_events import LATEST
 from flywheel.store.table import Table
 
-Kind = Literal["eval", "baseline", "regrade"]
+Kind = Literal["eval", "baseline", "regrade", "import"]
 
 
 class RunRow(NamedTuple):
@@ -49,6 +49,15 @@ RUNS = Table("runs", RunRow, key=("run",))
 def find_run(store: Reader, run: str) -> RunRow | None:
     """The run of this name."""
     found = store.query(f'SELECT {RUNS.quoted} FROM "runs" WHERE "run" = ?', [run])
+    return RunRow(**found[0]) if found else None
+
+
+def nth_newest(store: Reader, back: int) -> RunRow | None:
+    """The newest run, or the one so many before it."""
+    found = store.query(
+        f'SELECT {RUNS.quoted} FROM "runs" ORDER BY "created" DESC, "run" DESC LIMIT 1 OFFSET ?',
+        [back],
+    )
     return RunRow(**found[0]) if found else None
 
 

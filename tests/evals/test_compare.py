@@ -127,5 +127,16 @@ def test_a_run_is_not_compared_with_itself(store: Store, tmp_path: Path) -> None
         compare(store, a, [a])
     with pytest.raises(BadOption):
         compare(store, a, [])
+    with pytest.raises(BadOption):
+        compare(store, a, ["latest"])
     with pytest.raises(NoRun, match="no run 'nobody'"):
         compare(store, a, ["nobody"])
+
+
+def test_the_newest_runs_have_short_names(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e")
+    a, b = run_of(store, folder, wrong_on(0), "a"), run_of(store, folder, Echo(), "b")
+    found = compare(store, "latest~1", ["latest"])
+    assert (found.baseline.run, found.candidates[0].run.run) == (a, b)
+    with pytest.raises(NoRun, match="latest~2"):
+        compare(store, "latest~2", ["latest"])

@@ -82,13 +82,17 @@ def graded(name: str, item: dict[str, Any], answer: Any) -> dict[str, float]:
 def test_triage_gives_no_credit_for_prose_around_the_json() -> None:
     item = rows("ticket_triage", "dev")[0]
     assert set(graded("ticket_triage", item, item["answer"]).values()) == {1.0}
-    assert set(graded("ticket_triage", item, f"Sure! {item['answer']}").values()) == {0.0}
+    wordy = graded("ticket_triage", item, f"Sure! {item['answer']}")
+    assert 0.8 < wordy.pop("like_gold") < 1.0, "the audit grader sees what was added"
+    assert set(wordy.values()) == {0.0}
 
 
 def test_triage_scores_a_wrong_field_alone() -> None:
     item = rows("ticket_triage", "dev")[0]
     answer = {**json.loads(item["answer"]), "category": "gossip"}
-    assert graded("ticket_triage", item, answer) == {
+    found = graded("ticket_triage", item, answer)
+    assert 0.8 < found.pop("like_gold") < 1.0
+    assert found == {
         "exact": 0.0,
         "category": 0.0,
         "priority": 1.0,
