@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.engines": ENGINE_ROOM,
     "flywheel.data": ENGINE_ROOM | {"flywheel.engines"},
     "flywheel.evals": ENGINE_ROOM | {"flywheel.engines", "flywheel.data"},
+    "flywheel.reports": SOURCES | {"flywheel.store", "flywheel.evals"},
     **dict.fromkeys(LEVERS, LEVERS_MAY),
     "flywheel.jobs": LEVERS_MAY | LEVERS,
     "flywheel.advice": LEVERS_MAY | LEVERS,
@@ -47,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "flywheel.advice",
         "flywheel.recipes",
         "flywheel.doctor",
+        "flywheel.reports",
         "flywheel.review",
     },
 }

@@ -1,0 +1,95 @@
+"""The interval plot: differences with their intervals, one below the other, on one axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flywheel.reports.finding import Finding, span
+from flywheel.reports.svg import Drawing
+from flywheel.reports.words import one_line
+from flywheel.stats.paired import Paired
+
+_WIDTH = 420.0
+_ROW = 36.0
+_AXIS = 34.0
+_EDGE = 12.0
+_MOST_TICKS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One difference. A `strong` row is the one that decides."""
+
+    label: str
+    paired: Paired | None
+    finding: Finding
+    strong: bool = False
+
+
+def interval_plot(rows: Sequence[Row], title: str) -> str:
+    """The plot as SVG. A row without an interval says so, and draws none."""
+    low, high = _domain(rows)
+    height = _ROW * len(rows) + _AXIS
+    told = ". ".join(f"{one_line(row.label)}: {span(row.paired)}" for row in rows[:20])
+    drawing = Drawing((_WIDTH, height), title, told)
+
+    def place(share: float) -> float:
+        return _EDGE + (share - low) / (high - low) * (_WIDTH - 2 * _EDGE)
+
+    foot = _ROW * len(rows) + 6
+    for tick in _ticks(low, high):
+        x = place(tick)
+        drawing.add("line", "zero" if tick == 0 else "grid", x1=x, x2=x, y1=4.0, y2=foot)
+        label = "0" if tick == 0 else f"{100 * tick:+g}"
+        drawing.add("text", "tick", label, x=x, y=foot + 13, text_anchor="middle")
+    drawing.add("text", "tick", "points", x=_WIDTH - _EDGE, y=foot + 26, text_anchor="end")
+    for number, row in enumerate(rows):
+        _draw(drawing, row, number * _ROW, place)
+    return drawing.markup()
+
+
+def _draw(drawing: Drawing, row: Row, top: float, place: Callable[[float], float]) -> None:
+    look = "label strong" if row.strong else "label"
+    drawing.add("text", look, one_line(row.label, 34), x=_EDGE, y=top + 15)
+    drawing.add(
+        "text", f"{look} value", span(row.paired), x=_WIDTH - _EDGE, y=top + 15, text_anchor="end"
+    )
+    paired = row.paired
+    if paired is None or paired.low is None or paired.high is None:
+        return
+    kind = {"better": "better", "worse": "worse"}.get(row.finding, "open")
+    if row.strong:
+        kind += " strong"
+    y = top + 26
+    left, right, middle = place(paired.low), place(paired.high), place(paired.difference)
+    drawing.add("line", f"whisker {kind}", x1=left, x2=right, y1=y, y2=y)
+    for end in (left, right):
+        drawing.add("line", f"whisker {kind}", x1=end, x2=end, y1=y - 4, y2=y + 4)
+    # The shape says it once more: up is better, down is worse, a circle is neither.
+    shape = {"better": "m-6 4 l6 -10 l6 10z", "worse": "m-6 -4 l6 10 l6 -10z"}.get(row.finding)
+    if shape is None:
+        drawing.add("circle", f"dot {kind}", cx=middle, cy=y, r=5.0 if row.strong else 4.0)
+    else:
+        drawing.add("path", f"dot {kind}", d=f"M{middle:.1f} {y:.1f}{shape}")
+
+
+def _domain(rows: Sequence[Row]) -> tuple[float, float]:
+    """What the axis spans: every interval, and 0."""
+    ends = [0.0]
+    for row in rows:
+        if row.paired is not None:
+            ends += [row.paired.difference, row.paired.low or 0.0, row.paired.high or 0.0]
+    low, high = min(ends), max(ends)
+    room = 0.04 * (high - low) or 0.05
+    return low - room, high + room
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers of points between two differences."""
+    rough = 100 * (high - low) / _MOST_TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
+    first, last = math.ceil(100 * low / step), math.floor(100 * high / step)
+    return [round(number * step, 6) / 100 for number in range(first, last + 1)]

@@ -1,0 +1,159 @@
+"""The page: a comparison as one HTML file that needs nothing else, for people.
+
+No script, no font, no picture and no request: the policy in its head forbids all of them, and
+allows this very style by its digest. What models wrote is text in it and nothing more.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import flywheel
+from flywheel.evals.compare import Comparison, Spending
+from flywheel.evals.conclude import spread_of
+from flywheel.reports.finding import finding_of, headline, p_of
+from flywheel.reports.hypertext import figure, name, table, text
+from flywheel.reports.intervals import Row, interval_plot
+from flywheel.reports.report import Report
+from flywheel.reports.section import section
+from flywheel.reports.words import one_line
+from flywheel.store.runs import RunRow
+
+_METHODS = {
+    "tango": "pass or fail: Tango's score interval, and McNemar's mid-p",
+    "clustered tango": "pass or fail in groups: Tango's, with the counts divided by the design"
+    " effect of the groups, and t with as many degrees of freedom as groups less one",
+    "t": "graded scores: the paired t of the differences",
+    "clustered t": "graded scores in groups: t with their cluster-robust error",
+    "bound": "differences that are all equal: the bound that so many items allow",
+    "none": "too few items for an interval",
+}
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    comparison, base = report.comparison, report.comparison.baseline
+    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    title = f"{base.evalset} {base.split}"
+    runs = f"{base.run} against {_rivals(comparison)}"
+    sections = "".join(
+        section(report, one, number) for number, one in enumerate(comparison.candidates, 1)
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{text(one_line(f'{title}: {runs}'))}</title>\n<style>{style}</style></head>\n"
+        f"<body>\n<header><h1>{name(title)}</h1>\n"
+        f"<p>Baseline {name(base.run)}, {name(base.model)}; decided by"
+        f" {name(base.primary_grader)}.</p></header>\n<main>\n"
+        f"{_overview(report)}{sections}{_costs(comparison)}</main>\n{_footer(comparison)}"
+        "</body></html>\n"
+    )
+
+
+def _rivals(comparison: Comparison) -> str:
+    runs = [one.run.run for one in comparison.candidates]
+    return runs[0] if len(runs) == 1 else f"{len(runs)} candidates"
+
+
+def _overview(report: Report) -> str:
+    """Many candidates on one look, each leading to its section."""
+    candidates = report.comparison.candidates
+    if len(candidates) == 1:
+        return ""
+    found = [(one, one.primary) for one in candidates]
+    rows = [
+        Row(one.run.run, primary.paired if primary else None,
+            finding_of(primary) if primary else "too few")
+        for one, primary in found
+    ]  # fmt: skip
+    cells = [
+        [
+            f'<a href="#c{number}">{name(one.run.run)}</a>',
+            name(one.run.model[-40:]),
+            text(headline(one)),
+            text(p_of(primary.adjusted if primary else None)),
+            f"{primary.fixed if primary else 0:,}",
+            f"{primary.broken if primary else 0:,}",
+        ]
+        for number, (one, primary) in enumerate(found, 1)
+    ]
+    many = len(candidates)
+    columns = ("candidate", "model", "finding", f"p of {many}", "fixed", "broken")
+    caption = "Candidates less baseline. ▲ better, ▼ worse, ● not shown; 95% intervals."
+    plot = figure(interval_plot(rows, "Candidates less baseline by the primary grader"), caption)
+    return (
+        f"<nav><h2>{many} candidates</h2>\n<p>{text(spread_of(report.comparison))}</p>\n"
+        f"{table('Candidates by the primary grader', columns, cells)}"
+        f'<div class="plots">{plot}</div></nav>\n'
+    )
+
+
+def _costs(comparison: Comparison) -> str:
+    sides = [
+        (comparison.baseline, comparison.spending),
+        *((one.run, one.spending) for one in comparison.candidates),
+    ]
+    columns = ("run", "tokens", "from cache", "dollars", "seconds an answer")
+    told = table(
+        "What the answers took; those from the cache took nothing",
+        columns,
+        [_cost(run, spent) for run, spent in sides],
+    )
+    return f'<section class="candidate"><h2>Costs</h2>\n{told}</section>\n'
+
+
+def _cost(run: RunRow, spent: Spending) -> Sequence[str]:
+    cost = spent.cost
+    return (
+        name(run.run),
+        f"{cost.prompt_tokens + cost.completion_tokens:,}",
+        f"{cost.cached:,}",
+        "-" if cost.price is None else f"{cost.price:.4f}",
+        "-" if spent.seconds is None else f"{spent.seconds:.3f}",
+    )
+
+
+def _footer(comparison: Comparison) -> str:
+    """What was measured, by digest, and how the intervals were made."""
+    base = comparison.baseline
+    runs = [base, *(one.run for one in comparison.candidates)]
+    rows = [
+        (
+            name(run.run),
+            f"{run.created:%Y-%m-%d %H:%M}",
+            text(run.kind),
+            name(run.model),
+            *(f"<code>{text(one[:16])}</code>" for one in (run.model_digest, run.prompt_digest)),
+            text(run.version),
+        )
+        for run in runs
+    ]
+    columns = ("run", "begun (UTC)", "kind", "model", "model digest", "prompt digest", "version")
+    used = {
+        grader.paired.method
+        for one in comparison.candidates
+        for grader in one.graders.values()
+        if grader.paired
+    }
+    methods = "; ".join(told for method, told in _METHODS.items() if method in used)
+    return (
+        f"<footer>\n{table('Runs', columns, rows)}"
+        f"<dl><dt>evalset</dt>"
+        f"<dd>{name(base.evalset)} <code>{text(base.evalset_digest)}</code></dd>\n"
+        f"<dt>split</dt><dd>{name(base.split)} <code>{text(base.split_digest)}</code></dd>\n"
+        f"<dt>sampling</dt><dd><code>{text(base.sampling_digest)}</code></dd></dl>\n"
+        "<p>Differences are means over items of candidate less baseline, in points: hundredths of"
+        " a score. Repeats are averaged within their item first, and items that one of the two"
+        f" runs has no score for are left out. Intervals are 95%; {text(methods)}. The p value"
+        " that decides is adjusted for the number of candidates, those of slices for the number"
+        " of slices (Holm); those of other graders are not adjusted.</p>\n"
+        f"<p>flywheel {text(flywheel.__version__)}</p></footer>\n"
+    )
