@@ -2,7 +2,7 @@
 
 A hint, no classifier. It knows nine scripts, of which each stands for one language (Cyrillic is
 called ru, Han without kana zh, Arabic ar), and nine languages in Latin letters. A text needs three
-of a language's common words, and twice as many as of the next language: short texts, code, names
+different common words of a language, and twice as many as of the next one: short texts, code, names
 and numbers stay unknown. Only the first 600 characters are read.
 """
 
@@ -56,7 +56,7 @@ def language_of(text: str) -> str | None:
     if not text.isascii() and (script := _script(text)):
         return script
     votes = dict.fromkeys(_WORDS, 0)
-    for word in _WORD.findall(text.lower()):
+    for word in set(_WORD.findall(text.lower())):
         for name in _LANGUAGES.get(word, ()):
             votes[name] += 1
     second, (most, best) = sorted((n, name) for name, n in votes.items())[-2:]

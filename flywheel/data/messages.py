@@ -132,7 +132,9 @@ def _content(value: Any, role: Role, loc: Loc) -> str | tuple[Mapping[str, Any],
 def _image(part: Mapping[str, Any], loc: Loc) -> Mapping[str, Any]:
     given = fields_at(part, "image_url", loc)
     image = {"url": given} if isinstance(given, str) else as_object(given, (*loc, "image_url"))
-    as_text(fields_at(image, "url", (*loc, "image_url")), (*loc, "image_url", "url"))
+    url = fields_at(image, "url", (*loc, "image_url"))
+    if not isinstance(url, str):
+        raise BadShape((*loc, "image_url", "url"), f"wanted text, got {shorten(url)}")
     return image
 
 

@@ -82,7 +82,8 @@ def _shown(message: Message) -> str:
     if isinstance(message.content, str):
         return ""
     urls = [part["image_url"]["url"] for part in message.content if part["type"] == "image_url"]
-    return "".join([f" image {blake2b(url.encode(), digest_size=8).hexdigest()}" for url in urls])
+    digests = [blake2b(url.encode("utf-8", "surrogatepass"), digest_size=8) for url in urls]
+    return "".join([f" image {digest.hexdigest()}" for digest in digests])
 
 
 def _plain(text: str) -> str:

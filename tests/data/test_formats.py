@@ -204,6 +204,11 @@ def test_an_image_is_kept_as_a_reference(tmp_path: Path) -> None:
             "chat",
             "images stand",
         ),
+        (
+            {"messages": [{**USER, "content": [{**PICTURE, "image_url": {"url": 4}}]}, ANSWER]},
+            "chat",
+            "messages[0].content[0].image_url.url: wanted text, got 4",
+        ),
         ({"prompt": "a", "completion": "b", "label": "maybe"}, "kto", "wanted true or false"),
         ({"prompt": "a", "completion": 3.5, "label": [1]}, "kto", "label: wanted true or false"),
         ({"instruction": "a"}, "alpaca", "alpaca needs output; the keys here: instruction"),

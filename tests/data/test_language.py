@@ -26,6 +26,7 @@ from flywheel.data.language import language_of
         ("\u0394\u03ad\u03bc\u03b1 \u03b4\u03b5\u03bd \u03ae\u03c1\u03b8\u03b5", "el"),
         ('{"category": "billing"}', None),
         ("Hello", None),
+        ("a@" * 100, None),
         ("", None),
         ("12345 " * 10, None),
     ],
