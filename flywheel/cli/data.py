@@ -34,6 +34,19 @@ File = Annotated[
 FormatName = Annotated[
     str | None, typer.Option("--format", help=f"Instead of the one that is found: {_FORMATS}")
 ]
+Split = Annotated[
+    str | None, typer.Option(help="Shares of two or three parts: 0.9,0.1 (train, dev, test).")
+]
+Group = Annotated[
+    str | None, typer.Option(help="With --split: a field whose equals stay together.")
+]
+How = Annotated[
+    str | None, typer.Option(help="over: repeat rarer classes; under: drop from frequent ones.")
+]
+ClassField = Annotated[
+    str | None, typer.Option("--class", help="The class: a field of rows or JSON answers.")
+]
+Mix = Annotated[list[str] | None, typer.Option(help="FILE=0.2: a fifth of the result from FILE.")]
 
 
 @data.callback()
@@ -92,21 +105,11 @@ def fix(
     anonymise: Annotated[
         bool, typer.Option(help="Replace personal data by placeholders such as <EMAIL_1>.")
     ] = False,
-    split: Annotated[
-        str | None, typer.Option(help="Shares of two or three parts: 0.9,0.1 (train, dev, test).")
-    ] = None,
-    by_group: Annotated[
-        str | None, typer.Option(help="With --split: a field whose equals stay together.")
-    ] = None,
-    balance: Annotated[
-        str | None, typer.Option(help="over: repeat rarer classes; under: drop from frequent ones.")
-    ] = None,
-    class_field: Annotated[
-        str | None, typer.Option("--class", help="The class: a field of rows or JSON answers.")
-    ] = None,
-    mix: Annotated[
-        list[str] | None, typer.Option(help="FILE=0.2: a fifth of the result from FILE.")
-    ] = None,
+    split: Split = None,
+    by_group: Group = None,
+    balance: How = None,
+    class_field: ClassField = None,
+    mix: Mix = None,
     seed: Annotated[int, typer.Option(help="Decides all that is drawn at random.")] = 0,
     keep_format: Annotated[bool, typer.Option(help="Do not turn rows into OpenAI's form.")] = False,
     force: Annotated[bool, typer.Option(help="Overwrite files that are there.")] = False,
