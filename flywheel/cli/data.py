@@ -37,9 +37,7 @@ FormatName = Annotated[
 Split = Annotated[
     str | None, typer.Option(help="Shares of two or three parts: 0.9,0.1 (train, dev, test).")
 ]
-Group = Annotated[
-    str | None, typer.Option(help="With --split: a field whose equals stay together.")
-]
+Group = Annotated[str | None, typer.Option(help="With --split: rows of one FIELD stay together.")]
 How = Annotated[
     str | None, typer.Option(help="over: repeat rarer classes; under: drop from frequent ones.")
 ]
