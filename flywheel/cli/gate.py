@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,6 +34,16 @@ class GateCommand(TyperCommand):
                 vars(error)["exit_code"] = _ERROR
             raise
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run it. What breaks on the way exits with 3 as well: Python's 1 would say to keep."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception:
+            traceback.print_exc()
+            raise typer.Exit(_ERROR) from None
+
 
 def gate(
     candidate: Annotated[str, typer.Argument(help="The run that wants the baseline's place.")],
@@ -48,6 +60,10 @@ def gate(
     margin: Annotated[float, typer.Option(help="The gain must be above this.")] = 0.0,
     effect: Annotated[float, typer.Option(help="The smallest gain worth having.")] = 0.05,
     promote: Annotated[bool, typer.Option(help="Make a winner the baseline.")] = False,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a summary for a build; - is standard output.")
+    ] = None,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
@@ -56,10 +72,12 @@ def gate(
     Exit code 0: promote. 1: keep the baseline. 2: undecided, and how many items would decide.
     3: the question could not be answered.
     """
+    from flywheel.cli.compare import check_markdown
     from flywheel.errors import FlywheelError
     from flywheel.evals.decide import Rules
     from flywheel.evals.gate import Case, judge
     from flywheel.evals.gate import promote as make_baseline
+    from flywheel.reports.report import check_place
     from flywheel.store.store import open_store
 
     case = Case(
@@ -70,26 +88,49 @@ def gate(
         tried=tried,
     )
     try:
+        check_markdown(markdown, as_json)
+        check_place(junit, markdown)
         with open_store(db) as store:
             verdict = judge(store, case, Rules(margin=margin, effect=effect))
             if promote and verdict.decision.outcome == "promote":
                 make_baseline(store, verdict)
-    except FlywheelError as error:
+        _save(verdict, promote, junit, markdown)
+    except (FlywheelError, OSError) as error:
         sys.stderr.write(f"Error: {error}\n")
         raise typer.Exit(_ERROR) from None
-    _show(verdict, promote, as_json)
+    if as_json:
+        from flywheel.cli.tables import print_json
+
+        print_json(verdict.as_json())
+    elif str(markdown) != "-":
+        _show(verdict, promote)
     raise typer.Exit(EXIT_CODES[verdict.decision.outcome])
 
 
-def _show(verdict: Verdict, promoted: bool, as_json: bool) -> None:
-    from flywheel.cli.tables import print_json, print_line
+def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path | None) -> None:
+    """Write the files that are wanted, and print a summary that goes to standard output."""
+    from flywheel.cli.tables import print_line
+    from flywheel.reports.junit import gate_junit
+    from flywheel.reports.markdown import gate_markdown
+    from flywheel.reports.report import save
 
-    if as_json:
-        print_json(verdict.as_json())
-        return
+    if junit is not None:
+        save(junit, gate_junit(verdict))
+    if markdown is not None:
+        told = gate_markdown(verdict, promoted)
+        if str(markdown) == "-":
+            print_line(told.rstrip("\n"))
+        else:
+            save(markdown, told)
+
+
+def _show(verdict: Verdict, promoted: bool) -> None:
+    from flywheel.cli.tables import print_line
+    from flywheel.reports.words import visible
+
     decision = verdict.decision
     for check in decision.checks:
-        line = f"{_MARKS[check.state]} {check.name}: {check.told}"
+        line = visible(f"{_MARKS[check.state]} {check.name}: {check.told}")
         print_line(textwrap.fill(line, 100, subsequent_indent="       "))
     print_line("")
     match decision.outcome:
