@@ -1,0 +1,171 @@
+# pyright: standard
+"""The model that a training starts from: loaded as for sampling, and made ready to learn.
+
+From a folder or the hub's cache; nothing is fetched, no code of the model's author runs, weights
+come from safetensors only. On a GPU weights are bfloat16, on a CPU float32. A folder that holds an
+adapter brings its base along: an adapter is trained on, and full training starts from the merged.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.errors import BadOption
+from flywheel.samplers.local_load import cached_folder
+from flywheel.training.config import Method
+from flywheel.training.methods import apply, prepare, quantisation
+from flywheel.training.order import setting
+from flywheel.training.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model with what its method adds to it (a PeftModel for adapters), and its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    template: Template
+
+    @property
+    def trainable(self) -> int:
+        """How many numbers are trained."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has; quantised ones count as one each."""
+        return sum(
+            p.numel() * (2 if p.__class__.__name__ == "Params4bit" else 1)
+            for p in self.model.parameters()
+        )
+
+
+def folder_of(name: str) -> Path:
+    """The folder that a model's name stands for: tiny, a folder, or a hub id in the cache."""
+    folders = setting(name).folders or {}
+    if name in folders:
+        return folders[name]
+    return Path(name) if Path(name).is_dir() else cached_folder(name)
+
+
+def open_base(name: str, method: Method, seed: int) -> Base:
+    """Load the model, and put the method's adapter on it, seeded. Raises BadOption."""
+    import torch
+    from transformers import set_seed
+
+    folder = folder_of(name)
+    source = weights_of(folder)
+    adapter = folder if source != folder else None
+    set_seed(seed)
+    try:
+        model = _load(source, method)
+        tokenizer = load_tokenizer(folder, source)
+        model = _go_on(model, adapter, method) if adapter else apply(prepare(model, method), method)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            raise
+        first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        raise BadOption(f"the model {name!r} cannot be trained here: {first.strip()}") from None
+    template = Template.of(tokenizer)
+    _make_ends_known(model, tokenizer, template)
+    return Base(model, tokenizer, template)
+
+
+def _check_whole(folder: Path) -> None:
+    """Raise BadOption when files that belong to the model are missing, as in a half-made copy."""
+    config = folder / "config.json"
+    adapter = folder / "adapter_config.json"
+    if not config.is_file() and not adapter.is_file():
+        raise BadOption(f"{folder} holds no model: it has no config.json; copy the folder again")
+    index = folder / "model.safetensors.index.json"
+    wanted = ["model.safetensors"] if config.is_file() else ["adapter_model.safetensors"]
+    if config.is_file() and index.is_file():
+        wanted = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    missing = [one for one in wanted if not (folder / one).is_file()]
+    if missing:
+        raise BadOption(f"{folder} is not whole: it lacks {', '.join(missing)}; copy it again")
+    for one in wanted:
+        _check_length(folder / one)
+
+
+def _check_length(path: Path) -> None:
+    """Raise BadOption when a safetensors file is shorter or longer than its header says."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        try:
+            header = json.loads(file.read(size)) if size < path.stat().st_size else {}
+            ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
+        except ValueError:
+            ends = []
+    if not ends or 8 + size + max(ends) != path.stat().st_size:
+        raise BadOption(
+            f"{path} is not whole: it has {path.stat().st_size:,} bytes, and its header tells of"
+            f" {8 + size + max(ends, default=0):,}; copy the file again"
+        )
+
+
+def weights_of(folder: Path) -> Path:
+    """The folder of the weights: this one, or the base that its adapter names. Raises BadOption."""
+    _check_whole(folder)
+    config = folder / "adapter_config.json"
+    if not config.is_file():
+        return folder
+    named = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not named:
+        raise BadOption(f"{config} names no base model, so the adapter cannot be trained on")
+    beside = folder / named
+    source = beside if beside.is_dir() else folder_of(named)
+    _check_whole(source)
+    return source
+
+
+def _load(source: Path, method: Method) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    on_gpu = torch.cuda.is_available()
+    more: dict[str, Any] = {}
+    if (config := quantisation(method)) is not None:
+        more = {"quantization_config": config, "device_map": "cuda" if on_gpu else "cpu"}
+    model = cast("Any", AutoModelForCausalLM).from_pretrained(
+        source,
+        dtype=torch.bfloat16 if on_gpu else torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        **more,
+    )
+    return model if more else model.to("cuda" if on_gpu else "cpu")
+
+
+def load_tokenizer(folder: Path, source: Path) -> Any:
+    """The tokenizer of an adapter's folder, or of its base where the adapter brings none."""
+    from transformers import AutoTokenizer
+
+    own = folder if (folder / "tokenizer_config.json").is_file() else source
+    tokenizer = cast("Any", AutoTokenizer).from_pretrained(own, local_files_only=True)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _go_on(model: Any, adapter: Path, method: Method) -> Any:
+    """The model with the adapter that it has already, which is trained on or merged."""
+    from peft import PeftModel
+
+    if method.kind == "full":
+        return cast("Any", PeftModel).from_pretrained(model, adapter).merge_and_unload()
+    ready = prepare(model, method)
+    return cast("Any", PeftModel).from_pretrained(ready, adapter, is_trainable=True)
+
+
+def _make_ends_known(model: Any, tokenizer: Any, template: Template) -> None:
+    """Without them in its generation config, a model that was trained well never stops."""
+    config = model.generation_config
+    named = config.eos_token_id
+    ends = named if isinstance(named, list) else [named] if named is not None else []
+    if template.end_id not in ends:
+        config.eos_token_id = [template.end_id, *ends] if ends else template.end_id
+    config.pad_token_id = tokenizer.pad_token_id

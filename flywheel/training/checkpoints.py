@@ -1,0 +1,128 @@
+"""Checkpoints of a training: written whole or not at all, and only the ones worth keeping stay.
+
+The trainer writes into `checkpoints/.writing`; what is complete there is put on the disk and then
+renamed to `step-000120`. So a kill or a full disk leaves the last good one as it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flywheel.errors import FlywheelError
+
+_NAME = re.compile(r"step-(\d+)")
+_METRICS = "metrics.json"
+# What a training needs to go on, and a sampler does not.
+_TRAINERS_OWN = ("optimizer.pt", "scheduler.pt", "trainer_state.json", "training_args.bin")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS = ("No space left", "File too large", "Disk quota", "failed writing file")
+
+
+class DiskFull(FlywheelError):
+    """A checkpoint could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One that is complete. `metrics` is what was measured up to it."""
+
+    step: int
+    path: Path
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What `keep` was given."""
+        try:
+            return json.loads((self.path / _METRICS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+
+def writing(folder: Path) -> Path:
+    """Where the trainer writes. What lies there when nobody writes is a half."""
+    return folder / "checkpoints" / ".writing"
+
+
+def found(folder: Path) -> list[Checkpoint]:
+    """The complete ones of a job's folder, by step."""
+    names = [(path, _NAME.fullmatch(path.name)) for path in (folder / "checkpoints").glob("step-*")]
+    return sorted(
+        (Checkpoint(int(name[1]), path) for path, name in names if name), key=lambda c: c.step
+    )
+
+
+def newest(folder: Path) -> Checkpoint | None:
+    """The one to go on from. Halves are removed."""
+    shutil.rmtree(writing(folder), ignore_errors=True)
+    complete = found(folder)
+    return complete[-1] if complete else None
+
+
+def keep(folder: Path, step: int, metrics: Mapping[str, Any]) -> Checkpoint:
+    """Make what the trainer has just written at this step a checkpoint. Raises OSError."""
+    half = writing(folder) / f"checkpoint-{step}"
+    # A frozen copy of the adapter that some objectives compare with; it is made anew from the base.
+    shutil.rmtree(half / "ref", ignore_errors=True)
+    (half / _METRICS).write_text(json.dumps(metrics), encoding="utf-8")
+    settle(half)
+    whole = folder / "checkpoints" / f"step-{step:06d}"
+    shutil.rmtree(whole, ignore_errors=True)
+    half.rename(whole)
+    return Checkpoint(step, whole)
+
+
+def prune(folder: Path, stay: set[int]) -> None:
+    """Remove the checkpoints of all other steps."""
+    for one in found(folder):
+        if one.step not in stay:
+            shutil.rmtree(one.path)
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Copy what a sampler loads, without what only a training needs; whole or not at all."""
+    half = target.with_name(f".{target.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    for path in source.iterdir():
+        own = path.name in _TRAINERS_OWN or path.name.startswith("rng_state")
+        if path.is_file() and not own and path.name != _METRICS:
+            shutil.copyfile(path, half / path.name)
+    settle(half)
+    shutil.rmtree(target, ignore_errors=True)
+    half.rename(target)
+
+
+def settle(folder: Path) -> None:
+    """Wait until the disk has every file of a folder."""
+    for path in (*folder.iterdir(), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether it says that the disk took no more, in the words of any of the writers."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return any(word in str(error) for word in _FULL_WORDS)
+
+
+def full_disk(folder: Path, error: BaseException) -> DiskFull:
+    """The error to tell. The half is removed, which may make room for a log."""
+    last = newest(folder)
+    kept = f"the checkpoint of step {last.step} is kept" if last else "there was none before it"
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return DiskFull(
+        f"{folder}: the disk is full, so a checkpoint could not be written ({first:.120}); {kept}."
+        " Free some space, then resume"
+    )

@@ -1,0 +1,142 @@
+# pyright: standard
+"""Train: an order in, a trained model out. The whole story, from top to bottom.
+
+It runs in a process of its own, tells what happens through `tell`, and looks at `control` between
+steps. A folder with checkpoints is gone on with. Whatever goes wrong is raised, as a FlywheelError
+where a user can mend it; the last good checkpoint is kept then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flywheel.data.training_row import TrainingRow
+from flywheel.engines.here import Here
+from flywheel.errors import FlywheelError
+from flywheel.samplers.resolve import open_sampler
+from flywheel.training import checkpoints, masks
+from flywheel.training.arguments import quiet
+from flywheel.training.base import Base, open_base
+from flywheel.training.config import TrainConfig
+from flywheel.training.exam import open_exam
+from flywheel.training.manifest import write_manifest
+from flywheel.training.order import Order, setting
+from flywheel.training.preflight import preflight
+from flywheel.training.rows import training_rows
+from flywheel.training.watch import Control, Ended, Tell, Watch
+
+OUT = "out"
+# Of each, `build(base, order, rows, folder, callbacks)` makes the trainer.
+_OBJECTIVES = {
+    "sft": "flywheel.training.sft",
+    "dpo": "flywheel.training.dpo",
+    "kto": "flywheel.training.kto",
+    "rft": "flywheel.training.rft",
+    "reward": "flywheel.training.reward",
+    "pretrain": "flywheel.training.pretrain",
+}
+
+
+class OutOfMemory(FlywheelError):
+    """The training needs more memory than there is."""
+
+
+class Trained(NamedTuple):
+    """How a training ended. `folder` has the model of `best_step` when it is finished.
+
+    `metrics` are the means of the graders before the first step and at the best one.
+    """
+
+    folder: Path
+    ended: Ended
+    best_step: int
+    metrics: Mapping[str, Any]
+
+
+def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
+    """Train by this order in this folder, or go on with what was begun there."""
+    began = time.monotonic()
+    order.check_unchanged()
+    last = checkpoints.newest(folder)
+    tell("started", {"resumed_from": last.step if last else None})
+    with quiet(), Here(_judge(order.config)) as engine, _clear_errors(order, folder):
+        rows = training_rows(order.config)
+        base = open_base(order.config.model, order.config.method, order.config.seed)
+        exam = open_exam(order, engine)
+        watch = Watch(order, folder, tell, control, lambda step: exam.sit(base, step))
+        trainer = build(base, order, rows, folder, [watch])
+        tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
+        if last is None:
+            tell("preflight", preflight(trainer, base, order).as_json())
+        trainer.train(resume_from_checkpoint=str(last.path) if last else None)
+        return _finish(order, folder, watch, tell, time.monotonic() - began)
+
+
+def build(
+    base: Base,
+    order: Order,
+    rows: Sequence[TrainingRow],
+    folder: Path,
+    callbacks: Sequence[Any],
+) -> Any:
+    """The trainer for the order's lever."""
+    from transformers import PrinterCallback
+
+    make: Callable[..., Any] = import_module(_OBJECTIVES[order.config.lever]).build
+    trainer = make(base, order, rows, folder, callbacks)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _finish(order: Order, folder: Path, watch: Watch, tell: Tell, seconds: float) -> Trained:
+    last = checkpoints.newest(folder)
+    step = last.step if last else 0
+    if watch.ended != "finished":
+        tell(watch.ended, {"step": step})
+        return Trained(folder / OUT, watch.ended, step, {})
+    best = watch.best_step or step
+    metrics = {"before": watch.figures(0), "after": watch.figures(best)}
+    (chosen,) = (one for one in checkpoints.found(folder) if one.step == best)
+    checkpoints.copy_model(chosen.path, folder / OUT)
+    write_manifest(folder / OUT, order, best, metrics)
+    told = {"out": str(folder / OUT), "best_step": best, "seconds": round(seconds, 2)}
+    tell("finished", told | {"metrics": metrics})
+    return Trained(folder / OUT, "finished", best, metrics)
+
+
+def _judge(config: TrainConfig) -> Any:
+    return open_sampler(config.judge, setting(config.judge)) if config.judge else None
+
+
+@contextmanager
+def _clear_errors(order: Order, folder: Path) -> Generator[None]:
+    """Turn what the libraries raise when room runs out into words with a remedy."""
+    try:
+        yield
+    except FlywheelError:
+        raise
+    except Exception as error:
+        if checkpoints.is_full_disk(error):
+            raise checkpoints.full_disk(folder, error) from error
+        if _is_out_of_memory(error):
+            raise OutOfMemory(_remedy(order, error)) from error
+        raise
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    words = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def _remedy(order: Order, error: Exception) -> str:
+    numbers, kind = order.numbers, order.config.method.kind
+    ways = [f"batch_size (now {numbers.batch_size})"] if numbers.batch_size > 1 else []
+    ways.append(f"max_length (now {numbers.max_length})")
+    cheaper = {"full": "; or train an adapter: method.kind=lora", "lora": "; or method.kind=qlora"}
+    first = (str(error).splitlines() or ["MemoryError"])[0]
+    return f"out of memory ({first:.100}); lower {' or '.join(ways)}{cheaper.get(kind, '')}"
