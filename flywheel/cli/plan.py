@@ -71,6 +71,6 @@ def _show(found: Forecast) -> None:
     print_table(("split", "items", "finds points"), rows)
     spent = [f"${found.price:.2f}"] if found.price is not None else []
     if found.seconds is not None:
-        spent.append(f"{found.seconds:,.0f} s of answering")
+        spent.append(f"{found.seconds:,.1f} s")
     if spent:
         print_line(f"\n{found.items:,} answers take {', '.join(spent)}, as the baseline's did")

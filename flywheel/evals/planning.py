@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.errors import BadOption
-from flywheel.evals.compare import Spending, design_of, load_spending
+from flywheel.evals.compare import design_of
 from flywheel.evals.evalset import SPLITS, Evalset, Split
 from flywheel.evals.pairs import load_facts, load_pairs
-from flywheel.evals.results import the_run
+from flywheel.evals.results import Result, load_result, the_run
 from flywheel.stats.power import (
     items_for_pass_fail,
     items_needed,
@@ -62,7 +62,7 @@ class Forecast:
     items: int
     table: tuple[tuple[float, int], ...]
     splits: dict[str, tuple[int, float | None]]
-    answers: Spending | None
+    baseline: Result | None
 
     def as_json(self) -> dict[str, Any]:
         """The object that `plan --json` prints."""
@@ -85,14 +85,19 @@ class Forecast:
     @property
     def price(self) -> float | None:
         """Dollars for so many answers, as the baseline's answers cost."""
-        known = self.answers and self.answers.cost.price
-        return self.items * known / self.answers.cost.samples if self.answers and known else None
+        known, asked = self._asked()
+        return self.items * known.cost.price / asked if known and known.cost.price else None
 
     @property
     def seconds(self) -> float | None:
-        """Seconds of answering, one at a time, as the baseline's answers took."""
-        known = self.answers and self.answers.seconds
-        return self.items * known if known else None
+        """Seconds that so many answers take, at the rate of the baseline's run."""
+        known, asked = self._asked()
+        return self.items * known.seconds / asked if known else None
+
+    def _asked(self) -> tuple[Result | None, int]:
+        """The baseline and how many answers it was really asked for; cached ones take nothing."""
+        asked = self.baseline.cost.samples - self.baseline.cost.cached if self.baseline else 0
+        return (self.baseline, asked) if asked else (None, 0)
 
 
 def forecast(
@@ -128,14 +133,14 @@ def forecast(
             for name in SPLITS
             if evalset.split(name).path.is_file()
         },
-        answers=_answers(store, evalset),
+        baseline=_baseline(store, evalset),
     )
 
 
-def _answers(store: Reader | None, evalset: Evalset) -> Spending | None:
-    """What the answers of the evalset's newest baseline took."""
+def _baseline(store: Reader | None, evalset: Evalset) -> Result | None:
+    """The evalset's newest baseline on dev."""
     found = find_baseline(store, evalset.digest, "dev") if store else None
-    return load_spending(store, the_run(store, found.run)) if store and found else None
+    return load_result(store, found.run) if store and found else None
 
 
 def _spread(wish: Wish, store: Reader | None, runs: Sequence[str]) -> Spread:

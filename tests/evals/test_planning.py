@@ -58,10 +58,13 @@ def test_two_runs_tell_the_spread(store: Store, tmp_path: Path) -> None:
 
 def test_what_the_baseline_took_is_what_a_candidate_will_take(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e")
-    measure(store, plan(folder, "a"), Echo(), "baseline")
+    took = measure(store, plan(folder, "a"), Echo(), "baseline").seconds
     found = forecast(load_evalset(str(folder)), Wish(effect=0.2), store)
-    assert found.seconds == pytest.approx(found.items * 0.01)
+    assert found.seconds == pytest.approx(found.items * took / 20)
     assert found.price is None
+    measure(store, plan(folder, "a"), Echo(), "baseline")
+    again = forecast(load_evalset(str(folder)), Wish(effect=0.2), store)
+    assert again.seconds is None, "what came from the cache says nothing of time"
 
 
 @pytest.mark.parametrize(
