@@ -49,3 +49,19 @@ class GaveUp(FlywheelError):
 
 class NotComparable(FlywheelError):
     """Two runs do not measure the same thing, so their scores cannot be compared."""
+
+
+class NoBaseline(FlywheelError):
+    """Nothing is trained before there is a measurement to beat. The message has its command."""
+
+
+class LeakingData(FlywheelError):
+    """Items that measure stand in what is trained on. The message shows the pairs."""
+
+
+class NoJob(FlywheelError):
+    """No job of that name here."""
+
+
+class WrongMoment(FlywheelError):
+    """A job cannot do that now: it is at work, or it is not."""

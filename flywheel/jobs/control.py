@@ -1,0 +1,44 @@
+"""Tell a job to pause or to end, from any process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from flywheel.errors import WrongMoment
+from flywheel.jobs.ends import ENDS, kill
+from flywheel.training.journal import Journal, holder, is_held, last_event, take_lock
+from flywheel.training.worker import CONTROL
+
+
+def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
+    """Ask a job to pause or to be cancelled; it hears between two steps.
+
+    A job that is not at work is cancelled at once. Raises WrongMoment for one that is not at work
+    and is to be paused, or that has ended for good.
+    """
+    descriptor = take_lock(folder) if word == "cancel" or not is_held(folder) else None
+    if descriptor is None:
+        # Whole or not at all: the job may read at this very moment.
+        part = folder / (CONTROL + ".part")
+        part.write_text(word + "\n", encoding="utf-8")
+        part.replace(folder / CONTROL)
+        return
+    try:
+        last, _ = last_event(folder)
+        state = last.kind if last and last.kind in ENDS else "died"
+        if word == "pause" or state in ("finished", "cancelled"):
+            raise WrongMoment(f"{folder.name} is not at work, so it cannot {word}: it is {state}")
+        journal = Journal(folder)
+        journal.tell("cancelled", {"told": f"it was {state}, and not at work"})
+        journal.close()
+    finally:
+        os.close(descriptor)
+
+
+def kill_job(folder: Path) -> None:
+    """End a job's process at once. What it did since its last checkpoint is done again later."""
+    pid = holder(folder)
+    if pid is not None:
+        kill(pid)

@@ -1,0 +1,70 @@
+"""Where jobs are: a folder each, beside the store that is told of them.
+
+What such a folder holds, `flywheel.training.worker` says.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.document import read_text
+from flywheel.errors import BadFile, NoJob
+from flywheel.store.jobs import JobRow
+from flywheel.training.journal import read_events
+
+ORDER = "order.json"
+CHECKPOINTS = "checkpoints"
+
+
+def jobs_root(db: Path) -> Path:
+    """The folder of the jobs that belong to a store."""
+    return db.absolute().parent / ".flywheel" / "jobs"
+
+
+def new_name() -> str:
+    """A name for a job: when it was accepted, and four letters against a clash."""
+    return f"job-{datetime.now(UTC):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def job_folders(root: Path) -> list[Path]:
+    """The folder of every job that was accepted, the newest first."""
+    return sorted((path.parent for path in root.glob(f"*/{ORDER}")), reverse=True)
+
+
+def find_job(root: Path, name: str) -> Path:
+    """The folder of the job of this name. Raises NoJob."""
+    # A name is a name: "../elsewhere" is none.
+    folder = root / Path(name).name
+    if not (folder / ORDER).is_file():
+        raise NoJob(f"no job {name!r} in {root}; flywheel jobs lists them")
+    return folder
+
+
+def read_row(folder: Path) -> JobRow:
+    """The job as the store keeps it. Raises BadFile when its order cannot be read."""
+    path = folder / ORDER
+    text = read_text(path)
+    try:
+        order = cast("dict[str, Any]", json.loads(text))
+        config = order["config"]
+        named = str(config["lever"]), str(config["evalset"]), str(config["model"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadFile(f"{path}: no order of a job ({error!r}); remove {folder}") from None
+    first = next(read_events(folder), None)
+    at = datetime.fromisoformat(first.at) if first else datetime.fromtimestamp(0, UTC)
+    at = at.astimezone(UTC).replace(tzinfo=None)
+    lever, evalset, model = named
+    return JobRow(
+        job=folder.name,
+        created=at,
+        lever=lever,
+        evalset=Path(evalset).name,
+        model=model,
+        order=json.dumps(order),
+        folder=str(folder),
+        baseline=order.get("baseline"),
+    )

@@ -1,0 +1,104 @@
+"""Tells the store of jobs, from what their folders say.
+
+The store has one owner at a time, and a job may run for days. So whoever follows a job opens the
+store for a moment, every few seconds, and leaves it to others in between; when another process has
+it, the events wait in their file. Nothing is told twice, whoever tells: events go on from the last
+one that the store has.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flywheel.jobs.folder import read_row
+from flywheel.store.checkpoints import CheckpointRow
+from flywheel.store.errors import StoreInUse
+from flywheel.store.job_events import JobEventRow, last_events
+from flywheel.store.store import Store, open_store
+from flywheel.training.journal import Event, last_event, read_events
+
+_BATCH = 500
+_EVERY_SECONDS = 10.0
+
+
+class Ledger:
+    """Brings one job's events into its store while it is followed."""
+
+    def __init__(self, db: Path, folder: Path) -> None:
+        self._db, self._folder = db, folder
+        self._next = time.monotonic()
+
+    def keep(self, *, now: bool = False) -> bool:
+        """Tell the store what is new, if it is time and nobody else has it. Says if all is told."""
+        if not now and time.monotonic() < self._next:
+            return False
+        try:
+            with open_store(self._db) as store:
+                tell_store(store, [self._folder])
+            return True
+        except StoreInUse:
+            return False
+        finally:
+            self._next = time.monotonic() + _EVERY_SECONDS
+
+
+def tell_store(store: Store, folders: Iterable[Path]) -> None:
+    """Write down what the store does not know of these jobs yet."""
+    known = last_events(store)
+    for folder in folders:
+        last, _ = last_event(folder)
+        told = known.get(folder.name, 0)
+        if last is None or last.n <= told:
+            continue
+        if not told:
+            store.write(f"{folder.name}/accepted", {"jobs": [read_row(folder)]})
+        new = (event for event in read_events(folder) if event.n > told)
+        for events in _batched(new):
+            _write(store, folder.name, events)
+
+
+def _write(store: Store, job: str, events: Sequence[Event]) -> None:
+    tables: dict[str, Sequence[tuple[Any, ...]]] = {
+        "job_events": [
+            JobEventRow(job, e.n, _moment(e.at), e.kind, json.dumps(e.detail)) for e in events
+        ],
+        "checkpoints": [_checkpoint(job, e) for e in events if e.kind == "checkpoint"],
+    }
+    store.write(f"{job}/events/{events[0].n}-{events[-1].n}", tables)
+
+
+def _checkpoint(job: str, event: Event) -> CheckpointRow:
+    detail = event.detail
+    digest = detail.get("digest")
+    return CheckpointRow(
+        job=job,
+        n=event.n,
+        step=int(detail.get("step", 0)),
+        path=str(detail.get("path", "")),
+        digest=None if digest is None else str(digest),
+        metrics=json.dumps(detail.get("metrics") or {}),
+    )
+
+
+def _moment(at: str) -> datetime:
+    try:
+        return datetime.fromisoformat(at)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _batched(events: Iterable[Event]) -> Iterable[list[Event]]:
+    """Lists of a few hundred; itertools.batched is of Python 3.12."""
+    gathered: list[Event] = []
+    for event in events:
+        gathered.append(event)
+        if len(gathered) == _BATCH:
+            yield gathered
+            gathered = []
+    if gathered:
+        yield gathered

@@ -1,0 +1,101 @@
+"""Start a job: its folder, its order, and the process that does the work.
+
+The process has a session of its own: ctrl-C and a closed terminal do not reach it, and it goes on
+when whoever started it is gone. It is handed the folder's lock, so there is no moment at which a
+job that was started looks dead, and none at which two could work in one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from flywheel.errors import WrongMoment
+from flywheel.jobs.folder import new_name
+from flywheel.training.journal import Journal, last_event, take_lock
+from flywheel.training.order import Order, load_order
+from flywheel.training.worker import CONTROL, HEARTBEAT, LOG, STALL_SECONDS
+
+# -P: what lies in the user's folder must not stand in for a module.
+_WORKER = (sys.executable, "-P", "-m", "flywheel.training.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How a job's process runs. `stall` is how many seconds nothing may happen; None is for ever.
+
+    `niceness` gives way to others, up to 19. `command` is called with the folder and the number of
+    the descriptor that holds its lock.
+    """
+
+    stall: float | None = 600.0
+    niceness: int = 0
+    command: Sequence[str] = _WORKER
+
+
+class Started(NamedTuple):
+    """A job at work."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+
+def start(root: Path, order: Order, launch: Launch) -> Started:
+    """Accept an order as a new job, and start it."""
+    folder = root / new_name()
+    folder.mkdir(parents=True)
+    descriptor = take_lock(folder)
+    assert descriptor is not None, "a new folder is nobody else's"
+    try:
+        journal = Journal(folder)
+        journal.tell("accepted", {})
+        journal.close()
+        order.save(folder)
+        return Started(folder, _begin(folder, launch, descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def resume(folder: Path, launch: Launch) -> Started:
+    """Go on with a job from its last checkpoint; from its beginning, where it has none.
+
+    Raises WrongMoment while it is at work or when it is finished, and ChangedOrder when what it
+    depends on is not what it began with.
+    """
+    order = load_order(folder)
+    descriptor = take_lock(folder)
+    if descriptor is None:
+        raise WrongMoment(
+            f"{folder.name} is at work already; look with: flywheel job {folder.name} --follow"
+        )
+    try:
+        last, _ = last_event(folder)
+        if last is not None and last.kind == "finished":
+            raise WrongMoment(f"{folder.name} is finished; there is nothing to go on with")
+        order.check_unchanged()
+        return Started(folder, _begin(folder, launch, descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _begin(folder: Path, launch: Launch, descriptor: int) -> subprocess.Popen[bytes]:
+    # A word to the last process is none to this one, and its pulse tells nothing.
+    for name in (CONTROL, HEARTBEAT):
+        (folder / name).unlink(missing_ok=True)
+    nice = ("nice", "-n", str(launch.niceness)) if launch.niceness else ()
+    more = {STALL_SECONDS: str(launch.stall)} if launch.stall else {}
+    with (folder / LOG).open("ab") as log:
+        return subprocess.Popen(
+            [*nice, *launch.command, str(folder), str(descriptor)],
+            env={**os.environ, **more},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(descriptor,),
+        )

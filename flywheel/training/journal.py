@@ -1,0 +1,172 @@
+"""The journal of a job: what its process says, a line an event, and the lock that says it lives.
+
+`events.jsonl` is the truth about a job; the store is told from it. An event is on disk before
+`tell` returns. The lock is the system's (flock) and dies with its holder, however that ends: who
+can take it knows that nobody else writes here. Over NFS, flock may hold within one machine only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+EVENTS = "events.jsonl"
+LOCK = "lock"
+_PATIENCE = 1.0  # seconds; somebody may just be looking whether the lock is held
+_BLOCK = 2**16
+
+
+class Event(NamedTuple):
+    """One line: its number from 1, when it was said (ISO, UTC), what kind it is, what it tells."""
+
+    n: int
+    at: str
+    kind: str
+    detail: Mapping[str, Any]
+
+
+class Journal:
+    """Appends events. For the one process that holds the folder's lock; its threads may share it.
+
+    A half-written last line, which a kill may have left, was told to nobody and is cut off.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / EVENTS).open("ab")
+        last, end = last_event(folder)
+        self._file.truncate(end)
+        self._n = last.n if last else 0
+        self._lock = threading.Lock()
+
+    def tell(self, kind: str, detail: Mapping[str, Any]) -> Event:
+        """Write one event; it is on disk when this returns. NaN and infinity become null."""
+        with self._lock:
+            now = datetime.now(UTC).isoformat(timespec="microseconds")
+            event = Event(self._n + 1, now, kind, _finite(detail))
+            line = json.dumps(
+                {"n": event.n, "at": event.at, "kind": kind, **event.detail}, default=str
+            )
+            self._file.write(line.encode("utf-8", "replace") + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._n = event.n
+            return event
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def read_line(line: bytes) -> Event | None:
+    """The event on a line, None when it holds none: a power cut can leave anything."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    rest = cast("dict[str, Any]", told)
+    try:
+        return Event(int(rest.pop("n")), str(rest.pop("at")), str(rest.pop("kind")), rest)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_events(folder: Path) -> Iterator[Event]:
+    """Every event so far, up to the first line that is none or not yet whole."""
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            for line in file:
+                event = read_line(line) if line.endswith(b"\n") else None
+                if event is None:
+                    return
+                yield event
+    except FileNotFoundError:
+        return
+
+
+def last_event(folder: Path) -> tuple[Event | None, int]:
+    """The last whole event, and where in the file it ends. Reads from the end."""
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            size = at = file.seek(0, os.SEEK_END)
+            held = b""
+            while at:
+                step = min(at, max(_BLOCK, len(held)))
+                at -= step
+                file.seek(at)
+                held = file.read(step) + held
+                end = size
+                lines = held.splitlines(keepends=True)
+                # The first line begins in this block only when the block is the file's first.
+                for line in reversed(lines[1:] if at else lines):
+                    event = read_line(line) if line.endswith(b"\n") else None
+                    if event is not None:
+                        return event, end
+                    end -= len(line)
+    except FileNotFoundError:
+        pass
+    return None, 0
+
+
+def take_lock(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock, None when a living process holds it."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.02)
+
+
+def write_holder(descriptor: int) -> None:
+    """Say in the lock's file which process holds it."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process holds the folder's lock."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def holder(folder: Path) -> int | None:
+    """The process that holds the lock, None when none does, or when it has not yet said so."""
+    if not is_held(folder):
+        return None
+    text = (folder / LOCK).read_text(encoding="ascii", errors="replace")
+    return int(text) if text.isdigit() else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[Any, Any]", value)
+        return {str(key): _finite(inner) for key, inner in fields.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_finite(inner) for inner in cast("Sequence[Any]", value)]
+    return value

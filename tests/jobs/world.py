@@ -1,0 +1,68 @@
+"""Jobs for tests: an order, a scripted process, and what became of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flywheel.jobs.follow import follow
+from flywheel.jobs.start import Launch, Started, start
+from flywheel.training.config import TrainConfig
+from flywheel.training.journal import Event, read_events
+from flywheel.training.order import Numbers, Order, digests_of
+from tests.jobs.scripted import SCRIPT
+
+COMMAND = (sys.executable, str(Path(__file__).with_name("scripted.py")))
+
+
+def launch(
+    stall: float | None = 60.0, niceness: int = 0, command: Sequence[str] = COMMAND
+) -> Launch:
+    """The scripted process, or another."""
+    return Launch(stall=stall, niceness=niceness, command=command)
+
+
+def order(data: Path | None = None, steps: int = 20) -> Order:
+    """An order that holds; the scripted process does not read it."""
+    config = TrainConfig(lever="sft", evalset="ticket_triage", data=data)
+    numbers = Numbers(
+        epochs=1,
+        steps=steps,
+        batch_size=1,
+        learning_rate=0.001,
+        warmup=0,
+        max_length=64,
+        beta=0.1,
+        sft_weight=0,
+        eval_interval=10,
+        save_interval=5,
+        max_completion_tokens=8,
+        compute_multiplier=1,
+    )
+    return Order(config=config, numbers=numbers, digests=digests_of(config), rows=10)
+
+
+def begin(root: Path, how: Launch | None = None, steps: int = 20, **script: Any) -> Started:
+    """A job that does what the script says."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / SCRIPT).write_text(json.dumps({"steps": steps, **script}))
+    return start(root, order(steps=steps), how or launch())
+
+
+def end(
+    folder: Path, process: subprocess.Popen[bytes] | None = None, stall: float | None = 60.0
+) -> list[Event]:
+    """Everything that a job said, once it is at rest."""
+    return [event for events in follow(folder, stall, process) for event in events]
+
+
+def wait_for(folder: Path, steps: int) -> None:
+    """Wait until a job has done so many steps."""
+    for events in follow(folder, None):
+        if any(event.detail.get("step", 0) >= steps for event in events):
+            return
+    raise AssertionError(list(read_events(folder))[-1])
