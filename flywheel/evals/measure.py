@@ -7,8 +7,11 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+from flywheel.document import load_document
+from flywheel.errors import BadFile
 from flywheel.evals.cache import Cache
 from flywheel.evals.events import at_work
 from flywheel.evals.garbage import rarely_collected
@@ -32,6 +35,8 @@ from graders.definition import wire_json
 from graders.grader import Grader
 
 Advance = Callable[[int], None]
+# Written by trainings. Not .json, which would make it a part of the model's digest.
+MANIFEST = "flywheel.manifest"
 
 
 @dataclass(frozen=True)
@@ -96,13 +101,27 @@ def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...
     """The rows that say what the digests of a run stand for."""
     definition = plan.evalset.definition.model_dump(mode="json", exclude_unset=True)
     evalset = EvalsetRow(row.evalset_digest, row.evalset, canonical_json(definition), row.created)
-    detail = canonical_json({"name": plan.model})
+    detail = canonical_json({"name": plan.model, **manifest(plan.model)})
     return {
         "evalsets": [evalset],
         "prompts": [PromptRow(row.prompt_digest, canonical_json(plan.prompt_json))],
         "models": [ModelRow(row.model_digest, plan.model, plan.model.partition(":")[0], detail)],
         "graders": grader_rows(plan.graders, plan.grader_digests),
     }
+
+
+def manifest(model: str) -> Mapping[str, Any]:
+    """What a trained model's folder says of how it was made; nothing, for any other model.
+
+    With a `lever` in it the gate asks for a second seed. Raises BadFile.
+    """
+    path = Path(model) / MANIFEST
+    if not path.is_file():
+        return {}
+    told = load_document(path).value
+    if not isinstance(told, dict):
+        raise BadFile(f"{path}:1:1: a manifest is a JSON object; copy the model's folder again")
+    return cast("dict[str, Any]", told)
 
 
 def grader_rows(graders: Sequence[Grader], digests: Sequence[tuple[str, str]]) -> list[GraderRow]:

@@ -1,0 +1,148 @@
+"""Prepare: everything that must hold before a training is accepted, and the order it becomes.
+
+There is a baseline to beat, measured as the exams will measure; the data can be trained on, and
+nothing of dev or test stands in it. Whatever fails here costs seconds, not a night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flywheel.data.check import FEW_ROWS, check_training
+from flywheel.data.leakage import tell, tell_counts
+from flywheel.data.training import read_training
+from flywheel.engines.here import Here
+from flywheel.errors import BadFile, ChangedPlan, LeakingData, NoBaseline
+from flywheel.evals.evalset import load_evalset, shipped
+from flywheel.evals.leaks import check_file
+from flywheel.evals.measure import Bench, begin, go_on
+from flywheel.evals.plan import Plan
+from flywheel.evals.results import the_run
+from flywheel.samplers.resolve import open_sampler
+from flywheel.store.baselines import find_baseline
+from flywheel.store.reader import Reader
+from flywheel.store.run_events import run_status
+from flywheel.store.store import Store
+from flywheel.training.config import TrainConfig
+from flywheel.training.exam import roles_of
+from flywheel.training.order import Order, dev_plan, setting
+from flywheel.training.settle import settle
+
+Say = Callable[[str], None]
+_SHOWN = 5
+
+
+def prepare(
+    config: TrainConfig, store: Store, *, measure_first: bool = False, say: Say = lambda text: None
+) -> Order:
+    """The order for a config, once all holds that must. `say` hears what is worth a warning.
+
+    Raises NoBaseline, unless it is to be measured first; LeakingData; BadFile and others for what
+    would stop the training later.
+    """
+    config = anywhere(config)
+    plan = dev_plan(config)
+    roles_of(config, plan.evalset.definition)
+    check_data(config, say)
+    # Settled before anything is measured: it reads the rows as the training will.
+    order = settle(config)
+    if order.rows < FEW_ROWS:
+        say(f"{order.rows} rows: with fewer than {FEW_ROWS}, chance decides most of the result")
+    return order.model_copy(update={"baseline": baseline_of(plan, store, config, measure_first)})
+
+
+def baseline_of(plan: Plan, store: Store, config: TrainConfig, measure_first: bool = False) -> str:
+    """The run to beat: this very plan, finished. Raises NoBaseline with the command for it."""
+    why = _missing(plan, store)
+    if why and not measure_first:
+        judge = f" --judge {config.judge}" if config.judge else ""
+        command = f"flywheel baseline {config.evalset} -m {config.model}{judge} --db {store.path}"
+        raise NoBaseline(
+            f"{why}, and nothing is trained before there is a measurement to beat: {command}"
+            " (or --measure-first)"
+        )
+    return measure_baseline(plan, store, config.judge) if why else _held(plan, store)
+
+
+def measure_baseline(plan: Plan, store: Store, judge: str | None = None) -> str:
+    """Measure the model as it is, and appoint the run. Its name."""
+    sampler = open_sampler(plan.model, setting(plan.model))
+    asked = open_sampler(judge, setting(judge)) if judge else None
+    with Here(asked) as engine:
+        row = begin(plan, store, "baseline")
+        go_on(plan, row, Bench(store, sampler, engine))
+    return row.run
+
+
+def check_data(config: TrainConfig, say: Say = lambda text: None) -> None:
+    """Refuse a training file with faults, or one in which items of dev or test stand.
+
+    The evalset's own train split is what `flywheel leakage` and its owner answer for. Raises
+    BadFile and LeakingData; warnings are said.
+    """
+    evalset = load_evalset(config.evalset)
+    if config.data is None or config.data.resolve() == evalset.split("train").path.resolve():
+        return
+    report = check_training(read_training(config.data))
+    faults = [found for found in report.findings.sorted() if found.severity == "error"]
+    if faults:
+        more = report.findings.total("error") - 1
+        rest = f" (and {more} more: flywheel data check {config.data})" if more else ""
+        raise BadFile(f"{faults[0].where}: {faults[0].story}{rest}")
+    warnings = report.findings.total("warning")
+    if warnings:
+        say(f"{config.data}: {warnings} warnings; flywheel data check {config.data}")
+    for leak in check_file(evalset, config.data):
+        if leak.overlaps.total:
+            pairs = "".join(f"\n  {tell(pair)}" for pair in leak.overlaps.worst[:_SHOWN])
+            raise LeakingData(
+                f"{config.data}: {leak.overlaps.total} of the {leak.items} items of {leak.right}"
+                f" stand in it ({tell_counts(leak.overlaps.counts)}), so a gain would prove"
+                f" nothing; take them out (flywheel leakage {config.evalset} --file"
+                f" {config.data}):{pairs}"
+            )
+
+
+def anywhere(config: TrainConfig) -> TrainConfig:
+    """The same config, whose files are found from every folder: a job may go on from another."""
+    evalset = load_evalset(config.evalset)
+    ours = evalset.name in shipped() and load_evalset(evalset.name).folder == evalset.folder
+    changes: dict[str, object] = {"evalset": evalset.name if ours else str(evalset.folder)}
+    if config.data is not None:
+        changes["data"] = config.data.absolute()
+    if config.model != "tiny" and Path(config.model).is_dir():
+        changes["model"] = str(Path(config.model).absolute())
+    kind, colon, file = (config.judge or "").partition(":")
+    if colon and kind in ("scripted", "replay"):
+        changes["judge"] = f"{kind}:{Path(file).absolute()}"
+    return config.model_copy(update=changes)
+
+
+def _missing(plan: Plan, store: Reader) -> str:
+    """Why there is no baseline for this plan, empty when there is one."""
+    named = f"no baseline of {plan.evalset.name} dev with {plan.model}"
+    run = _held(plan, store)
+    if not run:
+        return named
+    try:
+        plan.check_same(the_run(store, run))
+    except ChangedPlan as change:
+        told = str(change).partition(" changed: ")[2].partition(". Start")[0]
+        return f"{named}: {run} measured something else ({told})"
+    if run_status(store, run) != "finished":
+        return f"{named}: {run} is not finished"
+    return ""
+
+
+def _held(plan: Plan, store: Reader) -> str:
+    same = plan.identity
+    found = find_baseline(
+        store,
+        same["evalset"],
+        "dev",
+        model=same["model"],
+        prompt=same["prompt"],
+        sampling=same["sampling"],
+    )
+    return found.run if found else ""
