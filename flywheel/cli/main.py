@@ -20,6 +20,7 @@ from flywheel.cli.grade import grade
 from flywheel.cli.graders import graders
 from flywheel.cli.leakage import leakage
 from flywheel.cli.plan import plan
+from flywheel.cli.review import review
 from flywheel.cli.runs import regrade, runs, show
 from flywheel.cli.store import store
 from flywheel.cli.tiny import tiny
@@ -41,6 +42,7 @@ app.command()(grade)
 app.command()(leakage)
 app.command()(plan)
 app.command()(regrade)
+app.command()(review)
 app.command()(runs)
 app.command()(show)
 app.add_typer(data, name="data")

@@ -89,7 +89,7 @@ class Review:
 
         base, found = the_run(self.store, baseline), Offers([], [])
         for line in self.runs(most):
-            if line.run == baseline:
+            if line.run == base.run:
                 continue
             try:
                 check_comparable(base, the_run(self.store, line.run))
@@ -102,10 +102,9 @@ class Review:
         """Figures, intervals and slices. Raises NoRun, NotComparable, BadOption."""
         from flywheel.review.figures import grader_lines, slice_lines
 
-        (found,) = self._compared(baseline, candidate).candidates
-        return Compared(
-            self._line(baseline), self._line(candidate), grader_lines(found), slice_lines(found)
-        )
+        base, row = self._names(baseline, candidate)
+        (found,) = self._compared(base, row).candidates
+        return Compared(self._line(base), self._line(row), grader_lines(found), slice_lines(found))
 
     def changes(
         self, baseline: str, candidate: str, grader: str, which: Which, page: int = 0, size: int = 5
@@ -113,7 +112,7 @@ class Review:
         """A page of the items that a grader passed in one of the runs only."""
         from flywheel.review.figures import changed
 
-        comparison = self._compared(baseline, candidate)
+        comparison = self._compared(*self._names(baseline, candidate))
         (found,) = comparison.candidates
         if grader not in found.graders:
             raise BadOption(f"no grader {grader!r} in both runs: {', '.join(found.graders)}")
@@ -139,6 +138,7 @@ class Review:
 
         Raises NoRun and NotComparable.
         """
+        one, other = self._names(one, other)
         places = self._queue(one, other, who)
         judged = {Place(v.item, v.repeat) for v in self._votes(one, other) if v.who == who}
         left = [place for place in places if place not in judged]
@@ -152,6 +152,7 @@ class Review:
 
         Raises BadOption for a choice that is none, a nameless person, and a pair that is none.
         """
+        one, other = self._names(one, other)
         place = Place(pair.item, pair.repeat)
         if choice not in get_args(Choice) or not who.strip():
             raise BadOption(f"wanted a name and one of {get_args(Choice)}, got {who!r}, {choice!r}")
@@ -169,6 +170,7 @@ class Review:
 
     def undo(self, one: str, other: str, who: str) -> bool:
         """Take back the newest vote of this person on these runs. False when there is none."""
+        one, other = self._names(one, other)
         with self._voting:
             mine = [vote for vote in self._votes(one, other) if vote.who == who]
             if not mine:
@@ -181,7 +183,14 @@ class Review:
 
     def tally(self, baseline: str, candidate: str) -> Tally:
         """What all people's votes on two runs say."""
-        return tally(self._votes(baseline, candidate), candidate)
+        base, row = self._names(baseline, candidate)
+        return tally(self._votes(base, row), row)
+
+    def _names(self, one: str, other: str) -> tuple[str, str]:
+        """The runs' own names: `latest` is another run tomorrow."""
+        from flywheel.evals.results import the_run
+
+        return the_run(self.store, one).run, the_run(self.store, other).run
 
     def _votes(self, one: str, other: str) -> list[VoteRow]:
         return standing_votes(self.store, one, other)
@@ -211,8 +220,11 @@ class Review:
 
     def _load_comparison(self, baseline: str, candidate: str) -> Comparison:
         from flywheel.evals.compare import compare
+        from flywheel.evals.looks import note_look
 
-        return compare(self.store, baseline, [candidate])
+        found = compare(self.store, baseline, [candidate])
+        note_look(self.store, found, "review")
+        return found
 
     def _load_line(self, run: str) -> RunLine:
         from flywheel.evals.results import load_result

@@ -81,6 +81,16 @@ def test_a_comparison_is_plain_rows(world: World) -> None:
     json.dumps([found.graders, found.slices])
 
 
+def test_a_look_at_the_sealed_split_is_written_down(world: World, tmp_path: Path) -> None:
+    review, _, _ = world
+    folder = tmp_path / "e"
+    a, b = (run_of(review.store, folder, right, name, split="test") for name in ("x", "y"))
+    for _ in range(2):
+        review.compared(a, b)
+    rows = review.store.query('SELECT "run" FROM "test_reads" WHERE "reason" = \'review\'')
+    assert rows == [{"run": b}], "once while the pages are open"
+
+
 def test_changed_items_come_with_both_answers_and_reasons(world: World) -> None:
     review, a, b = world
     fixed = review.changes(a, b, "same", "fixed")
@@ -111,7 +121,7 @@ def test_a_vote_is_kept_with_who_when_and_how_long(world: World) -> None:
     review, a, b = world
     pair = review.turn(a, b, "ada").pair
     assert pair
-    assert review.vote(a, b, "ada", pair, "left", seconds=2.5)
+    assert review.vote("latest~1", "latest", "ada", pair, "left", seconds=2.5)
     assert not review.vote(a, b, "ada", pair, "right", seconds=9.0), "a key that was pressed twice"
     assert review.vote(b, a, "bob", pair, "skip", seconds=1.0)
     mine, other = standing_votes(review.store, a, b)

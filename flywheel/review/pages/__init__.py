@@ -1,0 +1,1 @@
+"""The pages, one Streamlit script each, and what they share. Streamlit is imported here alone."""

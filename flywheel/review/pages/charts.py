@@ -1,0 +1,57 @@
+"""Intervals: a rule from low to high, a point at the mean. No figure stands without its doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from flywheel.review.rows import Mean
+
+_ROW, _AXIS = 36, 64  # pixels
+
+
+def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None = None) -> None:
+    """One line a mean, and a dashed line at `mark`. Names and title are ours, never a user's."""
+    rows = [
+        {"name": name, **mean._asdict(), "told": told(mean)} for name, mean in means.items() if mean
+    ]
+    if not rows:
+        st.caption("nothing was graded in both")
+        return
+    x: dict[str, Any] = {
+        "title": title,
+        "scale": alt.Scale(zero=False, padding=12),
+        "axis": alt.Axis(tickCount=6),
+    }
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("name:N", title=None, sort=list(means), axis=alt.Axis(labelLimit=120)),
+        tooltip=[alt.Tooltip("name:N"), alt.Tooltip("told:N", title="mean, 95% interval")],
+    )
+    rule = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", **x), x2="high:Q")
+    point = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("mean:Q", **x))
+    layers = [rule, point]
+    if mark is not None:
+        line = alt.Chart(alt.Data(values=[{"at": mark}])).mark_rule(strokeDash=[4, 4])
+        layers.insert(0, line.encode(x=alt.X("at:Q", **x)))
+    chart = alt.layer(*layers).properties(height=_ROW * len(rows) + _AXIS)
+    st.altair_chart(chart, width="stretch", alt="; ".join(f"{r['name']} {r['told']}" for r in rows))
+
+
+def told(mean: Mean | None, sign: bool = False) -> str:
+    """A mean with its interval in words: 0.455 [0.387, 0.524]."""
+    if mean is None:
+        return "-"
+    form = "+.3f" if sign else ".3f"
+    if mean.low is None or mean.high is None:
+        return f"{mean.mean:{form}} [unknown]"
+    return f"{mean.mean:{form}} [{mean.low:{form}}, {mean.high:{form}}]"
+
+
+def p_value(p: float | None) -> str:
+    """A p value, never 0."""
+    if p is None:
+        return "-"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

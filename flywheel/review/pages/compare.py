@@ -1,0 +1,155 @@
+"""Compare: a candidate against the baseline, with every interval, and the items that changed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from flywheel.review.data import Review, Which
+from flywheel.review.pages.charts import intervals, p_value, told
+from flywheel.review.pages.chosen import Two, the_review, two
+from flywheel.review.pages.text import answer, fields, plain, table
+from flywheel.review.rows import Change, Compared, GraderLine, Mean, Verdict
+from flywheel.review.visible import visible
+
+_PAGE = 5
+
+
+def show() -> None:
+    """Figures first, then the items themselves."""
+    st.header("Compare")
+    chosen = two()
+    if chosen is None:
+        return
+    review = the_review()
+    found = review.compared(*chosen)
+    _figures(found)
+    st.subheader("Graders")
+    table([_grader(line) for line in found.graders])
+    st.caption("Differences are candidate less baseline, over the items graded in both.")
+    _slices(found)
+    _changes(review, chosen, found)
+
+
+def _figures(found: Compared) -> None:
+    primary = found.graders[0]
+    plain(f"baseline   {found.baseline.run}   {found.baseline.model}")
+    plain(f"candidate  {found.candidate.run}   {found.candidate.model}")
+    left, right = st.columns(2)
+    with left:
+        sides = {"baseline": primary.baseline, "candidate": primary.candidate}
+        intervals("mean score, 95% interval", sides)
+    with right:
+        intervals("candidate less baseline", {"difference": primary.difference}, mark=0.0)
+    st.markdown(f"**{_verdict(primary.difference)}**")
+    plain(
+        f"By {primary.grader}, on {primary.n:,} items in both:"
+        f" {told(primary.difference, sign=True)}, p {p_value(primary.p)}. {_smallest(primary)}"
+    )
+
+
+def _verdict(difference: Mean | None) -> str:
+    if difference is None or difference.low is None or difference.high is None:
+        return "Nothing can be said: too few items were graded in both."
+    if difference.low > 0:
+        return "The candidate scores higher."
+    if difference.high < 0:
+        return "The candidate scores lower."
+    return "No difference is shown: the interval holds 0."
+
+
+def _smallest(line: GraderLine) -> str:
+    if line.mde is None:
+        return ""
+    return f"So many items find a true difference of {line.mde:.3f} in four of five cases."
+
+
+def _grader(line: GraderLine) -> dict[str, object]:
+    return {
+        "grader": line.grader,
+        "role": line.role,
+        "difference [95%]": told(line.difference, sign=True),
+        "p": p_value(line.p),
+        "baseline [95%]": told(line.baseline),
+        "candidate [95%]": told(line.candidate),
+        "fixed": line.fixed,
+        "broken": line.broken,
+        "n": line.n,
+        "ungraded": f"{line.ungraded[0]} / {line.ungraded[1]}",
+    }
+
+
+def _slices(found: Compared) -> None:
+    if not found.slices:
+        return
+    st.subheader("Slices")
+    rows = [
+        {
+            "slice": part.slice,
+            "n": part.n,
+            "difference [95%]": told(Mean(part.difference, part.low, part.high), sign=True),
+            "p, adjusted": p_value(part.adjusted),
+        }
+        for part in found.slices
+    ]
+    table(rows)
+    st.caption(
+        f"p is adjusted for {len(rows):d} slices (Holm). The intervals are each their own: among"
+        " many, one misses by chance."
+    )
+
+
+def _changes(review: Review, chosen: Two, found: Compared) -> None:
+    st.subheader("Items that changed")
+    lines = {line.grader: line for line in found.graders}
+    first, second = st.columns(2)
+    with first:
+        grader = st.selectbox("By grader", list(lines), format_func=visible) or next(iter(lines))
+    counts: dict[Which, int] = {"broken": lines[grader].broken, "fixed": lines[grader].fixed}
+    with second:
+        which: Which = st.segmented_control(
+            "Which",
+            list(counts),
+            default="broken" if counts["broken"] else "fixed",
+            required=True,
+            format_func=lambda name: f"{name} ({counts[name]:d})",
+        )
+    if not counts[which]:
+        st.info("No item passed with one run only, in this direction.")
+        return
+    pages = -(-counts[which] // _PAGE)
+    page = st.pagination(pages, key=f"page-{which}-{list(lines).index(grader)}") if pages > 1 else 1
+    for change in review.changes(*chosen, grader, which, page - 1, _PAGE):
+        _change(change)
+
+
+def _change(change: Change) -> None:
+    with st.container(border=True):
+        repeat = f"  repeat {change.repeat}" if change.repeat else ""
+        plain(f"{change.id}{repeat}")
+        with st.expander("The item", expanded=False):
+            fields(change.asked)
+        for column, name, side in zip(
+            st.columns(2),
+            ("Baseline", "Candidate"),
+            (change.baseline, change.candidate),
+            strict=True,
+        ):
+            with column:
+                st.markdown(f"**{name}**")
+                _side(side)
+
+
+def _side(side: Verdict | None) -> None:
+    if side is None:
+        st.caption("no answer")
+        return
+    if side.error:
+        plain(f"ungraded: {side.error}")
+    elif side.score is not None:
+        plain(f"score {side.score:.3f}")
+    answer(side.text)
+    if side.reason:
+        plain(side.reason)
+
+
+show()
