@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 from flywheel.reports.words import one_line, visible
+
+_NUMBER = re.compile(r"[-+\d]|&lt; \d")
 
 
 def text(words: str) -> str:
@@ -25,12 +28,17 @@ def table(
 
     `strong` is the number of the row that decides.
     """
-    head = "".join(f'<th scope="col">{text(column)}</th>' for column in columns)
+    table = [list(row) for row in rows]
+    looks = [_look(row[n] for row in table) for n in range(len(columns))]
+    head = "".join(
+        f'<th scope="col"{look}>{text(column)}</th>'
+        for column, look in zip(columns, looks, strict=True)
+    )
     body = "".join(
         f'<tr{" class=strong" if number == strong else ""}><th scope="row">{first}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in cells)
+        + "".join(f"<td{look}>{cell}</td>" for cell, look in zip(cells, looks[1:], strict=True))
         + "</tr>\n"
-        for number, (first, *cells) in enumerate(rows)
+        for number, (first, *cells) in enumerate(table)
     )
     label = text(caption)
     return (
@@ -38,6 +46,11 @@ def table(
         f"<caption>{label}</caption>\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>{body}</tbody></table></div>\n"
     )
+
+
+def _look(cells: Iterable[str]) -> str:
+    """Words stand to the left, numbers to the right."""
+    return "" if all(_NUMBER.match(cell) for cell in cells) else ' class="words"'
 
 
 def figure(drawing: str, caption: str, look: str = "") -> str:

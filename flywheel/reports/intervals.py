@@ -76,11 +76,12 @@ def _draw(drawing: Drawing, row: Row, top: float, place: Callable[[float], float
 
 
 def _domain(rows: Sequence[Row]) -> tuple[float, float]:
-    """What the axis spans: every interval, and 0."""
+    """What the axis spans: every interval that is drawn, and 0."""
     ends = [0.0]
     for row in rows:
-        if row.paired is not None:
-            ends += [row.paired.difference, row.paired.low or 0.0, row.paired.high or 0.0]
+        paired = row.paired
+        if paired is not None and paired.low is not None and paired.high is not None:
+            ends += [paired.low, paired.high]
     low, high = min(ends), max(ends)
     room = 0.04 * (high - low) or 0.05
     return low - room, high + room

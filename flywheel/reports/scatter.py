@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 2000
 _SIDE = 300.0
 _LEFT, _TOP = 44.0, 30.0
-_WIDTH, _HEIGHT = _LEFT + _SIDE + 12, _TOP + _SIDE + 58
+_WIDTH, _HEIGHT = _LEFT + _SIDE + 12, _TOP + _SIDE + 42
 # Scores with more levels than that need no spreading.
 _FEW = 12
 _MARKS = {"won": "m-3.5 2.5l3.5 -6 3.5 6z", "lost": "m-3.5 -2.5l3.5 6 3.5 -6z", "tied": "h0"}
