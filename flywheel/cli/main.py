@@ -18,6 +18,7 @@ from flywheel.cli.eval import evaluate
 from flywheel.cli.gate import GateCommand, gate
 from flywheel.cli.grade import grade
 from flywheel.cli.graders import graders
+from flywheel.cli.import_ import import_
 from flywheel.cli.leakage import leakage
 from flywheel.cli.plan import plan
 from flywheel.cli.review import review
@@ -47,6 +48,7 @@ app.command()(runs)
 app.command()(show)
 app.add_typer(data, name="data")
 app.add_typer(graders, name="graders")
+app.add_typer(import_, name="import")
 app.add_typer(store, name="store")
 app.add_typer(tiny, name="tiny")
 
