@@ -92,9 +92,10 @@ def gate(
         check_place(junit, markdown)
         with open_store(db) as store:
             verdict = judge(store, case, Rules(margin=margin, effect=effect))
+            # First, so that nothing is promoted when the command then ends with an error.
+            _save(verdict, promote, junit, markdown)
             if promote and verdict.decision.outcome == "promote":
                 make_baseline(store, verdict)
-        _save(verdict, promote, junit, markdown)
     except (FlywheelError, OSError) as error:
         sys.stderr.write(f"Error: {error}\n")
         raise typer.Exit(_ERROR) from None

@@ -107,6 +107,10 @@ def test_only_what_is_promoted_becomes_the_baseline(world: World, tmp_path: Path
     files = ("--promote", "--markdown", tmp_path / "x.md")
     assert gate(world, "loser", "--baseline", world.runs["a"], *files).exit_code == 1
     assert (tmp_path / "x.md").read_text().startswith(f"## KEEP `{world.runs['a']}`\n")
+    full = gate(world, "winner", "--baseline", world.runs["a"], "--promote", "--junit", "/dev/full")
+    assert full.exit_code == 3 and "No space left" in full.stderr
+    with open_store(world.db) as store:
+        assert store.query('SELECT * FROM "promotions"') == []
     done = gate(world, "winner", "--baseline", world.runs["a"], *files)
     assert done.exit_code == 0
     told = f"PROMOTE {world.runs['winner']}: it is the baseline now"

@@ -238,7 +238,8 @@ def test_the_axis_has_round_points_and_holds_every_interval(
     assert found is not None
     middle = (low + high) / 2
     row = Row("g", replace(found, difference=middle, low=low, high=high), "not shown", strong=True)
-    drawing = interval_plot([row, Row("none", None, "too few")], "title")
+    far = Row("far", replace(found, difference=-0.9, low=None, high=None), "too few")
+    drawing = interval_plot([row, far, Row("none", None, "too few")], "title")
     ticks = [shape.text for shape in shapes(drawing, "tick")]
     assert set(labels) <= set(ticks) and ticks[-1] == "points" and len(ticks) <= 9
     whisker = shapes(drawing, "whisker open strong")[0]
