@@ -2,8 +2,8 @@
 """The model that a training starts from: loaded as for sampling, and made ready to learn.
 
 From a folder or the hub's cache; nothing is fetched, no code of the model's author runs, weights
-come from safetensors only. On a GPU weights are bfloat16, on a CPU float32. A folder that holds an
-adapter brings its base along: an adapter is trained on, and full training starts from the merged.
+come from safetensors only. On a GPU weights beside an adapter are bfloat16, else float32. A folder
+that holds an adapter brings its base along: the adapter is trained on; full training merges it.
 """
 
 from __future__ import annotations
@@ -51,8 +51,11 @@ def folder_of(name: str) -> Path:
     return Path(name) if Path(name).is_dir() else cached_folder(name)
 
 
-def open_base(name: str, method: Method, seed: int) -> Base:
-    """Load the model, and put the method's adapter on it, seeded. Raises BadOption."""
+def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> Base:
+    """Load the model, and put the method's adapter on it, seeded. Raises BadOption.
+
+    With `scores` it gets a head that gives one number instead of tokens: a reward model.
+    """
     import torch
     from transformers import set_seed
 
@@ -61,7 +64,7 @@ def open_base(name: str, method: Method, seed: int) -> Base:
     adapter = folder if source != folder else None
     set_seed(seed)
     try:
-        model = _load(source, method)
+        model = _load(source, method, scores)
         tokenizer = load_tokenizer(folder, source)
         model = _go_on(model, adapter, method) if adapter else apply(prepare(model, method), method)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
@@ -122,22 +125,27 @@ def weights_of(folder: Path) -> Path:
     return source
 
 
-def _load(source: Path, method: Method) -> Any:
+def _load(source: Path, method: Method, scores: bool) -> Any:
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     on_gpu = torch.cuda.is_available()
     more: dict[str, Any] = {}
     if (config := quantisation(method)) is not None:
         more = {"quantization_config": config, "device_map": "cuda" if on_gpu else "cpu"}
-    model = cast("Any", AutoModelForCausalLM).from_pretrained(
+    kind = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
+    if scores:
+        more["num_labels"] = 1
+    # All of the weights learn in full precision; beside an adapter the model may be coarser.
+    halves = on_gpu and method.kind != "full"
+    model = cast("Any", kind).from_pretrained(
         source,
-        dtype=torch.bfloat16 if on_gpu else torch.float32,
+        dtype=torch.bfloat16 if halves else torch.float32,
         local_files_only=True,
         use_safetensors=True,
         **more,
     )
-    return model if more else model.to("cuda" if on_gpu else "cpu")
+    return model if method.kind == "qlora" else model.to("cuda" if on_gpu else "cpu")
 
 
 def load_tokenizer(folder: Path, source: Path) -> Any:
@@ -163,7 +171,10 @@ def _go_on(model: Any, adapter: Path, method: Method) -> Any:
 
 def _make_ends_known(model: Any, tokenizer: Any, template: Template) -> None:
     """Without them in its generation config, a model that was trained well never stops."""
-    config = model.generation_config
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    config = getattr(model, "generation_config", None)
+    if config is None:
+        return
     named = config.eos_token_id
     ends = named if isinstance(named, list) else [named] if named is not None else []
     if template.end_id not in ends:

@@ -108,8 +108,9 @@ def _shown(row: Mapping[str, Any], template: Template) -> dict[str, Any]:
     else:
         answers = [row[name] for name in _ENDING if name in row]
         learned = sum(len(answer) for answer in answers)
-        tokens = len(row["prompt_ids"]) + learned
-        text = {"text": decode(row["prompt_ids"]), "learned": [decode(one) for one in answers]}
+        prompt = row.get("prompt_ids", [])
+        tokens = len(prompt) + learned
+        text = {"text": decode(prompt), "learned": [decode(one) for one in answers]}
     return text | {"tokens": tokens, "learned_tokens": learned}
 
 

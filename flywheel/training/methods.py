@@ -35,6 +35,11 @@ def prepare(model: Any, method: Method) -> Any:
         return model
     from peft import prepare_model_for_kbit_training
 
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # The first answer in eval mode would repack the weights for good, in a form that lets
+            # no gradient through: an exam would end the learning without a word.
+            module.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 
@@ -56,7 +61,9 @@ def _lora(model: Any, method: Method) -> Any:
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=targets,
-        task_type="CAUSAL_LM",
+        # A scoring head is new, so all of it learns.
+        modules_to_save=["score"] if hasattr(model, "score") else None,
+        task_type="SEQ_CLS" if hasattr(model, "score") else "CAUSAL_LM",
     )
     return get_peft_model(model, config)
 

@@ -28,6 +28,7 @@ from flywheel.training.manifest import write_manifest
 from flywheel.training.order import Order, setting
 from flywheel.training.preflight import preflight
 from flywheel.training.rows import training_rows
+from flywheel.training.sampled import sampled_pairs
 from flywheel.training.watch import Control, Ended, Tell, Watch
 
 OUT = "out"
@@ -65,12 +66,19 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
     last = checkpoints.newest(folder)
     tell("started", {"resumed_from": last.step if last else None})
     with quiet(), Here(_judge(order.config)) as engine, _clear_errors(order, folder):
-        rows = training_rows(order.config)
-        base = open_base(order.config.model, order.config.method, order.config.seed)
-        exam = open_exam(order, engine)
-        watch = Watch(order, folder, tell, control, lambda step: exam.sit(base, step))
+        config = order.config
+        rows = training_rows(config)
+        scores = config.lever == "reward"
+        base = open_base(config.model, config.method, config.seed, scores=scores)
+        if config.pairs == "sampled":
+            rows = sampled_pairs(order, rows, base, engine, folder)
+            tell("notice", {"text": f"{len(rows)} of {order.rows} items were answered wrongly"})
+        exam = None if scores else open_exam(order, engine)
+        take = None if exam is None else lambda step: exam.sit(base, step)
+        watch = Watch(order, folder, tell, control, take)
         trainer = build(base, order, rows, folder, [watch])
-        tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
+        if config.lever != "rft":
+            tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
         if last is None:
             tell("preflight", preflight(trainer, base, order).as_json())
         trainer.train(resume_from_checkpoint=str(last.path) if last else None)

@@ -1,0 +1,126 @@
+# pyright: standard
+"""Sampled pairs: each gold answer, preferred to a wrong answer of the model itself.
+
+The wrong one is the worst of a few that the base gives at temperature 1, by the primary grader; an
+item that it gets right each time, or that has no verdict, makes no pair. They are written into the
+job's folder, so that a training that goes on learns from the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flywheel.data.training import read_training
+from flywheel.data.training_row import TrainingRow
+from flywheel.errors import FlywheelError
+from flywheel.evals.evalset import load_evalset
+from flywheel.evals.grade import Engine, grade_samples
+from flywheel.samplers.local import LocalSampler
+from flywheel.samplers.local_load import LocalOptions, prepared
+from flywheel.samplers.sampler import Output, Request
+from flywheel.training.base import Base
+from flywheel.training.exam import plain, span, undisturbed
+from flywheel.training.order import Order
+from flywheel.training.rows import FEWEST, pair_of
+from graders.grader import Grade
+from graders.sample import Sample
+
+FILE = "pairs.jsonl"
+_EACH = 4
+
+
+class NoPairs(FlywheelError):
+    """The model is wrong too seldom for pairs to be made of its answers."""
+
+
+def sampled_pairs(
+    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Engine, folder: Path
+) -> list[TrainingRow]:
+    """The pairs, sampled now or read from the folder. Raises NoPairs when there are few."""
+    path = folder / FILE
+    if not path.is_file():
+        pairs = _sample(order, rows, base, engine)
+        if len(pairs) < FEWEST:
+            raise NoPairs(
+                f"the model answers {len(rows)} items and {len(pairs)} of them wrongly, too few to"
+                " learn from; use pairs: minimal, or another lever"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        half = path.with_suffix(".half")
+        half.write_text("".join(_line(pair) for pair in pairs), encoding="utf-8")
+        half.rename(path)
+    return list(read_training(path, "preference").rows)
+
+
+def _line(pair: TrainingRow) -> str:
+    assert pair.chosen is not None and pair.rejected is not None
+    row: dict[str, Any] = {
+        "prompt": [message.as_json() for message in pair.prompt],
+        "chosen": [pair.chosen.as_json()],
+        "rejected": [pair.rejected.as_json()],
+    }
+    if pair.tools:
+        row["tools"] = list(pair.tools)
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _sample(
+    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Engine
+) -> list[TrainingRow]:
+    grader = load_evalset(order.config.evalset).primary
+    answers = _answers(order, rows, base)
+    samples = [
+        Sample(row.item, output.text)
+        for row, given in zip(rows, answers, strict=True)
+        for output in given
+    ]
+    verdicts = iter(asyncio.run(grade_samples(grader, samples, engine)))
+    highest = span(grader)[1]
+    pairs: list[TrainingRow] = []
+    for row, given in zip(rows, answers, strict=True):
+        judged = [(verdict, output) for output, verdict in zip(given, verdicts, strict=False)]
+        scored = [(v.score, o.text) for v, o in judged if isinstance(v, Grade)]
+        wrong = min((one for one in scored if one[0] < highest), default=None)
+        if wrong is not None:
+            pairs.append(pair_of(row, wrong[1]))
+    return pairs
+
+
+def _answers(order: Order, rows: Sequence[TrainingRow], base: Base) -> list[list[Output]]:
+    """A few answers to every row. What failed is left out."""
+    most = load_evalset(order.config.evalset).definition.sampling.max_completion_tokens
+    requests = [
+        Request(
+            order.config.model,
+            [message.as_json() for message in row.prompt],
+            {
+                "temperature": 1.0,
+                "seed": order.config.seed + _EACH * index + each,
+                "max_completion_tokens": most,
+            },
+            tools=row.tools,
+        )
+        for index, row in enumerate(rows)
+        for each in range(_EACH)
+    ]
+    sampler = LocalSampler(
+        LocalOptions(name=order.config.model, paged=False),
+        prepared(plain(base.model), base.tokenizer),
+    )
+    found: list[list[Output]] = [[] for _ in rows]
+
+    async def ask() -> None:
+        async for index, output in sampler.sample(requests):
+            if output.error is None:
+                found[index // _EACH].append(output)
+
+    try:
+        with undisturbed(base.model, base.tokenizer):
+            asyncio.run(ask())
+    finally:
+        sampler.close()
+    return found
