@@ -125,6 +125,15 @@ def item_fields(store: Reader, items: Sequence[str], runs: Sequence[RunRow]) -> 
     return {row["digest"]: _split(json.loads(row["item"]), named) for row in rows}
 
 
+def prompt_text(store: Reader, run: RunRow) -> str:
+    """The messages of the run's prompt, each after its role; empty where no prompt is known."""
+    rows = store.query('SELECT "messages" FROM "prompts" WHERE "digest" = ?', [run.prompt_digest])
+    messages: Any = json.loads(rows[0]["messages"]) if rows else []
+    if isinstance(messages, str):
+        return messages
+    return "\n\n".join(f"{m.get('role')}: {_as_text(m.get('content', ''))}" for m in messages)
+
+
 def _split(item: Mapping[str, Any], named: set[str]) -> Asked:
     fields = {name: _as_text(value) for name, value in item.items()}
     asked = {name: text for name, text in fields.items() if name in named}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from uuid import uuid4
 
 from flywheel.errors import BadOption, NotComparable
-from flywheel.review.answers import differing, item_fields, texts, verdicts
+from flywheel.review.answers import differing, item_fields, prompt_text, texts, verdicts
 from flywheel.review.blind import Place, in_order, sides, tally
 from flywheel.review.rows import (
     BlindPair,
@@ -103,8 +103,15 @@ class Review:
         from flywheel.review.figures import grader_lines, slice_lines
 
         base, row = self._names(baseline, candidate)
-        (found,) = self._compared(base, row).candidates
-        return Compared(self._line(base), self._line(row), grader_lines(found), slice_lines(found))
+        comparison = self._compared(base, row)
+        (found,) = comparison.candidates
+        return Compared(
+            self._line(base),
+            self._line(row),
+            (prompt_text(self.store, comparison.baseline), prompt_text(self.store, found.run)),
+            grader_lines(found),
+            slice_lines(found),
+        )
 
     def changes(
         self, baseline: str, candidate: str, grader: str, which: Which, page: int = 0, size: int = 5
@@ -240,6 +247,7 @@ class Review:
             evalset=row.evalset,
             split=row.split,
             model=row.model,
+            prompt=row.prompt_digest[:8],
             n=found.n,
             ungraded=found.ungraded,
             grader=row.primary_grader,

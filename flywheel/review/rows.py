@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 
 class RunLine(NamedTuple):
-    """A run and its primary figure. `mean` is None while nothing was graded."""
+    """A run and its primary figure. `mean` is None while nothing was graded.
+
+    `prompt` is the beginning of the prompt's digest: what tells two runs of one model apart.
+    """
 
     run: str
     created: datetime
@@ -19,6 +22,7 @@ class RunLine(NamedTuple):
     evalset: str
     split: str
     model: str
+    prompt: str
     n: int
     ungraded: int
     grader: str
@@ -81,10 +85,14 @@ class SliceLine(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """A baseline and a candidate. The primary grader is the first line."""
+    """A baseline and a candidate. The primary grader is the first line.
+
+    `prompts` are the wordings of the two, as text.
+    """
 
     baseline: RunLine
     candidate: RunLine
+    prompts: tuple[str, str]
     graders: list[GraderLine]
     slices: list[SliceLine]
 

@@ -73,6 +73,7 @@ def test_only_runs_of_the_same_thing_are_offered(world: World, tmp_path: Path) -
 def test_a_comparison_is_plain_rows(world: World) -> None:
     review, a, b = world
     found = review.compared(a, b)
+    assert found.prompts == ("user: Say {{ item.gold }}.",) * 2
     (line,) = found.graders
     assert (line.role, line.fixed, line.broken, line.n) == ("primary", 4, 1, 12)
     assert line.difference and line.difference.mean == pytest.approx(0.25)

@@ -154,6 +154,7 @@ def test_a_comparison_shows_every_interval(pages: Open, measured: World) -> None
     assert list(slices["slice"]) == ["kind=even", "kind=odd"]
     assert slices["difference [95%]"][0].startswith("+0.444 [")
     assert "p is adjusted for 2 slices (Holm)" in words(app, "caption")
+    assert "Both runs have the same prompt." in words(app, "caption")
     assert [expander.label for expander in app.expander] == ["The item"]
     said = words(app, "code").splitlines()
     assert said == ["10", "10", "not 10"], "the item, what the baseline said, and the candidate"
@@ -251,6 +252,16 @@ def test_equal_answers_leave_nothing_to_judge(pages: Open, tmp_path: Path) -> No
     opened.runs = runs
     assert "the same answer to every item" in words(opened.at("judge"), "info")
     assert "No difference is shown" in words(opened.at("compare"), "markdown")
+
+
+def test_prompts_that_differ_are_shown(pages: Open, measured: World, tmp_path: Path) -> None:
+    opened = pages(measured)
+    prompt = tmp_path / "other.yaml"
+    prompt.write_text('- {role: system, content: "Say {{ item.gold }}."}')
+    last = run_of(opened.review.store, tmp_path / "e", lambda _: "5", "other", prompt=prompt)
+    app = opened.at("compare", candidate=last)
+    assert app.expander[0].label == "The prompts differ"
+    assert "user: Say {{ item.gold }}.\nsystem: Say {{ item.gold }}." in words(app, "code")
 
 
 HOSTILE = "![x](http://evil.example/x.png) <img src=http://evil.example/y.png> <script>1</script>"

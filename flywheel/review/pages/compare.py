@@ -23,6 +23,7 @@ def show() -> None:
     review = the_review()
     found = review.compared(*chosen)
     _figures(found)
+    _prompts(found)
     st.subheader("Graders")
     table([_grader(line) for line in found.graders])
     st.caption("Differences are candidate less baseline, over the items graded in both.")
@@ -45,6 +46,21 @@ def _figures(found: Compared) -> None:
         f"By {primary.grader}, on {primary.n:,} items in both:"
         f" {told(primary.difference, sign=True)}, p {p_value(primary.p)}. {_smallest(primary)}"
     )
+
+
+def _prompts(found: Compared) -> None:
+    before, after = found.prompts
+    if before == after:
+        st.caption("Both runs have the same prompt.")
+        return
+    with st.expander("The prompts differ"):
+        left, right = st.columns(2)
+        with left:
+            st.markdown("**Baseline**")
+            answer(before)
+        with right:
+            st.markdown("**Candidate**")
+            answer(after)
 
 
 def _verdict(difference: Mean | None) -> str:

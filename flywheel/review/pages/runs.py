@@ -83,7 +83,7 @@ def _default(lines: list[RunLine]) -> str:
 
 def _title(line: RunLine) -> str:
     mean = "-" if line.mean is None else f"{line.mean:.3f}"
-    return visible(f"{line.run}  {line.model[-30:]}  {mean}")
+    return visible(f"{line.run}  {line.model[-30:]}  prompt {line.prompt}  {mean}")
 
 
 def _row(line: RunLine) -> dict[str, object]:
@@ -91,6 +91,7 @@ def _row(line: RunLine) -> dict[str, object]:
     return {
         "run": line.run,
         "model": line.model[-40:],
+        "prompt": line.prompt,
         "mean [95%]": told(mean),
         "n": line.n,
         "ungraded": line.ungraded,
