@@ -11,8 +11,8 @@ from flywheel.review.visible import visible
     ("text", "shown"),
     [
         ("plain\ntext\twith tabs", "plain\ntext\twith tabs"),
-        ("\x1b[31mred\x1b[0m", "␛[31mred␛[0m"),
-        ("a\x00b\r\x7f\x9b", "a␀b␍␡⟨U+009B⟩"),
+        ("\x1b[31mred\x1b[0m", "⟨U+001B⟩[31mred⟨U+001B⟩[0m"),
+        ("a\x00b\r\x7f\x9b", "a⟨U+0000⟩b⟨U+000D⟩⟨U+007F⟩⟨U+009B⟩"),
         ("abc\u202edef", "abc⟨U+202E⟩def"),
         ("in\u2066out\u2069", "in⟨U+2066⟩out⟨U+2069⟩"),
         ("z\u200bw\ufeff\u00ad", "z⟨U+200B⟩w⟨U+FEFF⟩⟨U+00AD⟩"),
