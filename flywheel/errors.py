@@ -65,3 +65,7 @@ class NoJob(FlywheelError):
 
 class WrongMoment(FlywheelError):
     """A job cannot do that now: it is at work, or it is not."""
+
+
+class JobFailed(FlywheelError):
+    """A job that a story waited for did not finish."""

@@ -1,10 +1,41 @@
-"""flywheel demo: a first look."""
+"""flywheel demo: the whole loop on the embedded model, or a first look at the graders."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def demo() -> None:
-    """Grade twelve answers with every kind of grader, and print the table."""
-    from flywheel.recipes.demo import main
+import typer
 
-    main()
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where its store and jobs are kept.")] = Path("demo"),
+    fast: Annotated[bool, typer.Option("--fast", help="One lever, under ninety seconds.")] = False,
+    graders: Annotated[
+        bool, typer.Option("--graders", help="A first look at the graders instead; no torch.")
+    ] = False,
+) -> None:
+    """Measure, train, decide and promote on the embedded model: the whole loop in minutes.
+
+    Stopped with ctrl-C and begun again, it goes on where it was.
+    """
+    import sys
+    from importlib.util import find_spec
+
+    from flywheel.errors import BadOption
+
+    if graders:
+        from flywheel.recipes.demo import main as first_look
+
+        first_look()
+        return
+    if find_spec("trl") is None:
+        needed = "pip install 'flywheel[train]'"
+        raise BadOption(f"the loop trains, which takes {needed}; or flywheel demo --graders")
+    from flywheel.recipes.loop import RFT, SFT, main
+
+    try:
+        main(folder, (SFT,) if fast else (SFT, RFT))
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Go on with: flywheel demo\n")
+        raise typer.Exit(130) from None

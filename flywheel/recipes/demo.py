@@ -1,6 +1,6 @@
 """A first look: twelve answers of a support bot, graded by every kind of grader.
 
-    flywheel demo
+    flywheel demo --graders
 
 1. Read the answers and the graders, plain files in flywheel/recipes/demo_files.
 2. Grade every answer with every grader. The judge is scripted, so no key and no network is

@@ -10,7 +10,10 @@ merged into float32 weights; with any other it stays beside them, where merging 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -67,23 +70,24 @@ def load(options: LocalOptions) -> Loaded:
         # Looked up here, as from_pretrained asks the hub for some files even when told not to.
         name = str(cached_folder(name))
     try:
-        from transformers.utils import logging
+        from transformers.utils import logging as bars
     except ImportError:
         raise BadOption(
             f"{options.name!r} runs on this machine and needs torch; pip install 'flywheel[local]'"
         ) from None
-    noisy = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    noisy = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
     try:
         model = _load_model(options, name)
         tokenizer = _load_tokenizer(options, name, adapter)
         if adapter is not None:
-            model = _with_adapter(model, tokenizer, adapter)
+            with _quiet_peft():
+                model = _with_adapter(model, tokenizer, adapter)
     except (OSError, ValueError, ImportError) as error:
         raise BadOption(f"the model {options.name!r} cannot be loaded: {_first(error)}") from None
     finally:
         if noisy:
-            logging.enable_progress_bar()
+            bars.enable_progress_bar()
     return prepared(model, tokenizer)
 
 
@@ -202,6 +206,16 @@ def _with_adapter(model: Any, tokenizer: Any, adapter: str) -> Any:
     if model.dtype == torch.float32 and not quantised:
         return wrapped.merge_and_unload()
     return wrapped.get_base_model()
+
+
+@contextmanager
+def _quiet_peft() -> Generator[None]:
+    """Without what peft makes other libraries say: a kernel that nobody needs here is missing, and
+    a property that peft reads will be renamed."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 def _eos(model: Any, tokenizer: Any) -> frozenset[int]:

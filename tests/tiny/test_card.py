@@ -31,5 +31,5 @@ def test_every_seed_has_its_row_and_the_kept_one_is_named() -> None:
 
 
 def test_a_score_stands_with_both_intervals() -> None:
-    row = "| ticket_triage | 50.0% | 15.0 to 85.0 | 0.0 to 100.0 | 4 |"
+    row = "| ticket_triage | 50.0% | 15.0 to 85.0 | 0.2 to 99.8 | 4 |"
     assert row in write_card(built()).splitlines()

@@ -1,0 +1,215 @@
+"""The whole loop on the embedded model: measure, plan, train, decide, promote.
+
+    flywheel demo            about five minutes on two cores
+    flywheel demo --fast     SFT alone, under ninety seconds
+
+1. Measure what there is, on dev, where candidates are chosen.
+2. Ask how many items a gain takes, before anything is spent.
+3. Train two seeds of each lever side by side. Exams on dev choose the checkpoint; RFT is rewarded
+   by three graders and audited by another one that it is never rewarded by.
+4. Choose the lever on dev. Measure it and the baseline on the sealed test split, once.
+5. Let the gate decide, and promote what holds.
+
+Every step is noted in the folder: stopped at any moment and begun again, the story goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flywheel.engines.here import Here
+from flywheel.evals.choose import Choice, plan_of, plan_of_run
+from flywheel.evals.compare import compare
+from flywheel.evals.decide import points
+from flywheel.evals.evalset import load_evalset
+from flywheel.evals.gate import Case, Verdict, judge, promote
+from flywheel.evals.measure import Bench, begin, go_on
+from flywheel.evals.planning import Wish, forecast
+from flywheel.evals.results import Result, load_result, the_run
+from flywheel.jobs.folder import jobs_root
+from flywheel.recipes.notes import Notes
+from flywheel.recipes.side_by_side import train_side_by_side
+from flywheel.samplers.resolve import open_sampler
+from flywheel.store.run_events import run_status
+from flywheel.store.runs import Kind, RunRow
+from flywheel.store.store import Store, open_store
+from flywheel.training.config import TrainConfig
+from flywheel.training.order import setting
+
+MODEL = "tiny"
+SEEDS = (0, 1)
+_FIELDS = ("category", "priority", "order_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """One lever of the story: its name and what both seeds share."""
+
+    name: str
+    told: str
+    config: Mapping[str, Any]
+
+    def seeded(self, evalset: str, seed: int) -> TrainConfig:
+        """The config of one seed."""
+        same = {"model": MODEL, "evalset": evalset, "seed": seed}
+        return TrainConfig.model_validate({**same, **self.config})
+
+
+SFT = Lever("sft", "supervised fine-tuning on 300 gold answers", {"lever": "sft", "rows": 300})
+RFT = Lever(
+    "rft",
+    "reinforcement by the graders of the fields",
+    {"lever": "rft", "reward": _FIELDS, "steps": 60, "eval_interval": 20, "eval_samples": 100},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the story happens: its store, its notes, its jobs, and the evalset it is about."""
+
+    store: Store
+    notes: Notes
+    jobs: Path
+    evalset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What came of a lever: its models and their dev runs by seed, and the seconds it took."""
+
+    lever: Lever
+    models: Sequence[Path]
+    runs: Sequence[RunRow]
+    seconds: float
+
+
+def main(
+    folder: Path, levers: Sequence[Lever] = (SFT, RFT), evalset: str = "ticket_triage"
+) -> Verdict:
+    """Tell the story in this folder, and return what the gate decided."""
+    folder.mkdir(parents=True, exist_ok=True)
+    db = folder / "flywheel.duckdb"
+    with open_store(db) as store:
+        place = Place(store, Notes(folder / "demo.json"), jobs_root(db), evalset)
+        # 1. Measure first. Nothing is trained before there is something to beat.
+        print("1. What there is")
+        dev = measure(place, MODEL, "dev", "baseline")
+        tell("baseline on dev", dev)
+
+        # 2. How many items would decide?
+        planned = forecast(load_evalset(evalset), Wish(effect=0.1))
+        print(f"\n2. {planned.items} items find a gain of 10 points in four of five cases")
+
+        # 3. Train, two seeds each: one seed may be luck.
+        turned: list[Turned] = []
+        for lever in levers:
+            print(f"\n3. {lever.name}: {lever.told}, seeds 0 and 1")
+            turned.append(turn(place, lever))
+
+        # 4. Choose on dev, where looking costs nothing.
+        print("\n4. The levers on dev, against the baseline")
+        table(store, dev.run.run, turned)
+        best = max(turned, key=lambda one: mean_of(store, one))
+        order = sorted(SEEDS, key=lambda seed: -score(store, best.runs[seed]))
+        print(f"\n5. {best.lever.name} looks at the sealed test split, and so does the baseline")
+        tell("baseline on test", measure(place, MODEL, "test", "baseline"))
+        tested = [measure(place, str(best.models[seed]), "test") for seed in order]
+        for seed, result in zip(order, tested, strict=True):
+            tell(f"{best.lever.name} seed {seed} on test", result)
+
+        # 5. The gate decides, not we.
+        verdict = decided(place, [result.run.run for result in tested])
+    closing(verdict, folder, best.models[order[0]])
+    return verdict
+
+
+def measure(place: Place, model: str, split: str, kind: Kind = "eval") -> Result:
+    """A model's run on a split: the one that is noted, gone on with where it is not finished."""
+    step, resolved = f"{kind} {split} {model}", setting(model)
+    store, known = place.store, place.notes.get(step)
+    if known and run_status(store, known) == "finished":
+        return load_result(store, known)
+    if known:
+        row = the_run(store, known)
+        plan = plan_of_run(store, row, resolved)
+    else:
+        plan = plan_of(Choice(evalset=place.evalset, model=model, split=split), resolved)
+        row = begin(plan, store, kind)
+        place.notes.keep(step, row.run)
+    with Here() as engine:
+        return go_on(plan, row, Bench(store, open_sampler(model, resolved), engine))
+
+
+def turn(place: Place, lever: Lever) -> Turned:
+    """Train both seeds of a lever at the same time, and measure them on dev."""
+    began = time.monotonic()
+    jobs = {f"{lever.name} seed {seed}": lever.seeded(place.evalset, seed) for seed in SEEDS}
+    models = train_side_by_side(place.store, place.notes, jobs, place.jobs)
+    seconds = time.monotonic() - began
+    results = [measure(place, str(model), "dev") for model in models]
+    return Turned(lever, models, [result.run for result in results], seconds)
+
+
+def table(store: Store, baseline: str, turned: Sequence[Turned]) -> None:
+    """Score, gain and seconds of every lever and seed."""
+    print(f"{'lever':<12} {'exact':>6} {'points':>7} {'low':>6} {'high':>6} {'seconds':>8}")
+    for one in turned:
+        found = compare(store, baseline, [run.run for run in one.runs])
+        for seed, candidate in enumerate(found.candidates):
+            primary = candidate.primary
+            assert primary is not None and primary.paired is not None
+            gain = primary.paired
+            bounds = (points(gain.low or 0.0), points(gain.high or 0.0))
+            print(
+                f"{one.lever.name + f' seed {seed}':<12} {score(store, candidate.run):>6.3f}"
+                f" {points(gain.difference):>7} {bounds[0]:>6} {bounds[1]:>6} {one.seconds:>8.0f}"
+            )
+
+
+def decided(place: Place, tested: Sequence[str]) -> Verdict:
+    """What the gate decides on the first run, with the others as its seeds; promoted if it wins."""
+    store, baseline = place.store, place.notes.get(f"baseline test {MODEL}")
+    assert baseline is not None, "it was measured before"
+    verdict = judge(store, Case(baseline=baseline, candidate=tested[0], seeds=tested[1:]))
+    print()
+    for check in verdict.decision.checks:
+        print(f"{check.state:<5} {check.name}: {check.told}")
+    print(f"\n{verdict.decision.outcome.upper()}")
+    if verdict.decision.outcome == "promote":
+        promote(store, verdict)
+    return verdict
+
+
+def closing(verdict: Verdict, folder: Path, model: Path) -> None:
+    """What a reader may want to do next."""
+    db = folder / "flywheel.duckdb"
+    print(f"\nthe promoted model: {model}" if verdict.decision.outcome == "promote" else "")
+    print("next, all with --db " + str(db))
+    print(f"  flywheel compare {verdict.baseline.run} {verdict.candidate.run} --html demo.html")
+    print("  flywheel jobs")
+    print("  flywheel review")
+
+
+def tell(what: str, result: Result) -> None:
+    """One line of a result."""
+    found = result.as_json()["primary"]
+    print(
+        f"   {what}: {100 * found['mean']:.1f}% exact"
+        f" (95% {100 * found['low']:.1f} to {100 * found['high']:.1f})",
+        flush=True,
+    )
+
+
+def score(store: Store, run: RunRow) -> float:
+    """The primary mean of a run."""
+    primary = load_result(store, run.run).primary
+    return primary.interval.mean if primary and primary.interval else 0.0
+
+
+def mean_of(store: Store, turned: Turned) -> float:
+    """The mean over the seeds."""
+    return sum(score(store, run) for run in turned.runs) / len(turned.runs)

@@ -1,0 +1,94 @@
+"""Train several jobs at the same time, each in its own process, and tell how they get on."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from flywheel.errors import JobFailed
+from flywheel.jobs.control import ask
+from flywheel.jobs.follow import follow
+from flywheel.jobs.ledger import tell_store
+from flywheel.jobs.start import Launch, resume, start
+from flywheel.recipes.notes import Notes
+from flywheel.store.store import Store
+from flywheel.training.config import TrainConfig
+from flywheel.training.journal import Event, is_held, last_event
+from flywheel.training.start import prepare
+from flywheel.training.train import OUT
+
+
+def train_side_by_side(
+    store: Store, notes: Notes, jobs: Mapping[str, TrainConfig], root: Path
+) -> list[Path]:
+    """The trained models in the order of the jobs. What is noted as begun is gone on with.
+
+    Ctrl-C asks every job to pause. Raises JobFailed for one that did not finish.
+    """
+    begun = {name: _begin(store, notes, name, config, root) for name, config in jobs.items()}
+    tails = {name: _events(job) for name, job in begun.items()}
+    try:
+        while tails:
+            for name in list(tails):
+                events = next(tails[name], None)
+                if events is None:
+                    del tails[name]
+                for event in events or ():
+                    _tell(name, event)
+    except KeyboardInterrupt:
+        for job in begun.values():
+            if is_held(job.folder):
+                ask(job.folder, "pause")
+        raise
+    tell_store(store, [job.folder for job in begun.values()])
+    return [_model(name, job) for name, job in begun.items()]
+
+
+class _Job(NamedTuple):
+    """A job of the story; `process` is None where it was not started here."""
+
+    folder: Path
+    process: subprocess.Popen[bytes] | None
+
+
+def _begin(store: Store, notes: Notes, name: str, config: TrainConfig, root: Path) -> _Job:
+    known = notes.get(name)
+    if known is None:
+        started = start(root, prepare(config, store), Launch())
+        notes.keep(name, started.folder.name)
+        return _Job(*started)
+    folder = root / known
+    last, _ = last_event(folder)
+    is_over = last is not None and last.kind == "finished"
+    return _Job(folder, None) if is_over or is_held(folder) else _Job(*resume(folder, Launch()))
+
+
+def _events(job: _Job) -> Iterator[list[Event]]:
+    last, _ = last_event(job.folder)
+    return follow(job.folder, process=job.process, after=last.n if last else 0)
+
+
+def _tell(name: str, event: Event) -> None:
+    detail = event.detail
+    match event.kind:
+        case "exam":
+            figures = {g: found["mean"] for g, found in detail["graders"].items()}
+            shown = ", ".join(
+                f"{grader} {mean:.2f}" for grader, mean in figures.items() if mean is not None
+            )
+            print(f"   {name}, step {detail['step']}: {shown}", flush=True)
+        case "alarm" | "notice" | "failed":
+            told = detail.get("told") or detail.get("text") or detail.get("error")
+            print(f"   {name}, {event.kind}: {told}", flush=True)
+        case _:
+            pass
+
+
+def _model(name: str, job: _Job) -> Path:
+    last, _ = last_event(job.folder)
+    if last is None or last.kind != "finished":
+        story = last.detail.get("error", last.kind) if last else "nothing is known of it"
+        raise JobFailed(f"{name} did not finish: {story}; see flywheel job {job.folder.name}")
+    return job.folder / OUT
