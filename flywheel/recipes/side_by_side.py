@@ -56,7 +56,7 @@ class _Job(NamedTuple):
 def _begin(store: Store, notes: Notes, name: str, config: TrainConfig, root: Path) -> _Job:
     known = notes.get(name)
     if known is None:
-        started = start(root, prepare(config, store), Launch())
+        started = start(root, prepare(config, store, measure_first=True), Launch())
         notes.keep(name, started.folder.name)
         return _Job(*started)
     folder = root / known
