@@ -19,12 +19,14 @@ from flywheel.cli.gate import GateCommand, gate
 from flywheel.cli.grade import grade
 from flywheel.cli.graders import graders
 from flywheel.cli.import_ import import_
+from flywheel.cli.jobs import job, jobs
 from flywheel.cli.leakage import leakage
 from flywheel.cli.plan import plan
 from flywheel.cli.review import review
 from flywheel.cli.runs import regrade, runs, show
 from flywheel.cli.store import store
 from flywheel.cli.tiny import tiny
+from flywheel.cli.train import train
 
 app = typer.Typer(
     help="Measure first, then try to beat the measurement, and let statistics decide.",
@@ -40,12 +42,15 @@ app.command()(doctor)
 app.command("eval")(evaluate)
 app.command(cls=GateCommand)(gate)
 app.command()(grade)
+app.command()(job)
+app.command()(jobs)
 app.command()(leakage)
 app.command()(plan)
 app.command()(regrade)
 app.command()(review)
 app.command()(runs)
 app.command()(show)
+app.command()(train)
 app.add_typer(data, name="data")
 app.add_typer(graders, name="graders")
 app.add_typer(import_, name="import")

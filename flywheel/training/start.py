@@ -6,8 +6,10 @@ nothing of dev or test stands in it. Whatever fails here costs seconds, not a ni
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from flywheel.data.check import FEW_ROWS, check_training
 from flywheel.data.leakage import tell, tell_counts
@@ -22,12 +24,12 @@ from flywheel.evals.results import the_run
 from flywheel.samplers.resolve import open_sampler
 from flywheel.store.baselines import find_baseline
 from flywheel.store.reader import Reader
-from flywheel.store.run_events import run_status
 from flywheel.store.store import Store
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
 from flywheel.training.order import Order, dev_plan, setting
 from flywheel.training.settle import settle
+from flywheel.training.worker import set_threads
 
 Say = Callable[[str], None]
 _SHOWN = 5
@@ -44,25 +46,63 @@ def prepare(
     config = anywhere(config)
     plan = dev_plan(config)
     roles_of(config, plan.evalset.definition)
+    baseline, why = find_run_to_beat(plan, store)
+    if baseline is None and not measure_first:
+        raise NoBaseline(
+            f"{why}, and nothing is trained before there is a measurement to beat:"
+            f" {_command(config, store.path)} (or --measure-first)"
+        )
     check_data(config, say)
-    # Settled before anything is measured: it reads the rows as the training will.
+    # Before anything is measured, for it reads the rows as the training will.
     order = settle(config)
     if order.rows < FEW_ROWS:
         say(f"{order.rows} rows: with fewer than {FEW_ROWS}, chance decides most of the result")
-    return order.model_copy(update={"baseline": baseline_of(plan, store, config, measure_first)})
+    baseline = baseline or measure_baseline(plan, store, config.judge)
+    return order.model_copy(update={"baseline": baseline})
 
 
-def baseline_of(plan: Plan, store: Store, config: TrainConfig, measure_first: bool = False) -> str:
-    """The run to beat: this very plan, finished. Raises NoBaseline with the command for it."""
-    why = _missing(plan, store)
-    if why and not measure_first:
-        judge = f" --judge {config.judge}" if config.judge else ""
-        command = f"flywheel baseline {config.evalset} -m {config.model}{judge} --db {store.path}"
-        raise NoBaseline(
-            f"{why}, and nothing is trained before there is a measurement to beat: {command}"
-            " (or --measure-first)"
-        )
-    return measure_baseline(plan, store, config.judge) if why else _held(plan, store)
+def explain(config: TrainConfig) -> list[str]:
+    """What a training will take, found by trying one step of it: lines for people.
+
+    Needs no baseline and keeps nothing. Numbers that were "auto" come with their reasons.
+    """
+    from flywheel.training.arguments import quiet
+    from flywheel.training.base import open_base
+    from flywheel.training.preflight import preflight
+    from flywheel.training.rows import training_rows
+    from flywheel.training.train import build
+
+    # As the training's own process will run, or its seconds would not be these.
+    set_threads(len(os.sched_getaffinity(0)))
+    config = anywhere(config)
+    order = settle(config)
+    with TemporaryDirectory() as folder, quiet():
+        base = open_base(config.model, config.method, config.seed)
+        trainer = build(base, order, training_rows(config), Path(folder), [])
+        found = preflight(trainer, base, order)
+    return [*found.lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]
+
+
+def find_run_to_beat(plan: Plan, store: Reader) -> tuple[str | None, str]:
+    """The baseline that measured just this plan, and where there is none, why."""
+    named = f"no baseline of {plan.evalset.name} dev with {plan.model}"
+    same = plan.identity
+    found = find_baseline(
+        store,
+        same["evalset"],
+        "dev",
+        model=same["model"],
+        prompt=same["prompt"],
+        sampling=same["sampling"],
+    )
+    if found is None:
+        return None, named
+    try:
+        plan.check_same(the_run(store, found.run))
+    except ChangedPlan as change:
+        told = str(change).partition(" changed: ")[2].partition(". Start")[0]
+        return None, f"{named}: {found.run} measured something else ({told})"
+    return found.run, ""
 
 
 def measure_baseline(plan: Plan, store: Store, judge: str | None = None) -> str:
@@ -119,30 +159,7 @@ def anywhere(config: TrainConfig) -> TrainConfig:
     return config.model_copy(update=changes)
 
 
-def _missing(plan: Plan, store: Reader) -> str:
-    """Why there is no baseline for this plan, empty when there is one."""
-    named = f"no baseline of {plan.evalset.name} dev with {plan.model}"
-    run = _held(plan, store)
-    if not run:
-        return named
-    try:
-        plan.check_same(the_run(store, run))
-    except ChangedPlan as change:
-        told = str(change).partition(" changed: ")[2].partition(". Start")[0]
-        return f"{named}: {run} measured something else ({told})"
-    if run_status(store, run) != "finished":
-        return f"{named}: {run} is not finished"
-    return ""
-
-
-def _held(plan: Plan, store: Reader) -> str:
-    same = plan.identity
-    found = find_baseline(
-        store,
-        same["evalset"],
-        "dev",
-        model=same["model"],
-        prompt=same["prompt"],
-        sampling=same["sampling"],
-    )
-    return found.run if found else ""
+def _command(config: TrainConfig, db: Path) -> str:
+    judge = f" --judge {config.judge}" if config.judge else ""
+    store = "" if db == Path("flywheel.duckdb") else f" --db {db}"
+    return f"flywheel baseline {config.evalset} -m {config.model}{judge}{store}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flywheel.evals.evalset import load_evalset
 from flywheel.jobs.follow import follow
 from flywheel.jobs.start import Launch, Started, start
 from flywheel.training.config import TrainConfig
@@ -16,6 +18,7 @@ from flywheel.training.journal import Event, read_events
 from flywheel.training.order import Numbers, Order, digests_of
 from tests.jobs.scripted import SCRIPT
 
+ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(Path(__file__).with_name("scripted.py")))
 
 
@@ -66,3 +69,14 @@ def wait_for(folder: Path, steps: int) -> None:
         if any(event.detail.get("step", 0) >= steps for event in events):
             return
     raise AssertionError(list(read_events(folder))[-1])
+
+
+def small_evalset(folder: Path, train: int = 24, dev: int = 8) -> Path:
+    """The first tickets of ticket_triage, as an evalset of their own."""
+    whole = load_evalset("ticket_triage").folder
+    folder.mkdir(parents=True)
+    shutil.copy(whole / "evalset.yaml", folder)
+    for split, count in (("train", train), ("dev", dev), ("test", 10)):
+        lines = (whole / f"{split}.jsonl").read_text().splitlines(keepends=True)[:count]
+        (folder / f"{split}.jsonl").write_text("".join(lines))
+    return folder

@@ -1,0 +1,128 @@
+"""flywheel jobs, flywheel job: what was started, how far it is, and what it should do."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flywheel.cli.options import DEFAULT_DB, Db, Json
+from flywheel.cli.train import Nice, StallMinutes
+
+if TYPE_CHECKING:
+    from flywheel.jobs.view import View
+    from flywheel.store.store import Store
+
+
+def jobs(
+    most: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """List the jobs, the newest first, also while another command has the store."""
+    from flywheel.cli.following import primary_of, score
+    from flywheel.cli.tables import number, print_json, print_table
+    from flywheel.jobs.folder import jobs_root
+    from flywheel.jobs.view import views
+
+    with _told(db) as store:
+        found = views(jobs_root(db), store, most)
+    if as_json:
+        print_json([one.as_json() for one in found])
+        return
+    columns = ("job", "status", "lever", "evalset", "model", "step", "of", "loss", "dev")
+    rows: list[tuple[str, ...]] = []
+    for one in found:
+        row = one.row
+        at = one.best_step if one.best_step in one.exams else max(one.exams, default=None)
+        dev = None if at is None else score(one, at, primary_of(one))
+        names = (row.job, one.status, row.lever, row.evalset, row.model[-24:])
+        total = "-" if one.total is None else str(one.total)
+        rows.append((*names, str(one.step), total, number(one.loss), number(dev)))
+    print_table(columns, rows)
+
+
+def job(
+    name: Annotated[str, typer.Argument(metavar="JOB", help="As flywheel jobs lists them.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Wait until it is at rest.")] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Keep a checkpoint, and stop.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+    ] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Stop for good.")] = False,
+    stall_minutes: StallMinutes = 10.0,
+    nice: Nice = 0,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Show a job; pause, resume or cancel it; or follow it from another terminal."""
+    from flywheel.cli.following import GOOD, followed, show_job
+    from flywheel.errors import BadOption
+    from flywheel.jobs.control import ask
+    from flywheel.jobs.folder import find_job, jobs_root
+    from flywheel.jobs.start import Launch
+    from flywheel.jobs.start import resume as go_on
+    from flywheel.jobs.view import view
+
+    if pause + resume + cancel > 1:
+        raise BadOption("give one of --pause, --resume and --cancel")
+    root, launch = jobs_root(db), Launch(stall=stall_minutes * 60 or None, niceness=nice)
+    if not (root / Path(name).name).is_dir() and not (pause or resume or cancel or follow):
+        show_job(_of_the_store(name, db), db, as_json)
+        return
+    folder = find_job(root, name)
+    process = go_on(folder, launch).process if resume else None
+    if pause or cancel:
+        ask(folder, "pause" if pause else "cancel")
+    if not follow:
+        with _told(db):
+            found = view(folder)
+        show_job(found, db, as_json)
+        return
+    found, pressed = followed(folder, db, launch.stall, process, pauses=False)
+    show_job(found, db, as_json)
+    if found.status not in GOOD or pressed:
+        raise typer.Exit(130 if pressed else 1)
+
+
+@contextmanager
+def _told(db: Path) -> Generator[Store | None]:
+    """The store, told what the jobs' folders say by now; None while another process has it.
+
+    A job whose process is gone without a word is said to have died. The folders alone answer where
+    there is no store: none is made for that.
+    """
+    from flywheel.jobs.ends import settle
+    from flywheel.jobs.folder import job_folders, jobs_root
+    from flywheel.jobs.ledger import tell_store
+    from flywheel.store.errors import StoreInUse
+    from flywheel.store.store import open_store
+
+    folders = job_folders(jobs_root(db))
+    for folder in folders:
+        settle(folder)
+    if not db.exists():
+        yield None
+        return
+    try:
+        store = open_store(db)
+    except StoreInUse:
+        yield None
+        return
+    with store:
+        tell_store(store, folders)
+        yield store
+
+
+def _of_the_store(name: str, db: Path) -> View:
+    from flywheel.errors import NoJob
+    from flywheel.jobs.folder import jobs_root
+    from flywheel.jobs.view import stored_view
+
+    with _told(db) as store:
+        if store is None:
+            raise NoJob(f"no job {name!r} in {jobs_root(db)}; flywheel jobs lists them")
+        return stored_view(store, name)

@@ -1,0 +1,154 @@
+"""Nothing is trained before there is a baseline, nor on what measures it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline
+from flywheel.evals.choose import Choice, plan_of
+from flywheel.evals.measure import appoint_baseline, begin, manifest
+from flywheel.samplers.resolve import Setting
+from flywheel.store.models import find_model
+from flywheel.store.store import Store, open_store
+from flywheel.training.config import TrainConfig
+from flywheel.training.order import dev_plan, load_order
+from flywheel.training.start import anywhere, check_data, prepare
+from tests.evals.world import write_evalset
+from tests.jobs.world import small_evalset
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "s.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainConfig:
+    return TrainConfig(lever="sft", evalset=str(small_evalset(tmp_path / "desk")), steps=4)
+
+
+def appoint(store: Store, config: TrainConfig) -> str:
+    """A baseline, of which only the plan matters here."""
+    row = begin(dev_plan(config), store, "baseline")
+    appoint_baseline(store, row)
+    return row.run
+
+
+def rows_like(config: TrainConfig, split: str, count: int) -> list[dict[str, str]]:
+    """Prompts and answers of the items of a split."""
+    lines = (Path(config.evalset) / f"{split}.jsonl").read_text().splitlines()[:count]
+    items = [json.loads(line) for line in lines]
+    return [{"prompt": item["ticket"], "completion": item["answer"]} for item in items]
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_without_a_baseline_the_command_for_it_is_told(store: Store, config: TrainConfig) -> None:
+    wanted = rf"flywheel baseline {config.evalset} -m tiny --db {store.path} \(or --measure-first"
+    with pytest.raises(NoBaseline, match=wanted):
+        prepare(config, store)
+
+
+def test_a_baseline_of_another_dev_split_does_not_count(store: Store, config: TrainConfig) -> None:
+    run = appoint(store, config)
+    dev = Path(config.evalset) / "dev.jsonl"
+    dev.write_text("".join(dev.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(NoBaseline, match=rf"{run} measured something else \(split was"):
+        prepare(config, store)
+
+
+def test_an_order_is_settled_and_can_be_kept(
+    store: Store, config: TrainConfig, tmp_path: Path
+) -> None:
+    run = appoint(store, config)
+    said: list[str] = []
+    order = prepare(config, store, say=said.append)
+    assert (order.baseline, order.rows, order.numbers.steps) == (run, 24, 4)
+    assert said == ["24 rows: with fewer than 50, chance decides most of the result"]
+    order.save(tmp_path / "job")
+    assert load_order(tmp_path / "job") == order
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_what_measures_is_not_trained_on(config: TrainConfig, tmp_path: Path, split: str) -> None:
+    rows = [*rows_like(config, "train", 12), *rows_like(config, split, 3)]
+    leaking = config.model_copy(update={"data": write(tmp_path / "rows.jsonl", rows)})
+    with pytest.raises(LeakingData, match=rf"3 of the \d+ items of {split} stand in it") as raised:
+        check_data(leaking)
+    assert f"{split}.jsonl:1 and {tmp_path}/rows.jsonl:13, exact" in str(raised.value)
+
+
+def test_the_train_split_and_rows_like_it_are_fine(config: TrainConfig, tmp_path: Path) -> None:
+    check_data(config)
+    check_data(config.model_copy(update={"data": Path(config.evalset) / "train.jsonl"}))
+    rows = write(tmp_path / "rows.jsonl", rows_like(config, "train", 12))
+    said: list[str] = []
+    check_data(config.model_copy(update={"data": rows}), said.append)
+    assert said == [f"{rows}: 1 warnings; flywheel data check {rows}"]
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "story"),
+    [
+        (9, [], "9 rows; 10 is the least"),
+        (12, [{"prompt": "a"}], r"rows\.jsonl:13"),
+        (12, [{"prompt": "a"}, {"prompt": "b"}], r"\(and 1 more: flywheel data check"),
+    ],
+)
+def test_data_with_faults_is_refused(
+    config: TrainConfig, tmp_path: Path, count: int, more: list[dict[str, str]], story: str
+) -> None:
+    path = write(tmp_path / "rows.jsonl", rows_like(config, "train", count) + more)
+    with pytest.raises(BadFile, match=story):
+        check_data(config.model_copy(update={"data": path}))
+
+
+def test_a_reward_that_is_no_grader_is_refused_first(store: Store, config: TrainConfig) -> None:
+    rft = config.model_copy(update={"lever": "rft", "reward": ("nope",)})
+    with pytest.raises(BadOption, match="reward 'nope' is none of the graders"):
+        prepare(rft, store)
+
+
+def test_files_are_named_so_that_they_are_found_from_every_folder(tmp_path: Path) -> None:
+    config = TrainConfig(
+        lever="sft",
+        evalset="ticket_triage",
+        data=Path("rows.jsonl"),
+        model=".",
+        judge="scripted:judge.jsonl",
+    )
+    found = anywhere(config)
+    assert found.evalset == "ticket_triage"
+    assert found.data == Path.cwd() / "rows.jsonl"
+    assert found.model == str(Path.cwd())
+    assert found.judge == f"scripted:{Path.cwd()}/judge.jsonl"
+    folder = small_evalset(tmp_path / "desk")
+    ours = TrainConfig(lever="sft", evalset=str(folder))
+    assert anywhere(ours).evalset == str(folder)
+
+
+def test_a_trained_model_brings_its_manifest_into_the_store(tmp_path: Path, store: Store) -> None:
+    trained = tmp_path / "out"
+    trained.mkdir()
+    (trained / "config.json").write_text("{}")
+    (trained / "flywheel.manifest").write_text('{"lever": "sft", "seed": 1}')
+    numbers = write_evalset(tmp_path / "numbers")
+    of = plan_of(Choice(evalset=str(numbers), model=str(trained)), Setting())
+    model = find_model(store, begin(of, store).model_digest)
+    assert model is not None
+    assert json.loads(model.detail) == {"name": str(trained), "lever": "sft", "seed": 1}
+
+
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "flywheel.manifest").write_text("[]")
+    with pytest.raises(BadFile, match="a manifest is a JSON object"):
+        manifest(str(tmp_path))
+    assert manifest("tiny") == {}
