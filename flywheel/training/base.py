@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from flywheel.errors import BadOption
 from flywheel.samplers.local_load import cached_folder
+from flywheel.training.arguments import quiet
 from flywheel.training.config import Method
 from flywheel.training.methods import apply, prepare, quantisation
 from flywheel.training.order import setting
@@ -64,9 +65,11 @@ def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> 
     adapter = folder if source != folder else None
     set_seed(seed)
     try:
-        model = _load(source, method, scores)
-        tokenizer = load_tokenizer(folder, source)
-        model = _go_on(model, adapter, method) if adapter else apply(prepare(model, method), method)
+        with quiet():
+            model = _load(source, method, scores)
+            tokenizer = load_tokenizer(folder, source)
+            ready = prepare(model, method)
+            model = _go_on(ready, adapter, method) if adapter else apply(ready, method)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         if isinstance(error, torch.cuda.OutOfMemoryError):
             raise
@@ -165,8 +168,7 @@ def _go_on(model: Any, adapter: Path, method: Method) -> Any:
 
     if method.kind == "full":
         return cast("Any", PeftModel).from_pretrained(model, adapter).merge_and_unload()
-    ready = prepare(model, method)
-    return cast("Any", PeftModel).from_pretrained(ready, adapter, is_trainable=True)
+    return cast("Any", PeftModel).from_pretrained(model, adapter, is_trainable=True)
 
 
 def _make_ends_known(model: Any, tokenizer: Any, template: Template) -> None:

@@ -25,30 +25,15 @@ class NothingToLearn(FlywheelError):
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """The tokens of a row. `labels` are IGNORED where there is no loss. `cut`: it was too long."""
+    """The tokens of a row. `labels` are IGNORED where there is no loss."""
 
     ids: list[int]
     labels: list[int]
-    cut: bool = False
 
     @property
     def learned(self) -> int:
         """How many tokens carry loss."""
         return sum(label != IGNORED for label in self.labels)
-
-
-@dataclass(frozen=True, slots=True)
-class Masks:
-    """All rows that are learnt from, how many were cut, and where those are that were left out."""
-
-    rows: list[Masked]
-    cut: int
-    left_out: list[str]
-
-    @property
-    def share(self) -> float:
-        """The share of tokens that carry loss."""
-        return sum(row.learned for row in self.rows) / sum(len(row.ids) for row in self.rows)
 
 
 def mask_row(row: TrainingRow, template: Template, max_length: int) -> Masked:
@@ -57,20 +42,24 @@ def mask_row(row: TrainingRow, template: Template, max_length: int) -> Masked:
     return _cut(*template.encode(parts), max_length)
 
 
-def mask_rows(rows: Iterable[TrainingRow], template: Template, max_length: int) -> Masks:
-    """The tokens of every row. Raises NothingToLearn, or NotTrainable with the row's place."""
-    kept: list[Masked] = []
-    cut, left_out = 0, list[str]()
-    for row in rows:
-        found = mask_row(row, template, max_length)
-        cut += found.cut
-        if found.learned:
-            kept.append(found)
-        else:
-            left_out.append(row.where)
-    masks = Masks(kept, cut, left_out)
-    _refuse_all_or_nothing(masks, max_length)
-    return masks
+def mask_rows(rows: Iterable[TrainingRow], template: Template, max_length: int) -> list[Masked]:
+    """The tokens of every row of whose answer something is left.
+
+    Raises NothingToLearn, or NotTrainable with the row's place.
+    """
+    found = [mask_row(row, template, max_length) for row in rows]
+    kept = [row for row in found if row.learned]
+    if not kept:
+        raise NothingToLearn(
+            f"no token carries loss: no answer begins within max_length {max_length} tokens; raise"
+            " max_length, or shorten the prompts"
+        )
+    if all(row.learned == len(row.ids) for row in kept):
+        raise NothingToLearn(
+            "every token carries loss: nothing stands before the answers; give the rows a user's"
+            " turn, or train by the lever pretrain"
+        )
+    return kept
 
 
 def answer_ids(
@@ -133,7 +122,7 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
 
 def _cut(ids: list[int], learned: list[bool], max_length: int) -> Masked:
     labels = [one if wanted else IGNORED for one, wanted in zip(ids, learned, strict=True)]
-    return Masked(ids[:max_length], labels[:max_length], len(ids) > max_length)
+    return Masked(ids[:max_length], labels[:max_length])
 
 
 def _runs(labels: Sequence[int]) -> list[list[int]]:
@@ -145,17 +134,3 @@ def _runs(labels: Sequence[int]) -> list[list[int]]:
         elif runs[-1]:
             runs.append([])
     return [run for run in runs if run]
-
-
-def _refuse_all_or_nothing(masks: Masks, max_length: int) -> None:
-    if not masks.rows:
-        first = masks.left_out[0] if masks.left_out else "no rows"
-        raise NothingToLearn(
-            f"no token carries loss: no answer begins within max_length {max_length} tokens"
-            f" ({first} is the first); raise max_length, or shorten the prompts"
-        )
-    if masks.share == 1.0:
-        raise NothingToLearn(
-            "every token carries loss: nothing stands before the answers; give the rows a user's"
-            " turn, or train by the lever pretrain"
-        )

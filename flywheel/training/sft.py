@@ -26,7 +26,7 @@ def build(
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    masks = mask_rows(rows, base.template, order.numbers.max_length)
+    masked = mask_rows(rows, base.template, order.numbers.max_length)
     return SFTTrainer(
         model=base.model,
         args=SFTConfig(
@@ -37,7 +37,7 @@ def build(
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
         train_dataset=Dataset.from_list(
-            [{"input_ids": row.ids, "labels": row.labels} for row in masks.rows]
+            [{"input_ids": row.ids, "labels": row.labels} for row in masked]
         ),
         processing_class=base.tokenizer,
         callbacks=cast("list[Any]", list(callbacks)),

@@ -71,7 +71,7 @@ class Template:
         for index, wanted in enumerate(learned):
             if not wanted:
                 continue
-            before = self.prompt(messages[:index], tools)
+            before = self._before(messages, index, tools)
             answer = self._answer(messages, index, before, tools)
             if not before.startswith(done):
                 raise NotTrainable(
@@ -82,6 +82,15 @@ class Template:
             parts += [Part(before[len(done) :], False), Part(answer, True)]
             done = before + answer
         return parts
+
+    def _before(
+        self, messages: Sequence[Mapping[str, Any]], index: int, tools: Sequence[Mapping[str, Any]]
+    ) -> str:
+        if index:
+            return self.prompt(messages[:index], tools)
+        # Nothing is asked of an assistant who speaks first, and templates render no empty list.
+        said = str(messages[0].get("content") or "").strip()
+        return self.prompt(messages[:1], tools).partition(said)[0] if said else ""
 
     def _answer(
         self,

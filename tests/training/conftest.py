@@ -1,0 +1,27 @@
+"""One thread for torch, and the small random models, made when they are first wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+Folders = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """The folder of a small model by its kind."""
+    import torch
+
+    from tests.training.models import save
+
+    torch.set_num_threads(1)
+
+    @cache
+    def folder(kind: str) -> Path:
+        return save(kind, tmp_path_factory.mktemp(kind))
+
+    return folder
