@@ -57,7 +57,8 @@ class Roles(NamedTuple):
 def roles_of(config: TrainConfig, definition: EvalsetDefinition) -> Roles:
     """The roles that an evalset and a training give. Raises BadOption for a reward it cannot have.
 
-    An RFT on an evalset without `audit` is audited by every grader that is not its reward.
+    An RFT on an evalset without `audit` is audited by every grader that is not its reward. The
+    primary grader, where it is no reward, audits too: it is what the reward stands in for.
     """
     names = [grader.name for grader in definition.graders]
     rewarded = (config.reward or (definition.primary,)) if config.lever == "rft" else ()
@@ -73,6 +74,8 @@ def roles_of(config: TrainConfig, definition: EvalsetDefinition) -> Roles:
     audits = definition.audit
     if rewarded and not audits:
         audits = tuple(name for name in names if name not in rewarded)
+    elif rewarded and definition.primary not in (*rewarded, *audits):
+        audits = (*audits, definition.primary)
     rewards = dict(zip(rewarded, weights, strict=True))
     return Roles(definition.primary, rewards, audits, definition.guards)
 

@@ -1,0 +1,74 @@
+# pyright: standard
+"""Headroom: what is measured before an RFT, and when it advises against one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from flywheel.engines.here import Here
+from flywheel.training.arguments import quiet
+from flywheel.training.base import open_base
+from flywheel.training.config import TrainConfig
+from flywheel.training.headroom import Headroom, headroom
+from flywheel.training.rows import training_rows
+from flywheel.training.settle import settle
+
+
+def found(**given: float) -> Headroom:
+    fields = {"pass_1": 0.4, "pass_k": 0.8, "mean": 0.6, "best": 0.9}
+    shares = {"flat": 0.3, "failed": 0.1, "solved": 0.1}
+    return Headroom(prompts=50, k=8, **{**fields, **shares, **given})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "worth_it", "told"),
+    [
+        ({}, True, "something to sharpen"),
+        ({"flat": 0.95, "failed": 0.9}, False, "on 90% of the prompts every answer fails"),
+        ({"flat": 0.95, "solved": 0.9}, False, "90% of the prompts are always answered well"),
+        ({"best": 0.61}, False, "hardly better than the others"),
+        ({"flat": 0.92}, False, "hardly better than the others"),
+    ],
+)
+def test_the_advice_follows_from_the_figures(
+    given: dict[str, float], worth_it: bool, told: str
+) -> None:
+    one = found(**given)
+    assert one.worth_it is worth_it
+    assert told in one.told()
+
+
+def test_the_figures_are_told_in_words() -> None:
+    assert found().told() == (
+        "50 prompts x 8 answers: pass@1 40%, pass@8 80%; mean reward 0.60, best of 8 0.90; 30% of"
+        " the prompts earn the same with every answer. There is something to sharpen."
+    )
+
+
+def test_tiny_has_headroom_on_its_triage_and_is_left_as_it_was() -> None:
+    torch.set_num_threads(1)
+    config = TrainConfig(
+        lever="rft",
+        evalset="ticket_triage",
+        reward=("category", "priority"),
+        rows=12,
+        temperature=1.5,
+        max_completion_tokens=32,
+    )
+    with quiet():
+        base = open_base("tiny", config.method, 0)
+    base.model.train()
+    state = torch.get_rng_state()
+    one = headroom(base, settle(config), training_rows(config), Here(), k=4)
+    assert one is not None and one.prompts == 12 and one.k == 4
+    assert one.pass_1 is not None and one.pass_k is not None and one.pass_1 <= one.pass_k
+    assert 0.3 < one.mean <= one.best <= 1 and one.failed + one.solved <= one.flat < 0.9
+    assert base.model.training and torch.equal(state, torch.get_rng_state())
+
+
+def test_without_a_verdict_there_is_nothing_to_say() -> None:
+    from flywheel.training.headroom import _summed
+
+    assert _summed(np.full((3, 2), np.nan), [None] * 6, 2) is None
