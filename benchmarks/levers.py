@@ -5,9 +5,9 @@
 Every choice (steps, rates, rewards) was made on dev beforehand and stands in LEVERS. The seeds of
 a lever train two at a time, a thread each; then each model answers the sealed test split, once, and
 is compared with the baseline item by item, wordings taken as clusters. One JSON line a lever and
-seed, also into benchmarks/results/levers.jsonl; `value` is the lower end of the interval in points, which
-must be above zero for the levers that Flywheel says help. DPO on sampled pairs is there to show
-what it does. A folder with a store is kept between runs: what is done is not done again.
+seed, also into benchmarks/results/levers.jsonl; `value` is the lower end of the interval in points,
+which must be above zero for the levers that Flywheel says help. DPO on sampled pairs is there to
+show what it does. A folder with a store is kept between runs: what is done is not done again.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
     if judge is not None:
         price = "" if judge.price is None else f", ${judge.price:.4f}"
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
-    if cost.errors and row.kind != "regrade":
+    if cost.errors and row.kind not in ("regrade", "import"):
         print_line(f"{cost.errors} requests failed; flywheel eval --resume {row.run} asks again")
     if result.ungraded > cost.errors:
         share = (result.ungraded - cost.errors) / max(result.n, 1)

@@ -59,8 +59,9 @@ class Result:
 
     @property
     def n(self) -> int:
-        """How many answers the plan has."""
-        return self.run.items * self.run.repeats
+        """How many answers the plan has; of an import, how many came in."""
+        planned = self.run.items * self.run.repeats
+        return self.cost.samples if self.run.kind == "import" else planned
 
     @property
     def ungraded(self) -> int:
