@@ -18,7 +18,7 @@ from flywheel.engines.here import Here
 from flywheel.errors import BadFile, BadOption
 from flywheel.evals.evalset import load_evalset
 from flywheel.training import rft
-from flywheel.training.alarm import reward_hacking
+from flywheel.training.alarm import Alarm, reward_hacking
 from flywheel.training.arguments import quiet
 from flywheel.training.base import Base, open_base
 from flywheel.training.completions import distinct, query, repeated, whole_files
@@ -41,22 +41,25 @@ def one_thread() -> None:
 
 
 class Log(TrainerCallback):
-    """Keeps what every step tells, and takes an exam after each."""
+    """Keeps what every step tells, takes an exam every so often, and stops at an alarm."""
 
     def __init__(self, base: Base, order: Order, every: int | None) -> None:
         self.steps: list[Mapping[str, float]] = []
+        self.alarm: Alarm | None = None
         self._base = base
         self._every = every
         self._exam = open_exam(order, Here()) if every else None
-        self.roles = self._exam.roles if self._exam else None
-        self.exams: list[ExamResult] = [self._exam.sit(base, 0)] if self._exam else []
+        self._exams: list[ExamResult] = [self._exam.sit(base, 0)] if self._exam else []
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if "loss" not in kwargs["logs"]:
             return
         self.steps.append(dict(kwargs["logs"]))
         if self._exam and state.global_step % (self._every or 1) == 0:
-            self.exams.append(self._exam.sit(self._base, state.global_step))
+            self._exams.append(self._exam.sit(self._base, state.global_step))
+            first, last, looks = self._exams[0], self._exams[-1], len(self._exams) - 1
+            self.alarm = reward_hacking(first, last, self._exam.roles, looks)
+            control.should_training_stop = self.alarm is not None
 
 
 def order_of(**given: Any) -> Order:
@@ -237,15 +240,17 @@ def test_what_begins_is_said(tmp_path: Path) -> None:
     assert "aggregate=normalize_then_sum" in rft.notices(mixed)[1]
 
 
-@pytest.mark.parametrize(("reward", "alarms"), [(("likes_high",), True), (REWARD, False)])
+@pytest.mark.parametrize(
+    ("reward", "steps", "alarms"), [(("likes_high",), 48, True), (REWARD, 12, False)]
+)
 def test_a_reward_that_can_be_hacked_raises_the_alarm_and_an_honest_one_does_not(
-    reward: tuple[str, ...], alarms: bool, tmp_path: Path
+    reward: tuple[str, ...], steps: int, alarms: bool, tmp_path: Path
 ) -> None:
     order = order_of(
         evalset=liking(HIGH, tmp_path / "evalset"),
         reward=reward,
         rows=60,
-        steps=12,
+        steps=steps,
         batch_size=2,
         group_size=8,
         temperature=2.0,
@@ -253,7 +258,4 @@ def test_a_reward_that_can_be_hacked_raises_the_alarm_and_an_honest_one_does_not
         eval_samples=60,
     )
     log, _ = train(order, tmp_path / "job", every=12)
-    assert log.roles is not None
-    looks = range(1, len(log.exams))
-    found = [reward_hacking(log.exams[0], log.exams[k], log.roles, k) for k in looks]
-    assert any(found) is alarms
+    assert (log.alarm is not None) is alarms
