@@ -133,6 +133,8 @@ def _show_exams(found: View) -> None:
 
 def _next(found: View, db: Path) -> list[str]:
     """What to do now, as commands."""
+    from flywheel.jobs.ends import FOR_GOOD
+
     row = found.row
     job = f"flywheel job {row.job}"
     if found.status == "finished" and found.end.get("out"):
@@ -151,7 +153,7 @@ def _next(found: View, db: Path) -> list[str]:
         ]
     if found.status in ("running", "accepted"):
         return [f"next: {job} --follow, --pause or --cancel"]
-    if found.status == "finished":
+    if found.status in FOR_GOOD:
         return []
     return [f"next: {found.end.get('remedy') or f'{job} --resume'}"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -49,7 +50,10 @@ def train(
     from flywheel.jobs.view import view
     from flywheel.store.store import open_store
     from flywheel.training.start import prepare
+    from flywheel.training.worker import set_threads
 
+    # What is measured and foretold here runs as the training's own process will.
+    set_threads(len(os.sched_getaffinity(0)))
     wanted = read_config(lever, config, sets or ())
     if explain:
         _explain(wanted)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from flywheel.errors import WrongMoment
-from flywheel.jobs.ends import ENDS, kill
+from flywheel.jobs.ends import ENDS, FOR_GOOD, kill
 from flywheel.training.journal import Journal, holder, is_held, last_event, take_lock
 from flywheel.training.worker import CONTROL
 
@@ -28,7 +28,7 @@ def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
     try:
         last, _ = last_event(folder)
         state = last.kind if last and last.kind in ENDS else "died"
-        if word == "pause" or state in ("finished", "cancelled"):
+        if word == "pause" or state in FOR_GOOD:
             raise WrongMoment(f"{folder.name} is not at work, so it cannot {word}: it is {state}")
         journal = Journal(folder)
         journal.tell("cancelled", {"told": f"it was {state}, and not at work"})

@@ -17,6 +17,7 @@ from flywheel.training.journal import Journal, holder, is_held, last_event, take
 from flywheel.training.worker import LOG, STACKS
 
 ENDS = ("finished", "failed", "paused", "cancelled", "stalled", "died")
+FOR_GOOD = ("finished", "cancelled")
 _STACKS_SECONDS = 2.0
 _DEATH_SECONDS = 30.0
 

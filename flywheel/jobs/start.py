@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flywheel.errors import WrongMoment
+from flywheel.jobs.ends import FOR_GOOD
 from flywheel.jobs.folder import new_name
 from flywheel.training.journal import Journal, last_event, take_lock
 from flywheel.training.order import Order, load_order
@@ -64,8 +65,8 @@ def start(root: Path, order: Order, launch: Launch) -> Started:
 def resume(folder: Path, launch: Launch) -> Started:
     """Go on with a job from its last checkpoint; from its beginning, where it has none.
 
-    Raises WrongMoment while it is at work or when it is finished, and ChangedOrder when what it
-    depends on is not what it began with.
+    Raises WrongMoment while it is at work or when it has ended for good, and ChangedOrder when what
+    it depends on is not what it began with.
     """
     order = load_order(folder)
     descriptor = take_lock(folder)
@@ -75,8 +76,8 @@ def resume(folder: Path, launch: Launch) -> Started:
         )
     try:
         last, _ = last_event(folder)
-        if last is not None and last.kind == "finished":
-            raise WrongMoment(f"{folder.name} is finished; there is nothing to go on with")
+        if last is not None and last.kind in FOR_GOOD:
+            raise WrongMoment(f"{folder.name} is {last.kind}, so it does not go on; train anew")
         order.check_unchanged()
         return Started(folder, _begin(folder, launch, descriptor))
     finally:

@@ -6,7 +6,6 @@ nothing of dev or test stands in it. Whatever fails here costs seconds, not a ni
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +28,6 @@ from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
 from flywheel.training.order import Order, dev_plan, setting
 from flywheel.training.settle import settle
-from flywheel.training.worker import set_threads
 
 Say = Callable[[str], None]
 _SHOWN = 5
@@ -72,8 +70,6 @@ def explain(config: TrainConfig) -> list[str]:
     from flywheel.training.rows import training_rows
     from flywheel.training.train import build
 
-    # As the training's own process will run, or its seconds would not be these.
-    set_threads(len(os.sched_getaffinity(0)))
     config = anywhere(config)
     order = settle(config)
     with TemporaryDirectory() as folder, quiet():

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -217,10 +218,25 @@ def test_a_job_is_at_work_once(tmp_path: Path) -> None:
     end(folder, process)
 
 
-def test_a_finished_job_does_not_go_on(tmp_path: Path) -> None:
+def test_of_two_that_resume_at_once_one_does(tmp_path: Path) -> None:
+    folder, process = begin(tmp_path, steps=500)
+    wait_for(folder, 1)
+    ask(folder, "pause")
+    end(folder, process)
+    with ThreadPoolExecutor(4) as pool:
+        tries = [pool.submit(resume, folder, launch()) for _ in range(4)]
+    begun = [one.result().process for one in tries if one.exception() is None]
+    assert len(begun) == 1
+    assert all(isinstance(e, WrongMoment) for one in tries if (e := one.exception()))
+    ask(folder, "cancel")
+    assert end(folder, begun[0])[-1].kind == "cancelled"
+    assert kinds(folder).count("started") == 2
+
+
+def test_a_job_that_ended_for_good_does_not_go_on(tmp_path: Path) -> None:
     folder, process = begin(tmp_path, steps=2)
     end(folder, process)
-    with pytest.raises(WrongMoment, match="is finished"):
+    with pytest.raises(WrongMoment, match="is finished, so it does not go on; train anew"):
         resume(folder, launch())
 
 
