@@ -1,14 +1,15 @@
-# make demo   a first look: grades a file of answers and prints the table
+# make demo   the whole loop on the embedded model: measure, train, decide; some five minutes
 # make test   the whole suite: behaviour, layers, style, types, docs
 # make fix    formats the code and mends what ruff can mend
 # make bench-harness   what a run costs, beside inspect_ai, lm-eval and deepeval
+# make bench-levers   what each lever does to the embedded model, three seeds; an hour
 # make bench-stats   coverage, power and speed of the statistics, one JSON line a figure
 # make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
 
 PYTHON ?= python3
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-demo: .venv/core
+demo: .venv/train
 	.venv/bin/flywheel demo
 
 test: .venv/dev
@@ -20,6 +21,9 @@ fix: .venv/dev
 
 bench-graders: .venv/dev
 	.venv/bin/python -m benchmarks.graders
+
+bench-levers: .venv/dev
+	.venv/bin/python -m benchmarks.levers
 
 bench-stats: .venv/dev
 	.venv/bin/python -m benchmarks.stats
@@ -43,8 +47,12 @@ bench-harness: .venv/dev .venv-peers/ready
 	$(PIP) -e .
 	@touch $@
 
-.venv/dev: .venv/bin/pip pyproject.toml constraints.txt
-	$(PIP) -e '.[dev]'
+.venv/train: .venv/bin/pip pyproject.toml constraints.txt
+	$(PIP) -e '.[train]'
 	@touch $@ .venv/core
 
-.PHONY: demo test fix bench-stats bench-graders bench-harness
+.venv/dev: .venv/bin/pip pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	@touch $@ .venv/core .venv/train
+
+.PHONY: demo test fix bench-stats bench-graders bench-harness bench-levers
