@@ -26,6 +26,7 @@ from flywheel.stats.passk import mean_pass
 from flywheel.training.base import Base
 from flywheel.training.exam import plain, roles_of, span, undisturbed
 from flywheel.training.order import Order
+from flywheel.training.rft import group_size
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 
@@ -91,12 +92,13 @@ class Headroom:
 
 
 def headroom(
-    base: Base, order: Order, rows: Sequence[TrainingRow], engine: Engine, k: int
+    base: Base, order: Order, rows: Sequence[TrainingRow], engine: Engine, k: int | None = None
 ) -> Headroom | None:
     """Ask PROMPTS of the rows k times each; None when no answer could be graded.
 
-    The model is left as it was.
+    Without `k` each gets as many answers as in training. The model is left as it was.
     """
+    k = k or group_size(order)
     chosen = random.Random(f"headroom {order.config.seed}").sample(rows, min(PROMPTS, len(rows)))
     outputs = _answers(base, order, chosen, k)
     definition = load_evalset(order.config.evalset).definition

@@ -154,12 +154,15 @@ def test_circles_and_sameness_are_measured(ids: list[int], again: float, differe
 
 
 def test_with_a_weight_kl_needs_no_second_adapter(tmp_path: Path) -> None:
-    log, trainer = train(order_of(kl=0.05, steps=1), tmp_path)
+    log, trainer = train(order_of(kl=0.05, steps=1, aggregate="normalize_then_sum"), tmp_path)
+    assert trainer.multi_objective_aggregation == "normalize_then_sum"
     assert set(trainer.model.peft_config) == {"default"} and trainer.ref_model is None
     assert trainer.beta == 0.05 and log.steps[0]["kl"] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize(("family", "kind"), [("mistral", "lora"), ("gemma", "full")])
+@pytest.mark.parametrize(
+    ("family", "kind"), [("mistral", "lora"), ("gemma", "full"), ("mistral", "qlora")]
+)
 def test_models_of_other_kinds_are_trained_too(family: str, kind: str, tmp_path: Path) -> None:
     given = {
         "evalset": str(write_evalset(tmp_path / "evalset")),
@@ -168,10 +171,11 @@ def test_models_of_other_kinds_are_trained_too(family: str, kind: str, tmp_path:
         "max_completion_tokens": 8,
         "reward": (),
         "steps": 1,
+        "kl": 0.05 if kind == "full" else 0.0,
     }
     log, trainer = train(order_of(**given), tmp_path / "job")
     (step,) = log.steps
-    assert math.isfinite(step["loss"]) and ("kl" in step) is (kind == "lora")
+    assert math.isfinite(step["loss"]) and step["kl"] == pytest.approx(0, abs=1e-6)
     ((prompt, count),) = query(
         tmp_path / "job", "SELECT min(prompt), count(same_reason) FROM completions"
     )
