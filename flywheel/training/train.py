@@ -18,18 +18,21 @@ from typing import Any, NamedTuple
 from flywheel.data.training_row import TrainingRow
 from flywheel.engines.here import Here
 from flywheel.errors import FlywheelError
+from flywheel.evals.grade import Engine
 from flywheel.samplers.resolve import open_sampler
 from flywheel.training import checkpoints, masks
-from flywheel.training.arguments import quiet
+from flywheel.training.alarm import look
+from flywheel.training.arguments import quiet, trackers
 from flywheel.training.base import Base, open_base
 from flywheel.training.config import TrainConfig
-from flywheel.training.exam import open_exam
+from flywheel.training.exam import ExamResult, open_exam
 from flywheel.training.manifest import write_manifest
 from flywheel.training.order import Order, setting
 from flywheel.training.preflight import preflight
+from flywheel.training.rft import notices
 from flywheel.training.rows import training_rows
 from flywheel.training.sampled import sampled_pairs
-from flywheel.training.watch import Control, Ended, Tell, Watch
+from flywheel.training.watch import AfterExam, Control, Ended, Take, Tell, Watch
 
 OUT = "out"
 # Of each, `build(base, order, rows, folder, callbacks)` makes the trainer.
@@ -73,10 +76,11 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
         if config.pairs == "sampled":
             rows = sampled_pairs(order, rows, base, engine, folder)
             tell("notice", {"text": f"{len(rows)} of {order.rows} items were answered wrongly"})
-        exam = None if scores else open_exam(order, engine)
-        take = None if exam is None else lambda step: exam.sit(base, step)
-        watch = Watch(order, folder, tell, control, take)
-        trainer = build(base, order, rows, folder, [watch])
+        if config.lever == "rft":
+            for text in notices(order):
+                tell("notice", {"text": text})
+        watch = Watch(order, folder, tell, control, *_exams(order, base, engine))
+        trainer = build(base, order, rows, folder, [watch, *trackers(order, folder)])
         if config.lever != "rft":
             tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
         if last is None:
@@ -99,6 +103,21 @@ def build(
     trainer = make(base, order, rows, folder, callbacks)
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _exams(order: Order, base: Base, engine: Engine) -> tuple[Take | None, AfterExam | None]:
+    """How an exam is taken, and what looks at it afterwards: of RFT the alarm."""
+    if order.config.lever == "reward":
+        return None, None
+    exam = open_exam(order, engine)
+
+    def take(step: int) -> ExamResult:
+        return exam.sit(base, step)
+
+    def alarm(exams: Sequence[ExamResult], tell: Tell) -> None:
+        look(exam.roles, exams, tell)
+
+    return take, alarm if order.config.lever == "rft" else None
 
 
 def _finish(order: Order, folder: Path, watch: Watch, tell: Tell, seconds: float) -> Trained:

@@ -72,10 +72,10 @@ class Watch(TrainerCallback):
         return best.step if best else None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take the exam before the first step."""
+        """Take the exam before the first step, or the one that a stop has kept from being taken."""
         self._began = time.monotonic()
-        if state.global_step == 0:
-            self._examine(0)
+        if self._is_due(state.global_step):
+            self._examine(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop where the parent says so, and save what there is."""

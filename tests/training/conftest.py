@@ -11,14 +11,18 @@ import pytest
 Folders = Callable[[str], Path]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small models are slower with more, much slower on a machine that is busy."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     """The folder of a small model by its kind."""
-    import torch
-
     from tests.training.models import save
-
-    torch.set_num_threads(1)
 
     @cache
     def folder(kind: str) -> Path:

@@ -155,19 +155,21 @@ def test_a_kill_costs_the_steps_since_the_last_checkpoint(tmp_path: Path, whole:
 @pytest.mark.parametrize("kind", ["lora", "full", "qlora"])
 def test_exams_change_nothing(tmp_path: Path, kind: str) -> None:
     method = {"kind": kind, "r": 4, "dropout": 0.1}
-    often = job(tmp_path, "often", method=method, steps=4, eval_interval=1)
-    never = no_exam(job(tmp_path, "never", method=method, steps=4))
+    often = job(tmp_path, "often", method=method, steps=3, eval_interval=1)
+    never = no_exam(job(tmp_path, "never", method=method, steps=3))
     often.run()
     never.run()
-    assert len(often.told("exam")) == 5
+    assert len(often.told("exam")) == 4
     assert often.losses == never.losses
 
 
-def test_the_last_exam_is_what_the_saved_model_scores(tmp_path: Path) -> None:
-    for kind in ("full", "lora"):
-        made = job(tmp_path, kind, method={"kind": kind, "r": 4}, steps=4, learning_rate=1e-2)
-        done = made.run()
-        assert graded(made.order, done.folder) == pytest.approx(done.metrics["after"])
+@pytest.mark.parametrize("kind", ["full", "lora", "qlora"])
+def test_the_last_exam_is_what_the_saved_model_scores(tmp_path: Path, kind: str) -> None:
+    made = job(tmp_path, method={"kind": kind, "r": 4}, steps=4, learning_rate=1e-2)
+    done = made.run()
+    # A sampler merges an adapter into whole weights, so four bits are not there any more.
+    far = 0.5 if kind == "qlora" else 1e-6
+    assert graded(made.order, done.folder) == pytest.approx(done.metrics["after"], abs=far)
 
 
 def graded(made: Order, out: Path) -> dict[str, float]:
@@ -200,9 +202,32 @@ def graded(made: Order, out: Path) -> dict[str, float]:
         }
 
 
-def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    job(tmp_path, lever="dpo", steps=2).run()
+def test_nothing_is_printed_and_trackers_keep_what_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = job(tmp_path, lever="dpo", steps=2, trackers=("tensorboard",))
+    made.run()
     assert capfd.readouterr().out == ""
+    assert len(list((made.folder / "tensorboard").glob("events.*"))) == 1
+
+
+def test_rft_is_examined_audited_and_gone_on_with(tmp_path: Path) -> None:
+    """In what the objectives share; what is its own stands in test_rft.py."""
+    made = job(
+        tmp_path,
+        lever="rft",
+        steps=3,
+        eval_interval=2,
+        save_interval=2,
+        group_size=2,
+        max_completion_tokens=8,
+    )
+    made.run("pause", at=2)
+    made.run()
+    assert list(made.losses) == [1, 2, 3]
+    assert [exam["step"] for exam in made.told("exam")] == [0, 2, 3]
+    assert "brace" in made.told("notice")[0]["text"]
+    assert set(made.told("finished")[0]["metrics"]["after"]) == {"exact", "brace"}
 
 
 class Poison(TrainerCallback):
