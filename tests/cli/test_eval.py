@@ -121,10 +121,12 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(tmp_path: Path, server: MockSer
     prompt = [{"role": "user", "content": "{{ item.gold }}"}]
     folder = write_evalset(tmp_path / "many", items=3000, prompt=prompt)
     command = [EXECUTABLE, "eval", folder, "-m", f"{server.url}#echo", "--in-flight", "8"]
+    asked = server.stats()["requests"]
     started = subprocess.Popen(
         [str(word) for word in command], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(4)
+    while server.stats()["requests"] < asked + 50 and started.poll() is None:
+        time.sleep(0.05)
     started.send_signal(signal.SIGINT)
     _, story = started.communicate(timeout=30)
     assert started.returncode == 130
