@@ -31,7 +31,7 @@ from tests.store.rows import NOON, run, sample, score, ungraded
         ("scores", score("r", 0, score=None), "wanted either score or error_kind"),
         ("scores", ungraded("r", 0, score=0.0), "wanted either score or error_kind"),
         ("batches", score("r", 0), "no table 'batches' to write to"),
-        ("votes", score("r", 0), "no table 'votes' to write to; tables: evalsets, items"),
+        ("wishes", score("r", 0), "no table 'wishes' to write to; tables: evalsets, items"),
     ],
 )
 def test_a_row_that_does_not_fit_is_refused(
