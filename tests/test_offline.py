@@ -35,7 +35,13 @@ main()
 
 @pytest.mark.parametrize(
     "command",
-    [["demo"], ["doctor"], ["graders", "check", "unit_math"], ["--help"]],
+    [
+        ["demo", "--graders"],
+        ["plan", "unit_math"],
+        ["doctor"],
+        ["graders", "check", "unit_math"],
+        ["--help"],
+    ],
     ids=" ".join,
 )
 def test_a_command_opens_no_socket(command: list[str], tmp_path: Path) -> None:
