@@ -175,6 +175,11 @@ def test_hostile_answers_are_text_at_any_width(
 
 def fits(page: Page, size: tuple[int, int]) -> None:
     """Nothing is wider than the screen, and every button of the bar is on it."""
+    # A click may just have begun to draw the page anew, and then its buttons are gone for a moment.
+    page.wait_for_timeout(400)
+    state = re.compile("notRunning")
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", state, timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert page.locator("[src*=evil], [href*=evil], iframe").count() == 0
     for button in page.get_by_test_id("stBottom").get_by_role("button").all():

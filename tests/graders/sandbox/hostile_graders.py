@@ -198,7 +198,8 @@ FRAMES = [
             "os.write(3, frame(json.dumps(v).encode()))\n"
             "os._exit(0)"
         ),
-        ("exited",),
+        # Which of the two is seen first, the second frame or the end, is a race.
+        ("exited", "bad_frame"),
     ),
     Misbehaviour(
         "two verdicts",
