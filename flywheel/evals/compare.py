@@ -188,11 +188,10 @@ def roles_of(store: Reader, run: RunRow) -> dict[str, str]:
 
 def load_spending(store: Reader, run: RunRow) -> Spending:
     """What the answers of a run took."""
-    sampled = run.parent if run.kind == "regrade" and run.parent else run.run
     (found,) = store.query(
         'SELECT avg("seconds") FILTER ("seconds" > 0) AS "seconds" FROM "samples"'
         ' WHERE "run" = ? AND "error" IS NULL',
-        [sampled],
+        [run.sampled],
     )
     return Spending(load_cost(store, run), found["seconds"])
 
@@ -200,8 +199,6 @@ def load_spending(store: Reader, run: RunRow) -> Spending:
 def compare_pairs(pairs: Pairs, role: str = "other") -> GraderComparison:
     """What pairs say. The whole of the statistics of one grader: no store, no words."""
     found = paired(pairs.candidate, pairs.baseline, pairs.clusters)
-    fixed = (pairs.was_passed < 0.5) & (pairs.is_passed >= 0.5)
-    broken = (pairs.was_passed >= 0.5) & (pairs.is_passed < 0.5)
     return GraderComparison(
         grader=pairs.grader,
         role=role,
@@ -209,8 +206,8 @@ def compare_pairs(pairs: Pairs, role: str = "other") -> GraderComparison:
         paired=found,
         adjusted=None,
         mde=_mde(pairs, found),
-        fixed=int(fixed.sum()),
-        broken=int(broken.sum()),
+        fixed=int(pairs.fixed.sum()),
+        broken=int(pairs.broken.sum()),
     )
 
 

@@ -57,7 +57,6 @@ def slices(store: Reader, run: RunRow) -> list[Slice]:
 
 def worst_items(store: Reader, run: RunRow, most: int) -> list[WorstItem]:
     """The items with the lowest scores of the primary grader, in the order of the split."""
-    sampled = run.parent if run.kind == "regrade" and run.parent else run.run
     rows: list[dict[str, Any]] = store.query(
         """
         SELECT i."id" AS "id", s."score" AS "score", s."reason" AS "reason",
@@ -69,7 +68,7 @@ def worst_items(store: Reader, run: RunRow, most: int) -> list[WorstItem]:
         WHERE s."run" = ? AND s."name" = ? AND s."score" IS NOT NULL
         ORDER BY s."score", i."position", s."repeat" LIMIT ?
         """,
-        [sampled, run.run, run.primary_grader, most],
+        [run.sampled, run.run, run.primary_grader, most],
     )
     return [
         WorstItem(r["id"], r["score"], r["reason"][:_SHOWN], r["output"][:_SHOWN]) for r in rows

@@ -36,9 +36,8 @@ def load_flips(
     if primary is None or most == 0:
         return []
     pairs = primary.pairs
-    broken = (pairs.was_passed >= 0.5) & (pairs.is_passed < 0.5)
-    fixed = (pairs.was_passed < 0.5) & (pairs.is_passed >= 0.5)
-    chosen = [*_first(broken, most), *_first(fixed, most)]
+    broken = pairs.broken
+    chosen = [*_first(broken, most), *_first(pairs.fixed, most)]
     items = [pairs.items[index] for index in chosen]
     grader = primary.grader
     before = _answers(store, comparison.baseline, grader, items)
@@ -70,7 +69,6 @@ def _answers(
     store: Reader, run: RunRow, grader: str, items: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
     """The answer to each item and the grader's reason."""
-    sampled = run.parent if run.kind == "regrade" and run.parent else run.run
     rows = store.query(
         """
         SELECT a."item" AS "item", a."output_text" AS "output", s."reason" AS "reason"
@@ -79,6 +77,6 @@ def _answers(
         WHERE a."run" = $sampled AND a."error" IS NULL AND a."repeat" = 0
             AND s."name" = $grader AND s."score" IS NOT NULL AND list_contains($items, a."item")
         """,
-        {"run": run.run, "sampled": sampled, "grader": grader, "items": list(items)},
+        {"run": run.run, "sampled": run.sampled, "grader": grader, "items": list(items)},
     )
     return {row["item"]: (row["output"], row["reason"]) for row in rows}

@@ -189,13 +189,9 @@ def _agreement(store: Reader, one: RunRow, other: RunRow) -> float | None:
         FROM "samples" AS a JOIN "samples" AS b ON a."item" = b."item" AND a."repeat" = b."repeat"
         WHERE a."run" = ? AND b."run" = ? AND a."error" IS NULL AND b."error" IS NULL
         """,
-        [_sampled(one), _sampled(other)],
+        [one.sampled, other.sampled],
     )
     return found["share"] if found["kept"] else None
-
-
-def _sampled(run: RunRow) -> str:
-    return run.parent if run.kind == "regrade" and run.parent else run.run
 
 
 def _elsewhere(store: Reader, run: RunRow) -> list[RunRow]:

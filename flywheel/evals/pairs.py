@@ -67,6 +67,16 @@ class Pairs:
     missing: int
     sides: tuple[Side, Side]
 
+    @property
+    def fixed(self) -> np.ndarray[Any, Any]:
+        """Where only the candidate passed, in half of the repeats or more."""
+        return (self.was_passed < 0.5) & (self.is_passed >= 0.5)
+
+    @property
+    def broken(self) -> np.ndarray[Any, Any]:
+        """Where only the baseline passed."""
+        return (self.was_passed >= 0.5) & (self.is_passed < 0.5)
+
     def only(self, keep: np.ndarray[Any, Any]) -> Pairs:
         """The pairs where `keep` is true."""
         import numpy as np

@@ -160,7 +160,6 @@ def field_path(name: str | None) -> str | None:
 
 def load_cost(store: Reader, row: RunRow) -> Cost:
     """What the answers of a run took, those of its parent for a regrade."""
-    sampled = row.parent if row.kind == "regrade" and row.parent else row.run
     (found,) = store.query(
         """
         WITH "newest" AS (
@@ -179,7 +178,7 @@ def load_cost(store: Reader, row: RunRow) -> Cost:
                 / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"
         FROM "newest"
         """,
-        [sampled],
+        [row.sampled],
     )
     return Cost(**found)
 

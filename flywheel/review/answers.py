@@ -55,7 +55,7 @@ def differing(store: Reader, one: RunRow, other: RunRow) -> list[Place]:
 
     White space around an answer makes no difference, nor do the ids of tool calls.
     """
-    a, b = sampled(one), sampled(other)
+    a, b = one.sampled, other.sampled
     if a == b:
         return []
     rows = store.query(_DIFFERING, {"runs": [a, b], "a": a, "b": b, "space": _SPACE})
@@ -65,11 +65,6 @@ def differing(store: Reader, one: RunRow, other: RunRow) -> list[Place]:
         if not row["calls"]
         or said(row["a_text"], row["a_extra"]) != said(row["b_text"], row["b_extra"])
     ]
-
-
-def sampled(run: RunRow) -> str:
-    """The run that holds the answers: the parent of a regrade."""
-    return run.parent if run.kind == "regrade" and run.parent else run.run
 
 
 def said(text: str, extra: str | None) -> str:
@@ -83,7 +78,7 @@ def texts(store: Reader, run: RunRow, items: Sequence[str]) -> dict[Place, str |
     """What a run answered to these items, None for a request that failed."""
     rows = store.query(
         f'FROM ({_NEWEST}) WHERE list_contains($items, "item")',
-        {"runs": [sampled(run)], "items": list(items)},
+        {"runs": [run.sampled], "items": list(items)},
     )
     return {
         Place(row["item"], row["repeat"]): None

@@ -42,6 +42,11 @@ class RunRow(NamedTuple):
     version: str
     note: str | None
 
+    @property
+    def sampled(self) -> str:
+        """The run that holds the samples: a regrade's are its parent's."""
+        return self.parent if self.kind == "regrade" and self.parent else self.run
+
 
 RUNS = Table("runs", RunRow, key=("run",))
 

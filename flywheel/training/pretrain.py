@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from flywheel.data.training_row import TrainingRow
-from flywheel.training.arguments import common
 from flywheel.training.base import Base
 from flywheel.training.order import Order
+from flywheel.training.sft import token_trainer
 
 
 def build(
@@ -25,23 +25,8 @@ def build(
     callbacks: Sequence[Any],
 ) -> Any:
     """The trainer for texts."""
-    from datasets import Dataset
-    from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
-
-    return SFTTrainer(
-        model=base.model,
-        args=SFTConfig(
-            **common(order, folder),
-            max_length=None,
-            packing=False,
-            completion_only_loss=False,
-            dataset_kwargs={"skip_prepare_dataset": True},
-        ),
-        train_dataset=Dataset.from_list(pieces(base, rows, order.numbers.max_length)),
-        processing_class=base.tokenizer,
-        callbacks=cast("list[Any]", list(callbacks)),
-    )
+    tokens = pieces(base, rows, order.numbers.max_length)
+    return token_trainer(base, order, tokens, folder, callbacks)
 
 
 def pieces(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:

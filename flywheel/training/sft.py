@@ -22,11 +22,23 @@ def build(
     callbacks: Sequence[Any],
 ) -> Any:
     """The trainer for conversations. Raises NothingToLearn, or NotTrainable with a row's place."""
+    masked = mask_rows(rows, base.template, order.numbers.max_length)
+    tokens = [{"input_ids": row.ids, "labels": row.labels} for row in masked]
+    return token_trainer(base, order, tokens, folder, callbacks)
+
+
+def token_trainer(
+    base: Base,
+    order: Order,
+    tokens: Sequence[dict[str, list[int]]],
+    folder: Path,
+    callbacks: Sequence[Any],
+) -> Any:
+    """The trainer for rows of tokens with their labels, taken as they are."""
     from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    masked = mask_rows(rows, base.template, order.numbers.max_length)
     return SFTTrainer(
         model=base.model,
         args=SFTConfig(
@@ -36,9 +48,7 @@ def build(
             completion_only_loss=False,
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
-        train_dataset=Dataset.from_list(
-            [{"input_ids": row.ids, "labels": row.labels} for row in masked]
-        ),
+        train_dataset=Dataset.from_list(list(tokens)),
         processing_class=base.tokenizer,
         callbacks=cast("list[Any]", list(callbacks)),
     )
