@@ -1,5 +1,8 @@
 # pyright: standard
-"""GRPO as TRL does it, with prompts read as samplers read them, and more told of each step.
+"""GRPO as TRL does it, with prompts read as samplers read them, more told, and less computed.
+
+Where all answers of a group earn the same, none of them has an advantage, and their part of the
+gradient is 0: they are left out of the passes that learn. Nothing changes by that but the time.
 
 It leans on four methods that TRL keeps to itself; the tests of rft.py hold it to what they do.
 Importing it takes seconds, so import it when an RFT is built.
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
@@ -17,8 +20,10 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from flywheel.training.completions import distinct, repeated
 from flywheel.training.exam import undisturbed
 
-# Answers of a step by which KL is told: two more passes over all of them would cost a tenth.
-_KL_ANSWERS = 16
+# KL and entropy are told by so many answers of every so-manieth step. By all of them, they would
+# cost as much as a third of the training.
+_TOLD_ANSWERS = 16
+_TOLD_EVERY = 5
 
 
 class RewardTrainer(GRPOTrainer):
@@ -33,10 +38,17 @@ class RewardTrainer(GRPOTrainer):
         if adapted:
             # Set only now: told before, TRL would hold a second copy of the adapter.
             self.beta = kl
-        self._told_kl = adapted and kl == 0
+        self._adapted = adapted
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Write the completions into the job's folder, not where a checkpoint is being written."""
+        """Write the completions into the job's folder, not where a checkpoint is being written.
+
+        The entropy that TRL tells is of the answers it learnt from; ours is of all.
+        """
+        ours = self._metrics["train"].pop("sampled_entropy", [])
+        self._metrics["train"].pop("entropy", None)
+        if ours:
+            self._metrics["train"]["entropy"] = ours
         own, self.args.output_dir = self.args.output_dir, str(self._folder)
         try:
             super().log(logs, start_time)
@@ -68,27 +80,50 @@ class RewardTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
-        if self._told_kl:
-            self._metrics["train"]["kl"].append(self._kl(output))
-        return output
+        if self.state.global_step % _TOLD_EVERY == 0:
+            self._tell(output)
+        # With a weight, KL pulls at every answer.
+        return output if self.beta else self._with_advantage(output)
 
-    def _kl(self, output: dict[str, Any]) -> float:
-        """The KL to the model without its adapter, a token, from some of the answers."""
-        few = slice(None, None, max(1, len(output["completion_ids"]) // _KL_ANSWERS))
+    def _with_advantage(self, output: dict[str, Any]) -> dict[str, Any]:
+        """The answers to learn from, with as many others as make parts of equal size of them.
+
+        The loss is a sum over tokens, divided by the number that all answers have, which stays.
+        """
+        parts = cast("Any", self.args).steps_per_generation
+        order = (output["advantages"] == 0).int().argsort(stable=True)
+        wanted = int((output["advantages"] != 0).sum())
+        kept = order[: max(1, -(-wanted // parts)) * parts]
+        return {
+            name: value[kept] if isinstance(value, torch.Tensor) and value.ndim else value
+            for name, value in output.items()
+        }
+
+    def _tell(self, output: dict[str, Any]) -> None:
+        """The entropy and the KL to the model without its adapter, a token, from some answers."""
+        few = slice(None, None, max(1, len(output["completion_ids"]) // _TOLD_ANSWERS))
         ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)[few]
         mask = torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)[few]
         counted = output["completion_mask"][few]
-        model = self.accelerator.unwrap_model(self.model)
+        model, told = self.accelerator.unwrap_model(self.model), self._metrics["train"]
         with torch.no_grad(), undisturbed(model, self._tokenizer):
             model.eval()
-            now = self._logps(ids, mask, counted.size(1))
-            with model.disable_adapter():
-                gap = self._logps(ids, mask, counted.size(1)) - now
-        # The estimate that TRL tells when KL has a weight: never negative, and of little spread.
-        return (((gap.exp() - gap - 1) * counted).sum() / counted.sum().clamp(min=1)).item()
+            now, entropies = self._pass(ids, mask, counted.size(1))
+            told["sampled_entropy"].append(_mean(entropies, counted))
+            if self._adapted and not self.beta:
+                with model.disable_adapter():
+                    gap = self._pass(ids, mask, counted.size(1))[0] - now
+                # The estimate that TRL tells when KL has a weight: never negative, little spread.
+                told["kl"].append(_mean(gap.exp() - gap - 1, counted))
 
-    def _logps(self, ids: torch.Tensor, mask: torch.Tensor, length: int) -> torch.Tensor:
+    def _pass(self, ids: torch.Tensor, mask: torch.Tensor, length: int) -> list[torch.Tensor]:
+        """The log probability and the entropy at each token of the answers."""
         size = self.args.per_device_train_batch_size
-        return self._get_per_token_logps_and_entropies(
-            self.model, ids, mask, length, batch_size=size
-        )[0]
+        found = self._get_per_token_logps_and_entropies(
+            self.model, ids, mask, length, batch_size=size, compute_entropy=True
+        )
+        return list(found[:2])
+
+
+def _mean(values: torch.Tensor, counted: torch.Tensor) -> float:
+    return ((values * counted).sum() / counted.sum().clamp(min=1)).item()

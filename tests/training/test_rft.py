@@ -24,6 +24,7 @@ from flywheel.training.base import Base, open_base
 from flywheel.training.completions import distinct, query, repeated, whole_files
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import ExamResult, open_exam
+from flywheel.training.grpo import RewardTrainer
 from flywheel.training.order import Order
 from flywheel.training.rows import training_rows
 from flywheel.training.settle import settle
@@ -98,7 +99,7 @@ def test_a_step_tells_what_rewards_and_answers_are_like(folder: Path) -> None:
         for name in (*REWARD, "category"):
             assert 0 <= step[f"rewards/{name}/mean"] <= 1
             assert step[f"rewards/{name}/error_rate"] == 0
-        assert 0 <= step["no_spread"] <= 1 and step["entropy"] > 0
+        assert 0 <= step["no_spread"] <= 1
         assert 20 < step["completions/mean_length"] <= 32
         assert 0 <= step["completions/clipped_ratio"] <= 1
         assert 0 <= step["completions/repeated_4grams"] < 0.5
@@ -106,10 +107,39 @@ def test_a_step_tells_what_rewards_and_answers_are_like(folder: Path) -> None:
 
 
 def test_kl_to_the_base_is_told_though_it_has_no_weight(folder: Path) -> None:
-    log, trainer = short(folder)
+    log, trainer = train(order_of(temperature=1.5, steps=6, warmup=0), folder / "six")
     assert trainer.beta == 0 and trainer.ref_model is None
-    assert log.steps[0]["kl"] == pytest.approx(0, abs=1e-6)
-    assert all(math.isfinite(step["kl"]) and step["kl"] >= 0 for step in log.steps)
+    first, *between, sixth = log.steps
+    assert first["kl"] == pytest.approx(0, abs=1e-6) and first["entropy"] > 0
+    assert not any("kl" in step or "entropy" in step for step in between), "it costs time"
+    assert math.isfinite(sixth["kl"]) and sixth["kl"] > 1e-6 and sixth["entropy"] > 0
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("priority", "some"), ("valid_json", "none")])
+def test_what_teaches_nothing_is_left_out_and_the_step_is_the_same(
+    given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = order_of(reward=(given,), steps=1, warmup=0, batch_size=8)
+    learnt: list[int] = []
+    leave_out = RewardTrainer._with_advantage
+
+    def watched(self: RewardTrainer, output: dict[str, Any]) -> dict[str, Any]:
+        kept = leave_out(self, output)
+        learnt.append(len(kept["advantages"]))
+        return kept
+
+    monkeypatch.setattr(RewardTrainer, "_with_advantage", watched)
+    _, less = train(order, tmp_path / "less")
+    monkeypatch.setattr(RewardTrainer, "_with_advantage", lambda self, output: output)
+    _, whole = train(order, tmp_path / "whole")
+    (count,) = learnt
+    assert 1 < count < 32 if wanted == "some" else count == 1
+    for mine, theirs in zip(trained(less), trained(whole), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-7, rtol=1e-4)
+
+
+def trained(trainer: Any) -> list[torch.Tensor]:
+    return [weight.detach() for weight in trainer.model.parameters() if weight.requires_grad]
 
 
 def test_completions_are_kept_with_rewards_reasons_and_advantage(folder: Path) -> None:
