@@ -1,5 +1,8 @@
 # pyright: standard
-"""Build the model: pretrain some seeds, keep the best on dev, score that one on test, once.
+"""Build the model: pretrain some seeds, choose one on dev, score that one on test, once.
+
+The first seed that learns to copy is kept, unless a later one beats it: the paired interval of
+their scores, over wordings, lies above 0. A lead that may be chance changes nothing.
 
 The same seed and number of tokens give the same documents in the same order. The weights are not
 bit-identical on another processor or version of torch: sums in bfloat16 round differently there,
@@ -13,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flywheel.stats.paired import paired
 from flywheel.tiny.card import write_card
 from flywheel.tiny.copying import NoCopying, check_copying
 from flywheel.tiny.exam import EVALSETS, RULES, VAGUE, Exam, Score
@@ -22,7 +26,7 @@ from flywheel.tiny.pretrain import Budget, Progress, Size, new_model, pretrain
 from flywheel.tiny.tokenizer import train_tokenizer
 from flywheel.tiny.weights import seal
 
-# The evalset whose dev score chooses among the seeds.
+# The evalset whose dev split chooses among the seeds.
 DECIDES = "ticket_triage"
 Scores = dict[str, Score]
 Show = Callable[[int, Progress], None]
@@ -36,10 +40,11 @@ class Attempt:
     progress: Progress
     dev: Scores = field(default_factory=dict)
 
-    @property
-    def merit(self) -> float:
-        """The primary score that decides among seeds."""
-        return self.dev[DECIDES].mean if self.dev else -1.0
+    def beats(self, other: Attempt) -> bool:
+        """Whether it is shown to score higher on the evalset that decides."""
+        mine, theirs = self.dev[DECIDES], other.dev[DECIDES]
+        found = paired(mine.values, theirs.values, mine.wordings)
+        return found is not None and found.low is not None and found.low > 0
 
 
 @dataclass
@@ -71,7 +76,7 @@ def build(
         model = new_model(tokenizer, size, seed)
         attempt = _attempt(model, tokenizer, seed, budget, show)
         attempts.append(attempt)
-        if attempt.dev and (best is None or attempt.merit > best[0].merit):
+        if attempt.dev and (best is None or attempt.beats(best[0])):
             best = attempt, model
     if best is None:
         raise NoCopying(

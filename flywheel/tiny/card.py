@@ -62,8 +62,10 @@ def _seeds(built: Built) -> str:
     lines = [
         "## Seeds, scored on dev",
         "",
-        f"The best on `ticket_triage` was kept: seed {built.kept.seed}. The mix of documents was",
-        "chosen before, on dev too, among four.",
+        f"Seed {built.kept.seed} was kept: the first that copies, unless a later one is shown to",
+        "beat it on `ticket_triage` (a paired interval over wordings above 0). The mix of "
+        "documents",
+        "was chosen before, on dev too, among four.",
         "",
         f"| seed | tokens until it copied | last loss | {' | '.join(columns)} |",
         f"|{'---|' * (len(columns) + 3)}",

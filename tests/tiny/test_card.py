@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from flywheel.tiny.build import Attempt, Built
 from flywheel.tiny.card import write_card
 from flywheel.tiny.exam import EVALSETS, Score
@@ -22,12 +24,21 @@ def built() -> Built:
 
 def test_every_seed_has_its_row_and_the_kept_one_is_named() -> None:
     card = write_card(built())
-    assert "The best on `ticket_triage` was kept: seed 1. " in card
+    assert "Seed 1 was kept: the first that copies" in card
     assert "| 0 | never | 1.50 |" + " cannot copy |" * 6 in card
     assert "| 1 | 400,000 | 0.08 |" + " 25.0% |" * 6 in card
     assert "1,017,216 parameters" in card
     assert "2,000,123 tokens, 303 CPU\nseconds a seed" in card
     assert "--seeds 0,1`" in card
+
+
+@pytest.mark.parametrize(("wins", "beaten"), [(40, True), (3, False)])
+def test_a_lead_that_may_be_chance_changes_nothing(wins: int, beaten: bool) -> None:
+    progress = Progress(steps=9, tokens=9, seconds=1.0, loss=0.1)
+    first = Attempt(0, progress, {"ticket_triage": score(*[0.0] * 100)})
+    later = Attempt(1, progress, {"ticket_triage": score(*[1.0] * wins, *[0.0] * (100 - wins))})
+    assert later.beats(first) == beaten
+    assert not first.beats(later)
 
 
 def test_a_score_stands_with_both_intervals() -> None:
