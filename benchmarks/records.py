@@ -13,11 +13,14 @@ FOLDER = Path(__file__).parent / "results"
 
 
 class Record:
-    """One file of results, begun anew. `missed` names the figures that fell short."""
+    """One file of results, begun anew. `missed` names the figures that fell short.
 
-    def __init__(self, name: str) -> None:
-        FOLDER.mkdir(exist_ok=True)
-        self._path = FOLDER / f"{name}.jsonl"
+    What is only tried goes into another folder.
+    """
+
+    def __init__(self, name: str, folder: Path = FOLDER) -> None:
+        folder.mkdir(exist_ok=True)
+        self._path = folder / f"{name}.jsonl"
         self._path.write_text("")
         self.missed: list[str] = []
 
