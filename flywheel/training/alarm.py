@@ -69,11 +69,16 @@ def reward_hacking(
 
 
 def look(roles: Roles, exams: Sequence[ExamResult], tell: Tell) -> None:
-    """Tell the alarm when the newest of these exams raises it. The first is the one to compare."""
-    if len(exams) > 1:
-        found = reward_hacking(exams[0], exams[-1], roles, len(exams) - 1)
-        if found is not None:
-            tell("alarm", found.as_json())
+    """Tell the alarm when the newest of these exams raises it, and the one before it did not.
+
+    The first exam is the one to compare with.
+    """
+    found, before = (
+        reward_hacking(exams[0], exams[at], roles, at) if at > 0 else None
+        for at in (len(exams) - 1, len(exams) - 2)
+    )
+    if found is not None and before is None:
+        tell("alarm", found.as_json())
 
 
 def audited_by(roles: Roles) -> str:

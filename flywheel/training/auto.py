@@ -50,7 +50,7 @@ def resolve(
         given = getattr(config, name)
         if given != "auto":
             return given
-        why[name] = f"{chosen:g}: {because}"
+        why[name] = f"{chosen if isinstance(chosen, str) else format(chosen, 'g')}: {because}"
         return chosen
 
     size = max(1, min(_BATCH.get(config.lever, 16), rows // 4))
@@ -58,7 +58,8 @@ def resolve(
     each = math.ceil(rows / batch)
     epochs, steps = _length(config, rows, each, settle)
     interval = max(1, steps // _EXAMS if config.lever == "rft" else min(each, steps))
-    wsd = config.schedule == "wsd"
+    schedule = settle("schedule", *_schedule(config))
+    wsd = schedule == "wsd"
     warmup = settle("warmup", round(steps * (0.1 if wsd else 0.04)), f"of {steps} steps")
     most = min(math.ceil(longest / 8) * 8, context or longest + 8)
     return Numbers(
@@ -66,6 +67,7 @@ def resolve(
         steps=steps,
         batch_size=batch,
         learning_rate=settle("learning_rate", *_rate(config, parameters)),
+        schedule=schedule,
         warmup=warmup,
         max_length=settle("max_length", max(8, most), f"the longest row has {longest} tokens"),
         beta=settle("beta", _BETAS.get(config.loss or "", 0.1), "usual for this loss"),
@@ -98,6 +100,12 @@ def _rate(config: TrainConfig, parameters: int) -> tuple[float, str]:
     rate = low * (high / low) ** min(1.0, max(0.0, way))
     digits = 1 - math.floor(math.log10(rate))
     return round(rate, digits), f"for {config.lever}, {config.method.kind}, {parameters:,} weights"
+
+
+def _schedule(config: TrainConfig) -> tuple[str, str]:
+    if config.lever == "rft":
+        return "constant", "a short rft learns to its last step"
+    return "linear", f"usual for {config.lever}"
 
 
 def _sft_weight(config: TrainConfig) -> tuple[float, str]:

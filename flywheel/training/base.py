@@ -76,6 +76,7 @@ def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> 
         first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise BadOption(f"the model {name!r} cannot be trained here: {first.strip()}") from None
     template = Template.of(tokenizer)
+    _check_vocabulary(name, model, tokenizer)
     _make_ends_known(model, tokenizer, template)
     return Base(model, tokenizer, template)
 
@@ -169,6 +170,17 @@ def _go_on(model: Any, adapter: Path, method: Method) -> Any:
     if method.kind == "full":
         return cast("Any", PeftModel).from_pretrained(model, adapter).merge_and_unload()
     return cast("Any", PeftModel).from_pretrained(model, adapter, is_trainable=True)
+
+
+def _check_vocabulary(name: str, model: Any, tokenizer: Any) -> None:
+    """Raise BadOption when the model does not know the token that batches are padded with."""
+    known, pad = model.get_input_embeddings().weight.shape[0], tokenizer.pad_token_id
+    if pad >= known:
+        raise BadOption(
+            f"the model {name!r} has {known:,} tokens, and its tokenizer pads with"
+            f" {tokenizer.pad_token!r}, token {pad:,}; name one of the model's own as pad_token in"
+            " tokenizer_config.json"
+        )
 
 
 def _make_ends_known(model: Any, tokenizer: Any, template: Template) -> None:

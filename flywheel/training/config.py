@@ -79,7 +79,7 @@ class TrainConfig(BaseModel):
     steps: Count | None = None
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
     learning_rate: Rate | Auto = "auto"
-    schedule: Schedule = "linear"
+    schedule: Schedule | Auto = "auto"
     warmup: Annotated[int, Field(ge=0)] | Auto = "auto"
     max_length: Annotated[int, Field(ge=8)] | Auto = "auto"
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0

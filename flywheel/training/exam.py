@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
@@ -182,14 +182,18 @@ class Exam:
         """How many items are asked."""
         return len(self._pairs)
 
-    def sit(self, base: Base, step: int) -> ExamResult:
-        """Answer and grade every item with the model as it is, and leave it as it was."""
+    def sit(self, base: Base, step: int, beat: Callable[[], object] = lambda: None) -> ExamResult:
+        """Answer and grade every item with the model as it is, and leave it as it was.
+
+        `beat` is called at each answer and each grader: a sign of life from a long exam.
+        """
         began = time.monotonic()
         with undisturbed(base.model, base.tokenizer):
-            outputs = self._answers(base)
+            outputs = self._answers(base, beat)
         scores: dict[str, Scores] = {}
         ungraded: dict[str, dict[str, int]] = {}
         for grader in self._graders:
+            beat()
             verdicts = asyncio.run(self._grade(grader, outputs))
             scores[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
             kinds = Counter(v.kind.value for v in verdicts if isinstance(v, Ungraded))
@@ -205,7 +209,7 @@ class Exam:
             seconds=time.monotonic() - began,
         )
 
-    def _answers(self, base: Base) -> list[Output]:
+    def _answers(self, base: Base, beat: Callable[[], object]) -> list[Output]:
         # The paged cache may change how the model attends, so it is not used on a live one.
         loaded = prepared(plain(base.model), base.tokenizer)
         sampler = LocalSampler(LocalOptions(name=self._plan.model, paged=False), loaded)
@@ -215,6 +219,7 @@ class Exam:
             outputs = [Output(error="no answer came")] * len(requests)
             async for index, output in sampler.sample(requests):
                 outputs[index] = output
+                beat()
             return outputs
 
         try:

@@ -17,7 +17,7 @@ from flywheel.evals.plan import Plan
 from flywheel.samplers.resolve import Setting, model_digest
 from flywheel.store.digest import digest_file
 from flywheel.tiny.weights import SHIPPED, tiny_folder
-from flywheel.training.config import TrainConfig
+from flywheel.training.config import Schedule, TrainConfig
 
 FILE = "order.json"
 
@@ -38,6 +38,7 @@ class Numbers(BaseModel):
     steps: int
     batch_size: int
     learning_rate: float
+    schedule: Schedule = "linear"
     warmup: int
     max_length: int
     beta: float

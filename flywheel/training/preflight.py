@@ -3,14 +3,16 @@
 
 If memory runs out it does so now and not after an hour. The step has a learning rate of nothing,
 so that it changes no weight, and draws from no random generator that the training draws from. What
-is foretold is from the worst batch: most steps are faster and smaller.
+is foretold is from the worst batch: most steps are faster and smaller. An RFT is tried with its
+longest prompts: how long its answers will become cannot be known, so its time is that of the
+answers of today. Its memory, on a GPU, is that of answers as long as they may become.
 """
 
 from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,8 +34,8 @@ class Preflight:
     steps: int
     tokens: int
     longest: int
-    seconds_a_step: float | None
-    hours: float | None
+    seconds_a_step: float
+    hours: float
     memory_mib: int
     peak_mib: int
 
@@ -45,28 +47,24 @@ class Preflight:
     def lines(self) -> list[str]:
         """The same for people."""
         share = self.trainable / self.parameters
-        lines = [
+        return [
             f"{self.trainable:,} of {self.parameters:,} weights are trained ({share:.1%})",
             f"{self.rows:,} rows, {self.tokens:,} tokens; the longest has {self.longest:,}",
             f"weights, gradients and optimizer: {self.memory_mib:,} MiB; the process at its peak:"
             f" {self.peak_mib:,} MiB",
+            f"about {self.seconds_a_step:.2f} s a step, {self.steps:,} steps:"
+            f" {_duration(3600 * self.hours)} without exams",
         ]
-        if self.seconds_a_step is not None and self.hours is not None:
-            lines.append(
-                f"at most {self.seconds_a_step:.2f} s a step, {self.steps:,} steps:"
-                f" {_duration(3600 * self.hours)} without exams"
-            )
-        return lines
 
 
 def preflight(trainer: Any, base: Base, order: Order) -> Preflight:
-    """Try one step. Raises Diverged when its loss is no number; what memory does is its own.
-
-    A trainer that writes its own answers (RFT) is not tried: its rows have no length yet.
-    """
-    lengths = [_length(row) for row in trainer.train_dataset]
-    tries = order.config.lever != "rft"
-    seconds = _try_step(trainer, base, order, lengths) if tries else None
+    """Try one step. Raises Diverged when its loss is no number; what memory does is its own."""
+    if order.config.lever == "rft":
+        prompts = list(trainer.train_dataset["prompt"])
+        lengths = [len(ids) for ids in base.tokenizer(prompts)["input_ids"]]
+    else:
+        lengths = [_length(row) for row in trainer.train_dataset]
+    seconds = _try_step(trainer, base, order, lengths)
     return Preflight(
         parameters=base.parameters,
         trainable=base.trainable,
@@ -74,8 +72,8 @@ def preflight(trainer: Any, base: Base, order: Order) -> Preflight:
         steps=order.numbers.steps,
         tokens=sum(lengths),
         longest=max(lengths),
-        seconds_a_step=None if seconds is None else round(seconds, 4),
-        hours=None if seconds is None else round(seconds * order.numbers.steps / 3600, 4),
+        seconds_a_step=round(seconds, 4),
+        hours=round(seconds * order.numbers.steps / 3600, 4),
         memory_mib=_held(base.model),
         peak_mib=_peak(),
     )
@@ -90,32 +88,74 @@ def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> flo
     import torch
 
     longest = sorted(range(len(lengths)), key=lambda i: -lengths[i])[: order.numbers.batch_size]
+    rows = [trainer.train_dataset[i] for i in longest]
     model = trainer.model
     with undisturbed(model, base.tokenizer):
-        inputs = trainer.data_collator([trainer.train_dataset[i] for i in longest])
         began = time.monotonic()
         model.train()
-        with trainer.compute_loss_context_manager():
-            loss = trainer.compute_loss(model, trainer._prepare_inputs(inputs))
-        loss.backward()
-        if not torch.isfinite(loss):
-            raise Diverged(
-                f"before the first step the loss of the longest rows is {loss.item()}; the base"
-                " model or the data is at fault"
-            )
+        parts = _parts(trainer, order, rows)
+        for part in parts:
+            learn(trainer, part)
         learning = [p for p in model.parameters() if p.grad is not None]
         if all(bool(torch.isfinite(p.grad).all()) for p in learning):
             torch.optim.AdamW(learning, lr=0.0, weight_decay=0.0).step()
         seconds = time.monotonic() - began
+        if order.config.lever == "rft" and torch.cuda.is_available():
+            learn(trainer, stretched(parts[0], trainer.args))
         model.zero_grad(set_to_none=True)
     _forget(trainer)
     return seconds
 
 
+def _parts(trainer: Any, order: Order, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    """What a step learns from, as its forward passes take it: of an RFT once it is answered."""
+    if order.config.lever != "rft":
+        return [trainer._prepare_inputs(trainer.data_collator(list(rows)))]
+    # Told only once the training loop has begun.
+    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+    asked = [rows[i % len(rows)] for i in range(order.numbers.batch_size)]
+    trainer._prepare_inputs([row for row in asked for _ in range(trainer.num_generations)])
+    parts, trainer._buffered_inputs = trainer._buffered_inputs, None
+    return parts
+
+
+def learn(trainer: Any, part: Any) -> None:
+    """Take the loss of what one pass learns from, and its gradient. Raises Diverged."""
+    import torch
+
+    with trainer.compute_loss_context_manager():
+        loss = trainer.compute_loss(trainer.model, part)
+    loss.backward()
+    if not torch.isfinite(loss):
+        raise Diverged(
+            f"before the first step the loss of the longest rows is {loss.item()}; the base model"
+            " or the data is at fault"
+        )
+
+
+def stretched(part: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
+    """As many answers as a pass may have, each as long as it may become."""
+    import torch
+
+    many = arguments.per_device_train_batch_size
+    made = {
+        name: value[:1].repeat_interleave(many, dim=0)
+        if isinstance(value, torch.Tensor) and value.ndim
+        else value
+        for name, value in part.items()
+    }
+    size = (many, arguments.max_completion_length)
+    made["completion_ids"] = made["completion_ids"][:, :1].expand(size).contiguous()
+    made["completion_mask"] = torch.ones_like(made["completion_ids"])
+    return made
+
+
 def _forget(trainer: Any) -> None:
-    """Take the trial out of what the trainer has counted."""
-    for found in getattr(trainer, "_metrics", {}).values():
-        found.clear()
+    """Take the trial out of what the trainer has counted, and of what it would log."""
+    for counted in ("_metrics", "_logs"):
+        for found in getattr(trainer, counted, {}).values():
+            if hasattr(found, "clear"):
+                found.clear()
     if hasattr(trainer, "_total_train_tokens"):
         trainer._total_train_tokens = 0
 

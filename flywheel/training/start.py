@@ -62,10 +62,12 @@ def prepare(
 def explain(config: TrainConfig) -> list[str]:
     """What a training will take, found by trying one step of it: lines for people.
 
-    Needs no baseline and keeps nothing. Numbers that were "auto" come with their reasons.
+    Needs no baseline, asks no judge, and keeps nothing. Numbers that were "auto" come with their
+    reasons, and an RFT with what there is to sharpen.
     """
     from flywheel.training.arguments import quiet
     from flywheel.training.base import open_base
+    from flywheel.training.headroom import headroom
     from flywheel.training.preflight import preflight
     from flywheel.training.rows import training_rows
     from flywheel.training.train import build
@@ -74,9 +76,11 @@ def explain(config: TrainConfig) -> list[str]:
     order = settle(config)
     with TemporaryDirectory() as folder, quiet():
         base = open_base(config.model, config.method, config.seed)
-        trainer = build(base, order, training_rows(config), Path(folder), [])
-        found = preflight(trainer, base, order)
-    return [*found.lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]
+        rows = training_rows(config)
+        lines = preflight(build(base, order, rows, Path(folder), []), base, order).lines
+        if config.lever == "rft" and (room := headroom(base, order, rows, Here())):
+            lines = [*lines, room.told()]
+    return [*lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]
 
 
 def find_run_to_beat(plan: Plan, store: Reader) -> tuple[str | None, str]:

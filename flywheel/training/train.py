@@ -26,6 +26,7 @@ from flywheel.training.arguments import quiet, trackers
 from flywheel.training.base import Base, open_base
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import ExamResult, open_exam
+from flywheel.training.headroom import headroom
 from flywheel.training.manifest import write_manifest
 from flywheel.training.order import Order, setting
 from flywheel.training.preflight import preflight
@@ -77,10 +78,10 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
             rows = sampled_pairs(order, rows, base, engine, folder)
             tell("notice", {"text": f"{len(rows)} of {order.rows} items were answered wrongly"})
         if config.lever == "rft":
-            for text in notices(order):
+            for text in _before_rft(order, base, rows, engine, fresh=last is None):
                 tell("notice", {"text": text})
-        watch = Watch(order, folder, tell, control, *_exams(order, base, engine))
-        trainer = build(base, order, rows, folder, [watch, *trackers(order, folder)])
+        watch = Watch(order, folder, tell, control, *_exams(order, base, engine, control))
+        trainer = build(base, order, rows, folder, [watch, *trackers(order, folder)], engine)
         if config.lever != "rft":
             tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
         if last is None:
@@ -95,24 +96,37 @@ def build(
     rows: Sequence[TrainingRow],
     folder: Path,
     callbacks: Sequence[Any],
+    engine: Engine | None = None,
 ) -> Any:
-    """The trainer for the order's lever."""
+    """The trainer for the order's lever. `engine` answers what rewards ask; None opens one."""
     from transformers import PrinterCallback
 
     make: Callable[..., Any] = import_module(_OBJECTIVES[order.config.lever]).build
-    trainer = make(base, order, rows, folder, callbacks)
+    asks = {"engine": engine} if order.config.lever == "rft" else {}
+    trainer = make(base, order, rows, folder, callbacks, **asks)
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _exams(order: Order, base: Base, engine: Engine) -> tuple[Take | None, AfterExam | None]:
+def _before_rft(
+    order: Order, base: Base, rows: Sequence[TrainingRow], engine: Engine, *, fresh: bool
+) -> list[str]:
+    """What a person should know: who audits, and before the first step whether it is worth it."""
+    found = headroom(base, order, rows, engine) if fresh else None
+    return [*notices(order), *([found.told()] if found else [])]
+
+
+def _exams(
+    order: Order, base: Base, engine: Engine, control: Control
+) -> tuple[Take | None, AfterExam | None]:
     """How an exam is taken, and what looks at it afterwards: of RFT the alarm."""
     if order.config.lever == "reward":
         return None, None
     exam = open_exam(order, engine)
 
     def take(step: int) -> ExamResult:
-        return exam.sit(base, step)
+        # Asking for the word shows that something happens; it is obeyed at the end of the step.
+        return exam.sit(base, step, beat=control)
 
     def alarm(exams: Sequence[ExamResult], tell: Tell) -> None:
         look(exam.roles, exams, tell)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from flywheel.training.alarm import audited_by, reward_hacking
+from flywheel.training.alarm import audited_by, look, reward_hacking
 from flywheel.training.exam import ExamResult, Roles
 
 ITEMS = 100
@@ -100,6 +100,15 @@ def test_it_says_what_rose_what_fell_and_shows_the_answers_to_look_at() -> None:
         "scores": {"fields": 1.0, "exact": 0.0, "readable": 1.0},
     }
     assert found.as_json()["name"] == "reward_hacking"
+
+
+def test_an_alarm_that_stands_is_told_once() -> None:
+    honest = exam(0, fields=[0.0] * ITEMS, exact=[1.0] * ITEMS, readable=[1.0] * ITEMS)
+    hacked = exam(1, fields=[1.0] * ITEMS, exact=[0.0] * ITEMS, readable=[1.0] * ITEMS)
+    told: list[str] = []
+    for exams in ([honest], [honest, hacked], [honest, hacked, hacked]):
+        look(ROLES, exams, lambda kind, detail: told.append(kind))
+    assert told == ["alarm"]
 
 
 def test_an_audit_at_its_top_cannot_follow_and_raises_nothing() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,18 @@ def test_a_folder_that_is_not_whole_is_refused(
     folder = shutil.copytree(kinds("qwen3"), tmp_path / "half")
     harm(folder)
     with pytest.raises(BadOption, match=story):
+        open_base(str(folder), LORA, 0)
+
+
+def test_a_model_that_does_not_know_its_padding_is_refused(tmp_path: Path, kinds: Folders) -> None:
+    from transformers import AutoTokenizer
+
+    folder = shutil.copytree(kinds("qwen3"), tmp_path / "padded")
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([f"<{number}>" for number in range(500)])
+    tokenizer.add_special_tokens({"pad_token": "<|nothing|>"})
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(BadOption, match=r"its tokenizer pads with '<\|nothing\|>', token"):
         open_base(str(folder), LORA, 0)
 
 

@@ -81,6 +81,19 @@ def test_auto_says_why_and_leaves_alone_what_is_given() -> None:
     assert "batch_size" not in numbers.why
 
 
+@pytest.mark.parametrize(
+    ("lever", "given", "schedule"),
+    [("sft", "auto", "linear"), ("rft", "auto", "constant"), ("rft", "cosine", "cosine")],
+)
+def test_the_schedule_is_the_usual_one_unless_it_is_given(
+    lever: str, given: str, schedule: str
+) -> None:
+    config = TrainConfig.model_validate({"lever": lever, "evalset": "e", "schedule": given})
+    found = resolve(config, rows=100, parameters=10**6, longest=50)
+    assert found.schedule == schedule
+    assert ("schedule" in found.why) == (given == "auto")
+
+
 def test_no_row_is_longer_than_what_the_model_takes() -> None:
     config = TrainConfig(lever="sft", evalset="e")
     assert resolve(config, rows=20, parameters=10, longest=5_000, context=1024).max_length == 1024

@@ -43,7 +43,9 @@ def opened(order: Order) -> Base:
 
 def test_an_exam_asks_what_a_run_asks_and_grades_by_every_role() -> None:
     order = order_of()
-    found = open_exam(order, Here()).sit(opened(order), 7)
+    beats: list[int] = []
+    found = open_exam(order, Here()).sit(opened(order), 7, beat=lambda: beats.append(1))
+    assert len(beats) == 6 + len(found.scores), "a sign of life at each answer and each grader"
     assert found.step == 7 and len(found.ids) == 6
     assert set(found.scores) == {*REWARD, "exact", "valid_json", "like_gold"}
     assert found.ids == tuple(sorted(found.ids)) and found.groups is not None

@@ -26,6 +26,7 @@ from flywheel.training.config import TrainConfig
 from flywheel.training.exam import ExamResult, open_exam
 from flywheel.training.grpo import RewardTrainer
 from flywheel.training.order import Order
+from flywheel.training.preflight import learn, preflight, stretched
 from flywheel.training.rows import training_rows
 from flywheel.training.settle import settle
 from tests.evals.world import write_evalset
@@ -136,6 +137,21 @@ def test_what_teaches_nothing_is_left_out_and_the_step_is_the_same(
     assert 1 < count < 32 if wanted == "some" else count == 1
     for mine, theirs in zip(trained(less), trained(whole), strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-7, rtol=1e-4)
+
+
+def test_the_trial_of_a_step_can_be_as_long_as_answers_may_become(tmp_path: Path) -> None:
+    order = order_of()
+    with quiet():
+        base = opened(order)
+        trainer = rft.build(base, order, training_rows(order.config), tmp_path, [])
+        found = preflight(trainer, base, order)
+        rows = list(trainer.train_dataset)
+        part = stretched(trainer._generate_and_score_completions(rows[:1] * 8), trainer.args)
+    assert part["completion_ids"].shape == part["completion_mask"].shape == (8, 32)
+    assert part["completion_mask"].all() and part["prompt_ids"].shape[0] == 8
+    learn(trainer, part)
+    assert found.longest == max(len(base.tokenizer(row["prompt"])["input_ids"]) for row in rows)
+    assert found.seconds_a_step > 0 and found.hours > 0 and found.tokens > found.longest
 
 
 def trained(trainer: Any) -> list[torch.Tensor]:

@@ -22,6 +22,7 @@ from flywheel.training import checkpoints
 from flywheel.training.arguments import quiet
 from flywheel.training.base import open_base
 from flywheel.training.checkpoints import DiskFull
+from flywheel.training.completions import query
 from flywheel.training.exam import open_exam
 from flywheel.training.manifest import read_manifest
 from flywheel.training.order import ChangedOrder, Order
@@ -226,8 +227,15 @@ def test_rft_is_examined_audited_and_gone_on_with(tmp_path: Path) -> None:
     made.run()
     assert list(made.losses) == [1, 2, 3]
     assert [exam["step"] for exam in made.told("exam")] == [0, 2, 3]
-    assert "brace" in made.told("notice")[0]["text"]
+    audited, headroom, *more = [one["text"] for one in made.told("notice")]
+    assert "brace" in audited and "answers: pass@1" in headroom
+    assert all("pass@1" not in text for text in more), "asked once, before the first step"
     assert set(made.told("finished")[0]["metrics"]["after"]) == {"exact", "brace"}
+    (foretold,) = made.told("preflight")
+    assert foretold["seconds_a_step"] > 0 and foretold["tokens"] > 0
+    answers = 2 * made.order.numbers.batch_size
+    steps = query(made.folder, "SELECT step, count(*) FROM completions GROUP BY 1 ORDER BY 1")
+    assert steps == [(1, answers), (2, answers), (3, answers)], "what was tried is not kept"
 
 
 class Poison(TrainerCallback):
