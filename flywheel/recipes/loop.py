@@ -35,7 +35,7 @@ from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
 from flywheel.samplers.resolve import open_sampler
 from flywheel.store.run_events import run_status
-from flywheel.store.runs import Kind, RunRow
+from flywheel.store.runs import Kind
 from flywheel.store.store import Store, open_store
 from flywheel.training.config import TrainConfig
 from flywheel.training.order import setting
@@ -79,12 +79,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """What came of a lever: its models and their dev runs by seed, and the seconds it took."""
+    """What came of a lever: its models and their dev results by seed, and the seconds it took."""
 
     lever: Lever
     models: Sequence[Path]
-    runs: Sequence[RunRow]
+    results: Sequence[Result]
     seconds: float
+
+    @property
+    def mean(self) -> float:
+        """The mean score of the seeds."""
+        return sum(map(score, self.results)) / len(self.results)
 
 
 def main(
@@ -113,8 +118,8 @@ def main(
         # 4. Choose on dev, where looking costs nothing.
         print("\n4. The levers on dev, against the baseline")
         table(store, dev.run.run, turned)
-        best = max(turned, key=lambda one: mean_of(store, one))
-        order = sorted(SEEDS, key=lambda seed: -score(store, best.runs[seed]))
+        best = max(turned, key=lambda one: one.mean)
+        order = sorted(SEEDS, key=lambda seed: -score(best.results[seed]))
         print(f"\n5. {best.lever.name} looks at the sealed test split, and so does the baseline")
         tell("baseline on test", measure(place, MODEL, "test", "baseline"))
         tested = [measure(place, str(best.models[seed]), "test") for seed in order]
@@ -151,21 +156,21 @@ def turn(place: Place, lever: Lever) -> Turned:
     models = train_side_by_side(place.store, place.notes, jobs, place.jobs)
     seconds = time.monotonic() - began
     results = [measure(place, str(model), "dev") for model in models]
-    return Turned(lever, models, [result.run for result in results], seconds)
+    return Turned(lever, models, results, seconds)
 
 
 def table(store: Store, baseline: str, turned: Sequence[Turned]) -> None:
     """Score, gain and seconds of every lever and seed."""
     print(f"{'lever':<12} {'exact':>6} {'points':>7} {'low':>6} {'high':>6} {'seconds':>8}")
     for one in turned:
-        found = compare(store, baseline, [run.run for run in one.runs])
-        for seed, candidate in enumerate(found.candidates):
-            primary = candidate.primary
+        found = compare(store, baseline, [result.run.run for result in one.results])
+        for seed, result in enumerate(one.results):
+            primary = found.candidates[seed].primary
             assert primary is not None and primary.paired is not None
             gain = primary.paired
             bounds = (points(gain.low or 0.0), points(gain.high or 0.0))
             print(
-                f"{one.lever.name + f' seed {seed}':<12} {score(store, candidate.run):>6.3f}"
+                f"{one.lever.name + f' seed {seed}':<12} {score(result):>6.3f}"
                 f" {points(gain.difference):>7} {bounds[0]:>6} {bounds[1]:>6} {one.seconds:>8.0f}"
             )
 
@@ -204,12 +209,7 @@ def tell(what: str, result: Result) -> None:
     )
 
 
-def score(store: Store, run: RunRow) -> float:
-    """The primary mean of a run."""
-    primary = load_result(store, run.run).primary
+def score(result: Result) -> float:
+    """The primary mean of a result."""
+    primary = result.primary
     return primary.interval.mean if primary and primary.interval else 0.0
-
-
-def mean_of(store: Store, turned: Turned) -> float:
-    """The mean over the seeds."""
-    return sum(score(store, run) for run in turned.runs) / len(turned.runs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from flywheel.recipes.notes import Notes
 from flywheel.store.store import Store
 from flywheel.training.config import TrainConfig
 from flywheel.training.journal import Event, is_held, last_event
+from flywheel.training.order import load_order
 from flywheel.training.start import prepare
 from flywheel.training.train import OUT
 
@@ -29,6 +31,7 @@ def train_side_by_side(
     """
     begun = {name: _begin(store, notes, name, config, root) for name, config in jobs.items()}
     tails = {name: _events(job) for name, job in begun.items()}
+    steps = _Steps({name: load_order(job.folder).numbers.steps for name, job in begun.items()})
     try:
         while tails:
             for name in list(tails):
@@ -36,14 +39,43 @@ def train_side_by_side(
                 if events is None:
                     del tails[name]
                 for event in events or ():
-                    _tell(name, event)
+                    _tell(name, event, steps)
+            steps.show()
     except KeyboardInterrupt:
         for job in begun.values():
             if is_held(job.folder):
                 ask(job.folder, "pause")
         raise
+    finally:
+        steps.clear()
     tell_store(store, [job.folder for job in begun.values()])
     return [_model(name, job) for name, job in begun.items()]
+
+
+class _Steps:
+    """How far the jobs are, in one line of a terminal that is written over; else nothing."""
+
+    def __init__(self, totals: Mapping[str, int]) -> None:
+        self._totals = totals
+        self._done = dict.fromkeys(totals, 0)
+        self._on = sys.stderr.isatty()
+
+    def count(self, name: str, step: int) -> None:
+        """A job has done this step."""
+        self._done[name] = step
+
+    def show(self) -> None:
+        """Write the line."""
+        if self._on:
+            told = ", ".join(f"{name} {self._done[name]}/{n}" for name, n in self._totals.items())
+            sys.stderr.write(f"\r\x1b[K   {told}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Leave the line empty, for others to write."""
+        if self._on:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 class _Job(NamedTuple):
@@ -70,17 +102,21 @@ def _events(job: _Job) -> Iterator[list[Event]]:
     return follow(job.folder, process=job.process, after=last.n if last else 0)
 
 
-def _tell(name: str, event: Event) -> None:
+def _tell(name: str, event: Event, steps: _Steps) -> None:
     detail = event.detail
     match event.kind:
+        case "step":
+            steps.count(name, detail["step"])
         case "exam":
             figures = {g: found["mean"] for g, found in detail["graders"].items()}
             shown = ", ".join(
                 f"{grader} {mean:.2f}" for grader, mean in figures.items() if mean is not None
             )
+            steps.clear()
             print(f"   {name}, step {detail['step']}: {shown}", flush=True)
         case "alarm" | "notice" | "failed":
             told = detail.get("told") or detail.get("text") or detail.get("error")
+            steps.clear()
             print(f"   {name}, {event.kind}: {told}", flush=True)
         case _:
             pass
