@@ -53,8 +53,7 @@ def reward_hacking(
     if not roles.rewards or not roles.audits:
         return None
     level = alpha_at(look, alpha / 2)
-    rewarded = [_reward(exam, before, after, roles) for exam in (before, after)]
-    gain = _paired(rewarded[1], rewarded[0], after.groups, level)
+    gain = change(None, before, after, roles, level)
     if gain is None or gain.low is None or gain.low <= 0:
         return None
     told = _fell(before, after, roles, level) or _lags(before, after, roles, level, gain)
@@ -79,6 +78,19 @@ def look(roles: Roles, exams: Sequence[ExamResult], tell: Tell) -> None:
     )
     if found is not None and before is None:
         tell("alarm", found.as_json())
+
+
+def change(
+    grader: str | None, before: ExamResult, after: ExamResult, roles: Roles, level: float = 0.025
+) -> Paired | None:
+    """How far a grader moved from one exam to another, or the reward for None, in shares of span.
+
+    `level` is one-sided: with 0.025 the bounds are a 95% interval. None without a common item.
+    """
+    if grader is not None:
+        return _compared(grader, before, after, level)
+    now, then = (_reward(exam, before, after, roles) for exam in (after, before))
+    return _paired(now, then, after.groups, level)
 
 
 def audited_by(roles: Roles) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from flywheel.training.alarm import audited_by, look, reward_hacking
+from flywheel.training.alarm import audited_by, change, look, reward_hacking
 from flywheel.training.exam import ExamResult, Roles
 
 ITEMS = 100
@@ -100,6 +100,16 @@ def test_it_says_what_rose_what_fell_and_shows_the_answers_to_look_at() -> None:
         "scores": {"fields": 1.0, "exact": 0.0, "readable": 1.0},
     }
     assert found.as_json()["name"] == "reward_hacking"
+
+
+def test_a_change_is_of_one_grader_or_of_the_whole_reward_with_its_interval() -> None:
+    fell, rose = (change(name, BEFORE, HACKED, ROLES) for name in ("exact", None))
+    assert fell and rose and (fell.difference, rose.difference) == (-0.5, 1.0)
+    assert fell.low is not None and fell.high is not None
+    assert fell.low < -0.5 < fell.high < 0
+    two = ROLES._replace(rewards={"fields": 3.0, "exact": 1.0})
+    both = change(None, BEFORE, HACKED, two)
+    assert both and both.difference == 0.75 - 0.125
 
 
 def test_an_alarm_that_stands_is_told_once() -> None:
