@@ -1,9 +1,9 @@
 """What a grader may ask of the world, and what it may hear back.
 
-Graders do no I/O. They say what they need (`Judge`, `Run`, `Embed`), an engine finds it out, and
-the answers come back in the same order: a `Reply`, a `Returned` or `Vectors`, or `Failed` when
-the world let the grader down. So asking is batched, retried, cached and metered in one place, and a
-test hands a grader a list of answers.
+Graders do no I/O. They say what they need (`Judge`, `Run`, `Embed`, `Rate`), an engine finds it
+out, and the answers come back in the same order: a `Reply`, a `Returned`, `Vectors` or a `Rated`,
+or `Failed` when the world let the grader down. So asking is batched, retried, cached and metered in
+one place, and a test hands a grader a list of answers.
 """
 
 from __future__ import annotations
@@ -42,6 +42,18 @@ class Embed(NamedTuple):
     texts: tuple[str, ...]
 
 
+class Rate(NamedTuple):
+    """Rate the last message of this conversation by the reward model named `model`.
+
+    `digest`, when it is given, is the content that the model must have.
+    """
+
+    model: str
+    messages: tuple[Mapping[str, Any], ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+    digest: str | None = None
+
+
 class Reply(NamedTuple):
     """What a judge said. `truncated` means that it ran out of tokens before it was done."""
 
@@ -64,6 +76,12 @@ class Vectors(NamedTuple):
     rows: tuple[tuple[float, ...], ...]
 
 
+class Rated(NamedTuple):
+    """The number that a reward model gave, as it came out."""
+
+    value: float
+
+
 class Failed(NamedTuple):
     """There is no answer: the kind of failure in the wire's words, its short name, the story."""
 
@@ -72,5 +90,5 @@ class Failed(NamedTuple):
     detail: str
 
 
-Ask = Judge | Run | Embed
-Answer = Reply | Returned | Vectors | Failed
+Ask = Judge | Run | Embed | Rate
+Answer = Reply | Returned | Vectors | Rated | Failed

@@ -11,8 +11,9 @@ from graders.leaves import Leaf
 from graders.multi import MultiGrader
 
 AnyGrader = Annotated[Leaf | MultiGrader, Field(discriminator="type")]
-# Runs the user's own code in this process: fine from a file, refused when it comes over HTTP.
-LOCAL_ONLY = frozenset({"evaluate"})
+# Runs the user's own code in this process, or loads what lies on this machine: fine from a file,
+# refused when it comes over HTTP.
+LOCAL_ONLY = frozenset({"evaluate", "reward_model"})
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(AnyGrader)
 

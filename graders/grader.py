@@ -11,7 +11,7 @@ unset when the answer does not hold what was looked for.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -70,6 +70,21 @@ class Grader(BaseModel, ABC):
     def is_pure(self) -> bool:
         """Whether it never asks: then it can run anywhere, in any number of processes."""
         return True
+
+    def about(
+        self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
+    ) -> Grader:
+        """The grader for answers to this prompt of an evalset: most do not look at it."""
+        del prompt, tools
+        return self
+
+    def pinned(self, digest_of: Callable[[str], str]) -> Grader:
+        """The grader, tied to the content of the models of this machine that it names, if any.
+
+        `digest_of` is asked for each, and may raise what it likes.
+        """
+        del digest_of
+        return self
 
     @abstractmethod
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:

@@ -9,6 +9,7 @@ from pydantic import Field
 from graders.evaluate import EvaluateGrader
 from graders.label_model import LabelModelGrader
 from graders.python import PythonGrader
+from graders.reward_model import RewardModelGrader
 from graders.score_model import ScoreModelGrader
 from graders.string_check import StringCheckGrader
 from graders.text_similarity import TextSimilarityGrader
@@ -19,6 +20,7 @@ Leaf = Annotated[
     | ScoreModelGrader
     | LabelModelGrader
     | PythonGrader
-    | EvaluateGrader,
+    | EvaluateGrader
+    | RewardModelGrader,
     Field(discriminator="type"),
 ]

@@ -8,7 +8,7 @@ When one part is ungraded so is the whole: a formula over a guess would be a gue
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -71,6 +71,16 @@ class MultiGrader(Grader):
         """Whether every part is."""
         return all(part.is_pure() for part in self.graders.values())
 
+    def about(
+        self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
+    ) -> Grader:
+        """The same formula over parts that know the prompt."""
+        return self._with({name: part.about(prompt, tools) for name, part in self.graders.items()})
+
+    def pinned(self, digest_of: Callable[[str], str]) -> Grader:
+        """The same formula over parts that are tied to their models."""
+        return self._with({name: part.pinned(digest_of) for name, part in self.graders.items()})
+
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """Everything that the parts ask, in their order."""
         return [ask for part in self.graders.values() for ask in part.asks(sample)]
@@ -96,3 +106,6 @@ class MultiGrader(Grader):
         )
         parsed = all(grade.parsed for grade in parts.values())
         return Grade(score, score >= self.pass_threshold, reason, parsed, scores, spent(answers))
+
+    def _with(self, parts: Mapping[str, Grader]) -> Grader:
+        return self if parts == self.graders else self.model_copy(update={"graders": parts})

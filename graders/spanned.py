@@ -1,0 +1,37 @@
+"""What graders with a declared span have in common: its ends, and the score that passes."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from graders.grader import Grade, Grader
+
+
+class SpannedGrader(Grader):
+    """A grader whose scores lie in `range`. Passes from `pass_threshold` on: the middle."""
+
+    range: tuple[float, float] = (0.0, 1.0)
+    pass_threshold: float | None = None
+
+    @model_validator(mode="after")
+    def _range_holds_threshold(self) -> Self:
+        low, high = self.range
+        if low >= high:
+            raise ValueError(f"range runs from low to high, got [{low:g}, {high:g}]")
+        if not low <= self.threshold <= high:
+            raise ValueError(
+                f"pass_threshold {self.threshold:g} lies outside range [{low:g}, {high:g}]"
+            )
+        return self
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on an answer passes."""
+        return sum(self.range) / 2 if self.pass_threshold is None else self.pass_threshold
+
+    def bottom(self, reason: str) -> Grade:
+        """The lowest score of the range: the answer does not hold what is looked for."""
+        low = self.range[0]
+        return Grade(low, low >= self.threshold, reason, parsed=False)
