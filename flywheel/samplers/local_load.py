@@ -65,7 +65,7 @@ class Loaded(NamedTuple):
 
 def load(options: LocalOptions) -> Loaded:
     """Load what the options name. Raises BadOption with what is missing."""
-    name, adapter = _with_base(options)
+    name, adapter = with_base(options)
     if not options.fetch and not Path(name).is_dir():
         # Looked up here, as from_pretrained asks the hub for some files even when told not to.
         name = str(cached_folder(name))
@@ -79,12 +79,14 @@ def load(options: LocalOptions) -> Loaded:
     bars.disable_progress_bar()
     try:
         model = _load_model(options, name)
-        tokenizer = _load_tokenizer(options, name, adapter)
+        tokenizer = load_tokenizer(options, name, adapter)
         if adapter is not None:
-            with _quiet_peft():
-                model = _with_adapter(model, tokenizer, adapter)
+            with quiet_peft():
+                model = with_adapter(model, tokenizer, adapter)
     except (OSError, ValueError, ImportError) as error:
-        raise BadOption(f"the model {options.name!r} cannot be loaded: {_first(error)}") from None
+        raise BadOption(
+            f"the model {options.name!r} cannot be loaded: {first_line(error)}"
+        ) from None
     finally:
         if noisy:
             bars.enable_progress_bar()
@@ -140,7 +142,7 @@ def room(model: Any) -> int:
     return max(4096, free // token)
 
 
-def _with_base(options: LocalOptions) -> tuple[str, str | None]:
+def with_base(options: LocalOptions) -> tuple[str, str | None]:
     """The name of the base model, and the folder of the adapter if there is one."""
     at = Path(options.name) / _ADAPTER
     if not at.is_file():
@@ -182,7 +184,8 @@ def _load_model(options: LocalOptions, name: str) -> Any:
     return model if options.bits is not None else model.to(device)
 
 
-def _load_tokenizer(options: LocalOptions, name: str, adapter: str | None) -> Any:
+def load_tokenizer(options: LocalOptions, name: str, adapter: str | None) -> Any:
+    """The tokenizer of the model in `name`, or the adapter's where it brings one of its own."""
     from transformers import AutoTokenizer
 
     # An adapter that was trained with tokens of its own brings its tokenizer along.
@@ -192,7 +195,8 @@ def _load_tokenizer(options: LocalOptions, name: str, adapter: str | None) -> An
     )
 
 
-def _with_adapter(model: Any, tokenizer: Any, adapter: str) -> Any:
+def with_adapter(model: Any, tokenizer: Any, adapter: str) -> Any:
+    """The model with an adapter in it: merged into float32 weights, else beside them."""
     import torch
     from peft import PeftModel
 
@@ -209,7 +213,7 @@ def _with_adapter(model: Any, tokenizer: Any, adapter: str) -> Any:
 
 
 @contextmanager
-def _quiet_peft() -> Generator[None]:
+def quiet_peft() -> Generator[None]:
     """Without what peft makes other libraries say: a kernel that nobody needs here is missing, and
     a property that peft reads will be renamed."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -225,6 +229,7 @@ def _eos(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(i for i in (*found, tokenizer.eos_token_id) if i is not None)
 
 
-def _first(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

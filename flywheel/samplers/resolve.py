@@ -82,7 +82,7 @@ def model_digest(name: str, setting: Setting | None = None) -> str:
         return _sha256("endpoint", options.url, options.model, options.api)
     local = setting.local
     adapters = [_folder_digest(Path(local.adapter))] if local.adapter else []
-    content = _content(_local_name(name, setting))
+    content = content_digest(_local_name(name, setting))
     return _sha256("local", content, *adapters, str(local.bits), local.dtype)
 
 
@@ -115,7 +115,11 @@ def _local_name(name: str, setting: Setting) -> str:
     raise BadOption(f"no model {name!r}; {_FORMS}{short}")
 
 
-def _content(name: str) -> str:
+def content_digest(name: str) -> str:
+    """The sha256 of what lies in a model's folder or cached hub id, with the base of an adapter.
+
+    Raises BadOption.
+    """
     folder = Path(name) if Path(name).is_dir() else cached_folder(name)
     digest = _folder_digest(folder)
     config = folder / "adapter_config.json"
@@ -125,7 +129,7 @@ def _content(name: str) -> str:
     if not base:
         return digest
     beside = folder / base
-    return _sha256(digest, _content(str(beside if beside.is_dir() else base)))
+    return _sha256(digest, content_digest(str(beside if beside.is_dir() else base)))
 
 
 def _folder_digest(folder: Path) -> str:
