@@ -13,6 +13,7 @@ from flywheel.cli.options import Json
 if TYPE_CHECKING:
     from flywheel.data.findings import Findings, Report
     from flywheel.data.fix import Steps
+    from flywheel.data.pii import Names as Finder
     from flywheel.data.portions import Balance
     from flywheel.data.tokens import TokenCounter
 
@@ -44,6 +45,9 @@ How = Annotated[
 ClassField = Annotated[
     str | None, typer.Option("--class", help="The class: a field of rows or JSON answers.")
 ]
+Names = Annotated[
+    str | None, typer.Option(help="Look for names of people too, by this spaCy pipeline.")
+]
 Mix = Annotated[list[str] | None, typer.Option(help="FILE=0.2: a fifth of the result from FILE.")]
 
 
@@ -69,6 +73,7 @@ def check(
     every: Annotated[
         bool, typer.Option("--all", help="Show all findings, not three each.")
     ] = False,
+    names: Names = None,
     as_json: Json = False,
 ) -> None:
     """Read every row, and say what is wrong, what is doubtful and what is in it.
@@ -84,7 +89,7 @@ def check(
     training = read_training(file, form)
     counter = _counter(model)
     with _bar(file) as advance:
-        report = check_training(training, counter, max_length, advance)
+        report = check_training(training, counter, max_length, advance, _finder(names))
     leakage = _check_leakage(file, evalset or [], report.findings)
     if as_json:
         print_json({**report.as_json(), "leakage": leakage})
@@ -108,6 +113,7 @@ def fix(
     balance: How = None,
     class_field: ClassField = None,
     mix: Mix = None,
+    names: Names = None,
     seed: Annotated[int, typer.Option(help="Decides all that is drawn at random.")] = 0,
     keep_format: Annotated[bool, typer.Option(help="Do not turn rows into OpenAI's form.")] = False,
     force: Annotated[bool, typer.Option(help="Overwrite files that are there.")] = False,
@@ -126,6 +132,7 @@ def fix(
     steps = Steps(
         drop_bad=drop_bad,
         anonymise=anonymise,
+        names=_finder(names),
         dedupe=dedupe,
         split=_shares(split),
         group=by_group,
@@ -147,6 +154,12 @@ def fix(
         print_line(change)
     for path, count in rows.items():
         print_line(f"{path}: {fixed.format}, {count} rows")
+
+
+def _finder(pipeline: str | None) -> Finder | None:
+    from flywheel.data.names import open_names
+
+    return open_names(pipeline) if pipeline else None
 
 
 def _counter(model: str | None) -> TokenCounter:
@@ -246,8 +259,9 @@ def _figures(report: Report, leakage: dict[str, int | None]) -> Iterator[tuple[s
     yield "languages", _told(report.figures["languages"])
     for name, counts in report.figures["classes"].items():
         yield name, _told(counts)
-    personal = {kind: n for kind, n in report.figures["pii"].items() if n}
-    yield "personal", f"{_told(personal) or 'none found'}; names are not looked for"
+    pii = report.figures["pii"]
+    personal = _told({kind: n for kind, n in pii.items() if n}) or "none found"
+    yield "personal", personal if pii["name"] is not None else f"{personal}; no names: --names"
     for name, count in leakage.items():
         told = "not looked for: some rows cannot be read" if count is None else f"{count} items"
         yield f"in {name}", told

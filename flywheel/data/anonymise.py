@@ -1,7 +1,7 @@
 """Personal data replaced by placeholders: <EMAIL_1> is the same person's in every row.
 
-What is found and what is not, pii.py says; names stay. Roles, types, ids, images and the names of
-fields are not touched.
+What is found and what is not, pii.py says; names stay unless a finder is given. Roles, types, ids,
+images and the names of fields are not touched.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, cast
 
-from flywheel.data.pii import find_pii
+from flywheel.data.pii import Names, find_pii
 from flywheel.data.shapes import parse_value
 from graders.strict_json import dump_json
 
@@ -21,7 +21,8 @@ _CARD = 10**12
 class Anonymiser:
     """Remembers which value has which placeholder. `counts` tells how many were replaced."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names | None = None) -> None:
+        self._find = names
         self.counts: Counter[str] = Counter()
         self._names: dict[tuple[str, str], str] = {}
         self._seen: Counter[str] = Counter()
@@ -43,7 +44,7 @@ class Anonymiser:
     def _text(self, text: str) -> str:
         if text.startswith("data:"):
             return text
-        found = find_pii(text)
+        found = find_pii(text, self._find)
         if not found:
             return text
         if text.lstrip().startswith(("{", "[")):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from flywheel.data.classes import Classes
 from flywheel.data.findings import Findings, Report
 from flywheel.data.lengths import Lengths
+from flywheel.data.pii import Names
 from flywheel.data.quality import Blanks, Damage, Languages, Personal
 from flywheel.data.repeats import Repeats
 from flywheel.data.tokens import TokenCounter, estimated
@@ -30,11 +31,12 @@ def check_training(
     counter: TokenCounter | None = None,
     max_length: int | None = None,
     advance: Callable[[int], None] = lambda rows: None,
+    names: Names | None = None,
 ) -> Report:
     """The report on a file. Raises BadFile where it cannot be read on.
 
     `max_length` is how many tokens of a row training would read; without it the model's context.
-    `advance` is told of each row.
+    `advance` is told of each row, `names` finds people in texts.
     """
     found, rows = Findings(), 0
     path = str(training.path)
@@ -45,7 +47,7 @@ def check_training(
         Lengths(counter or estimated(), max_length),
         Classes(),
         Languages(),
-        Personal(),
+        Personal(names),
     )
     for row in training.read():
         rows += 1

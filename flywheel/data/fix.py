@@ -23,6 +23,7 @@ from flywheel.data.classes import MOST_CLASSES, class_values
 from flywheel.data.findings import Findings
 from flywheel.data.formats import looks_like
 from flywheel.data.openai_rows import openai_row
+from flywheel.data.pii import Names
 from flywheel.data.portions import Balance, balanced, mixture, split_groups
 from flywheel.data.quality import Blanks
 from flywheel.data.repeats import asked_key, folded_key
@@ -39,10 +40,14 @@ PARTS = ("train", "dev", "test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """What is to be done. `mix` has files with their shares, `split` the shares of the parts."""
+    """What is to be done. `mix` has files with their shares, `split` the shares of the parts.
+
+    `names` finds people for `anonymise`.
+    """
 
     drop_bad: bool = False
     anonymise: bool = False
+    names: Names | None = None
     dedupe: bool = False
     split: tuple[float, ...] = ()
     group: str | None = None
@@ -72,7 +77,7 @@ class Fixed:
 def fix_training(training: Training, steps: Steps) -> Fixed:
     """The file repaired. Raises BadFile at a bad row that is not to be dropped, and BadOption."""
     changes: list[str] = []
-    anonymiser = Anonymiser() if steps.anonymise else None
+    anonymiser = Anonymiser(steps.names) if steps.anonymise else None
     rows = _read(training, steps, anonymiser, changes)
     others = [
         (path, _read(read_training(path), steps, anonymiser, changes), share)

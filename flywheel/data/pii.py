@@ -2,8 +2,9 @@
 
 Cards must pass Luhn's check and begin like a card; IBANs must have their country's length and pass
 modulo 97; addresses of private networks and domains that stand for examples are nobody's. A phone
-number must be international (+49 ...) or written as in North America or with a trunk 0. Names are
-not looked for: they have no shape. So what is found is a lower bound, and some of it is wrong.
+number must be international (+49 ...) or written as in North America or with a trunk 0. Names have
+no shape and are looked for only by a finder that is given (names.py). So what is found is a lower
+bound, and some of it is wrong.
 
 Every pattern is bounded and anchored where a run of characters begins, so the time grows with the
 text and not with its square, whatever the text is.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 _EMAIL = re.compile(
@@ -66,18 +67,25 @@ class Found(NamedTuple):
     same: str
 
 
-def find_pii(text: str) -> list[Found]:
-    """The personal data in a text, in order, no two overlapping. Linear in its length."""
-    if not _HINT.search(text):
-        return []
+Names = Callable[[str], Iterable[Found]]
+
+
+def find_pii(text: str, names: Names | None = None) -> list[Found]:
+    """The personal data in a text, in order, no two overlapping. Linear in its length.
+
+    `names` finds those of people; without it none are looked for.
+    """
     found: list[Found] = []
-    for needed, pattern, read in _FINDERS:
-        if needed not in text:
-            continue
-        free = [one for one in _each(pattern, text, read) if not _overlaps(one, found)]
-        if free:
-            found = sorted([*found, *free], key=_start)
-    return found
+    for needed, pattern, read in _FINDERS if _HINT.search(text) else ():
+        if needed in text:
+            found = _joined(found, _each(pattern, text, read))
+    return found if names is None else _joined(found, names(text))
+
+
+def _joined(found: list[Found], more: Iterable[Found]) -> list[Found]:
+    """What was found before wins where two overlap."""
+    free = [one for one in more if not _overlaps(one, found)]
+    return sorted([*found, *free], key=_start) if free else found
 
 
 def _each(

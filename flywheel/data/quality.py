@@ -9,7 +9,7 @@ from typing import Any
 
 from flywheel.data.findings import Findings
 from flywheel.data.language import language_of
-from flywheel.data.pii import find_pii
+from flywheel.data.pii import Names, find_pii
 from flywheel.data.view import View, said
 
 _DAMAGE = re.compile("[\x00\ufffd\ud800-\udfff]|\u00c3[\u0080-\u00bf]|\u00e2\u20ac")
@@ -20,6 +20,7 @@ _NAMES = {
     "iban": "an IBAN",
     "card": "a card number",
     "ip": "an IP address",
+    "name": "a name",
 }
 
 
@@ -102,20 +103,22 @@ class Languages:
 class Personal:
     """Personal data: which kinds, and in which rows. The finding never repeats it."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names | None = None) -> None:
         self._counts: Counter[str] = Counter()
+        self._names = names
 
     def see(self, view: View, found: Findings) -> None:
         """Look at one row, its tool calls and fields included."""
-        kinds = Counter(one.kind for text in _texts(view) for one in find_pii(text))
+        kinds = Counter(one.kind for text in _texts(view) for one in find_pii(text, self._names))
         self._counts.update(kinds)
         if kinds:
             told = [_NAMES[kind] + (f" ({n} times)" if n > 1 else "") for kind, n in kinds.items()]
             found.add("pii", "warning", view.row.where, f"has {', '.join(told)}")
 
     def end(self, path: str, found: Findings) -> Mapping[str, Any]:
-        """How many of each kind. Names are not looked for, and the report says so."""
-        return {"pii": {**{kind: self._counts[kind] for kind in _NAMES}, "names": None}}
+        """How many of each kind; None for names that were not looked for."""
+        counts: dict[str, int | None] = {kind: self._counts[kind] for kind in _NAMES}
+        return {"pii": counts if self._names else {**counts, "name": None}}
 
 
 def _texts(view: View) -> Iterator[str]:

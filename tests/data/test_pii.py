@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 
 import pytest
 
-from flywheel.data.pii import find_pii
+from flywheel.data.names import open_names
+from flywheel.data.pii import Found, find_pii
+from flywheel.errors import BadOption
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,19 @@ def test_a_megabyte_of_at_signs_is_read_in_a_moment() -> None:
     began = time.process_time()
     assert find_pii("a@" * 500_000) == []
     assert time.process_time() - began < 4
+
+
+def test_a_finder_of_names_adds_to_what_has_a_shape() -> None:
+    text = "Ada, ada@lovelace.org"
+
+    def names(given: str) -> list[Found]:
+        return [Found("name", 0, 3, "ada"), Found("name", 5, 8, "ada")]
+
+    assert [one.kind for one in find_pii(text, names)] == ["name", "email"], "shapes win"
+    assert find_pii("no shape here", names)[0].kind == "name"
+
+
+@pytest.mark.skipif(find_spec("spacy") is not None, reason="spaCy is installed")
+def test_names_without_a_library_say_what_to_install() -> None:
+    with pytest.raises(BadOption, match="pip install spacy"):
+        open_names("en_core_web_sm")
