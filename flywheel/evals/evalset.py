@@ -20,6 +20,8 @@ from pydantic import (
     Field,
     Tag,
     TypeAdapter,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -93,6 +95,7 @@ class EvalsetDefinition(BaseModel):
     description: str = ""
     prompt: Prompt
     gold: ItemText
+    tools: tuple[dict[str, Any], ...] = ()
     graders: tuple[AnyGrader, ...] = Field(min_length=1)
     primary: str
     guards: dict[str, Annotated[float, Field(ge=0)]] = {}
@@ -103,9 +106,20 @@ class EvalsetDefinition(BaseModel):
     sampling: Sampling = Sampling()
     item_schema: dict[str, Any] | None = None
     response_schema: dict[str, Any] | None = None
-    tools: tuple[dict[str, Any], ...] = ()
     options: ItemText | tuple[str, ...] = ()
     reference_loss: bool = False
+
+    @field_validator("graders")
+    @classmethod
+    def _graders_know_the_prompt(
+        cls, graders: tuple[Grader, ...], before: ValidationInfo
+    ) -> tuple[Grader, ...]:
+        # Prompt and tools stand before the graders, so they are here unless they are wrong.
+        prompt, tools = before.data.get("prompt"), before.data.get("tools", ())
+        if prompt is None:
+            return graders
+        said = prompt if isinstance(prompt, str) else [turn.model_dump() for turn in prompt]
+        return tuple(grader.about(said, tools) for grader in graders)
 
     @model_validator(mode="after")
     def _names_are_graders(self) -> Self:

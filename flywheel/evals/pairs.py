@@ -115,7 +115,7 @@ class ItemFacts:
 def check_comparable(baseline: RunRow, candidate: RunRow) -> None:
     """Raise NotComparable, naming what differs, when two runs do not measure the same thing."""
     differs = [
-        f"{name} ({_short(getattr(baseline, key))} against {_short(getattr(candidate, key))})"
+        f"{name} ({_difference(key, baseline, candidate)})"
         for name, key in _MUST_AGREE.items()
         if getattr(baseline, key) != getattr(candidate, key)
     ]
@@ -226,6 +226,14 @@ def _side(run: RunRow, verdicts: Floats, graded: Floats) -> Side:
     # What another harness planned is not known, only what it kept.
     samples = int(verdicts.sum()) if run.kind == "import" else run.items * run.repeats
     return Side(samples, samples - int(graded.sum()))
+
+
+def _difference(key: str, baseline: RunRow, candidate: RunRow) -> str:
+    """What differs: of the graders, their names."""
+    if key == "graders":
+        before, after = set(_named(baseline)), set(_named(candidate))
+        return ", ".join(sorted({name for name, _ in before ^ after})) or "their order"
+    return f"{_short(getattr(baseline, key))} against {_short(getattr(candidate, key))}"
 
 
 def _short(value: str) -> str:

@@ -22,6 +22,7 @@ from flywheel.document import load_document
 from flywheel.errors import ChangedPlan
 from flywheel.evals.evalset import Evalset, Prompt, Split, ask
 from flywheel.evals.items import Item, Items
+from flywheel.samplers.resolve import content_digest
 from flywheel.store.digest import canonical_json, digest
 from flywheel.store.runs import RunRow
 from flywheel.store.table import utc_now
@@ -49,10 +50,13 @@ class Plan:
         """The items of the split."""
         return self.evalset.split(self.split)
 
-    @property
+    @cached_property
     def graders(self) -> tuple[Grader, ...]:
-        """Who judges the answers."""
-        return self.evalset.graders
+        """Who judges the answers, each tied to the weights that it judges with, where it has any.
+
+        Raises BadOption for weights that are not there.
+        """
+        return tuple(grader.pinned(content_digest) for grader in self.evalset.graders)
 
     @cached_property
     def count(self) -> int:

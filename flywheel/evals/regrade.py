@@ -19,8 +19,9 @@ from flywheel.evals.events import at_work
 from flywheel.evals.grade import Engine, grade_samples
 from flywheel.evals.measure import grader_rows
 from flywheel.evals.plan import new_run_id
-from flywheel.evals.results import Result, load_result, the_run
+from flywheel.evals.results import Result, definition_of, load_result, the_run
 from flywheel.evals.run import Where, sample_of, score_row
+from flywheel.samplers.resolve import content_digest
 from flywheel.store.digest import digest
 from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
@@ -60,6 +61,7 @@ def begin_regrade(store: Store, run: str, graders: Sequence[Grader]) -> RunRow:
         raise BadOption(
             f"run {run} is a regrade itself; name {parent.parent}, which has the samples"
         )
+    graders = _ready(store, parent, graders)
     digests = [(grader.name, digest(wire_json(grader))) for grader in graders]
     row = parent._replace(
         run=new_run_id(),
@@ -81,7 +83,8 @@ def find_regrade(store: Reader, run: str, graders: Sequence[Grader] = ()) -> Run
     if row.kind != "regrade":
         raise BadOption(f"{run} is no regrade; go on with: flywheel eval --resume {run}")
     then = {str(name): str(value) for name, value in json.loads(row.graders)}
-    now = {grader.name: digest(wire_json(grader)) for grader in graders} if graders else then
+    given = _ready(store, row, graders)
+    now = {grader.name: digest(wire_json(grader)) for grader in given} if given else then
     differs = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     if differs:
         told = "; ".join(
@@ -113,6 +116,13 @@ def count_left(store: Reader, row: RunRow) -> int:
         int(store.query(f'SELECT count(*) AS "n" {_LEFT}', _places(row, named))[0]["n"])
         for named in _graders(store, row)
     )
+
+
+def _ready(store: Reader, row: RunRow, graders: Sequence[Grader]) -> list[Grader]:
+    """The graders, knowing the prompt of the run's evalset, and tied to weights of theirs."""
+    asked = definition_of(store, row)
+    prompt, tools = asked.get("prompt", ""), asked.get("tools", ())
+    return [grader.about(prompt, tools).pinned(content_digest) for grader in graders]
 
 
 def _graders(store: Reader, row: RunRow) -> list[Named]:
