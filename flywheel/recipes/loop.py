@@ -63,7 +63,7 @@ SFT = Lever("sft", "supervised fine-tuning on 300 gold answers", {"lever": "sft"
 RFT = Lever(
     "rft",
     "reinforcement by the graders of the fields",
-    {"lever": "rft", "reward": _FIELDS, "steps": 60, "eval_interval": 20, "eval_samples": 100},
+    {"lever": "rft", "reward": _FIELDS, "steps": 60, "warmup": 0, "eval_interval": 20},
 )
 
 
