@@ -3,6 +3,8 @@
 # make fix    formats the code and mends what ruff can mend
 # make bench-harness   what a run costs, beside inspect_ai, lm-eval and deepeval
 # make bench-levers   what each lever does to the embedded model, three seeds; an hour
+# make bench-hacking   whether rewards that can be hacked raise the alarm; ten minutes
+# make bench-overhead   SFT and GRPO beside bare TRL, CPU seconds; a quarter of an hour
 # make bench-stats   coverage, power and speed of the statistics, one JSON line a figure
 # make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
 
@@ -24,6 +26,12 @@ bench-graders: .venv/dev
 
 bench-levers: .venv/dev
 	.venv/bin/python -m benchmarks.levers
+
+bench-hacking: .venv/dev
+	.venv/bin/python -m benchmarks.hacking
+
+bench-overhead: .venv/dev
+	.venv/bin/python -m benchmarks.overhead
 
 bench-stats: .venv/dev
 	.venv/bin/python -m benchmarks.stats
@@ -55,4 +63,4 @@ bench-harness: .venv/dev .venv-peers/ready
 	$(PIP) -e '.[dev]'
 	@touch $@ .venv/core .venv/train
 
-.PHONY: demo test fix bench-stats bench-graders bench-harness bench-levers
+.PHONY: demo test fix bench-stats bench-graders bench-harness bench-levers bench-hacking bench-overhead

@@ -1,0 +1,67 @@
+"""One training as the process of a job does it, and the CPU seconds it took: for overhead.py.
+
+    python -m benchmarks.job FOLDER
+
+Journal, heartbeat and control are those of every job. Prints the CPU seconds of the loop, from
+after the exam before the first step to the last step told, and of the whole process, as
+peers/bare_trl.py does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flywheel.training.worker import Control, Tell, set_threads, work
+
+
+class Clock:
+    """What was told of steps and exams, with the CPU seconds of this process at that moment."""
+
+    def __init__(self) -> None:
+        self.began = self.ended = 0.0
+        self.steps: list[Mapping[str, Any]] = []
+        self.exams: list[float] = []
+
+    def train(self, folder: Path, tell: Tell, control: Control) -> object:
+        """Train by the order of a folder, as a job's process does."""
+        from flywheel.training.order import load_order
+        from flywheel.training.train import run
+
+        def timed(kind: str, detail: Mapping[str, Any]) -> None:
+            tell(kind, detail)
+            if kind == "step":
+                self.steps.append(detail)
+                self.ended = time.process_time()
+            elif kind == "exam":
+                self.exams.append(detail["seconds"])
+            elif kind == "exam_items" and not self.steps:
+                self.began = time.process_time()
+
+        return run(load_order(folder), folder, timed, control)
+
+
+def main() -> None:
+    """Train, and print."""
+    set_threads(len(os.sched_getaffinity(0)))
+    clock = Clock()
+    code = work(Path(sys.argv[1]), clock.train)
+    if code:
+        sys.exit(code)
+    found = {
+        "loop": clock.ended - clock.began,
+        "whole": time.process_time(),
+        "exams": sum(clock.exams),
+        "losses": [step["loss"] for step in clock.steps],
+        "tokens": [step["num_tokens"] for step in clock.steps],
+    }
+    print("\n" + json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
