@@ -7,7 +7,7 @@ a lever train two at a time, a thread each; then each model answers the sealed t
 is compared with the baseline item by item, wordings taken as clusters. One JSON line a lever and
 seed, also into benchmarks/results/levers.jsonl; `value` is the lower end of the interval in points,
 which must be above zero for the levers that Flywheel says help. DPO on sampled pairs is there to
-show what it does. A folder with a store is kept between runs: what is done is not done again.
+show what it does, and RFT after SFT tells what it adds to the SFT. A folder with a store is kept between runs: what is done is not done again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import Record
-from flywheel.evals.compare import GraderComparison, compare
+from flywheel.evals.compare import compare
 from flywheel.jobs.folder import jobs_root
 from flywheel.recipes.loop import MODEL, Place, measure
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
+from flywheel.stats.paired import Paired
 from flywheel.store.store import open_store
 from flywheel.training.config import TrainConfig
 from flywheel.training.journal import read_events
@@ -43,7 +44,7 @@ LEVERS: dict[str, Mapping[str, Any]] = {
     "dpo, minimal pairs": {**_DPO, "pairs": "minimal"},
     "dpo, sampled pairs": {**_DPO, "pairs": "sampled"},
     "rft": _RFT,
-    "sft then rft": {**_RFT, "temperature": 1.25},
+    "sft then rft": {**_RFT, "learning_rate": 1e-3},
 }
 # What is only reported: it is known not to help.
 _REPORTED = ("dpo, sampled pairs",)
@@ -65,24 +66,28 @@ def train(place: Place, lever: str, sft: Sequence[Path]) -> list[Path]:
     return models
 
 
-def report(record: Record, place: Place, lever: str, models: Sequence[Path]) -> None:
+def report(
+    record: Record, place: Place, lever: str, models: Sequence[Path], sft: Sequence[Path]
+) -> None:
     """Compare every seed with the baseline on test, and say what it took."""
     base = measure(place, MODEL, "test", "baseline").run.run
     for seed, model in zip(SEEDS, models, strict=True):
         dev = measure(place, str(model), "dev")
         test = measure(place, str(model), "test")
-        found = compare(place.store, base, [test.run.run]).candidates[0].primary
-        assert found is not None and found.paired is not None
+        found = paired_gain(place, base, test.run.run, "exact")
         seconds = seconds_of(model)
-        told = {
-            "gain": _points(found.paired.difference),
-            "high": _points(found.paired.high),
-            "test": found.as_json()["candidate"],
+        told: dict[str, Any] = {
+            "gain": points(found.difference),
+            "high": points(found.high),
             "dev": dev.as_json()["primary"]["mean"],
             "seconds": round(seconds),
-            "audit": _audit(place, base, test.run.run),
+            "like_gold": interval(paired_gain(place, base, test.run.run, "like_gold")),
+            "valid_json": interval(paired_gain(place, base, test.run.run, "valid_json")),
         }
-        low = _points(found.paired.low) or 0.0
+        if lever == "sft then rft":
+            taught = measure(place, str(sft[seed]), "test").run.run
+            told["over_sft"] = interval(paired_gain(place, taught, test.run.run, "exact"))
+        low = points(found.low)
         if lever in _REPORTED:
             record.add(f"{lever}, seed {seed}: gain on test, from", low, "points", **told)
             continue
@@ -96,17 +101,22 @@ def seconds_of(model: Path) -> float:
     return float(over.detail["seconds"])
 
 
-def _audit(place: Place, base: str, run: str) -> float | None:
-    audits: list[GraderComparison] = [
-        one
-        for one in compare(place.store, base, [run]).candidates[0].graders.values()
-        if one.role == "audit"
-    ]
-    return _points(audits[0].paired.difference) if audits and audits[0].paired else None
+def paired_gain(place: Place, base: str, run: str, grader: str) -> Paired:
+    """The paired difference of a grader between two runs."""
+    found = compare(place.store, base, [run]).candidates[0].graders[grader].paired
+    assert found is not None, "both graded every item"
+    return found
 
 
-def _points(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 1)
+def interval(found: Paired) -> list[float]:
+    """The difference and its bounds in points."""
+    return [points(found.difference), points(found.low), points(found.high)]
+
+
+def points(share: float | None) -> float:
+    """A share in points. None, which two runs of hundreds of items never give, is an error."""
+    assert share is not None
+    return round(100 * share, 1)
 
 
 def main(folder: Path) -> None:
@@ -121,7 +131,7 @@ def main(folder: Path) -> None:
         for lever in LEVERS:
             models = train(place, lever, sft)
             sft = models if lever == "sft" else sft
-            report(record, place, lever, models)
+            report(record, place, lever, models, sft)
     if record.missed:
         sys.exit(f"missed: {', '.join(record.missed)}")
 
