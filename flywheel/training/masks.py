@@ -84,8 +84,13 @@ def told(dataset: Sequence[Mapping[str, Any]], rows: int, template: Template) ->
 
 
 def _is_cut(row: Mapping[str, Any], end: int) -> bool:
-    """What is whole ends with the token that ends an answer."""
-    return any(not row[name] or row[name][-1] != end for name in _ENDING if name in row)
+    """What is whole ends with the token that ends an answer.
+
+    What a reward model reads may go on behind it, as its template writes it.
+    """
+    reads = "chosen_ids" in row and "prompt_ids" not in row
+    last = [row[name] if reads else row[name][-1:] for name in _ENDING if name in row]
+    return any(end not in found for found in last)
 
 
 def _shown(row: Mapping[str, Any], template: Template) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def explain(config: TrainConfig) -> list[str]:
     config = anywhere(config)
     order = settle(config)
     with TemporaryDirectory() as folder, quiet():
-        base = open_base(config.model, config.method, config.seed)
+        scores = config.lever == "reward"
+        base = open_base(config.model, config.method, config.seed, scores=scores)
         rows = training_rows(config)
         lines = preflight(build(base, order, rows, Path(folder), []), base, order).lines
         if config.lever == "rft" and (room := headroom(base, order, rows, Here())):
