@@ -7,7 +7,8 @@ a lever train two at a time, a thread each; then each model answers the sealed t
 is compared with the baseline item by item, wordings taken as clusters. One JSON line a lever and
 seed, also into benchmarks/results/levers.jsonl; `value` is the lower end of the interval in points,
 which must be above zero for the levers that Flywheel says help. DPO on sampled pairs is there to
-show what it does, and RFT after SFT tells what it adds to the SFT. A folder with a store is kept between runs: what is done is not done again.
+show what it does, and RFT after SFT tells what it adds to the SFT. A folder with a store is kept
+between runs: what is done is not done again.
 """
 
 from __future__ import annotations
