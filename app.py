@@ -1,4 +1,4 @@
-"""The review pages: runs, two of them compared, a blind vote, and what the votes say.
+"""The review pages: runs, two of them compared, a blind vote, what the votes say, and trainings.
 
 `flywheel review` starts this under Streamlit, with the store and the person in the environment.
 """
@@ -22,6 +22,7 @@ page = st.navigation(
         st.Page(PAGES["compare"], title="Compare"),
         st.Page(PAGES["judge"], title="Judge"),
         st.Page(PAGES["votes"], title="Votes"),
+        st.Page(PAGES["trainings"], title="Trainings"),
     ],
     position="top",
 )

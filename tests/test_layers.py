@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.advice": LEVERS_MAY | LEVERS,
     "flywheel.doctor": LEVERS_MAY | {"flywheel"},
     "flywheel.recipes": LEVERS_MAY | LEVERS | {"flywheel.jobs", "flywheel.advice"},
-    "flywheel.review": {"flywheel.errors", "flywheel.stats", "flywheel.store", "flywheel.evals"},
+    "flywheel.review": {"flywheel.errors", "flywheel.stats", "flywheel.store", "flywheel.evals"}
+    | {"flywheel.training", "flywheel.jobs"},
     "flywheel.cli": LEVERS_MAY
     | LEVERS
     | {

@@ -126,16 +126,17 @@ def prompt_text(store: Reader, run: RunRow) -> str:
     messages: Any = json.loads(rows[0]["messages"]) if rows else []
     if isinstance(messages, str):
         return messages
-    return "\n\n".join(f"{m.get('role')}: {_as_text(m.get('content', ''))}" for m in messages)
+    return "\n\n".join(f"{m.get('role')}: {as_text(m.get('content', ''))}" for m in messages)
 
 
 def _split(item: Mapping[str, Any], named: set[str]) -> Asked:
-    fields = {name: _as_text(value) for name, value in item.items()}
+    fields = {name: as_text(value) for name, value in item.items()}
     asked = {name: text for name, text in fields.items() if name in named}
     return Asked(asked or fields, {n: t for n, t in fields.items() if asked and n not in asked})
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A field of an item as a person reads it: a text as it is, all else as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, indent=None if len(str(value)) < 80 else 2)
@@ -143,4 +144,4 @@ def _as_text(value: Any) -> str:
 
 def _call(tool: Mapping[str, Any]) -> str:
     called: Mapping[str, Any] = tool.get("function") or tool
-    return f"{called.get('name')}({_as_text(called.get('arguments', ''))})"
+    return f"{called.get('name')}({as_text(called.get('arguments', ''))})"

@@ -30,6 +30,8 @@ from flywheel.review.rows import (
     Refused,
     RunLine,
     Tally,
+    Training,
+    TrainingLine,
     Turn,
 )
 from flywheel.store.table import utc_now
@@ -65,6 +67,7 @@ class Review:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._voting = threading.Lock()
+        self._telling = threading.Lock()
         self._line: Callable[[str], RunLine] = lru_cache(1000)(self._load_line)
         self._compared: Callable[[str, str], Comparison] = lru_cache(4)(self._load_comparison)
         self._places: Callable[[str, str], list[Place]] = lru_cache(4)(self._load_places)
@@ -192,6 +195,25 @@ class Review:
         """What all people's votes on two runs say."""
         base, row = self._names(baseline, candidate)
         return tally(self._votes(base, row), row)
+
+    def trainings(self, most: int = 50) -> list[TrainingLine]:
+        """The newest jobs first, with all that their folders tell by now.
+
+        Whoever follows a job cannot tell the store while this process owns it, so it is done here.
+        """
+        from flywheel.jobs.folder import job_folders, jobs_root
+        from flywheel.jobs.ledger import tell_store
+        from flywheel.review.trainings import training_lines
+
+        with self._telling:
+            tell_store(self.store, job_folders(jobs_root(self.store.path)))
+        return training_lines(self.store, most)
+
+    def training(self, job: str) -> Training:
+        """One job: exams, alarms and steps. Raises NoJob."""
+        from flywheel.review.trainings import training
+
+        return training(self.store, job)
 
     def _names(self, one: str, other: str) -> tuple[str, str]:
         """The runs' own names: `latest` is another run tomorrow."""

@@ -162,3 +162,86 @@ class Tally(NamedTuple):
     rate: Mean | None
     lean: Mean | None
     voters: list[Voter]
+
+
+class TrainingLine(NamedTuple):
+    """A job, as far as its events tell. `before` and `best` are dev means of the primary grader.
+
+    `best` is None until the training has said which step is the best, `before` while it sat no
+    exam; both also where the evalset is gone, for then nobody knows which grader is the primary.
+    """
+
+    job: str
+    created: datetime
+    status: str
+    lever: str
+    model: str
+    evalset: str
+    seed: int | None
+    step: int
+    steps: int | None
+    before: float | None
+    best: float | None
+    best_step: int | None
+    alarms: int
+
+
+class Point(NamedTuple):
+    """What an exam found at a step. `n` items count."""
+
+    step: int
+    mean: Mean
+    n: int
+
+
+class Curve(NamedTuple):
+    """A grader from exam to exam, or the reward. `role` is the one that it is drawn in.
+
+    `also` are its other roles. Points are changes since the first exam in shares of span, or the
+    plain means.
+    """
+
+    name: str
+    role: str
+    also: tuple[str, ...]
+    points: list[Point]
+
+
+class Suspect(NamedTuple):
+    """An answer that an alarm shows, with its scores by grader and their roles."""
+
+    item: str
+    asked: dict[str, str]
+    answer: str
+    scores: list[tuple[str, str, float | None]]
+
+
+class AlarmTold(NamedTuple):
+    """An alarm, in the words in which the training told it."""
+
+    told: str
+    suspects: list[Suspect]
+
+
+class Series(NamedTuple):
+    """A figure that the steps tell: (step, value), neighbours averaged where there are many."""
+
+    name: str
+    values: list[tuple[int, float]]
+
+
+class Training(NamedTuple):
+    """One job. `trouble` says why there are means in place of changes, None where there are not.
+
+    `events` counts what the store was told. `error` and `remedy` are of one that did not end well.
+    """
+
+    line: TrainingLine
+    events: int
+    notes: list[str]
+    trouble: str | None
+    curves: list[Curve]
+    alarms: list[AlarmTold]
+    series: list[Series]
+    error: str | None
+    remedy: str | None

@@ -19,6 +19,7 @@ from flywheel.review.blind import Place, sides
 from flywheel.store.store import open_store
 from flywheel.store.votes import standing_votes
 from tests.review.server import free_port, need_chromium, serve
+from tests.review.trained import hacked
 from tests.review.world import make_store, right, wrong_on
 
 pytestmark = pytest.mark.browser
@@ -53,9 +54,17 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def browser(measured: World, hostile: World) -> Iterator[Browser]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a job that raised the alarm, whose answers attack the page."""
+    folder = tmp_path_factory.mktemp("trained")
+    hacked(folder, answer=HOSTILE[0] + HOSTILE[2] + HOSTILE[3])
+    return folder / "s.duckdb"
+
+
+@pytest.fixture(scope="module")
+def browser(measured: World, hostile: World, trained: Path) -> Iterator[Browser]:
     """Chromium. The stores come first: Playwright's loop stays in this thread, and bars theirs."""
-    del measured, hostile
+    del measured, hostile, trained
     path = need_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
@@ -171,6 +180,22 @@ def test_hostile_answers_are_text_at_any_width(
     escaped = "⟨U+001B⟩[31mred ⟨U+202E⟩gnp.exe⟨U+202C⟩ ⟨U+200B⟩⟨U+0000⟩"
     for shown in (*HOSTILE[:3], escaped, "150,000 more characters"):
         assert shown in texts
+
+
+def test_reward_and_audits_are_drawn_at_any_width(browser: Browser, trained: Path) -> None:
+    page, outside = open_page(browser)
+    with serve(trained) as server:
+        page.goto(f"{server.url}/trainings?job=job-hacked")
+        for width, height in (WIDE, PHONE):
+            page.set_viewport_size({"width": width, "height": height})
+            charts = page.locator("canvas.marks, svg.marks")
+            expect(charts).to_have_count(5, timeout=30_000)
+            fits(page, (width, height))
+        told = page.get_by_label("at the last exam: reward: fields +50.0 [+3")
+        expect(told.first).to_be_attached()
+        assert HOSTILE[0] in page.get_by_test_id("stCode").first.inner_text()
+    page.context.close()
+    assert outside == []
 
 
 def fits(page: Page, size: tuple[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""What was chosen: the store, the person, and the two runs. The URL holds it, so a reload does too.
+"""What was chosen: the store, the person, the two runs, the job. The URL has it, so a reload does.
 
 The environment says where the store is (FLYWHEEL_DB), who votes (FLYWHEEL_WHO) and under which URL
 these pages are shown (FLYWHEEL_URL).
@@ -16,8 +16,8 @@ import streamlit as st
 from flywheel.review.data import Review, open_review
 
 _HERE = Path(__file__).parent
-PAGES = {name: _HERE / f"{name}.py" for name in ("runs", "compare", "judge", "votes")}
-_KEPT = ("baseline", "candidate", "who")
+PAGES = {name: _HERE / f"{name}.py" for name in ("runs", "compare", "judge", "votes", "trainings")}
+_KEPT = ("baseline", "candidate", "who", "job")
 
 
 class Two(NamedTuple):
