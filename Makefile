@@ -5,6 +5,7 @@
 # make bench-levers   what each lever does to the embedded model, three seeds; an hour
 # make bench-hacking   whether rewards that can be hacked raise the alarm; ten minutes
 # make bench-overhead   SFT and GRPO beside bare TRL, CPU seconds; a quarter of an hour
+# make bench-gpu   training and sampling at 0.5B and 1.5B shapes; where a GPU is, nine minutes
 # make bench-stats   coverage, power and speed of the statistics, one JSON line a figure
 # make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
 
@@ -32,6 +33,9 @@ bench-hacking: .venv/dev
 
 bench-overhead: .venv/dev
 	.venv/bin/python -m benchmarks.overhead
+
+bench-gpu: .venv/dev
+	.venv/bin/python benchmarks/gpu.py
 
 bench-stats: .venv/dev
 	.venv/bin/python -m benchmarks.stats
@@ -63,4 +67,4 @@ bench-harness: .venv/dev .venv-peers/ready
 	$(PIP) -e '.[dev]'
 	@touch $@ .venv/core .venv/train
 
-.PHONY: demo test fix bench-stats bench-graders bench-harness bench-levers bench-hacking bench-overhead
+.PHONY: demo test fix bench-gpu bench-stats bench-graders bench-harness bench-levers bench-hacking bench-overhead
