@@ -97,15 +97,19 @@ class LocalRewardModel:
         return min((limit for limit in limits if limit and limit < 2**40), default=None)
 
     def rate(self, asks: Sequence[Rate]) -> list[Rated | Failed]:
-        """A number for every conversation, or why there is none, in order."""
+        """A number for every conversation, or why there is none, in order.
+
+        Equal ones are rated once: beside other neighbours a number would round in another way.
+        """
         found: dict[int, Rated | Failed] = {}
-        rows: list[Row] = []
+        rows: dict[tuple[int, ...], Row] = {}
+        equal: dict[int, int] = {}
         for index, ask in enumerate(asks):
             row = self._row(index, ask)
             if isinstance(row, Failed):
                 found[index] = row
             else:
-                rows.append(row)
+                equal[index] = rows.setdefault(tuple(row.ids), row).index
 
         def fail(row: Row, story: str) -> None:
             found[row.index] = Failed(Kind.JUDGE_SERVER, "reward_model", f"{self._name}: {story}")
@@ -114,8 +118,9 @@ class LocalRewardModel:
         # Without padding it could not tell where a shorter row ends.
         limits = _BATCH if pad is not None else (1, _BATCH[1])
         with self._lock:
-            run_batches(rows, limits, partial(self._rate, found=found), fail, lambda: False)
-        return [found[index] for index in range(len(asks))]
+            work = partial(self._rate, found=found)
+            run_batches(list(rows.values()), limits, work, fail, lambda: False)
+        return [found[equal.get(index, index)] for index in range(len(asks))]
 
     def _row(self, index: int, ask: Rate) -> Row | Failed:
         try:
@@ -205,11 +210,14 @@ def _load(folder: Path) -> tuple[Any, Any]:
     if adapter is not None or text.pad_token_id is None:
         # By it the model finds the end of a row; an adapter was trained with its own tokenizer's.
         text.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
+    head = getattr(model, "score", None)
+    if head is not None:
+        # Before an adapter brings its own, which halves would round.
+        head.float()
     if adapter is not None:
         model = with_adapter(model, tokenizer, adapter)
-    if hasattr(model, "score") and model.dtype != torch.float32:
-        # Halves would give many answers the same number.
-        model.score.float()
+    if head is not None:
+        # In halves many answers would have the same number.
         model.score.register_forward_pre_hook(lambda head, given: (given[0].float(),))
     model.config.use_cache = False
     return model.eval().requires_grad_(False), tokenizer

@@ -104,6 +104,13 @@ def test_a_model_without_a_template_reads_the_answer_behind_its_prompt(tmp_path:
     assert tokenizer.decode(ids) == "where is my parcel?yes</s>"
 
 
+def test_equal_answers_get_the_same_number_to_the_last_digit(folder: Path) -> None:
+    model = LocalRewardModel(str(folder))
+    asks = [ask(answer) for answer in (*ANSWERS, *reversed(ANSWERS))] * 8
+    found = numbers(model.rate(asks))
+    assert len(set(found)) == len(ANSWERS) and found[:6] == found[6:12][::-1]
+
+
 def test_what_is_too_long_is_not_cut_and_costs_the_others_nothing(folder: Path) -> None:
     model = LocalRewardModel(str(folder))
     short, long, again = model.rate([ask("yes"), ask("red " * 300), ask("yes")])
