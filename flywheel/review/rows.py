@@ -217,8 +217,9 @@ class Suspect(NamedTuple):
 
 
 class AlarmTold(NamedTuple):
-    """An alarm, in the words in which the training told it."""
+    """An alarm, such as reward_hacking, in the words in which the training told it."""
 
+    name: str
     told: str
     suspects: list[Suspect]
 

@@ -209,7 +209,11 @@ def _alarms(view: View, setting: _Setting | None) -> list[AlarmTold]:
     items = _items(setting.evalset, wanted) if setting and wanted else {}
     roles = curve_roles(setting.roles) if setting else {}
     return [
-        AlarmTold(str(alarm.get("told")), [_suspect(one, items, roles) for one in each])
+        AlarmTold(
+            str(alarm.get("name")),
+            str(alarm.get("told")),
+            [_suspect(one, items, roles) for one in each],
+        )
         for alarm, each in zip(told, samples, strict=True)
     ]
 

@@ -72,9 +72,9 @@ def test_reward_and_audits_are_drawn_around_zero_with_intervals(
 def test_an_alarm_shows_what_was_told_and_the_answers(pages: Open, tmp_path: Path) -> None:
     hacked(tmp_path)
     app = pages().at("trainings")
-    assert "Alarm: the reward looks hacked" in words(app, "markdown")
+    assert "**Alarm**" in words(app, "markdown")
     said = words(app, "text")
-    assert "the reward (fields) rose by" in said
+    assert "reward_hacking: the reward (fields) rose by" in said
     assert "1.000  fields  (reward)\n0.000  exact  (audit, primary)" in said
     assert words(app, "code").splitlines()[0] == "an answer"
 

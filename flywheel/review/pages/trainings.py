@@ -75,8 +75,8 @@ def _head(found: Training) -> None:
         plain(note)
     for number, alarm in enumerate(found.alarms):
         with st.container(border=True, key=f"alarm-{number}"):
-            st.markdown(":material/warning: **Alarm: the reward looks hacked**")
-            plain(alarm.told)
+            st.markdown(":material/warning: **Alarm**")
+            plain(f"{alarm.name}: {alarm.told}")
     if found.error:
         plain(found.error)
     if found.remedy:
