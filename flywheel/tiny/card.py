@@ -37,8 +37,8 @@ _LIMITS = """\
 - Words, copied. It copies digits exactly, but guesses a person, a city or a product among the few
   that it knows, and never writes one that it has not seen. That is what `ner_json` suffers from.
 - Long texts. Its window is 1,024 tokens.
-- Speak for other wordings. Hundreds of items come from a hundred or fewer: the interval over items says
-  how well these wordings are measured, the one over wordings how far others may lie from them.
+- Speak for other wordings. Hundreds of items come from a hundred or fewer: the interval over items
+  says how well these wordings are measured, the one over wordings how far others may lie.
 """
 
 
