@@ -62,10 +62,15 @@ class LocalSampler:
                 work.exception()
 
     def close(self) -> None:
-        """Let the model go. The sampler loads it again when it is asked again."""
+        """Let the model go, and a GPU's memory. It is loaded again when the sampler is asked."""
         self._thread.shutdown()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="local-model")
+        was_on_gpu = self._loaded is not None and self._loaded.model.device.type == "cuda"
         self._loaded = None
+        if was_on_gpu:
+            import torch
+
+            torch.cuda.empty_cache()
 
     def _run(self, requests: list[Request], emit: Emit, stopped: Callable[[], bool]) -> None:
         import torch

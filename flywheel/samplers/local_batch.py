@@ -52,7 +52,8 @@ def is_out_of_memory(error: Exception) -> bool:
     import torch
 
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+        isinstance(error, RuntimeError)
+        and any(word in str(error) for word in ("allocate memory", "ALLOC_FAILED"))
     )
 
 

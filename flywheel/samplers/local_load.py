@@ -137,8 +137,11 @@ def room(model: Any) -> int:
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     token = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
-    on_gpu = model.device.type == "cuda"
-    free = torch.cuda.mem_get_info(model.device)[0] // 4 if on_gpu else 2**30
+    free = 2**30
+    if model.device.type == "cuda":
+        # What torch holds in reserve is free for it, though not to the driver.
+        held = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+        free = (torch.cuda.mem_get_info(model.device)[0] + held) // 4
     return max(4096, free // token)
 
 

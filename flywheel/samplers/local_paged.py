@@ -29,6 +29,17 @@ def decode_paged(
 
     Raises RuntimeError when the engine dies; the rows that are not done can be decoded otherwise.
     """
+    import torch
+
+    # The engine's own thread writes into tensors that are made here when it warms up, and nobody
+    # may write into those of inference mode outside of it.
+    with torch.inference_mode(False):
+        _decode(loaded, rows, done, stopped)
+
+
+def _decode(
+    loaded: Loaded, rows: Sequence[Row], done: Callable[[Row], None], stopped: Callable[[], bool]
+) -> None:
     from transformers import GenerationConfig
 
     on_gpu = loaded.model.device.type == "cuda"
@@ -42,7 +53,7 @@ def decode_paged(
     ends = sorted(loaded.eos) or [-1]
     with loaded.model.continuous_batching_context_manager(
         generation_config=config,
-        continuous_batching_config=None if on_gpu else _small(rows),
+        continuous_batching_config=_small(rows, 65_536 if on_gpu else 4096),
         timeout=5,
         warmup=on_gpu,
     ) as manager:
@@ -65,13 +76,15 @@ def decode_paged(
             done(row)
 
 
-def _small(rows: Sequence[Row]) -> Any:
-    """No more pages than the work can fill: left alone, the engine takes most of the memory."""
+def _small(rows: Sequence[Row], most: int) -> Any:
+    """No more pages than the work can fill: left alone, the engine takes most of the memory, and a
+    training or a judge beside it has none.
+    """
     from transformers import ContinuousBatchingConfig
 
     pages = sum((len(row.ids) + row.longest) // _PAGE + 1 for row in rows)
     return ContinuousBatchingConfig(
-        page_size=_PAGE, num_blocks=min(pages, 4096) + 4, max_batch_tokens=1024
+        page_size=_PAGE, num_blocks=min(pages, most) + 4, max_batch_tokens=1024
     )
 
 

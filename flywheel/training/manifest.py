@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,18 @@ def write_manifest(
         "baseline": order.baseline,
         "best_step": best_step,
         "metrics": dict(metrics),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": {name: _version(name) for name in _LIBRARIES},
     }
     (folder / FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return manifest
+
+
+def _version(library: str) -> str | None:
+    """None for one that is not installed, as bitsandbytes need not be."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
 
 
 def read_manifest(folder: Path) -> Mapping[str, Any] | None:

@@ -90,6 +90,9 @@ def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> flo
     longest = sorted(range(len(lengths)), key=lambda i: -lengths[i])[: order.numbers.batch_size]
     rows = [trainer.train_dataset[i] for i in longest]
     model = trainer.model
+    if trainer.args.gradient_checkpointing:
+        # As the training will do itself, though only when it begins.
+        model.gradient_checkpointing_enable(trainer.args.gradient_checkpointing_kwargs)
     with undisturbed(model, base.tokenizer):
         began = time.monotonic()
         model.train()
@@ -99,6 +102,8 @@ def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> flo
         learning = [p for p in model.parameters() if p.grad is not None]
         if all(bool(torch.isfinite(p.grad).all()) for p in learning):
             torch.optim.AdamW(learning, lr=0.0, weight_decay=0.0).step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         seconds = time.monotonic() - began
         if order.config.lever == "rft" and torch.cuda.is_available():
             learn(trainer, stretched(parts[0], trainer.args))
@@ -123,7 +128,7 @@ def learn(trainer: Any, part: Any) -> None:
     """Take the loss of what one pass learns from, and its gradient. Raises Diverged."""
     import torch
 
-    with trainer.compute_loss_context_manager():
+    with trainer.accelerator.autocast(), trainer.compute_loss_context_manager():
         loss = trainer.compute_loss(trainer.model, part)
     loss.backward()
     if not torch.isfinite(loss):

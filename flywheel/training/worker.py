@@ -195,5 +195,7 @@ def _train(folder: Path, tell: Tell, control: Control) -> object:
 
 if __name__ == "__main__":
     set_threads(len(os.sched_getaffinity(0)))
+    # One process, one GPU: given more, the trainer would split each batch among them, unasked.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     inherited = int(sys.argv[2]) if len(sys.argv) > 2 else None
     sys.exit(work(Path(sys.argv[1]), _train, inherited))
