@@ -16,12 +16,14 @@ from flywheel.training.masks import answer_ids, mask_row
 from flywheel.training.order import Order, digests_of
 from flywheel.training.rows import training_rows
 from flywheel.training.template import Template
+from flywheel.training.trackers import check_trackers
 
 _ALL = 2**30
 
 
 def settle(config: TrainConfig, baseline: str | None = None) -> Order:
     """The order for this config. Raises a FlywheelError for what would stop the training later."""
+    check_trackers(config)
     rows = training_rows(config)
     folder = weights_of(folder_of(config.model))
     template = load_template(folder_of(config.model), folder)
