@@ -169,6 +169,9 @@ def _near(path: str) -> str:
 def _say(event: Event) -> None:
     if event.kind == "notice":
         say(str(event.detail.get("text", "")))
+    elif event.kind in ("masks", "preflight"):
+        for line in event.detail.get("told", ()):
+            say(str(line))
     elif event.kind == "alarm":
         say(f"ALARM {event.detail.get('name', '')}: {event.detail.get('told', '')}")
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from flywheel.errors import BadOption
 from flywheel.training.checkpoints import writing
 from flywheel.training.order import Order
 
@@ -53,21 +52,6 @@ def common(order: Order, folder: Path) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
     }
-
-
-def trackers(order: Order, folder: Path) -> list[Any]:
-    """A callback for each tracker that the config names. Raises BadOption when one is missing."""
-    if "tensorboard" not in order.config.trackers:
-        return []
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise BadOption(
-            "the tracker tensorboard is not installed; pip install tensorboard, or leave it out"
-        ) from None
-    from transformers.integrations.integration_utils import TensorBoardCallback
-
-    return [TensorBoardCallback(cast("Any", SummaryWriter)(str(folder / "tensorboard")))]
 
 
 @contextmanager

@@ -34,6 +34,13 @@ _RATES: dict[str, dict[str, tuple[float, float]]] = {
 }
 _BATCH = {"sft": 8, "pretrain": 8, "rft": 8}
 _BETAS = {"orpo": 0.1, "simpo": 2.0}
+# Numbers that only some levers use: for the others there is nothing to explain.
+_USED_BY = {
+    "beta": ("dpo", "kto"),
+    "sft_weight": ("dpo",),
+    "max_completion_tokens": ("rft",),
+    "compute_multiplier": ("rft",),
+}
 _RFT_STEPS = 100
 _EXAMS = 5
 
@@ -50,7 +57,8 @@ def resolve(
         given = getattr(config, name)
         if given != "auto":
             return given
-        why[name] = f"{chosen if isinstance(chosen, str) else format(chosen, 'g')}: {because}"
+        if config.lever in _USED_BY.get(name, (config.lever,)):
+            why[name] = f"{chosen if isinstance(chosen, str) else format(chosen, 'g')}: {because}"
         return chosen
 
     size = max(1, min(_BATCH.get(config.lever, 16), rows // 4))

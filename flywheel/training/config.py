@@ -17,6 +17,7 @@ from flywheel.places import BadPlace, yaml_places
 
 Lever = Literal["sft", "dpo", "kto", "rft", "reward", "pretrain"]
 Auto = Literal["auto"]
+Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 Schedule = Literal["linear", "cosine", "constant", "wsd"]
 Aggregate = Literal["sum_then_normalize", "normalize_then_sum"]
 Count = Annotated[int, Field(ge=1)]
@@ -59,6 +60,8 @@ class TrainConfig(BaseModel):
     - `judge` answers graders that ask a model, named like a model.
     - `eval_samples` dev items are asked at each exam, None is all. `patience` stops after so many
       exams without a better one. `keep` checkpoints stay.
+    - `trackers` are told each step and exam; the default one is left out where it is missing.
+    - `dollars_per_hour` is what the machine costs: by it the price of the training is foretold.
     - From `reward` on, RFT: the graders that reward, None is the primary one; answers a prompt.
     """
 
@@ -88,7 +91,8 @@ class TrainConfig(BaseModel):
     save_interval: Count | Auto = "auto"
     patience: Count | None = None
     keep: Count = 3
-    trackers: tuple[Literal["tensorboard"], ...] = ()
+    trackers: tuple[Tracker, ...] = ("tensorboard",)
+    dollars_per_hour: Annotated[float, Field(ge=0)] | None = None
     reward: tuple[str, ...] = ()
     reward_weights: tuple[float, ...] = ()
     aggregate: Aggregate = "sum_then_normalize"

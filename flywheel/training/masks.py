@@ -16,6 +16,7 @@ from flywheel.training.template import NotTrainable, Part, Template
 
 IGNORED = -100
 # Columns whose last token is that which ends an answer, where nothing was cut.
+_SHOWN = 160
 _ENDING = ("input_ids", "completion_ids", "chosen_ids", "rejected_ids")
 
 
@@ -76,11 +77,24 @@ def told(dataset: Sequence[Mapping[str, Any]], rows: int, template: Template) ->
     """What the event `masks` says of the rows as the trainer has them.
 
     The first three as text with what carries loss, how many were cut, and how many of the `rows`
-    were left out because nothing of their answer was left.
+    were left out because nothing of their answer was left. `told` are lines for people.
     """
     cut = sum(_is_cut(row, template.end_id) for row in dataset)
     shown = [_shown(dataset[i], template) for i in range(min(3, len(dataset)))]
-    return {"rows": shown, "cut": cut, "left_out": max(0, rows - len(dataset))}
+    left_out = max(0, rows - len(dataset))
+    lines = [
+        f"row {number} learns {row['learned_tokens']} of {row['tokens']} tokens:"
+        f" {_short(' ... '.join(row['learned']))}"
+        for number, row in enumerate(shown, 1)
+    ]
+    if cut or left_out:
+        lines.append(f"{cut} rows are cut at max_length, {left_out} are left out by it")
+    return {"rows": shown, "cut": cut, "left_out": left_out, "told": lines}
+
+
+def _short(text: str) -> str:
+    """Text that may hold anything, on one line."""
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 4] + " ...")
 
 
 def _is_cut(row: Mapping[str, Any], end: int) -> bool:

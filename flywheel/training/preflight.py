@@ -26,7 +26,10 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What was measured: numbers of weights, tokens of the longest row, MiB, seconds."""
+    """What was measured: numbers of weights, tokens of the longest row, MiB, seconds.
+
+    `dollars` is None when nobody said what an hour costs.
+    """
 
     parameters: int
     trainable: int
@@ -36,24 +39,26 @@ class Preflight:
     longest: int
     seconds_a_step: float
     hours: float
+    dollars: float | None
     memory_mib: int
     peak_mib: int
 
     def as_json(self) -> dict[str, Any]:
-        """What the event `preflight` says."""
-        return asdict(self)
+        """What the event `preflight` says; `told` are its lines."""
+        return {**asdict(self), "told": self.lines}
 
     @property
     def lines(self) -> list[str]:
         """The same for people."""
         share = self.trainable / self.parameters
+        price = "" if self.dollars is None else f", {self.dollars:,.2f} dollars"
         return [
             f"{self.trainable:,} of {self.parameters:,} weights are trained ({share:.1%})",
             f"{self.rows:,} rows, {self.tokens:,} tokens; the longest has {self.longest:,}",
             f"weights, gradients and optimizer: {self.memory_mib:,} MiB; the process at its peak:"
             f" {self.peak_mib:,} MiB",
             f"about {self.seconds_a_step:.2f} s a step, {self.steps:,} steps:"
-            f" {_duration(3600 * self.hours)} without exams",
+            f" {_duration(3600 * self.hours)}{price}, without exams",
         ]
 
 
@@ -65,6 +70,7 @@ def preflight(trainer: Any, base: Base, order: Order) -> Preflight:
     else:
         lengths = [_length(row) for row in trainer.train_dataset]
     seconds = _try_step(trainer, base, order, lengths)
+    hours, rate = seconds * order.numbers.steps / 3600, order.config.dollars_per_hour
     return Preflight(
         parameters=base.parameters,
         trainable=base.trainable,
@@ -73,7 +79,8 @@ def preflight(trainer: Any, base: Base, order: Order) -> Preflight:
         tokens=sum(lengths),
         longest=max(lengths),
         seconds_a_step=round(seconds, 4),
-        hours=round(seconds * order.numbers.steps / 3600, 4),
+        hours=round(hours, 4),
+        dollars=None if rate is None else round(hours * rate, 4),
         memory_mib=_held(base.model),
         peak_mib=_peak(),
     )

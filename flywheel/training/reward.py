@@ -39,7 +39,7 @@ def build(
     from trl.trainer.reward_config import RewardConfig
     from trl.trainer.reward_trainer import RewardTrainer
 
-    trainer = RewardTrainer(
+    return RewardTrainer(
         model=base.model,
         args=RewardConfig(
             **common(order, folder), max_length=None, center_rewards_coefficient=_CENTER
@@ -48,11 +48,6 @@ def build(
         processing_class=base.tokenizer,
         callbacks=cast("list[Any]", list(callbacks)),
     )
-    for name, parameter in base.model.named_parameters():
-        # In halves small steps are lost, and TRL puts what learns beside 4 bits into them.
-        if parameter.requires_grad and ".score." in f".{name}":
-            parameter.data = parameter.data.float()
-    return trainer
 
 
 def pairs(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:

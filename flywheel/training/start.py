@@ -65,6 +65,7 @@ def explain(config: TrainConfig) -> list[str]:
     Needs no baseline, asks no judge, and keeps nothing. Numbers that were "auto" come with their
     reasons, and an RFT with what there is to sharpen.
     """
+    from flywheel.training import masks
     from flywheel.training.arguments import quiet
     from flywheel.training.base import open_base
     from flywheel.training.headroom import headroom
@@ -78,9 +79,12 @@ def explain(config: TrainConfig) -> list[str]:
         scores = config.lever == "reward"
         base = open_base(config.model, config.method, config.seed, scores=scores)
         rows = training_rows(config)
-        lines = preflight(build(base, order, rows, Path(folder), []), base, order).lines
-        if config.lever == "rft" and (room := headroom(base, order, rows, Here())):
-            lines = [*lines, room.told()]
+        trainer = build(base, order, rows, Path(folder), [])
+        lines = preflight(trainer, base, order).lines
+        if config.lever != "rft":
+            lines += masks.told(trainer.train_dataset, len(rows), base.template)["told"]
+        elif room := headroom(base, order, rows, Here()):
+            lines.append(room.told())
     return [*lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]
 
 

@@ -22,7 +22,7 @@ from flywheel.evals.grade import Engine
 from flywheel.samplers.resolve import open_sampler
 from flywheel.training import checkpoints, masks
 from flywheel.training.alarm import look
-from flywheel.training.arguments import quiet, trackers
+from flywheel.training.arguments import quiet
 from flywheel.training.base import Base, open_base
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import ExamResult, open_exam
@@ -33,6 +33,7 @@ from flywheel.training.preflight import preflight
 from flywheel.training.rft import notices
 from flywheel.training.rows import training_rows
 from flywheel.training.sampled import sampled_pairs
+from flywheel.training.tracking import tracked
 from flywheel.training.watch import AfterExam, Control, Ended, Take, Tell, Watch
 
 OUT = "out"
@@ -69,7 +70,12 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
     order.check_unchanged()
     last = checkpoints.newest(folder)
     tell("started", {"resumed_from": last.step if last else None})
-    with quiet(), Here(_judge(order.config)) as engine, _clear_errors(order, folder):
+    with (
+        quiet(),
+        tracked(order, folder, tell) as tell,
+        Here(_judge(order.config)) as engine,
+        _clear_errors(order, folder),
+    ):
         config = order.config
         rows = training_rows(config)
         scores = config.lever == "reward"
@@ -81,7 +87,7 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
             for text in _before_rft(order, base, rows, engine, fresh=last is None):
                 tell("notice", {"text": text})
         watch = Watch(order, folder, tell, control, *_exams(order, base, engine, control))
-        trainer = build(base, order, rows, folder, [watch, *trackers(order, folder)], engine)
+        trainer = build(base, order, rows, folder, [watch], engine)
         if config.lever != "rft":
             tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
         if last is None:
@@ -105,6 +111,11 @@ def build(
     asks = {"engine": engine} if order.config.lever == "rft" else {}
     trainer = make(base, order, rows, folder, callbacks, **asks)
     trainer.remove_callback(PrinterCallback)
+    for parameter in base.model.parameters():
+        # In halves small steps are lost. TRL puts what learns beside 4 bits into them, once: a
+        # training that goes on would do so in another precision than it began.
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
     return trainer
 
 
@@ -170,7 +181,13 @@ def _clear_errors(order: Order, folder: Path) -> Generator[None]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    words = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate")
+    words = (
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "cannot allocate",
+        "alloc_failed",
+    )
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 

@@ -33,7 +33,7 @@ from flywheel.training.rewards import GraderReward
 from flywheel.training.rows import minimal_pairs, training_rows
 from flywheel.training.settle import settle
 from flywheel.training.start import explain
-from flywheel.training.train import run
+from flywheel.training.train import build, run
 from graders.asks import Rate, Rated
 from graders.grader import Grade, Grader
 from graders.sample import Sample
@@ -153,7 +153,7 @@ def test_from_its_folder_it_says_what_it_said_in_training(
     with quiet():
         base = open_base(name, config.method, 0, scores=True)
         rows = training_rows(config)
-        trainer = reward.build(base, given, rows, tmp_path / "job", [])
+        trainer = build(base, given, rows, tmp_path / "job", [])
         trainer.args.save_strategy = "no"
         trainer.train()
         trainer.save_model(str(tmp_path / "out"))

@@ -143,7 +143,7 @@ def one_step(order: Order, folder: Path, *, all_of: bool) -> Any:
 
 
 def test_the_trial_of_a_step_can_be_as_long_as_answers_may_become(tmp_path: Path) -> None:
-    order = order_of()
+    order = order_of(dollars_per_hour=900)
     with quiet():
         base = opened(order)
         trainer = rft.build(base, order, training_rows(order.config), tmp_path, [])
@@ -155,6 +155,8 @@ def test_the_trial_of_a_step_can_be_as_long_as_answers_may_become(tmp_path: Path
     learn(trainer, part)
     assert found.longest == max(len(base.tokenizer(row["prompt"])["input_ids"]) for row in rows)
     assert found.seconds_a_step > 0 and found.hours > 0 and found.tokens > found.longest
+    assert found.dollars == pytest.approx(900 * found.hours, rel=0.5)
+    assert f", {found.dollars:,.2f} dollars, without exams" in found.lines[-1]
 
 
 def trained(trainer: Any) -> list[torch.Tensor]:
