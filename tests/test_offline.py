@@ -1,12 +1,15 @@
-"""No network, no telemetry: the whole first look works with every socket closed."""
+"""No network, no telemetry: the first look and a training work with every socket closed."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.recipes.test_loop import small
 
 # Unix sockets stay: they join this process to its own sandbox. No other may even be made.
 CLOSED = """
@@ -54,6 +57,42 @@ def test_a_command_opens_no_socket(command: list[str], tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+
+
+RUN = "from flywheel.cli.main import main; main()"
+# Run at the start of every Python process, of a job's too: a name that is looked up is noted.
+NOTED = """
+import socket
+
+def refuse(host, *rest, **named):
+    with open({!r}, "a") as file:
+        print(host, file=file)
+    raise OSError(f"{{host}} was looked up")
+
+socket.getaddrinfo = refuse
+"""
+
+
+def test_a_training_looks_up_no_name(tmp_path: Path) -> None:
+    asked, guard = tmp_path / "asked", tmp_path / "guard"
+    guard.mkdir()
+    (guard / "sitecustomize.py").write_text(NOTED.format(str(asked)))
+    evalset = small(tmp_path / "triage")
+    # As it is outside of tests: no setting of the hub's library, which is quiet in a test.
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "PYTEST_", "CI"))}
+    sets = [f"evalset={evalset}", "rows=12", "steps=2", "eval_samples=4"]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "train", "sft", "--measure-first"]
+        + [word for text in sets for word in ("--set", text)],
+        env=env | {"PYTHONPATH": f"{guard}:{Path(__file__).parents[1]}"},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0 and "finished" in done.stdout, done.stderr
+    assert not asked.exists(), asked.read_text()
 
 
 def test_the_guard_would_notice(tmp_path: Path) -> None:
