@@ -40,7 +40,7 @@ def test_every_fault_of_a_json_file_has_its_place(tmp_path: Path) -> None:
         ":4:53: graders.a.operation: Input should be 'eq', 'ne', 'like' or 'ilike', got 'equals'",
         ":5:8: graders.b.type: Input tag 'strng_check' found using 'type' does not match any of the"
         " expected tags: 'string_check', 'text_similarity', 'score_model', 'label_model', 'python',"
-        " 'evaluate'",
+        " 'evaluate', 'reward_model'",
         ":8:3: colour: no such field here; remove it, or look for a typing error",
     ]
 
