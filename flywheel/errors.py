@@ -69,3 +69,15 @@ class WrongMoment(FlywheelError):
 
 class JobFailed(FlywheelError):
     """A job that a story waited for did not finish."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was short, on a GPU or on a CPU: libraries say so in their own words."""
+    words = (
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "cannot allocate",
+        "alloc_failed",
+    )
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

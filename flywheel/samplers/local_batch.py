@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from flywheel.errors import is_out_of_memory
 from flywheel.samplers.local_decode import Row
 
 
@@ -45,16 +46,6 @@ def run_batches(
             continue
         for row in left:
             fail(row, "the prompt does not fit into the memory" if short else story)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory was short, on a GPU or on a CPU."""
-    import torch
-
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(word in str(error) for word in ("allocate memory", "ALLOC_FAILED"))
-    )
 
 
 def _length(row: Row) -> int:

@@ -13,7 +13,6 @@ its special tokens is broken up, so that an answer cannot end its own turn and p
 from __future__ import annotations
 
 import json
-import random
 import re
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -36,6 +35,7 @@ from flywheel.samplers.local_load import (
     with_adapter,
     with_base,
 )
+from flywheel.samplers.random_states import kept_random_states
 from flywheel.samplers.resolve import content_digest
 from graders.asks import Failed, Rate, Rated
 from graders.ungraded import Kind
@@ -260,23 +260,15 @@ def _undisturbed() -> Generator[None]:
 
     Nor is anything shown or logged of the loading.
     """
-    import numpy as np
-    import torch
     from transformers.utils import logging as told
 
-    python, numbers, state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     bars, level = told.is_progress_bar_enabled(), told.get_verbosity()
     told.disable_progress_bar()
     told.set_verbosity_error()
     try:
-        yield
+        with kept_random_states():
+            yield
     finally:
         told.set_verbosity(level)
         if bars:
             told.enable_progress_bar()
-        random.setstate(python)
-        np.random.set_state(numbers)
-        torch.set_rng_state(state)
-        if on_gpu:
-            torch.cuda.set_rng_state_all(on_gpu)

@@ -26,6 +26,7 @@ from flywheel.evals.requests import Pair, pairs, request
 from flywheel.evals.run import sample_of
 from flywheel.samplers.local import LocalSampler
 from flywheel.samplers.local_load import LocalOptions, prepared
+from flywheel.samplers.random_states import kept_random_states
 from flywheel.samplers.sampler import Output
 from flywheel.training.base import Base
 from flywheel.training.config import TrainConfig
@@ -267,26 +268,17 @@ def undisturbed(model: Any, tokenizer: Any) -> Generator[None]:
 
     Every random state, each module's train mode and buffers, and the tokenizer's padding side.
     """
-    import numpy as np
-    import torch
-
-    python, numbers, state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     modules = [(module, module.training, dict(module._buffers)) for module in model.modules()]
     side = tokenizer.padding_side
     try:
-        yield
+        with kept_random_states():
+            yield
     finally:
         tokenizer.padding_side = side
         for module, training, buffers in modules:
             # Not `train()`, which would set the inner modules too.
             module.training = training
             module._buffers.update(buffers)
-        random.setstate(python)
-        np.random.set_state(numbers)
-        torch.set_rng_state(state)
-        if on_gpu:
-            torch.cuda.set_rng_state_all(on_gpu)
 
 
 def _drawn(plan: Plan, samples: int | None, seed: int) -> list[Pair]:

@@ -71,11 +71,11 @@ def explain(config: TrainConfig) -> list[str]:
     from flywheel.training.headroom import headroom
     from flywheel.training.preflight import preflight
     from flywheel.training.rows import training_rows
-    from flywheel.training.train import build
+    from flywheel.training.train import build, clear_errors
 
     config = anywhere(config)
     order = settle(config)
-    with TemporaryDirectory() as folder, quiet():
+    with TemporaryDirectory() as folder, quiet(), clear_errors(order, Path(folder)):
         scores = config.lever == "reward"
         base = open_base(config.model, config.method, config.seed, scores=scores)
         rows = training_rows(config)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from flywheel.data.training_row import TrainingRow
 from flywheel.engines.here import Here
-from flywheel.errors import FlywheelError
+from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.evals.grade import Engine
 from flywheel.samplers.resolve import open_sampler
 from flywheel.training import checkpoints, masks
@@ -74,7 +74,7 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
         quiet(),
         tracked(order, folder, tell) as tell,
         Here(_judge(order.config)) as engine,
-        _clear_errors(order, folder),
+        clear_errors(order, folder),
     ):
         config = order.config
         rows = training_rows(config)
@@ -166,7 +166,7 @@ def _judge(config: TrainConfig) -> Any:
 
 
 @contextmanager
-def _clear_errors(order: Order, folder: Path) -> Generator[None]:
+def clear_errors(order: Order, folder: Path) -> Generator[None]:
     """Turn what the libraries raise when room runs out into words with a remedy."""
     try:
         yield
@@ -175,20 +175,9 @@ def _clear_errors(order: Order, folder: Path) -> Generator[None]:
     except Exception as error:
         if checkpoints.is_full_disk(error):
             raise checkpoints.full_disk(folder, error) from error
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise OutOfMemory(_remedy(order, error)) from error
         raise
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    words = (
-        "out of memory",
-        "not enough memory",
-        "can't allocate memory",
-        "cannot allocate",
-        "alloc_failed",
-    )
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 def _remedy(order: Order, error: Exception) -> str:

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from flywheel.errors import FlywheelError
+from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.training.journal import Event, Journal, take_lock, write_holder
 
 Tell = Callable[[str, Mapping[str, Any]], None]
@@ -167,7 +167,7 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
     told = f"{type(error).__name__}: {first}" if first else type(error).__name__
     if isinstance(error, FlywheelError):
         return str(error), f"mend that, then: {again}"
-    if isinstance(error, MemoryError) or "out of memory" in first.lower():
+    if is_out_of_memory(error):
         return told, "start again with a smaller batch_size or max_length, or with method.kind=lora"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return told, f"free some space; the last checkpoint is kept, go on with: {again}"
