@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lookups import note_lookups
 from tests.recipes.test_loop import small
 
 # Unix sockets stay: they join this process to its own sandbox. No other may even be made.
@@ -60,23 +61,10 @@ def test_a_command_opens_no_socket(command: list[str], tmp_path: Path) -> None:
 
 
 RUN = "from flywheel.cli.main import main; main()"
-# Run at the start of every Python process, of a job's too: a name that is looked up is noted.
-NOTED = """
-import socket
-
-def refuse(host, *rest, **named):
-    with open({!r}, "a") as file:
-        print(host, file=file)
-    raise OSError(f"{{host}} was looked up")
-
-socket.getaddrinfo = refuse
-"""
 
 
 def test_a_training_looks_up_no_name(tmp_path: Path) -> None:
-    asked, guard = tmp_path / "asked", tmp_path / "guard"
-    guard.mkdir()
-    (guard / "sitecustomize.py").write_text(NOTED.format(str(asked)))
+    guard, asked = note_lookups(tmp_path)
     evalset = small(tmp_path / "triage")
     # As it is outside of tests: no setting of the hub's library, which is quiet in a test.
     env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "PYTEST_", "CI"))}

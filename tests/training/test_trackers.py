@@ -21,6 +21,7 @@ from flywheel.training.settle import settle
 from flywheel.training.trackers import OPENERS, Facts, How, Job, missing
 from flywheel.training.tracking import tracked
 from flywheel.training.train import run
+from tests.lookups import note_lookups
 from tests.training import scripted, world
 
 Chart = dict[str, dict[int, float]]
@@ -29,17 +30,6 @@ LOSSES = {step: 1 / step for step in range(1, 7)}
 EXACT = {step: step / 10 for step in (0, 2, 4, 6)}
 # What would tell a tracker where to go, or that it is tested and has to be quiet.
 SETTINGS = ("WANDB_", "MLFLOW_", "TRACKIO_", "HF_", "PYTEST_", "CI", "DO_NOT_TRACK")
-# Run at the start of every Python process: a name that is looked up is written down.
-GUARD = """
-import socket
-
-def refuse(host, *rest, **named):
-    with open({!r}, "a") as file:
-        print(host, file=file)
-    raise OSError(f"{{host}} was looked up")
-
-socket.getaddrinfo = refuse
-"""
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +48,9 @@ def job(plain: Order, folder: Path, *names: str) -> Path:
 
 def tell_steps(folder: Path, first: int, last: int, end: str, **env: str) -> str:
     """Tell steps in a process of their own, as a job does. What it printed."""
-    home, guard = folder.parent / "home", folder.parent / "guard"
+    home = folder.parent / "home"
     home.mkdir(exist_ok=True)
-    guard.mkdir(exist_ok=True)
-    (guard / "sitecustomize.py").write_text(GUARD.format(str(folder.parent / "asked")))
+    guard, _ = note_lookups(folder.parent)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
     path = f"{guard}:{Path(__file__).parents[2]}"
     # A token is no wish to be asked whose it is.
