@@ -35,7 +35,7 @@ from flywheel.samplers.local_load import (
     with_adapter,
     with_base,
 )
-from flywheel.samplers.random_states import kept_random_states
+from flywheel.samplers.local_random import kept_random_states
 from flywheel.samplers.resolve import content_digest
 from graders.asks import Failed, Rate, Rated
 from graders.ungraded import Kind

@@ -26,7 +26,7 @@ from flywheel.evals.requests import Pair, pairs, request
 from flywheel.evals.run import sample_of
 from flywheel.samplers.local import LocalSampler
 from flywheel.samplers.local_load import LocalOptions, prepared
-from flywheel.samplers.random_states import kept_random_states
+from flywheel.samplers.local_random import kept_random_states
 from flywheel.samplers.sampler import Output
 from flywheel.training.base import Base
 from flywheel.training.config import TrainConfig
