@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from packaging.requirements import Requirement
 
+DISTRIBUTION = "flywheel-llm"
 EXTRAS = ("local", "train", "serve", "ui", "ray")
 
 
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
 def examine() -> list[Finding]:
     """Everything that is worth knowing before a first run."""
     return [
-        Finding("flywheel", True, f"{version('flywheel')} on Python {platform.python_version()}"),
+        Finding("flywheel", True, f"{version(DISTRIBUTION)} on Python {platform.python_version()}"),
         *_sandbox(),
         *(_extra(name) for name in EXTRAS),
         _accelerator(),
@@ -54,17 +55,17 @@ def _extra(name: str) -> Finding:
         except PackageNotFoundError:
             missing.append(requirement.name)
     if missing:
-        story = f"missing {', '.join(missing)}; pip install 'flywheel[{name}]'"
+        story = f"missing {', '.join(missing)}; pip install '{DISTRIBUTION}[{name}]'"
         return Finding(f"extra: {name}", False, story)
     return Finding(f"extra: {name}", True, ", ".join(have))
 
 
 def _requirements(extra: str) -> Iterator[Requirement]:
-    for line in requires("flywheel") or ():
+    for line in requires(DISTRIBUTION) or ():
         requirement = Requirement(line)
         marker = requirement.marker
         wanted = marker is not None and marker.evaluate({"extra": extra})
-        if wanted and requirement.name != "flywheel":
+        if wanted and requirement.name != DISTRIBUTION:
             yield requirement
 
 

@@ -65,6 +65,6 @@ def _load(module: str) -> Any:
         import evaluate
     except ImportError:
         raise Ungraded(
-            Kind.OTHER, "the package evaluate is not installed: pip install 'flywheel[train]'"
+            Kind.OTHER, "the package evaluate is not installed: pip install 'flywheel-llm[train]'"
         ) from None
     return cast("Any", evaluate).load(str(path.resolve()))

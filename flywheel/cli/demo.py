@@ -30,7 +30,7 @@ def demo(
         first_look()
         return
     if find_spec("trl") is None:
-        needed = "pip install 'flywheel[train]'"
+        needed = "pip install 'flywheel-llm[train]'"
         raise BadOption(f"the loop trains, which takes {needed}; or flywheel demo --graders")
     from flywheel.recipes.loop import RFT, SFT, main
 

@@ -65,7 +65,7 @@ def _check_streamlit() -> None:
     from flywheel.errors import BadOption
 
     if find_spec("streamlit") is None:
-        raise BadOption("the pages need Streamlit; pip install 'flywheel[ui]'")
+        raise BadOption("the pages need Streamlit; pip install 'flywheel-llm[ui]'")
 
 
 def _check_port(host: str, port: int) -> None:

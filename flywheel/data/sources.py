@@ -181,7 +181,7 @@ def _datasets(path: Path) -> Iterator[Raw | BadRow]:
     except ImportError:
         raise BadFile(
             f"{path} is a folder, which Hugging Face's datasets reads; pip install"
-            " 'flywheel[train]'"
+            " 'flywheel-llm[train]'"
         ) from None
     try:
         loaded = cast("Any", datasets).load_from_disk(str(path))

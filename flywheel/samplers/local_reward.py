@@ -78,7 +78,7 @@ class LocalRewardModel:
         except ImportError as error:
             raise BadOption(
                 f"the reward model {name!r} runs on this machine and needs {error.name}; pip"
-                " install 'flywheel[local]'"
+                " install 'flywheel-llm[local]'"
             ) from None
         except BadOption:
             raise

@@ -63,7 +63,7 @@ def export_store(store: Reader, folder: Path) -> Manifest:
             }
             cursor.rollback()
         created = utc_now().isoformat(timespec="seconds")
-        manifest = Manifest(schema, version("flywheel"), created, tables)
+        manifest = Manifest(schema, version("flywheel-llm"), created, tables)
         (half / MANIFEST).write_text(_as_json(manifest), encoding="utf-8")
         half.replace(folder)
     except OSError as error:

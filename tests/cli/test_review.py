@@ -102,4 +102,4 @@ main()
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == "Error: the pages need Streamlit; pip install 'flywheel[ui]'\n"
+    assert done.stderr == "Error: the pages need Streamlit; pip install 'flywheel-llm[ui]'\n"

@@ -190,7 +190,7 @@ from flywheel.data.training import read_training
 read_training(Path({str(tmp_path)!r}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "which Hugging Face's datasets reads; pip install 'flywheel[train]'" in done.stderr
+    assert "which Hugging Face's datasets reads; pip install 'flywheel-llm[train]'" in done.stderr
 
 
 @pytest.mark.parametrize("mark", [";", "\t", ","])
