@@ -43,7 +43,9 @@ def counter_of(name: str, folder: Path) -> TokenCounter:
     try:
         from tokenizers import Tokenizer
     except ImportError:
-        return estimated("the package tokenizers is not installed; pip install 'flywheel-llm[local]'")
+        return estimated(
+            "the package tokenizers is not installed; pip install 'flywheel-llm[local]'"
+        )
     try:
         tokenizer = cast("Any", Tokenizer).from_file(str(path))
     except Exception as error:

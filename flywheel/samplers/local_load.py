@@ -73,7 +73,8 @@ def load(options: LocalOptions) -> Loaded:
         from transformers.utils import logging as bars
     except ImportError:
         raise BadOption(
-            f"{options.name!r} runs on this machine and needs torch; pip install 'flywheel-llm[local]'"
+            f"{options.name!r} runs on this machine and needs torch;"
+            " pip install 'flywheel-llm[local]'"
         ) from None
     noisy = bars.is_progress_bar_enabled()
     bars.disable_progress_bar()

@@ -163,7 +163,12 @@ def migrate(
             connection.execute(
                 'INSERT INTO "migrations" ("number", "name", "version", "created")'
                 " VALUES (?, ?, ?, ?::TIMESTAMP)",
-                [number, getattr(step, "__name__", "step"), version("flywheel-llm"), str(utc_now())],
+                [
+                    number,
+                    getattr(step, "__name__", "step"),
+                    version("flywheel-llm"),
+                    str(utc_now()),
+                ],
             )
             connection.commit()
         except BaseException:
