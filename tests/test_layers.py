@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOW = {"graders", "flywheel.errors", "flywheel.places", "flywheel.document", "flywheel.config"}
+LOW = {
+    "graders",
+    "flywheel.errors",
+    "flywheel.places",
+    "flywheel.document",
+    "flywheel.visible",
+    "flywheel.config",
+}
 SOURCES = LOW | {"flywheel.stats"}
 ENGINE_ROOM = SOURCES | {"flywheel.samplers", "flywheel.store"}
 LEVERS_MAY = ENGINE_ROOM | {
@@ -25,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graders": set(),
     "flywheel.errors": set(),
     "flywheel.places": set(),
-    "flywheel.document": {"graders", "flywheel.errors", "flywheel.places"},
+    "flywheel.visible": set(),
+    "flywheel.document": {"graders", "flywheel.errors", "flywheel.places", "flywheel.visible"},
     "flywheel.config": {"flywheel.errors"},
     "flywheel.stats": LOW,
     "flywheel.store": SOURCES,
@@ -41,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.doctor": LEVERS_MAY | {"flywheel"},
     "flywheel.recipes": LEVERS_MAY | LEVERS | {"flywheel.jobs", "flywheel.advice"},
     "flywheel.review": {"flywheel.errors", "flywheel.stats", "flywheel.store", "flywheel.evals"}
-    | {"flywheel.training", "flywheel.jobs"},
+    | {"flywheel.training", "flywheel.jobs", "flywheel.visible"},
     "flywheel.cli": LEVERS_MAY
     | LEVERS
     | {

@@ -119,7 +119,7 @@ def _print_json(found: Comparison, flips: dict[str, list[Flip]]) -> None:
 def _show(found: Comparison, flips: dict[str, list[Flip]]) -> None:
     from flywheel.cli.tables import print_line, print_table
     from flywheel.evals.conclude import conclude, spread_of
-    from flywheel.reports.words import one_line, visible
+    from flywheel.visible import one_line, visible
 
     base = found.baseline
     print_line(_fill(f"{one_line(base.evalset)} {base.split}: baseline {_whose(base)}"))
@@ -144,14 +144,14 @@ def _fill(words: str) -> str:
 
 def _whose(run: RunRow) -> str:
     """A run and its model. Of a path the end says more than the beginning."""
-    from flywheel.reports.words import one_line
+    from flywheel.visible import one_line
 
     return f"{one_line(run.run, _NAME)}, {one_line(run.model[-_NAME:])}"
 
 
 def _row(found: GraderComparison) -> tuple[str, ...]:
     from flywheel.cli.tables import number
-    from flywheel.reports.words import one_line
+    from flywheel.visible import one_line
 
     told, paired = found.as_json(), found.paired
     mark = {"primary": "*", "guard": "+", "audit": "!"}.get(found.role, "")
@@ -166,7 +166,7 @@ def _row(found: GraderComparison) -> tuple[str, ...]:
 
 def _show_flips(one: Candidate, flips: Sequence[Flip]) -> None:
     from flywheel.cli.tables import print_line
-    from flywheel.reports.words import one_line
+    from flywheel.visible import one_line
 
     primary = one.primary
     if primary is None:
@@ -180,7 +180,7 @@ def _show_flips(one: Candidate, flips: Sequence[Flip]) -> None:
 
 def _show_slices(one: Candidate) -> None:
     from flywheel.cli.tables import print_line, print_table
-    from flywheel.reports.words import one_line
+    from flywheel.visible import one_line
 
     if not one.slices:
         return
@@ -201,7 +201,7 @@ def _show_slices(one: Candidate) -> None:
 
 def _show_spending(found: Comparison) -> None:
     from flywheel.cli.tables import print_table
-    from flywheel.reports.words import one_line
+    from flywheel.visible import one_line
 
     rows: list[tuple[str, ...]] = []
     for run, spent in [
@@ -234,7 +234,7 @@ def _p(value: float | None) -> str:
 
 def _line(text: str) -> str:
     """An answer as one line: control characters as escapes, and not too long."""
-    from flywheel.reports.words import one_line
+    from flywheel.visible import one_line
 
     room = _WIDTH - 16
     shown = one_line(text, 2 * room)

@@ -127,7 +127,7 @@ def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path |
 
 def _show(verdict: Verdict, promoted: bool) -> None:
     from flywheel.cli.tables import print_line
-    from flywheel.reports.words import visible
+    from flywheel.visible import visible
 
     decision = verdict.decision
     for check in decision.checks:

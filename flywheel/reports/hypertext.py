@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from flywheel.reports.words import one_line, visible
+from flywheel.visible import one_line, visible
 
 _NUMBER = re.compile(r"[-+\d]|&lt; \d")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from flywheel.reports.finding import Finding, span
 from flywheel.reports.svg import Drawing
-from flywheel.reports.words import one_line
 from flywheel.stats.paired import Paired
+from flywheel.visible import one_line
 
 _WIDTH = 420.0
 _ROW = 36.0

@@ -20,8 +20,9 @@ from flywheel.evals.flips import Flip
 from flywheel.evals.gate import Verdict
 from flywheel.reports.finding import GUARDING, finding_of, p_of, span
 from flywheel.reports.report import Report
-from flywheel.reports.words import cut, one_line, visible
+from flywheel.reports.words import cut
 from flywheel.store.runs import RunRow
+from flywheel.visible import one_line, visible
 
 _STATES: dict[str, Literal["passed", "failure", "skipped"]] = {
     "pass": "passed",

@@ -17,7 +17,8 @@ from flywheel.evals.flips import Flip
 from flywheel.evals.gate import Verdict
 from flywheel.reports.finding import headline, p_of
 from flywheel.reports.report import Report
-from flywheel.reports.words import cut, one_line
+from flywheel.reports.words import cut
+from flywheel.visible import one_line
 
 # Of the 1,048,576 bytes that a step's summary may have.
 _MOST_BYTES = 900_000

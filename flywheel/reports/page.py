@@ -19,8 +19,8 @@ from flywheel.reports.hypertext import figure, name, table, text
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.report import Report
 from flywheel.reports.section import section
-from flywheel.reports.words import one_line
 from flywheel.store.runs import RunRow
+from flywheel.visible import one_line
 
 _METHODS = {
     "tango": "pass or fail: Tango's score interval, and McNemar's mid-p",

@@ -14,8 +14,9 @@ from flywheel.reports.hypertext import figure, name, table, text
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.report import Report
 from flywheel.reports.scatter import MOST_POINTS, scatter
-from flywheel.reports.words import MOST_SHOWN, cut, one_line
+from flywheel.reports.words import MOST_SHOWN, cut
 from flywheel.stats.seeds import seed_of
+from flywheel.visible import one_line
 
 _SHAPES = "▲ better, ▼ worse, ● not shown; the bold one decides; 95% intervals."
 _MOST_SLICES = 40

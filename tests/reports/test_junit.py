@@ -11,7 +11,7 @@ from flywheel.evals.decide import Check, Decision, Outcome, State
 from flywheel.evals.gate import Verdict
 from flywheel.evals.pairs import Pairs
 from flywheel.reports.junit import compare_junit, gate_junit
-from flywheel.reports.words import visible
+from flywheel.visible import visible
 from tests.reports.made import (
     FALL,
     FEW,

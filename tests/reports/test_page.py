@@ -20,8 +20,8 @@ from flywheel.reports.finding import finding_of, headline
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.page import page
 from flywheel.reports.scatter import MOST_POINTS, scatter
-from flywheel.reports.words import visible
 from flywheel.stats.paired import paired
+from flywheel.visible import visible
 from tests.reports.made import (
     FALL,
     FEW,

@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import pytest
 
 from flywheel.reports.diff import diff
-from flywheel.reports.words import cut, one_line, visible
+from flywheel.reports.words import cut
 from tests.reports.made import HOSTILE
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain", "plain"),
-        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
-        ("\x1b[31mred", "\\x1b[31mred"),
-        ("a\r\nb", "a\\r\nb"),
-        ("\x00", "\\x00"),
-        ("abc\u202egnp.exe", "abc\\u202egnp.exe"),
-        ("\ud800", "\\ud800"),
-        ("\ufffe", "\\ufffe"),
-        ("שלום 日本語 👩‍👩‍👧", "שלום 日本語 👩‍👩‍👧"),
-    ],
-)
-def test_what_cannot_be_seen_is_shown_as_its_escape(text: str, shown: str) -> None:
-    assert visible(text) == shown
-
-
-def test_every_character_fits_into_xml_and_utf_8() -> None:
-    every = "".join(map(chr, range(0x110000)))
-    shown = visible(every)
-    shown.encode("utf-8")
-    element = ElementTree.Element("e")
-    element.text = shown
-    assert ElementTree.fromstring(ElementTree.tostring(element, "unicode")).text == shown
-
-
-def test_a_name_is_one_line_of_a_length() -> None:
-    assert one_line("a\nb\tc") == "a\\nb\\tc"
-    assert one_line("x" * 500, 10) == "xxxxxxxxx…"
-    assert "\n" not in one_line(HOSTILE)
 
 
 def test_what_is_cut_is_counted() -> None:

@@ -287,7 +287,7 @@ def test_what_others_wrote_is_never_read_as_markdown(pages: Open, tmp_path: Path
         assert "evil" not in words(app, *MARKDOWN)
         assert not [e for e in (*app.expander, *app.button) if "evil" in e.label]
     assert HOSTILE in seen
-    assert "⟨U+001B⟩[31m⟨U+202E⟩" in seen
+    assert r"\x1b[31m\u202e" in seen
 
 
 @pytest.mark.parametrize("page", ["compare", "judge", "votes"])

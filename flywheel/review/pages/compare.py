@@ -9,7 +9,7 @@ from flywheel.review.pages.charts import intervals, p_value, told
 from flywheel.review.pages.chosen import Two, the_review, two
 from flywheel.review.pages.text import answer, fields, plain, table
 from flywheel.review.rows import Change, Compared, GraderLine, Mean, Verdict
-from flywheel.review.visible import visible
+from flywheel.visible import visible
 
 _PAGE = 5
 

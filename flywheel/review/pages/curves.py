@@ -12,7 +12,7 @@ import altair as alt
 import streamlit as st
 
 from flywheel.review.rows import Curve, Point, Series
-from flywheel.review.visible import visible
+from flywheel.visible import one_line
 
 _HEIGHT, _SMALL = 440, 170  # pixels
 _BESIDE = 0.006  # of the width: intervals of one exam stand beside each other
@@ -107,7 +107,7 @@ def moved(point: Point, times: float = 100.0, form: str = "+.1f") -> str:
 
 def title_of(curve: Curve) -> str:
     """A curve's name with its roles: reward: category, order_id; or exact (audit, primary)."""
-    name = visible(curve.name, _NAME)
+    name = one_line(curve.name, _NAME)
     if curve.role == "reward":
         also = f" (also {', '.join(curve.also)})" if curve.also else ""
         return f"reward: {name}{also}"

@@ -9,7 +9,7 @@ from flywheel.review.pages.charts import told
 from flywheel.review.pages.chosen import PAGES, baseline, choose, the_review, who
 from flywheel.review.pages.text import plain, table
 from flywheel.review.rows import Mean, RunLine
-from flywheel.review.visible import visible
+from flywheel.visible import visible
 
 
 def show() -> None:

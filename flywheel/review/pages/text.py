@@ -11,20 +11,20 @@ from typing import Any, cast
 
 import streamlit as st
 
-from flywheel.review.visible import visible
+from flywheel.visible import beginning
 
 
 def answer(text: str) -> None:
     """What a model gave, letter by letter."""
     if text:
-        st.code(visible(text), language=None, wrap_lines=True)
+        st.code(beginning(text), language=None, wrap_lines=True)
     else:
         st.caption("an empty answer")
 
 
 def plain(text: str) -> None:
     """A name, a reason or a path."""
-    st.text(visible(text, 2_000))
+    st.text(beginning(text, 2_000))
 
 
 def fields(of: Mapping[str, str]) -> None:
@@ -44,7 +44,10 @@ def trouble(story: str) -> None:
 def table(rows: Sequence[Mapping[str, object]]) -> None:
     """Rows under the names of the first one. Cells are text or numbers, never links or images."""
     cells = [
-        {name: visible(cell, 200) if isinstance(cell, str) else cell for name, cell in row.items()}
+        {
+            name: beginning(cell, 200) if isinstance(cell, str) else cell
+            for name, cell in row.items()
+        }
         for row in rows
     ]
     cast("Any", st).dataframe(cells, hide_index=True, width="stretch")

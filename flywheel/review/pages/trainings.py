@@ -8,7 +8,7 @@ from flywheel.review.pages.chosen import choose, the_review
 from flywheel.review.pages.curves import exam_curves, moved, series_chart, title_of
 from flywheel.review.pages.text import answer, fields, plain, table
 from flywheel.review.rows import AlarmTold, Suspect, Training, TrainingLine
-from flywheel.review.visible import visible
+from flywheel.visible import visible
 
 
 def show() -> None:
