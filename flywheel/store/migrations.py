@@ -143,7 +143,18 @@ def jobs(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-STEPS: Sequence[Step] = (first_tables, positions_of_scores, decisions_and_votes, jobs)
+def floors(connection: duckdb.DuckDBPyConnection) -> None:
+    """What answers that took no skill score on the items of a run."""
+    connection.execute(
+        """
+        CREATE TABLE "floors" ("run" VARCHAR NOT NULL, "grader" VARCHAR NOT NULL,
+            "answers" BIGINT NOT NULL, "distinct_answers" BIGINT NOT NULL,
+            "detail" VARCHAR NOT NULL, "scores" VARCHAR NOT NULL, "created" TIMESTAMP NOT NULL);
+        """
+    )
+
+
+STEPS: Sequence[Step] = (first_tables, positions_of_scores, decisions_and_votes, jobs, floors)
 
 
 def migrate(

@@ -7,6 +7,7 @@ from flywheel.store.batches import BATCHES
 from flywheel.store.checkpoints import CHECKPOINTS
 from flywheel.store.comparisons import COMPARISONS
 from flywheel.store.evalsets import EVALSETS
+from flywheel.store.floors import FLOORS
 from flywheel.store.graders import GRADERS
 from flywheel.store.items import ITEMS
 from flywheel.store.job_events import JOB_EVENTS
@@ -34,6 +35,7 @@ TABLES: dict[str, Table] = {
         RUN_EVENTS,
         SAMPLES,
         SCORES,
+        FLOORS,
         BASELINES,
         TEST_READS,
         COMPARISONS,
