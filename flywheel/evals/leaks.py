@@ -57,14 +57,14 @@ def check_evalset(evalset: Evalset, most: int = _MOST) -> list[Leak]:
     return leaks
 
 
+def check_train(evalset: Evalset, most: int = _MOST) -> list[Leak]:
+    """Compare the train split with dev and test. Raises BadFile at an item that cannot be asked."""
+    return _measured("train", evalset_texts(evalset, "train"), evalset, most)
+
+
 def check_file(evalset: Evalset, path: Path, most: int = _MOST) -> list[Leak]:
     """Compare a file to be trained on with dev and test. Raises BadFile."""
-    rows = file_texts(evalset, path)
-    return [
-        _leak((str(path), rows), (name, evalset_texts(evalset, name)), most)
-        for name in ("dev", "test")
-        if evalset.split(name).path.is_file()
-    ]
+    return _measured(str(path), file_texts(evalset, path), evalset, most)
 
 
 def evalset_texts(evalset: Evalset, split: Split) -> list[Text]:
@@ -115,6 +115,15 @@ def file_texts(evalset: Evalset, path: Path) -> list[Text]:
         group = _group(evalset, row.fields)
         found += [Text(row.where, text, group) for text in dict.fromkeys(texts) if text]
     return found
+
+
+def _measured(name: str, texts: list[Text], evalset: Evalset, most: int) -> list[Leak]:
+    """Compare texts with those of dev and test, as far as the evalset has them."""
+    return [
+        _leak((name, texts), (split, evalset_texts(evalset, split)), most)
+        for split in ("dev", "test")
+        if evalset.split(split).path.is_file()
+    ]
 
 
 def _leak(left: tuple[str, list[Text]], right: tuple[str, list[Text]], most: int) -> Leak:

@@ -54,6 +54,7 @@ class TrainConfig(BaseModel):
     - `data` is a training file; without one, SFT learns the gold answers of the evalset's train
       split, RFT tries its items, and DPO makes `pairs` of them: `minimal` rejects a gold answer
       with one field wrong, `sampled` a wrong answer of the model. `rows` takes the first only.
+    - `allow_leaks` trains on rows in which items of dev or test stand, which is refused otherwise.
     - `steps` wins over `epochs`. `warmup` and the intervals are in steps.
     - `loss` and `beta` are for preferences: `beta` is large to stay near the model as it is.
       `sft_weight` adds the loss of the chosen answer to a DPO.
@@ -74,6 +75,7 @@ class TrainConfig(BaseModel):
     data: Path | None = None
     pairs: Literal["minimal", "sampled"] | None = None
     rows: Count | None = None
+    allow_leaks: bool = False
     method: Method = Method()
     loss: str | None = None
     beta: Beta | Auto = "auto"

@@ -6,7 +6,7 @@ nothing of dev or test stands in it. Whatever fails here costs seconds, not a ni
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +16,7 @@ from flywheel.data.training import read_training
 from flywheel.engines.here import Here
 from flywheel.errors import BadFile, ChangedPlan, LeakingData, NoBaseline
 from flywheel.evals.evalset import load_evalset, shipped
-from flywheel.evals.leaks import check_file
+from flywheel.evals.leaks import Leak, check_file, check_train
 from flywheel.evals.measure import Bench, begin, go_on
 from flywheel.evals.plan import Plan
 from flywheel.evals.results import the_run
@@ -121,13 +121,15 @@ def measure_baseline(plan: Plan, store: Store, judge: str | None = None) -> str:
 
 
 def check_data(config: TrainConfig, say: Say = lambda text: None) -> None:
-    """Refuse a training file with faults, or one in which items of dev or test stand.
+    """Refuse a training file with faults, and rows in which items of dev or test stand.
 
-    The evalset's own train split is what `flywheel leakage` and its owner answer for. Raises
-    BadFile and LeakingData; warnings are said.
+    Without a file the rows are the evalset's train split, which is compared in the same way. With
+    `allow_leaks` a leak is a warning. Raises BadFile and LeakingData; warnings are said.
     """
     evalset = load_evalset(config.evalset)
-    if config.data is None or config.data.resolve() == evalset.split("train").path.resolve():
+    train = evalset.split("train").path
+    if config.data is None or config.data.resolve() == train.resolve():
+        _check_leaks(config, train, check_train(evalset), say)
         return
     report = check_training(read_training(config.data))
     faults = [found for found in report.findings.sorted() if found.severity == "error"]
@@ -138,15 +140,27 @@ def check_data(config: TrainConfig, say: Say = lambda text: None) -> None:
     warnings = report.findings.total("warning")
     if warnings:
         say(f"{config.data}: {warnings} warnings; flywheel data check {config.data}")
-    for leak in check_file(evalset, config.data):
-        if leak.overlaps.total:
-            pairs = "".join(f"\n  {tell(pair)}" for pair in leak.overlaps.worst[:_SHOWN])
-            raise LeakingData(
-                f"{config.data}: {leak.overlaps.total} of the {leak.items} items of {leak.right}"
-                f" stand in it ({tell_counts(leak.overlaps.counts)}), so a gain would prove"
-                f" nothing; take them out (flywheel leakage {config.evalset} --file"
-                f" {config.data}):{pairs}"
-            )
+    _check_leaks(config, config.data, check_file(evalset, config.data), say)
+
+
+def _check_leaks(config: TrainConfig, rows: Path, leaks: Sequence[Leak], say: Say) -> None:
+    """Raise LeakingData with the worst pairs, or say so where the config allows leaks."""
+    file = "" if config.data is None else f" --file {config.data}"
+    for leak in leaks:
+        if not leak.overlaps.total:
+            continue
+        found = (
+            f"{rows}: {leak.overlaps.total} of the {leak.items} items of {leak.right}"
+            f" stand in it ({tell_counts(leak.overlaps.counts)}), so a gain would prove nothing"
+        )
+        if config.allow_leaks:
+            say(f"warning: {found}; allow_leaks is set")
+            continue
+        pairs = "".join(f"\n  {tell(pair)}" for pair in leak.overlaps.worst[:_SHOWN])
+        raise LeakingData(
+            f"{found}; take them out (flywheel leakage {config.evalset}{file} lists them), or set"
+            f" allow_leaks=true to train all the same:{pairs}"
+        )
 
 
 def anywhere(config: TrainConfig) -> TrainConfig:

@@ -86,6 +86,51 @@ def test_what_measures_is_not_trained_on(config: TrainConfig, tmp_path: Path, sp
     assert f"{split}.jsonl:1 and {tmp_path}/rows.jsonl:13, exact" in str(raised.value)
 
 
+LEVERS: dict[str, dict[str, object]] = {
+    "sft": {},
+    "rft": {"reward": ("exact",)},
+    "dpo": {"pairs": "minimal"},
+}
+
+
+def leak_into_train(config: TrainConfig, split: str) -> Path:
+    """Put an item of a split into train as it stands, and another with one word replaced."""
+    folder = Path(config.evalset)
+    same, near = (folder / f"{split}.jsonl").read_text().splitlines()[:2]
+    train = folder / "train.jsonl"
+    changed = {**json.loads(near), "id": "train-near", "group": "train-near"}
+    changed["ticket"] = changed["ticket"].replace("order", "parcel")
+    copied = {**json.loads(same), "id": "train-same", "group": "train-same"}
+    with train.open("a") as file:
+        file.write(json.dumps(copied) + "\n" + json.dumps(changed) + "\n")
+    return train
+
+
+@pytest.mark.parametrize("lever", LEVERS)
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_train_split_that_holds_what_measures_is_refused(
+    store: Store, config: TrainConfig, lever: str, split: str
+) -> None:
+    appoint(store, config)
+    train = leak_into_train(config, split)
+    leaking = TrainConfig.model_validate({**config.model_dump(), "lever": lever, **LEVERS[lever]})
+    with pytest.raises(LeakingData, match=rf"2 of the \d+ items of {split} stand in it") as raised:
+        prepare(leaking, store)
+    told = str(raised.value)
+    assert f"{split}.jsonl:1 and train.jsonl:25, exact" in told
+    assert f"{split}.jsonl:2 and train.jsonl:26, " in told
+    assert "set allow_leaks=true" in told and str(train) in told
+
+
+def test_leaks_that_are_allowed_are_a_warning(store: Store, config: TrainConfig) -> None:
+    appoint(store, config)
+    leak_into_train(config, "dev")
+    said: list[str] = []
+    allowed = config.model_copy(update={"allow_leaks": True})
+    assert prepare(allowed, store, say=said.append).rows == 26
+    assert "2 of the 8 items of dev stand in it" in said[0] and said[0].startswith("warning: ")
+
+
 def test_the_train_split_and_rows_like_it_are_fine(config: TrainConfig, tmp_path: Path) -> None:
     check_data(config)
     check_data(config.model_copy(update={"data": Path(config.evalset) / "train.jsonl"}))
