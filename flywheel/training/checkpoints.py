@@ -20,10 +20,18 @@ from flywheel.errors import FlywheelError
 
 _NAME = re.compile(r"step-(\d+)")
 _METRICS = "metrics.json"
+_SIZES = "sizes"  # of the files of a checkpoint, by name
 # What a training needs to go on, and a sampler does not.
 _TRAINERS_OWN = ("optimizer.pt", "scheduler.pt", "trainer_state.json", "training_args.bin")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_WORDS = ("No space left", "File too large", "Disk quota", "failed writing file")
+# The last is torch's archive writer, whose file is shorter than what it wrote.
+_FULL_WORDS = (
+    "No space left",
+    "File too large",
+    "Disk quota",
+    "failed writing file",
+    "unexpected pos",
+)
 
 
 class DiskFull(FlywheelError):
@@ -32,7 +40,7 @@ class DiskFull(FlywheelError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One that is complete. `metrics` is what was measured up to it."""
+    """One folder of them. `metrics` is what was measured up to it."""
 
     step: int
     path: Path
@@ -45,6 +53,14 @@ class Checkpoint:
         except (OSError, ValueError):
             return {}
 
+    def is_complete(self) -> bool:
+        """Whether every file that was kept is there, at its full length."""
+        metrics = self.metrics
+        if not metrics:
+            return False
+        sizes: dict[str, int] = metrics.get(_SIZES, {})
+        return sizes == {name: _size(self.path / name) for name in sizes}
+
 
 def writing(folder: Path) -> Path:
     """Where the trainer writes. What lies there when nobody writes is a half."""
@@ -53,6 +69,15 @@ def writing(folder: Path) -> Path:
 
 def found(folder: Path) -> list[Checkpoint]:
     """The complete ones of a job's folder, by step."""
+    return [one for one in _all(folder) if one.is_complete()]
+
+
+def incomplete(folder: Path) -> list[Checkpoint]:
+    """Those from which nothing can go on: empty, cut short, or with a file missing."""
+    return [one for one in _all(folder) if not one.is_complete()]
+
+
+def _all(folder: Path) -> list[Checkpoint]:
     names = [(path, _NAME.fullmatch(path.name)) for path in (folder / "checkpoints").glob("step-*")]
     return sorted(
         (Checkpoint(int(name[1]), path) for path, name in names if name), key=lambda c: c.step
@@ -71,7 +96,8 @@ def keep(folder: Path, step: int, metrics: Mapping[str, Any]) -> Checkpoint:
     half = writing(folder) / f"checkpoint-{step}"
     # A frozen copy of the adapter that some objectives compare with; it is made anew from the base.
     shutil.rmtree(half / "ref", ignore_errors=True)
-    (half / _METRICS).write_text(json.dumps(metrics), encoding="utf-8")
+    sizes = {path.name: _size(path) for path in half.iterdir() if path.is_file()}
+    (half / _METRICS).write_text(json.dumps({**metrics, _SIZES: sizes}), encoding="utf-8")
     settle(half)
     whole = folder / "checkpoints" / f"step-{step:06d}"
     shutil.rmtree(whole, ignore_errors=True)
@@ -111,10 +137,25 @@ def settle(folder: Path) -> None:
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether it says that the disk took no more, in the words of any of the writers."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return True
-    return any(word in str(error) for word in _FULL_WORDS)
+    """Whether it says that the disk took no more, in the words of any of the writers.
+
+    A writer may fail once more while it tidies up, so what it was doing then is looked at too.
+    """
+    known: BaseException | None = error
+    while known is not None:
+        if isinstance(known, OSError) and known.errno in _FULL:
+            return True
+        if any(word in str(known) for word in _FULL_WORDS):
+            return True
+        known = known.__cause__ or known.__context__
+    return False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
 
 
 def full_disk(folder: Path, error: BaseException) -> DiskFull:

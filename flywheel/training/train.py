@@ -70,6 +70,8 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
     order.check_unchanged()
     last = checkpoints.newest(folder)
     tell("started", {"resumed_from": last.step if last else None})
+    for broken in checkpoints.incomplete(folder):
+        tell("notice", {"text": f"{broken.path} is not a complete checkpoint and is passed over"})
     with (
         quiet(),
         tracked(order, folder, tell) as tell,
@@ -151,10 +153,10 @@ def _finish(order: Order, folder: Path, watch: Watch, tell: Tell, seconds: float
     if watch.ended != "finished":
         tell(watch.ended, {"step": step})
         return Trained(folder / OUT, watch.ended, step, {})
-    best = watch.best_step or step
+    kept = {one.step: one.path for one in checkpoints.found(folder)}
+    best = watch.best_of(kept) or step
     metrics = {"before": watch.figures(0), "after": watch.figures(best)}
-    (chosen,) = (one for one in checkpoints.found(folder) if one.step == best)
-    checkpoints.copy_model(chosen.path, folder / OUT)
+    checkpoints.copy_model(kept[best], folder / OUT)
     write_manifest(folder / OUT, order, best, metrics)
     told = {"out": str(folder / OUT), "best_step": best, "seconds": round(seconds, 2)}
     tell("finished", told | {"metrics": metrics})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cmp_to_key
 from pathlib import Path
 from typing import Any, Literal
@@ -65,9 +65,14 @@ class Watch(TrainerCallback):
     @property
     def best_step(self) -> int | None:
         """The step with the best exam so far, the earliest of equals; None before there is one."""
+        return self.best_of([one.step for one in self.exams])
+
+    def best_of(self, steps: Collection[int]) -> int | None:
+        """The best of these steps by its exam; None when none of them had one."""
         best: ExamResult | None = None
         for one in self.exams:
-            if one.step and (best is None or better(one, best, self._roles)):
+            examined = one.step and one.step in steps
+            if examined and (best is None or better(one, best, self._roles)):
                 best = one
         return best.step if best else None
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import resource
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -282,6 +284,48 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     assert not checkpoints.writing(made.folder).exists()
     made.run()
     assert made.told("started")[1]["resumed_from"] == 4
+
+
+@pytest.mark.parametrize("left", ["empty", "cut short", "without weights"])
+def test_a_checkpoint_that_is_not_complete_is_passed_over(tmp_path: Path, left: str) -> None:
+    made = job(tmp_path)
+    made.run("pause", at=5)
+    broken = checkpoints.found(made.folder)[-1].path
+    if left == "empty":
+        broken = made.folder / "checkpoints" / "step-000900"
+        broken.mkdir()
+    elif left == "cut short":
+        os.truncate(broken / "optimizer.pt", 100)
+    else:
+        (broken / "adapter_model.safetensors").unlink()
+    assert [one.path for one in checkpoints.incomplete(made.folder)] == [broken]
+    good = checkpoints.found(made.folder)[-1].step
+    made.run()
+    assert made.told("started")[1]["resumed_from"] == good
+    assert made.told("notice")[0]["text"] == (
+        f"{broken} is not a complete checkpoint and is passed over"
+    )
+    assert made.told("finished")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0"),
+        RuntimeError("PytorchStreamWriter failed writing file data/2: file write failed"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+)
+def test_each_way_to_say_that_the_disk_is_full_is_understood(error: Exception) -> None:
+    assert checkpoints.is_full_disk(error)
+    try:
+        try:
+            raise error
+        except Exception:
+            raise RuntimeError("while it tidied up")  # noqa: B904 as libraries do
+    except RuntimeError as after:
+        assert checkpoints.is_full_disk(after)
+    assert not checkpoints.is_full_disk(RuntimeError("unexpected"))
 
 
 def test_running_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
