@@ -31,17 +31,24 @@ def followed(
     With `pauses` the first ctrl-C asks the job to pause, and a second one kills it; without, ctrl-C
     only stops following.
     """
-    from flywheel.jobs.control import ask, kill_job
     from flywheel.jobs.folder import read_row
     from flywheel.jobs.follow import follow
     from flywheel.jobs.ledger import Ledger
     from flywheel.jobs.view import View, view
 
-    found, ledger, pressed = View(read_row(folder)), Ledger(db, folder), False
+    found, ledger = View(read_row(folder)), Ledger(db, folder)
+    presses = obeyed = 0
     with _bar(found) as show:
         while True:
+            # A press is only counted where it falls: the next may fall while this one is obeyed.
             try:
-                if not found.n:
+                if presses and not pauses:
+                    say(f"{folder.name} goes on; flywheel job {folder.name} --follow")
+                    return view(folder), True
+                if presses > obeyed:
+                    obeyed = presses
+                    _obey(folder, presses)
+                elif not found.n:
                     say(f"{folder.name} in {_near(str(folder))}")
                 for events in follow(folder, stall, process, found.n):
                     for event in events:
@@ -51,18 +58,21 @@ def followed(
                     ledger.keep()
                 break
             except KeyboardInterrupt:
-                if not pauses:
-                    say(f"{folder.name} goes on; flywheel job {folder.name} --follow")
-                    return view(folder), True
-                if pressed:
-                    kill_job(folder)
-                else:
-                    pressed = True
-                    ask(folder, "pause")
-                    say("Pausing after this step; ctrl-C again kills it.")
+                presses += 1
     if not ledger.keep(now=True):
         say(f"{db} is in other hands; flywheel jobs tells it of {folder.name} later.")
-    return found, pressed
+    return found, presses > 0
+
+
+def _obey(folder: Path, presses: int) -> None:
+    """Pause the job at the first ctrl-C, kill it at the second."""
+    from flywheel.jobs.control import ask, kill_job
+
+    if presses > 1:
+        kill_job(folder)
+    else:
+        ask(folder, "pause")
+        say("Pausing after this step; ctrl-C again kills it.")
 
 
 def say(text: str) -> None:
@@ -82,6 +92,8 @@ def show_job(found: View, db: Path, as_json: bool) -> None:
     loss = "" if found.loss is None else f", loss {found.loss:.4f}"
     print_line(f"{row.job}  {row.lever} of {row.model} on {row.evalset}: {found.status}")
     print_line(f"step {found.step}{of}{loss}; baseline {row.baseline or '-'}")
+    if found.damaged:
+        print_line(f"{found.damaged} events of its journal are damaged and left out")
     _show_exams(found)
     for alarm in found.alarms:
         print_line(f"ALARM {alarm.get('name', '')}: {alarm.get('told', '')}")
@@ -134,15 +146,16 @@ def _show_exams(found: View) -> None:
 def _next(found: View, db: Path) -> list[str]:
     """What to do now, as commands."""
     from flywheel.jobs.ends import FOR_GOOD
+    from flywheel.training.job_root import db_option
 
     row = found.row
+    store = db_option(db)
     job = f"flywheel job {row.job}"
     if found.status == "finished" and found.end.get("out"):
         out = _near(str(found.end["out"]))
         lines = [f"the model of step {found.best_step} is in {out}"]
         if row.lever == "reward":
             return lines
-        store = "" if db == Path("flywheel.duckdb") else f" --db {db}"
         base = _near(row.model)
         return [
             *lines,
@@ -152,10 +165,10 @@ def _next(found: View, db: Path) -> list[str]:
             f"  flywheel gate RUN --baseline RUN --seed-run RUN{store}",
         ]
     if found.status in ("running", "accepted"):
-        return [f"next: {job} --follow, --pause or --cancel"]
+        return [f"next: {job}{store} --follow, --pause or --cancel"]
     if found.status in FOR_GOOD:
         return []
-    return [f"next: {found.end.get('remedy') or f'{job} --resume'}"]
+    return [f"next: {found.end.get('remedy') or f'{job} --resume{store}'}"]
 
 
 def _near(path: str) -> str:

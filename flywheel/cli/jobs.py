@@ -25,8 +25,8 @@ def jobs(
     """List the jobs, the newest first, also while another command has the store."""
     from flywheel.cli.following import primary_of, score
     from flywheel.cli.tables import number, print_json, print_table
-    from flywheel.jobs.folder import jobs_root
     from flywheel.jobs.view import views
+    from flywheel.training.job_root import jobs_root
 
     with _told(db) as store:
         found = views(jobs_root(db), store, most)
@@ -62,10 +62,11 @@ def job(
     from flywheel.cli.following import GOOD, followed, show_job
     from flywheel.errors import BadOption
     from flywheel.jobs.control import ask
-    from flywheel.jobs.folder import find_job, jobs_root
+    from flywheel.jobs.folder import find_job
     from flywheel.jobs.start import Launch
     from flywheel.jobs.start import resume as go_on
     from flywheel.jobs.view import view
+    from flywheel.training.job_root import jobs_root
 
     if pause + resume + cancel > 1:
         raise BadOption("give one of --pause, --resume and --cancel")
@@ -96,10 +97,11 @@ def _told(db: Path) -> Generator[Store | None]:
     there is no store: none is made for that.
     """
     from flywheel.jobs.ends import settle
-    from flywheel.jobs.folder import job_folders, jobs_root
+    from flywheel.jobs.folder import job_folders
     from flywheel.jobs.ledger import tell_store
     from flywheel.store.errors import StoreInUse
     from flywheel.store.store import open_store
+    from flywheel.training.job_root import jobs_root
 
     folders = job_folders(jobs_root(db))
     for folder in folders:
@@ -119,8 +121,8 @@ def _told(db: Path) -> Generator[Store | None]:
 
 def _of_the_store(name: str, db: Path) -> View:
     from flywheel.errors import NoJob
-    from flywheel.jobs.folder import jobs_root
     from flywheel.jobs.view import stored_view
+    from flywheel.training.job_root import jobs_root
 
     with _told(db) as store:
         if store is None:

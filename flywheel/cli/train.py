@@ -44,11 +44,11 @@ def train(
     The job goes on when this command dies: flywheel job JOB --follow, or --resume.
     """
     from flywheel.cli.following import GOOD, followed, say, show_job
-    from flywheel.jobs.folder import jobs_root
     from flywheel.jobs.ledger import tell_store
     from flywheel.jobs.start import Launch, start
     from flywheel.jobs.view import view
     from flywheel.store.store import open_store
+    from flywheel.training.job_root import jobs_root
     from flywheel.training.start import prepare
     from flywheel.training.worker import set_threads
 

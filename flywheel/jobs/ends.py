@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flywheel.training.job_root import resume_command
 from flywheel.training.journal import Journal, holder, is_held, last_event, take_lock
 from flywheel.training.worker import LOG, STACKS
 
@@ -37,7 +38,7 @@ def settle(folder: Path, returncode: int | None = None) -> None:
         kind, told = "died", _death(folder, returncode)
         if _gave_up(folder):
             kind, told = "stalled", f"nothing happened for too long; {folder / STACKS} says where"
-        _say(folder, kind, {"error": told, "remedy": _again(folder)})
+        _say(folder, kind, {"error": told, "remedy": resume_command(folder)})
     finally:
         os.close(descriptor)
 
@@ -65,7 +66,7 @@ def end_stalled(folder: Path, seconds: float, pid: int | None = None) -> None:
         if state == "T":
             where = "it was stopped from outside (SIGSTOP)"
         error = f"nothing happened for {seconds:.0f} s; {where}"
-        _say(folder, "stalled", {"error": error, "remedy": _again(folder)})
+        _say(folder, "stalled", {"error": error, "remedy": resume_command(folder)})
     finally:
         os.close(descriptor)
 
@@ -87,10 +88,6 @@ def _say(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
         journal.tell(kind, detail)
     finally:
         journal.close()
-
-
-def _again(folder: Path) -> str:
-    return f"flywheel job {folder.name} --resume"
 
 
 def _death(folder: Path, returncode: int | None) -> str:

@@ -20,11 +20,6 @@ ORDER = "order.json"
 CHECKPOINTS = "checkpoints"
 
 
-def jobs_root(db: Path) -> Path:
-    """The folder of the jobs that belong to a store."""
-    return db.absolute().parent / ".flywheel" / "jobs"
-
-
 def new_name() -> str:
     """A name for a job: when it was accepted, and four letters against a clash."""
     return f"job-{datetime.now(UTC):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -15,7 +15,11 @@ _POLL_SECONDS = 0.2
 
 
 class Tail:
-    """Reads the whole lines that were added to a job's events. A half-written one is waited for."""
+    """Reads the whole lines that were added to a job's events.
+
+    A half-written line is waited for. A damaged one is skipped once a good one follows it: until
+    then it may be what a power cut left, which the next process cuts off and writes over.
+    """
 
     def __init__(self, folder: Path, after: int = 0) -> None:
         self._path = folder / EVENTS
@@ -31,14 +35,14 @@ class Tail:
             return []
         found: list[Event] = []
         whole = data[: data.rfind(b"\n") + 1]
+        end = self._offset
         for line in whole.splitlines(keepends=True):
+            end += len(line)
             event = read_line(line)
-            if event is None or event.n > self._n + 1:
-                # The process that went on has cut off what a power cut left here: read all again.
-                self._offset = 0
-                return found
-            self._offset += len(line)
-            if event.n == self._n + 1:
+            if event is None:
+                continue
+            self._offset = end
+            if event.n > self._n:
                 self._n = event.n
                 found.append(event)
         return found

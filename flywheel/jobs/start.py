@@ -54,7 +54,7 @@ def start(root: Path, order: Order, launch: Launch) -> Started:
     assert descriptor is not None, "a new folder is nobody else's"
     try:
         journal = Journal(folder)
-        journal.tell("accepted", {})
+        journal.tell("accepted", {"order": order.digest})
         journal.close()
         order.save(folder)
         return Started(folder, _begin(folder, launch, descriptor))

@@ -14,6 +14,7 @@ from flywheel.jobs.folder import job_folders, read_row
 from flywheel.store.job_events import job_events
 from flywheel.store.jobs import JobRow, list_jobs
 from flywheel.store.reader import Reader
+from flywheel.training.job_root import resume_command
 from flywheel.training.journal import Event, is_held, read_events
 
 _FALLEN = "its process is gone"
@@ -25,11 +26,13 @@ class View:
 
     Steps, exams and checkpoints are by step: a job that goes on from a checkpoint does the steps
     after it again, and the later word holds. `losses` are the trained ones, `exams` the means.
+    `damaged` counts the events whose lines in the journal cannot be read.
     """
 
     row: JobRow
     status: str = "accepted"
     n: int = 0
+    damaged: int = 0
     resumed: int = 0
     steps: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     exams: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
@@ -40,6 +43,7 @@ class View:
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
+        self.damaged += event.n - self.n - 1
         self.n = event.n
         detail, step = event.detail, event.detail.get("step")
         if event.kind == "started":
@@ -111,6 +115,7 @@ class View:
             "error": self.end.get("error"),
             "remedy": self.end.get("remedy"),
             "resumed": self.resumed,
+            "damaged_events": self.damaged,
             "folder": row.folder,
         }
 
@@ -122,8 +127,8 @@ def view(folder: Path) -> View:
     if lives:
         found.status = "running"
     elif found.status not in ENDS:
-        again = f"flywheel job {folder.name} --resume"
-        found.status, found.end = "died", {"error": _FALLEN, "remedy": again}
+        found.status = "died"
+        found.end = {"error": _FALLEN, "remedy": resume_command(folder)}
     return found
 
 

@@ -30,7 +30,6 @@ from flywheel.evals.gate import Case, Verdict, judge, promote
 from flywheel.evals.measure import Bench, begin, go_on
 from flywheel.evals.planning import Wish, forecast
 from flywheel.evals.results import Result, load_result, the_run
-from flywheel.jobs.folder import jobs_root
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
 from flywheel.samplers.resolve import open_sampler
@@ -38,6 +37,7 @@ from flywheel.store.run_events import run_status
 from flywheel.store.runs import Kind
 from flywheel.store.store import Store, open_store
 from flywheel.training.config import TrainConfig
+from flywheel.training.job_root import jobs_root
 from flywheel.training.order import setting
 
 MODEL = "tiny"

@@ -201,9 +201,10 @@ class Review:
 
         Whoever follows a job cannot tell the store while this process owns it, so it is done here.
         """
-        from flywheel.jobs.folder import job_folders, jobs_root
+        from flywheel.jobs.folder import job_folders
         from flywheel.jobs.ledger import tell_store
         from flywheel.review.trainings import training_lines
+        from flywheel.training.job_root import jobs_root
 
         with self._telling:
             tell_store(self.store, job_folders(jobs_root(self.store.path)))

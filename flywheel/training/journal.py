@@ -69,7 +69,7 @@ def read_line(line: bytes) -> Event | None:
     """The event on a line, None when it holds none: a power cut can leave anything."""
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None
@@ -81,14 +81,18 @@ def read_line(line: bytes) -> Event | None:
 
 
 def read_events(folder: Path) -> Iterator[Event]:
-    """Every event so far, up to the first line that is none or not yet whole."""
+    """Every event so far, in order. A damaged line is skipped: only its own event is lost.
+
+    A gap in the numbers shows where. A line that is not yet whole ends the reading.
+    """
     try:
         with (folder / EVENTS).open("rb") as file:
             for line in file:
-                event = read_line(line) if line.endswith(b"\n") else None
-                if event is None:
+                if not line.endswith(b"\n"):
                     return
-                yield event
+                event = read_line(line)
+                if event is not None:
+                    yield event
     except FileNotFoundError:
         return
 
@@ -136,6 +140,14 @@ def write_holder(descriptor: int) -> None:
     """Say in the lock's file which process holds it."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def holds_lock(folder: Path, descriptor: int) -> bool:
+    """Whether this descriptor's lock is the folder's: not when the folder was moved or removed."""
+    try:
+        return os.path.samestat(os.stat(folder / LOCK), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def is_held(folder: Path) -> bool:

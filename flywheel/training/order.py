@@ -15,9 +15,10 @@ from flywheel.errors import BadFile, FlywheelError
 from flywheel.evals.evalset import load_evalset
 from flywheel.evals.plan import Plan
 from flywheel.samplers.resolve import Setting, model_digest
-from flywheel.store.digest import digest_file
+from flywheel.store.digest import digest_bytes, digest_file
 from flywheel.tiny.weights import SHIPPED, tiny_folder
 from flywheel.training.config import Schedule, TrainConfig
+from flywheel.training.journal import read_events
 
 FILE = "order.json"
 
@@ -78,7 +79,17 @@ class Order(BaseModel):
     def save(self, folder: Path) -> None:
         """Write order.json into the job's folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / FILE).write_text(self.text, encoding="utf-8")
+
+    @property
+    def text(self) -> str:
+        """What order.json holds."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """What ties a job to its order: the journal keeps it from the start."""
+        return digest_bytes(self.text.encode())
 
     def check_unchanged(self) -> None:
         """Raise ChangedOrder, naming what changed, when it is not what the order was made of."""
@@ -103,10 +114,18 @@ _NAMES = {
 
 
 def load_order(folder: Path) -> Order:
-    """The order in a job's folder. Raises BadFile."""
+    """The order in a job's folder. Raises BadFile, and ChangedOrder for one that was edited."""
     path = folder / FILE
+    text = read_text(path)
+    first = next(read_events(folder), None)
+    accepted = first.detail.get("order") if first and first.kind == "accepted" else None
+    if accepted not in (None, digest_bytes(text.encode())):
+        raise ChangedOrder(
+            f"{path} was edited after the job was accepted, so the job cannot resume; restore the"
+            " file, or start a new training with the settings that you want"
+        )
     try:
-        return Order.model_validate_json(read_text(path))
+        return Order.model_validate_json(text)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in fault["loc"])

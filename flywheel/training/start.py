@@ -26,6 +26,7 @@ from flywheel.store.reader import Reader
 from flywheel.store.store import Store
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
+from flywheel.training.job_root import db_option
 from flywheel.training.order import Order, dev_plan, setting
 from flywheel.training.settle import settle
 
@@ -180,5 +181,5 @@ def anywhere(config: TrainConfig) -> TrainConfig:
 
 def _command(config: TrainConfig, db: Path) -> str:
     judge = f" --judge {config.judge}" if config.judge else ""
-    store = "" if db == Path("flywheel.duckdb") else f" --db {db}"
+    store = db_option(db)
     return f"flywheel baseline {config.evalset} -m {config.model}{judge}{store}"

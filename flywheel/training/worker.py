@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from flywheel.errors import FlywheelError, is_out_of_memory
-from flywheel.training.journal import Event, Journal, take_lock, write_holder
+from flywheel.training.job_root import resume_command
+from flywheel.training.journal import Event, Journal, holds_lock, take_lock, write_holder
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 Word = Literal["go", "pause", "cancel"]
@@ -43,6 +44,10 @@ STALL_SECONDS = "FLYWHEEL_STALL_SECONDS"
 THREADS = "FLYWHEEL_THREADS"
 # Who follows a job ends it first, and can say more; this is for a job that nobody follows.
 _GRACE = 1.2, 5.0
+
+
+class FolderGone(FlywheelError):
+    """The folder of a job was moved or removed while its process worked."""
 
 
 class Pulse:
@@ -112,7 +117,7 @@ def work(folder: Path, train: Train, descriptor: int | None = None) -> int:
         limit = float(os.environ.get(STALL_SECONDS) or 0) or None
         pulse, journal = Pulse(folder, limit, stacks), Journal(folder)
         try:
-            return _work(folder, train, journal, pulse)
+            return _work(folder, train, journal, pulse, descriptor)
         finally:
             pulse.stop()
             journal.close()
@@ -120,7 +125,7 @@ def work(folder: Path, train: Train, descriptor: int | None = None) -> int:
             faulthandler.disable()
 
 
-def _work(folder: Path, train: Train, journal: Journal, pulse: Pulse) -> int:
+def _work(folder: Path, train: Train, journal: Journal, pulse: Pulse, lock: int) -> int:
     said: list[Event] = []
     asked_to_end = threading.Event()
     word: list[Word] = ["go"]
@@ -132,6 +137,8 @@ def _work(folder: Path, train: Train, journal: Journal, pulse: Pulse) -> int:
 
     def control() -> Word:
         pulse.progress()
+        if not holds_lock(folder, lock):
+            raise FolderGone(f"{folder} was moved or removed, so the training stops")
         asked: Word = "pause" if asked_to_end.is_set() else read_word(folder)
         word[:] = [asked]
         return asked
@@ -162,7 +169,7 @@ def read_word(folder: Path) -> Word:
 
 def explain(error: BaseException, folder: Path) -> tuple[str, str]:
     """What went wrong in a line, and what to do about it."""
-    again = f"flywheel job {folder.name} --resume"
+    again = resume_command(folder)
     first = next((line for line in str(error).splitlines() if line.strip()), "").strip()
     told = f"{type(error).__name__}: {first}" if first else type(error).__name__
     if isinstance(error, FlywheelError):

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from flywheel.cli.main import app
 from flywheel.errors import FlywheelError
-from flywheel.jobs.folder import jobs_root
 from flywheel.jobs.start import Started, start
 from flywheel.jobs.view import stored_view
 from flywheel.store.store import open_store
+from flywheel.training.job_root import jobs_root
 from flywheel.training.journal import is_held
 from tests.cli.command import EXECUTABLE, flywheel
 from tests.jobs.world import ROOT, begin, end, launch, order, wait_for

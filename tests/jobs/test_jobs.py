@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from flywheel.errors import BadFile, NoJob, WrongMoment
 from flywheel.jobs.control import ask, kill_job
 from flywheel.jobs.ends import settle
-from flywheel.jobs.folder import find_job, job_folders, jobs_root
+from flywheel.jobs.folder import find_job, job_folders
 from flywheel.jobs.follow import follow
 from flywheel.jobs.ledger import Ledger, tell_store
 from flywheel.jobs.start import resume, start
@@ -25,7 +26,8 @@ from flywheel.jobs.view import stored_view, view, views
 from flywheel.store.check import check_store
 from flywheel.store.job_events import job_events
 from flywheel.store.store import open_store
-from flywheel.training.journal import holder, is_held, read_events
+from flywheel.training.job_root import jobs_root
+from flywheel.training.journal import holder, is_held, last_event, read_events
 from flywheel.training.order import ChangedOrder
 from flywheel.training.worker import STACKS
 from tests.jobs.scripted import SCRIPT, loss
@@ -294,3 +296,62 @@ def test_a_niceness_gives_way(tmp_path: Path) -> None:
     assert os.getpriority(os.PRIO_PROCESS, process.pid) >= 7
     ask(folder, "cancel")
     end(folder, process)
+
+
+def test_a_damaged_journal_still_tells_how_the_job_ended(tmp_path: Path) -> None:
+    folder, process = begin(tmp_path, steps=6)
+    end(folder, process)
+    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    lines[1] = lines[4] = "\0\n"
+    (folder / "events.jsonl").write_text("".join(lines))
+    with open_store(tmp_path / "s.duckdb") as store:
+        tell_store(store, [folder])
+        for found in (view(folder), stored_view(store, folder.name)):
+            assert (found.status, found.step, found.damaged) == ("finished", 6, 2)
+
+
+def test_an_order_that_was_edited_is_not_obeyed(tmp_path: Path) -> None:
+    folder, process = begin(tmp_path, steps=500)
+    wait_for(folder, 1)
+    ask(folder, "pause")
+    end(folder, process)
+    path = folder / "order.json"
+    path.write_text(path.read_text().replace('"steps": 500', '"steps": 9'))
+    with pytest.raises(ChangedOrder, match="edited after the job was accepted"):
+        resume(folder, launch())
+    assert not is_held(folder)
+
+
+@pytest.mark.parametrize("how", ["moved", "removed", "replaced"])
+def test_a_job_stops_when_its_folder_is_gone(tmp_path: Path, how: str) -> None:
+    folder, process = begin(tmp_path, steps=50_000)
+    wait_for(folder, 2)
+    elsewhere = tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    if how == "removed":
+        shutil.rmtree(elsewhere)
+    if how == "replaced":
+        shutil.copytree(elsewhere, folder)
+    assert process.wait(timeout=60) == 1
+    if how != "removed":
+        last, _ = last_event(elsewhere)
+        assert last is not None
+        assert (last.kind, last.detail["error"]) == (
+            "failed",
+            f"{folder} was moved or removed, so the training stops",
+        )
+
+
+def test_two_stores_in_one_folder_share_no_job(tmp_path: Path) -> None:
+    first, second = tmp_path / "flywheel.duckdb", tmp_path / "other.duckdb"
+    folder, process = begin(jobs_root(first), steps=2)
+    end(folder, process)
+    assert job_folders(jobs_root(first)) == [folder]
+    assert job_folders(jobs_root(second)) == []
+    other, process = begin(jobs_root(second), steps=6, fails_at=3)
+    assert (
+        end(other, process)[-1]
+        .detail["remedy"]
+        .endswith(f"flywheel job {other.name} --resume --db {second}")
+    )
+    assert job_folders(jobs_root(second)) == [other]

@@ -99,3 +99,18 @@ def test_the_lock_is_one_and_says_whose_it_is(tmp_path: Path) -> None:
     assert take_lock(tmp_path) is None
     os.close(descriptor)
     assert holder(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", [b"x" * 40 + b"\n", b"[" * 100_000 + b"\n", b"\0\n", b"{}\n"])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_damaged_line_costs_its_own_event_alone(tmp_path: Path, at: int, damage: bytes) -> None:
+    write(tmp_path, "accepted", "started", "step", "finished")
+    lines = (tmp_path / EVENTS).read_bytes().splitlines(keepends=True)
+    lines[at] = damage
+    (tmp_path / EVENTS).write_bytes(b"".join(lines))
+    rest = [n for n in (1, 2, 3, 4) if n != at + 1]
+    assert [event.n for event in read_events(tmp_path)] == rest
+    tail = Tail(tmp_path)
+    assert [event.n for event in [*tail.read(), *tail.read()]] == rest
+    write(tmp_path, "step")
+    assert [event.n for event in tail.read()] == [5]
