@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from graders.asks import Reply
 from graders.grader import Grade
 from graders.judge import JudgeGrader
-from graders.verdict import explanation, read_label
+from graders.verdict import read_label
 
 Labels = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
@@ -39,9 +39,8 @@ class LabelModelGrader(JudgeGrader):
 
     def read(self, reply: Reply) -> Grade:
         """1.0 for a passing label."""
-        label = read_label(reply, self.labels)
+        label, steps = read_label(reply, self.labels)
         passed = label in self.passing_labels
-        steps = explanation(reply)
         return Grade(float(passed), passed, f"{label}: {steps}" if steps else label)
 
     def bottom(self, reason: str) -> Grade:

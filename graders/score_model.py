@@ -9,7 +9,7 @@ from graders.asks import Reply
 from graders.grader import Grade
 from graders.judge import JudgeGrader
 from graders.spanned import SpannedGrader
-from graders.verdict import explanation, read_score
+from graders.verdict import read_score
 
 
 class ScoreModelGrader(SpannedGrader, JudgeGrader):
@@ -24,5 +24,5 @@ class ScoreModelGrader(SpannedGrader, JudgeGrader):
 
     def read(self, reply: Reply) -> Grade:
         """The judge's number, clamped."""
-        score = read_score(reply, *self.range)
-        return Grade(score, score >= self.threshold, explanation(reply))
+        score, explanation = read_score(reply, *self.range)
+        return Grade(score, score >= self.threshold, explanation)

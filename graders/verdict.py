@@ -1,26 +1,68 @@
-"""What a judge's reply says: the JSON verdict in it, or which kind of silence it is.
+"""What a judge's reply says: one verdict, or no verdict and why.
 
-A judge is asked for `{"steps": [...], "result": ...}`. Thinking that opens a reply
-(`<think>...</think>`) is dropped, and when a reply holds several verdicts the last one counts.
-Unreadable, refused and absent are three different kinds of Ungraded; none of them is a score.
+A judge is asked for `{"steps": [...], "result": ...}`. One rule reads its reply:
+
+- Only the answer counts: what follows the last closing thought or the final channel.
+- The verdict ends the answer: a JSON object with a `result`, or a number or label alone on the last
+  line. An object that opens the answer may have a short remark behind it.
+- All results in the answer must agree. Two that differ, a key named twice, an object in a list,
+  inside broken JSON or inside a sentence about someone's words ("it says {...}"): no verdict.
+- In a reply that is cut off only a complete object at the end counts; "1" may be the start of "10".
+
+No verdict is always the safe end: a judge quotes what it grades, and a quotation must not score.
+Unreadable, refused and absent are three kinds of Ungraded; none of them is a score.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from graders.asks import Answer, Failed, Reply
-from graders.json_objects import objects_in
+from graders.json_objects import Found, objects_in
+from graders.thoughts import Spoken, spoken
 from graders.ungraded import Kind, Ungraded
 
-_THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
-# What may stand behind a verdict that ends a reply: blanks, and the end of a code block.
-_ENDING = re.compile(r"[\s`]*\Z")
-_READ = 100_000  # characters from the end of a reply
+Value = TypeVar("Value", float, str)
+_READ = 1_000_000  # characters of a reply; a longer one is not read at all
+_REMARK = 300  # characters that may follow a verdict which opens the answer
 _SHOWN = 300
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+_VERDICT_WORD = r"(?:result|score|verdict|rating|grade|label|judge?ment|assessment)"
+_LABELLED = re.compile(
+    rf"(?:(?:the|my|final|overall|total)\s+)*{_VERDICT_WORD}\s*(?:is\s*:?|[:=])\s*", re.IGNORECASE
+)
+_ASKS_FOR_VERDICT = re.compile(rf"{_VERDICT_WORD}\W*\Z", re.IGNORECASE)
+_BOXED = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}*")
+_QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "«": "»", "$": "$"}
+# What may stand around a verdict at the end or the start of an answer: blanks, a code block, a tag.
+_ENDING = re.compile(r"(?:[\s`*]|</\w{1,20}>)*")
+_OPENING = re.compile(r"(?:\s|\*\*|```(?:\w{1,20})?|<\w{1,20}>)*")
+_FENCE_END = re.compile(r"[ \t]*\n?[ \t]*(?:```)?")
+# Words in front of an object that make it someone else's.
+_REPORTED = re.compile(
+    r"\b(?:says|said|asks|asks? for|wrote|writes|contains|includes|quotes|claims|demands"
+    r"|requests|instructs|tells|told|wants|injects|embeds|reads|outputs|they (?:say|write|want)"
+    r"|(?:answer|reply) was)"
+    r"\b[^.!?,;{}\n]{0,20}(?:\n\s*)?(?:```\w*\s*)?[`\"'\u201c(]*\s*\Z",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"(?:[\[\"'\u201c\u2018«(]\s*|^[ \t]*>.*|\S.*(?<!`)`)\Z", re.MULTILINE)
+_SECOND_THOUGHTS = re.compile(
+    r"[{>`]|\b(?:wait|actually|correction|on second thought|instead|sorry|scratch that|mistake"
+    r"|should (?:be|have)|ignore|injection|told me|asked me|quot\w+)\b",
+    re.IGNORECASE,
+)
+
+
+class Verdict(NamedTuple, Generic[Value]):
+    """The value of a judge's result, and the steps of the same object as one text."""
+
+    value: Value
+    explanation: str
 
 
 def the_reply(answers: Sequence[Answer]) -> Reply:
@@ -36,77 +78,175 @@ def the_reply(answers: Sequence[Answer]) -> Reply:
             raise Ungraded(Kind.JUDGE_SERVER, f"wanted one reply of the judge, got {answers!r}")
 
 
-def read_score(reply: Reply, low: float, high: float) -> float:
+def read_score(reply: Reply, low: float, high: float) -> Verdict[float]:
     """The number in `result`, clamped to the range."""
-    result = _result(reply)
-    try:
-        score = math.nan if isinstance(result, bool) else float(result)
-    except (TypeError, ValueError, OverflowError):
-        score = math.nan
-    if not math.isfinite(score):
-        raise _unreadable(reply, f"its result is {result!r}, wanted a number")
-    return min(max(score, low), high)
+    score, explanation = _read(reply, _as_number, "a number")
+    return Verdict(min(max(score, low), high), explanation)
 
 
-def read_label(reply: Reply, labels: Sequence[str]) -> str:
+def read_label(reply: Reply, labels: Sequence[str]) -> Verdict[str]:
     """The label in `result`."""
-    result = _result(reply)
+
+    def as_label(result: Any) -> str | None:
+        if not isinstance(result, str):
+            return None
+        if result.strip() in labels:
+            return result.strip()
+        fits = [label for label in labels if _bare(label) == _bare(result)]
+        return fits[0] if len(fits) == 1 else None
+
+    return _read(reply, as_label, f"one of {', '.join(labels)}")
+
+
+def _as_number(result: Any) -> float | None:
     if isinstance(result, str):
-        said = _bare(result)
-        fits = [label for label in labels if _bare(label) == said]
-        exact = [label for label in fits if label == result.strip()]
-        if exact or len(fits) == 1:
-            return (exact or fits)[0]
-    raise _unreadable(reply, f"its result is {result!r}, wanted one of {', '.join(labels)}")
+        result = result.strip() if _NUMBER.fullmatch(result.strip()) else None
+    if result is None or not isinstance(result, str | int | float) or isinstance(result, bool):
+        return None
+    try:
+        number = float(result)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _read(reply: Reply, accept: Callable[[Any], Value | None], wanted: str) -> Verdict[Value]:
+    """The one verdict of the reply. `accept` gives the value of a result that fits, else None."""
+    if len(reply.text) > _READ:
+        raise _unreadable(reply, f"it is longer than {_READ:,} characters")
+    said = spoken(reply.text)
+    if not said.answer:
+        raise _unreadable(reply, "nothing follows its thoughts" if reply.text else "it is empty")
+    objects = [found for found in objects_in(said.answer) if "result" in found.value]
+    if any(found.repeats for found in objects):
+        raise _unreadable(reply, "an object in it names a key twice")
+    chosen: Found | None = None
+    value = None if reply.truncated else accept(_last_word(said.answer))
+    if value is None:
+        chosen = objects[-1] if objects else None
+        if chosen is None or not _counts(said.answer, chosen, objects, cut=reply.truncated):
+            raise _unreadable(reply, f"no verdict in it, wanted {wanted}")
+        value = accept(chosen.value["result"])
+        if value is None:
+            raise _unreadable(reply, f"its result is {chosen.value['result']!r}, wanted {wanted}")
+    words = [accept(word) for word in _words(said, chosen)]
+    others = [*(accept(result) for result in _results(said)), *filter(_is_some, words)]
+    if any(other != value for other in others):
+        raise _unreadable(reply, "it holds different results")
+    return Verdict(value, _steps(chosen.value) if chosen else "")
+
+
+def _is_some(value: object) -> bool:
+    return value is not None
+
+
+def _results(said: Spoken) -> Iterator[Any]:
+    """The result of every object outside of thoughts."""
+    visible = [*said.earlier, cast("str", said.answer)]
+    # A thought that the chat template opened starts with words, a verdict with its object.
+    if _opens_with_verdict(said.before_close):
+        visible.append(said.before_close)
+    for text in visible:
+        yield from (found.value["result"] for found in objects_in(text) if "result" in found.value)
+
+
+def _words(said: Spoken, chosen: Found | None) -> Iterator[str]:
+    """Every line outside of thoughts that may be a verdict in one word.
+
+    In front of an object that was chosen, a line such as "Score: 3" is one of its reasons.
+    """
+    answer = cast("str", said.answer)
+    for line in (answer[chosen.end :] if chosen else answer).splitlines():
+        bare = _undecorated(line)
+        if label := _LABELLED.match(bare):
+            yield _unquoted(bare[label.end() :])
+    for text in (*said.earlier, said.before_close, answer):
+        if text.strip():
+            first = _undecorated(text.strip().splitlines()[0])
+            label = _LABELLED.match(first)
+            yield _unquoted(first[label.end() :] if label else first)
+    for text in said.earlier:
+        yield _last_word(text.strip())
+
+
+def _opens_with_verdict(text: str) -> bool:
+    first = next(objects_in(text), None)
+    opens = first is not None and "result" in first.value
+    return opens and bool(_OPENING.fullmatch(text, 0, first.start if first else 0))
+
+
+def _counts(text: str, found: Found, objects: Sequence[Found], *, cut: bool) -> bool:
+    """Whether an object is the judge's own verdict, by where it stands."""
+    before, after = text[: found.start], text[found.end :]
+    if not found.clean or _REPORTED.search(before[-200:]) or _is_quoted(before):
+        return False
+    if _ENDING.fullmatch(after):
+        return True
+    if cut or len(objects) > 1 or not _OPENING.fullmatch(before):
+        return False
+    remark = after[cast("re.Match[str]", _FENCE_END.match(after)).end() :]
+    own_line = after.lstrip(" \t`")[:1] == "\n"
+    return own_line and len(remark) <= _REMARK and not _SECOND_THOUGHTS.search(remark)
+
+
+def _is_quoted(before: str) -> bool:
+    line = before.rpartition("\n")[2]
+    return bool(_QUOTED.search(line)) and not _ASKS_FOR_VERDICT.search(line)
+
+
+def _last_word(text: str) -> str:
+    """The last line, when it may be a verdict that stands alone; empty when it may be quoted."""
+    if text.startswith("```") and text.endswith("```") and text.count("```") == 2:
+        text = text[3:-3].strip()
+    before, _, line = text.rpartition("\n")
+    bare = _undecorated(line)
+    labelled = _LABELLED.match(bare)
+    word = _unquoted(bare[labelled.end() :] if labelled else bare)
+    if not before.strip():
+        return word.removesuffix(".")
+    above = before.rstrip().rpartition("\n")[2].strip()
+    quoted = (
+        above.startswith(">")
+        or (above.endswith((":", ",", ";")) and not _ASKS_FOR_VERDICT.search(above))
+        or before.count("```") % 2
+        or before.count('"') % 2
+        or before.count("“") != before.count("”")
+    )
+    if quoted or (_NUMBER.fullmatch(word) and word.endswith(".")):
+        return ""
+    return word
+
+
+def _undecorated(line: str) -> str:
+    """A line without markdown's emphasis, code marks and heading signs."""
+    return line.replace("*", "").replace("`", "").strip().lstrip("#").strip()
+
+
+def _unquoted(word: str) -> str:
+    """A word without \\boxed{...} or the pair of quotes around it."""
+    word = word.strip()
+    if boxed := _BOXED.fullmatch(word.strip("$")):
+        return boxed[1].strip()
+    if len(word) > 1 and _QUOTES.get(word[0]) == word[-1]:
+        return word[1:-1].strip()
+    return word
 
 
 def _bare(label: str) -> str:
     """A label without what judges put around it: quotes, a full stop, another case."""
-    return label.strip().strip("\"'`*").rstrip(".").strip().casefold()
+    return _unquoted(_undecorated(label).removesuffix(".")).removesuffix(".").strip().casefold()
 
 
-def explanation(reply: Reply) -> str:
+def _steps(verdict: dict[str, Any]) -> str:
     """The judge's own steps as one text, empty when it gave none."""
-    verdict = _verdict(reply)
-    steps = verdict.get("steps") if verdict else None
+    steps = verdict.get("steps")
     if not isinstance(steps, list):
         return ""
-    told: list[str] = []
+    lines: list[str] = []
     for step in cast("list[Any]", steps):
         fields = cast("dict[str, Any]", step) if isinstance(step, dict) else {"conclusion": step}
-        told.append(": ".join(str(value) for value in fields.values()))
-    return "; ".join(told)
-
-
-def _result(reply: Reply) -> Any:
-    """`result` of the last verdict, or the whole reply when it is no JSON but a bare word."""
-    verdict = _verdict(reply)
-    if verdict is not None:
-        return verdict["result"]
-    # Some chat templates open the thinking themselves, so that a reply only closes it.
-    word = _spoken(reply).rpartition("</think>")[2].strip()
-    if "{" in word or not word:
-        raise _unreadable(reply, "no verdict in it")
-    return word
-
-
-def _spoken(reply: Reply) -> str:
-    return _THINKING.sub("", reply.text)[-_READ:].strip()
-
-
-def _verdict(reply: Reply) -> dict[str, Any] | None:
-    """The last JSON object with a `result`, and nothing that may only have been quoted.
-
-    In a reply that is cut off or holds broken JSON, an object counts only when it ends the reply:
-    anything else may be the answer under judgement, said back.
-    """
-    text = _spoken(reply)
-    last = None
-    for found in objects_in(text):
-        trusted = found.clean and not reply.truncated
-        if "result" in found.value and (trusted or _ENDING.match(text, found.end)):
-            last = found
-    return last.value if last else None
+        lines.append(": ".join(str(value) for value in fields.values()))
+    return "; ".join(lines)
 
 
 def _unreadable(reply: Reply, why: str) -> Ungraded:

@@ -53,7 +53,6 @@ def question(definition: dict[str, Any], sample: Sample = SAMPLE) -> Judge:
         ('{"result": -3}', 0),
         ("9", 9),
         ('Sure!\n```json\n{"result": 3}\n```', 3),
-        ('{"result": 2} on second thought {"result": 6}', 6),  # the last verdict wins
         ('<think>{"result": 1}</think>{"result": 5}', 5),
         ("<THINK>maybe 9", None),
         ('my thoughts {"result": 1} </think>\n{"result": 3}', 3),
