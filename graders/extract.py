@@ -1,7 +1,7 @@
 """Extract: the part of an answer that is compared. An extension beyond the wire, off unless named.
 
-    "number"                                   the last number, as graders/numbers.py reads it
-    "choice"                                   the letter that a multiple-choice answer settles on
+    "number"                                   the last number: graders/numbers.py
+    "choice"                                   the letter it settles on: graders/choice.py
     "boxed"                                    the last \\boxed{...}
     {"type": "json", "field": "a.b[0]"}        one field of the JSON that the answer holds
     {"type": "regex", "pattern": "#### (.*)"}  group 1 of the last match, or all of it
@@ -11,12 +11,12 @@ An answer that holds no such thing is Unreadable: it scores 0 and counts as a pa
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from graders.choice import NoChoice, choice_in
 from graders.json_objects import objects_in
 from graders.numbers import last_number, plain
 from graders.sample import Sample, Unreadable
@@ -25,19 +25,6 @@ from graders.ungraded import Kind, Ungraded
 
 _REGEX_SECONDS = 1.0
 _SHOWN = 80
-
-# The letter stands by itself and is a capital; "A" and "I" are also words, so something must
-# close them: a bracket, a full stop, the end of the line.
-_LETTER = r"(?:([B-HJ-Z])(?![\w'])|([AI])(?=\s*(?:[).\]:*,]|$)))"
-_CHOSEN = re.compile(
-    rf"\b(?i:answer|choice|option)\b\W{{0,3}}(?i:(?:is|would be)\b)?[\s:*_$\"'(\[{{]*{_LETTER}",
-    re.M,
-)
-_ALONE = re.compile(r"^[\s(\[*\"'$]*([A-Za-z])[\s)\].:*\"'$]*$")
-_MARKED = re.compile(
-    r"\(([A-Z])\)|\\boxed\{([A-Z])\}|\*\*([A-Z])\b[.:)]?|^[ \t]*([A-Z])[.):](?=\s|$)", re.M
-)
-_LAST = re.compile(r"(?<![\w'])([A-HJ-Z])[.)*\"']*\s*\Z")
 
 
 class Extractor(Protocol):
@@ -65,19 +52,15 @@ class ExtractNumber(_Extract):
 
 
 class ExtractChoice(_Extract):
-    """The letter that the text settles on: "the answer is (B)", "B.", "**B**", "b"."""
+    """The letter that the text settles on, as graders/choice.py reads it."""
 
     type: Literal["choice"] = "choice"
 
     def __call__(self, text: str) -> str:
-        if alone := _ALONE.match(text):
-            return alone[1].upper()
-        for pattern in (_CHOSEN, _MARKED, _LAST):
-            matches = list(pattern.finditer(text))
-            if matches:
-                letter: str = matches[-1][matches[-1].lastindex or 0]
-                return letter.upper()
-        raise Unreadable(f"no choice letter in {_shorten(text)}")
+        try:
+            return choice_in(text)
+        except NoChoice as error:
+            raise Unreadable(f"{error} in {_shorten(text)}") from None
 
 
 class ExtractBoxed(_Extract):

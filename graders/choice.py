@@ -1,0 +1,177 @@
+"""The letter that a multiple-choice answer settles on: "the answer is (B)", "B.", "**B**", "b".
+
+Statements are looked for in the order of their weight: \\boxed{B}, "the answer is B", "I choose B",
+"B is right", a bold letter, "option B", a bracketed or line-leading letter, a letter at the end.
+The first kind that the text holds decides. A letter that the text turns down ("not B", "can't be A
+or B", "C is wrong") is no choice. A text that gives several letters has none, unless it calls the
+last its final answer or takes the earlier ones back: a wrong reading is worse than no reading.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_MOST = 100_000  # characters: an answer states its choice at its beginning or its end
+
+
+class NoChoice(ValueError):
+    """The text settles on no letter. The message says why."""
+
+
+class _Statement(NamedTuple):
+    letters: frozenset[str]
+    tentative: bool
+    final: bool
+
+
+_KEYS = (
+    r"(?:\b(?:answer|antwort|lösung|réponse|reponse|respuesta|risposta|resposta|antwoord|svar"
+    r"|odpowiedź|cevap|jawaban|\u043e\u0442\u0432\u0435\u0442)\b"
+    r"|答案|回答|答え|正解|选择|選擇|정답)"
+)
+_FILLERS = (
+    "to|for|of|in|here|this|that|the|your|above|choice|question|problem|correcte?|correcta|correta"
+    "|corretta|right|best|i|choose|chose|give|number|[0-9]{1,3}"
+)
+_BE = "is|was|would be|should be|must be|ist|est|es|è|é|är"
+_IS = rf"[*_\s\"']{{0,4}}(?:(?:\b(?:{_BE})\b|'s\b|是|为|為|は|은|는)\s{{0,3}}[:=]?|[:=])[*_]{{0,3}}"
+_NOUNS = (
+    "option|choice|letter|answer|opción|la|le|die|das|clearly|probably|definitely|therefore"
+    "|most likely|indeed|simply"
+)
+
+# A letter is a capital that stands by itself. "A" and "I" are also words: something closes them.
+_CLOSED = (
+    r"(?=\s{0,3}(?:[)\].:;,*/&$}!?。、]|\Z|\n)|\s{1,3}(?:(?:and|or|because|since|but)\b|[A-Z]\b))"
+)
+_CAPITAL = rf"(?<![A-Za-z0-9_'])(?:[B-HJ-Z](?![A-Za-z0-9_'])|[AI](?![A-Za-z0-9_']){_CLOSED})"
+_SMALL = r"(?<![A-Za-z0-9_'])[a-z](?=[)\].;,*$}\"]|[ \t]{0,3}(?:\Z|\n)|\s{1,3}(?:and|or)\b)"
+_WRAP = r"[\s*_$\"'(\[{“]{0,8}"
+_UNWRAP = r"[*_$\"')\]}”]{0,6}"
+_AND = r"\s{0,3}(?:[,/&+、]|\b(?:and|or|nor|und|oder|et|ou)\b|[ \t])\s{0,3}(?:(?:and|or)\s{1,3})?"
+
+
+def _letters(letter: str) -> str:
+    """One letter, or several in a row, each with what may stand around it."""
+    return rf"(?P<letters>(?:{letter})(?:{_UNWRAP}{_AND}{_WRAP}(?:{letter}))*)"
+
+
+_CAPITALS = _letters(_CAPITAL)
+_CHOOSING = "choose|chose|pick|picked|select|selected|opt for|vote for|go with|going with"
+_BEFORE_LAST = r"is|be|it['\u2019]s|that['\u2019]s|think|say|guess|so|thus"
+_ANSWER = re.compile(
+    rf"(?i:{_KEYS}(?:\s{{1,3}}(?:{_FILLERS}))*{_IS}(?:\s{{0,3}}\b(?:{_NOUNS})\b:?)*)"
+    rf"{_WRAP}{_letters(f'{_CAPITAL}|{_SMALL}')}"
+)
+_KINDS = (
+    re.compile(
+        r"\\(?:boxed|fbox)\{\s{0,3}\(?(?P<letters>[A-Za-z](?:\s{0,3}(?:,|and|or)\s{0,3}[A-Za-z])*)"
+        r"(?:\)?\s{0,3}|[.):][^{}]{0,200})\}"
+    ),
+    _ANSWER,
+    re.compile(
+        rf"(?i:\b(?:{_CHOOSING})\b(?:\s{{1,3}}(?:option|choice|answer|letter)\b)?)"
+        rf"{_WRAP}{_CAPITALS}"
+    ),
+    re.compile(
+        rf"{_CAPITALS}{_UNWRAP}(?i:\s{{1,3}}(?:is|are|must be)(?:\s{{1,3}}(?:the|clearly|both))*"
+        r"\s{1,3}(?:correct|right|best|answer|true)\b)"
+    ),
+    re.compile(r"\*\*\(?(?P<letters>[A-Z])(?:\)?\*\*|[.:)][^*\n]{0,200}\*\*)"),
+    re.compile(rf"(?i:(?:{_KEYS}|\b(?:option|choice)\b)\W{{0,3}}){_CAPITALS}"),
+    re.compile(r"(?<![A-Za-z0-9_])\((?P<letters>[A-Z])\)"),
+    re.compile(r"^[ \t*>-]{0,8}(?P<letters>[A-Z])[.):](?=\s|\*|$)", re.MULTILINE),
+    re.compile(rf"\A\s{{0,8}}(?!I,){_CAPITALS}(?=,|\s*\Z)"),
+    re.compile(
+        rf"(?:\b(?i:{_BEFORE_LAST})\b|[:=\n]){_WRAP}"
+        rf"(?P<letters>(?:[A-Z]{_UNWRAP}(?:{_AND}|[|;.\s]{{1,3}}){_WRAP}){{0,30}}[A-HJ-Z])[.)*\"'!$]*\s*\Z"
+    ),
+)
+_BRACKETED = re.compile(r"[(*]([A-Z])[)*]")
+_NEXT = re.compile(r"[)\].:;,|*\s]{1,6}([A-Z])(?=[ \t]{0,3}(?:[.;|,]\s{0,3}(?:[A-Z]\b|\Z)|\n|\Z))")
+_LISTED = re.compile(r"[).:][^\n]{0,200}\n\s{0,8}[*(]{0,3}([A-Z])[).:]")
+_ALONE = re.compile(r"\A[\s(\[*\"'$]*(?:(?:[Oo]ption|[Cc]hoice)\s)?([A-Za-z])[\s)\].:*\"'$]*\Z")
+_LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}]{0,200})\}")
+_SINGLE = re.compile(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
+
+_TURNING_DOWN = (
+    r"\bnot|n['\u2019]t|\bcannot|\bnever|\bneither|\bnor|\brul(?:e|es|ed|ing) out|\beliminat\w+"
+    r"|\bexclud\w+|\breject\w*|\brather than|\binstead of|\bother than|\bnicht|\bkeine?|\bpas"
+    r"|不是|不选|排除"
+)
+_TURNED_DOWN = re.compile(
+    rf"(?:{_TURNING_DOWN})(?:\s{{1,3}}(?!(?:but|because|so)\b)[^\W\d_]{{1,12}}){{0,3}}"
+    r"[\s(\[\"'*]{0,8}\Z",
+    re.IGNORECASE,
+)
+_WRONG = "not|wrong|incorrect|false|ruled out|eliminated|excluded|out|impossible|falsch|faux|fausse"
+_IS_WRONG = re.compile(
+    rf"{_UNWRAP}[.:]?\s{{0,3}}(?:(?:(?:is|are|was|were|seems?|looks?|ist|est)\s{{1,3}}"
+    rf"(?:\w{{1,12}}\s{{1,3}}){{0,2}}?)?(?:{_WRONG})\b|错|\?"
+    r"|(?:isn|aren|wasn|can|won|doesn|couldn)['\u2019]t\b|(?:cannot|does not|can not)\b)",
+    re.IGNORECASE,
+)
+_TENTATIVE = re.compile(
+    r"\b(?:first|initially|thought|guess|might|could|may|maybe|perhaps|tempting|if|unless|whether)"
+    r"\b[^.!?\n]{0,100}\Z",
+    re.IGNORECASE,
+)
+_FINAL = re.compile(
+    r"\b(?:final|finally|wait|actually|correction|no,|sorry)\b[^.!?\n]{0,60}\Z", re.IGNORECASE
+)
+
+
+def choice_in(text: str) -> str:
+    """The letter, as a capital. Raises NoChoice."""
+    if len(text) > _MOST:
+        text = f"{text[: _MOST // 2]}\n{text[-_MOST // 2 :]}"
+    text = _LATEX.sub(r"\1", text if text.isascii() else unicodedata.normalize("NFKC", text))
+    if alone := _ALONE.match(text):
+        return alone[1].upper()
+    for kind in _KINDS:
+        if statements := list(_statements(kind, text)):
+            return _settled(statements)
+    raise NoChoice("no choice letter")
+
+
+def _settled(statements: list[_Statement]) -> str:
+    """The one letter of these statements, after those that the text takes back."""
+    firm = [s for s in statements if s.final] or [s for s in statements if not s.tentative]
+    letters = sorted(frozenset[str]().union(*(s.letters for s in firm or statements)))
+    if len(letters) > 1:
+        raise NoChoice(f"several choice letters ({', '.join(letters)})")
+    return letters[0]
+
+
+def _statements(kind: re.Pattern[str], text: str) -> Iterator[_Statement]:
+    for match in kind.finditer(text):
+        start, end = match.span("letters")
+        before = text[max(0, start - 120) : start]
+        if _TURNED_DOWN.search(before) or _IS_WRONG.match(text, end):
+            continue
+        letters = set(_SINGLE.findall(match["letters"]))
+        if kind is _ANSWER:
+            letters |= _more(text, end, letters)
+        yield _Statement(
+            frozenset(letter.upper() for letter in letters),
+            bool(_TENTATIVE.search(before)),
+            bool(_FINAL.search(before)),
+        )
+
+
+def _more(text: str, end: int, letters: set[str]) -> set[str]:
+    """Letters that the same statement goes on to give: a list of options is no choice."""
+    more: set[str] = set()
+    for listing in (_LISTED, _NEXT):
+        if (listed := listing.match(text, end)) and listed[1] not in letters:
+            more.add(listed[1])
+    sentence = re.compile(r"[^.;\n]{0,200}").match(text, end)
+    stop = sentence.end() if sentence else end
+    for other in _BRACKETED.finditer(text, end, stop):
+        turned_down = _TURNED_DOWN.search(text[end : other.start()])
+        if not turned_down and not _IS_WRONG.match(text, other.end()):
+            more.add(other[1])
+    return more
