@@ -67,9 +67,13 @@ class Grader(BaseModel, ABC):
         del sample
         return ()
 
+    def needs(self) -> frozenset[type[Ask]]:
+        """The kinds of asks that it may make: none for most."""
+        return frozenset()
+
     def is_pure(self) -> bool:
         """Whether it never asks: then it can run anywhere, in any number of processes."""
-        return True
+        return not self.needs()
 
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]

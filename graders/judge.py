@@ -147,9 +147,9 @@ class JudgeGrader(Grader):
     def bottom(self, reason: str) -> Grade:
         """The verdict on an answer that does not hold what the prompt shows of it."""
 
-    def is_pure(self) -> bool:
-        """Never: it asks a judge."""
-        return False
+    def needs(self) -> frozenset[type[Ask]]:
+        """A judge."""
+        return frozenset({Judge})
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """The one question, or none when the answer lacks what the prompt would show."""

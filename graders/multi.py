@@ -67,9 +67,9 @@ class MultiGrader(Grader):
         """The formula, read. Raises BadFormula with the column."""
         return Formula(self.calculate_output, self.graders.keys())
 
-    def is_pure(self) -> bool:
-        """Whether every part is."""
-        return all(part.is_pure() for part in self.graders.values())
+    def needs(self) -> frozenset[type[Ask]]:
+        """Whatever a part needs."""
+        return frozenset(need for part in self.graders.values() for need in part.needs())
 
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]

@@ -35,9 +35,9 @@ class PythonGrader(Grader):
     image_tag: str | None = None
     pass_threshold: float = 0.5
 
-    def is_pure(self) -> bool:
-        """Never: the source runs in the sandbox."""
-        return False
+    def needs(self) -> frozenset[type[Ask]]:
+        """The sandbox, in which the source runs."""
+        return frozenset({Run})
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """One call in the sandbox."""

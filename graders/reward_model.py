@@ -85,9 +85,9 @@ class RewardModelGrader(SpannedGrader):
             raise ValueError("where input shows the sample, its last message is the assistant's")
         return self
 
-    def is_pure(self) -> bool:
-        """Never: it asks its model."""
-        return False
+    def needs(self) -> frozenset[type[Ask]]:
+        """Its model."""
+        return frozenset({Rate})
 
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]

@@ -49,9 +49,9 @@ class TextSimilarityGrader(ComparableGrader):
     ]
     pass_threshold: float = 0.5
 
-    def is_pure(self) -> bool:
-        """All but `cosine`, which asks for embeddings."""
-        return self.evaluation_metric != "cosine"
+    def needs(self) -> frozenset[type[Ask]]:
+        """An embedding model for `cosine`, otherwise nothing."""
+        return frozenset({Embed}) if self.evaluation_metric == "cosine" else frozenset()
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """The embeddings of both sides for `cosine`, otherwise nothing."""

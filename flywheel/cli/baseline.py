@@ -50,5 +50,5 @@ def baseline(
     choice, asking = read_options(context.params)
     with open_store(db) as store:
         plan = plan_of(choice, asking.setting(choice.model))
-        done = measured(store, plan, begin(plan, store, "baseline"), asking)
+        done = measured(store, plan, asking, lambda: begin(plan, store, "baseline"))
     show_result(done.result, as_json, db, done.judge)

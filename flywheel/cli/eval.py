@@ -68,12 +68,12 @@ def evaluate(
                     f"{resume} is a regrade; go on with: flywheel regrade --resume {resume}"
                 )
             plan = plan_of_run(store, row, asking.setting(row.model), evalset)
+            done = measured(store, plan, asking, lambda: row)
         else:
             plan = plan_of(choice, asking.setting(choice.model))
             if explain_cache:
                 for line in explain(store, plan):
                     print_line(line)
                 return
-            row = begin(plan, store)
-        done = measured(store, plan, row, asking)
+            done = measured(store, plan, asking, lambda: begin(plan, store))
     show_result(done.result, as_json, db, done.judge)

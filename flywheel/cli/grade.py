@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flywheel.cli.options import Json, JudgeName, UnsafePython
+
 if TYPE_CHECKING:
     from flywheel.engines.here import Here
     from graders.grader import Grader
+    from graders.ungraded import Ungraded
 
 
 def grade(
@@ -20,32 +23,28 @@ def grade(
         Path | None, typer.Option(help='Rows {"item": {…}, "sample": …}, one a line.')
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the verdicts on --items go.")] = None,
-    judge: Annotated[
-        Path | None, typer.Option(help="Answers of a scripted judge, one a line.")
-    ] = None,
+    judge: JudgeName = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: cores.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file at --out.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    unsafe_local_python: Annotated[
-        bool, typer.Option(help="Run Python graders even where no sandbox is possible.")
-    ] = False,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
 ) -> None:
     """Grade one sample, or every row of a file.
 
     With --sample it prints the response of OpenAI's graders/run: the reward, every error flag,
     the parts of a multi. With --items and --out it writes one verdict a row and prints a summary.
     """
+    from flywheel.cli.measuring import Asking
     from flywheel.engines.here import Here
     from flywheel.errors import BadOption
     from flywheel.evals.definitions import load_grader
-    from flywheel.samplers.scripted import load_script
 
     if (sample is None) == (items is None) or (items is None) != (out is None):
         raise BadOption("give --sample TEXT, or --items ROWS.jsonl with --out GRADES.jsonl")
     if item is not None and items is not None:
         raise BadOption("--item goes with --sample; the rows of --items bring their own items")
     definition = load_grader(grader)
-    asked = load_script(judge) if judge else None
+    asked = Asking(judge=judge, unsafe_python=unsafe_local_python).open_judge([definition])
     with Here(asked, unsafe_python=unsafe_local_python, workers=workers) as engine:
         if sample is not None:
             _grade_one(definition, item, sample, engine)
@@ -63,16 +62,38 @@ def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> No
 
     from flywheel.cli.tables import print_json
     from flywheel.document import load_document
+    from flywheel.errors import BadOption
     from flywheel.evals.grade import grade_samples
     from graders.sample import Sample
+    from graders.ungraded import Kind, Ungraded
     from graders.wire import run_response
 
     fields: dict[str, Any] = {}
     if item is not None:
         fields = load_document(item).read_as(TypeAdapter(dict[str, Any]))
     start = time.perf_counter()
-    verdicts = asyncio.run(grade_samples(grader, [Sample(fields, text)], engine))
-    print_json(run_response(grader, verdicts[0], time.perf_counter() - start))
+    (verdict,) = asyncio.run(grade_samples(grader, [Sample(fields, text)], engine))
+    seconds = time.perf_counter() - start
+    if isinstance(verdict, Ungraded):
+        if item is None and verdict.kind is Kind.VARIABLE:
+            raise BadOption(
+                f"{verdict.detail}; the grader {grader.name!r} reads the item: give --item FILE"
+            )
+        _explain(verdict, item)
+    print_json(run_response(grader, verdict, seconds))
+
+
+def _explain(verdict: Ungraded, item: Path | None) -> None:
+    """Say on standard error why there is no verdict: the wire has a reward of 0.0 for it."""
+    import sys
+
+    from flywheel.visible import one_line
+
+    lines = [line.strip() for line in verdict.detail.splitlines() if line.strip()]
+    # The last line of a traceback names the error.
+    story = lines[-1] if lines else verdict.kind.value
+    hint = "" if item else "; no --item was given"
+    sys.stderr.write(f"No verdict ({verdict.kind.value}): {one_line(story, 500)}{hint}\n")
 
 
 def _grade_rows(

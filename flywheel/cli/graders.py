@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flywheel.cli.options import Json, JudgeName, UnsafePython
+
 if TYPE_CHECKING:
     from flywheel.engines.here import Here
-    from flywheel.evals.evalset import Split
+    from flywheel.evals.evalset import Evalset, Split
     from flywheel.evals.validity import ProbeResult
 
 graders = typer.Typer(
@@ -29,28 +31,27 @@ def check(
     what: Annotated[str, typer.Argument(help="A grader's definition, or an evalset.")],
     split: Annotated[str, typer.Option(help="Which split's items to probe with.")] = "dev",
     most: Annotated[int, typer.Option(min=2, help="At most this many items.")] = 50,
-    judge: Annotated[
-        Path | None, typer.Option(help="Answers of a scripted judge, one a line.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
-    unsafe_local_python: Annotated[
-        bool, typer.Option(help="Run Python graders even where no sandbox is possible.")
-    ] = False,
+    judge: JudgeName = None,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
 ) -> None:
     """Check a definition, or probe the graders of an evalset.
 
     The gold answer must pass. Nothing at all, the prompt said back, another item's answer and an
     order to give full marks must not. Exits with 1 when a grader fails a probe.
     """
+    from flywheel.cli.measuring import Asking
     from flywheel.engines.here import Here
-    from flywheel.samplers.scripted import load_script
+    from flywheel.evals.evalset import load_evalset
 
-    asked = load_script(judge) if judge else None
-    with Here(asked, unsafe_python=unsafe_local_python) as engine:
-        if Path(what).is_file():
+    asking = Asking(judge=judge, unsafe_python=unsafe_local_python)
+    if Path(what).is_file():
+        with Here(unsafe_python=unsafe_local_python) as engine:
             _check_file(Path(what), engine, as_json)
-        else:
-            _check_evalset(what, _split(split), most, engine, as_json)
+        return
+    evalset = load_evalset(what)
+    with Here(asking.open_judge(evalset.graders), unsafe_python=unsafe_local_python) as engine:
+        _check_evalset(evalset, _split(split), most, engine, as_json)
 
 
 def _check_file(path: Path, engine: Here, as_json: bool) -> None:
@@ -67,15 +68,13 @@ def _check_file(path: Path, engine: Here, as_json: bool) -> None:
         print_line(f"{path}: ok, {wire_json(grader)['type']} {grader.name!r}")
 
 
-def _check_evalset(name: str, split: Split, most: int, engine: Here, as_json: bool) -> None:
+def _check_evalset(evalset: Evalset, split: Split, most: int, engine: Here, as_json: bool) -> None:
     import asyncio
     from itertools import islice
 
     from flywheel.cli.tables import number, print_json, print_line, print_table
-    from flywheel.evals.evalset import load_evalset
     from flywheel.evals.validity import check_evalset
 
-    evalset = load_evalset(name)
     items = list(islice(evalset.split(split), most))
     results = asyncio.run(check_evalset(evalset, items, engine))
     bad = [result for result in results if not result.ok]

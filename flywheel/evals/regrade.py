@@ -118,6 +118,11 @@ def count_left(store: Reader, row: RunRow) -> int:
     )
 
 
+def graders_of(store: Reader, row: RunRow) -> list[Grader]:
+    """The graders that a regrade began with."""
+    return [named.grader for named in _graders(store, row)]
+
+
 def _ready(store: Reader, row: RunRow, graders: Sequence[Grader]) -> list[Grader]:
     """The graders, knowing the prompt of the run's evalset, and tied to weights of theirs."""
     asked = definition_of(store, row)

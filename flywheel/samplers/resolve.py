@@ -65,6 +65,11 @@ def open_sampler(name: str, setting: Setting | None = None) -> Sampler:
     return LocalSampler(replace(setting.local, name=_local_name(name, setting)))
 
 
+def judge_name(name: str) -> str:
+    """A judge's name as a model's name: the bare name of a file stands for its script."""
+    return f"scripted:{name}" if Path(name).is_file() else name
+
+
 def model_digest(name: str, setting: Setting | None = None) -> str:
     """The sha256 of what the name stands for, in hex.
 

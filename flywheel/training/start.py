@@ -14,13 +14,14 @@ from flywheel.data.check import FEW_ROWS, check_training
 from flywheel.data.leakage import tell, tell_counts
 from flywheel.data.training import read_training
 from flywheel.engines.here import Here
+from flywheel.engines.needs import check_needs
 from flywheel.errors import BadFile, ChangedPlan, LeakingData, NoBaseline
 from flywheel.evals.evalset import load_evalset, shipped
 from flywheel.evals.leaks import Leak, check_file, check_train
 from flywheel.evals.measure import Bench, begin, go_on
 from flywheel.evals.plan import Plan
 from flywheel.evals.results import the_run
-from flywheel.samplers.resolve import open_sampler
+from flywheel.samplers.resolve import judge_name, open_sampler
 from flywheel.store.baselines import find_baseline
 from flywheel.store.reader import Reader
 from flywheel.store.store import Store
@@ -44,7 +45,10 @@ def prepare(
     """
     config = anywhere(config)
     plan = dev_plan(config)
-    roles_of(config, plan.evalset.definition)
+    asked = roles_of(config, plan.evalset.definition).asked
+    if config.lever != "reward":
+        # A reward model writes nothing, so no exam is graded.
+        check_needs((g for g in plan.graders if g.name in asked), judge=config.judge)
     baseline, why = find_run_to_beat(plan, store)
     if baseline is None and not measure_first:
         raise NoBaseline(
@@ -173,7 +177,8 @@ def anywhere(config: TrainConfig) -> TrainConfig:
         changes["data"] = config.data.absolute()
     if config.model != "tiny" and Path(config.model).is_dir():
         changes["model"] = str(Path(config.model).absolute())
-    kind, colon, file = (config.judge or "").partition(":")
+    judge = judge_name(config.judge) if config.judge else ""
+    kind, colon, file = judge.partition(":")
     if colon and kind in ("scripted", "replay"):
         changes["judge"] = f"{kind}:{Path(file).absolute()}"
     return config.model_copy(update=changes)

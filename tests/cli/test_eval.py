@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from flywheel.store.store import open_store
 from tests.cli.command import EXECUTABLE, flywheel
@@ -251,3 +252,32 @@ def test_an_error_is_one_line(
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1
     assert story in done.stderr
+
+
+def test_without_the_judge_that_a_grader_needs_nothing_begins(tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "judged", graders=[yaml.safe_load(JUDGED)], primary="liked")
+    (tmp_path / "model.jsonl").write_text('{"when": "", "text": "1"}\n')
+    named = "the grader 'liked' needs a judge; name one with --judge"
+    for words in (("eval", folder), ("baseline", folder)):
+        for judge, story in ((), named), (("--judge", "nobody"), "no model 'nobody'"):
+            done = run(tmp_path, *words, "-m", "scripted:model.jsonl", *judge)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert story in done.stderr
+    assert read(run(tmp_path, "runs", "--json")) == []
+
+
+def test_a_regrade_without_its_judge_does_not_begin(tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "few", items=3)
+    (tmp_path / "model.jsonl").write_text('{"when": "", "text": "1"}\n')
+    (tmp_path / "judge.jsonl").write_text(VERDICT + "\n")
+    (tmp_path / "liked.yaml").write_text(JUDGED)
+    first = read(run(tmp_path, "eval", folder, "-m", "scripted:model.jsonl", "--json"))["run"]
+    done = run(tmp_path, "regrade", first, "--graders", "liked.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the grader 'liked' needs a judge" in done.stderr
+    assert len(read(run(tmp_path, "runs", "--json"))) == 1
+    # A script may be named by its file alone.
+    words = ("regrade", first, "--graders", "liked.yaml", "--judge", "judge.jsonl", "--json")
+    again = read(run(tmp_path, *words))["run"]
+    done = run(tmp_path, "regrade", "--resume", again)
+    assert "the grader 'liked' needs a judge" in done.stderr

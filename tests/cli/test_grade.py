@@ -37,10 +37,94 @@ def test_one_sample_prints_the_wires_response(tmp_path: Path) -> None:
     assert len(body["metadata"]["errors"]) == 14
 
 
-def test_a_missing_variable_is_a_flag_and_no_crash(tmp_path: Path) -> None:
-    done = flywheel("grade", write(tmp_path / "g.json", CHECK), "--sample", "a")
+def test_a_missing_variable_is_a_flag_and_its_reason_a_line(tmp_path: Path) -> None:
+    grader, item = write(tmp_path / "g.json", CHECK), write(tmp_path / "i.json", {"id": "a"})
+    done = flywheel("grade", grader, "--item", item, "--sample", "a")
     body = json.loads(done.stdout)
     assert (body["reward"], body["metadata"]["errors"]["invalid_variable_error"]) == (0.0, True)
+    assert done.stderr == (
+        "No verdict (invalid_variable_error): line 1: no item.gold to fill in; have id\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "grader",
+    [
+        CHECK,
+        {"type": "multi", "graders": {"a": CHECK}, "calculate_output": "a"},
+        {**CHECK, "input": "{{ item.x }}", "reference": "x"},
+    ],
+)
+def test_a_forgotten_item_is_an_error_of_the_command(tmp_path: Path, grader: Any) -> None:
+    done = flywheel("grade", write(tmp_path / "g.json", grader), "--sample", "a")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "reads the item: give --item FILE" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_source_that_reads_the_item_says_that_none_was_given(tmp_path: Path) -> None:
+    source = {"type": "python", "source": "def grade(sample, item): return item['gold']"}
+    done = flywheel("grade", write(tmp_path / "g.json", source), "--sample", "a")
+    assert json.loads(done.stdout)["reward"] == 0.0
+    assert "KeyError: 'gold'; no --item was given" in done.stderr
+
+
+RATED = {
+    "type": "reward_model",
+    "model": "models/none",
+    "input": [{"role": "user", "content": "?"}],
+}
+COSINE = {**CHECK, "type": "text_similarity", "evaluation_metric": "cosine", "reference": "x"}
+del COSINE["operation"]
+
+
+@pytest.mark.parametrize(
+    ("grader", "story"),
+    [
+        (JUDGE, "the grader 'score_model' needs a judge; name one with --judge"),
+        (
+            {"type": "multi", "graders": {"a": CHECK, "b": JUDGE}, "calculate_output": "a * b"},
+            "the grader 'multi' needs a judge",
+        ),
+        (RATED, "the grader 'reward_model' needs a reward model: no model 'models/none'"),
+    ],
+)
+def test_what_a_grader_needs_is_missed_before_anything_is_graded(
+    tmp_path: Path, grader: Any, story: str
+) -> None:
+    path = write(tmp_path / "g.json", grader)
+    rows = write(tmp_path / "r.jsonl", '{"item": {"gold": "a"}, "sample": "a"}\n')
+    for options in (("--sample", "a"), ("--items", rows, "--out", tmp_path / "o.jsonl")):
+        done = flywheel("grade", path, *options, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert story in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "o.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "story"),
+    [
+        ("nobody", "no model 'nobody'; wanted scripted:FILE"),
+        ("empty", "the folder 'empty' holds no model"),
+        ("http://127.0.0.1:9/v1#m", "No verdict (model_grader_server_error)"),
+    ],
+)
+def test_a_judge_is_named_like_a_model(tmp_path: Path, name: str, story: str) -> None:
+    (tmp_path / "empty").mkdir()
+    grader = write(tmp_path / "g.json", JUDGE)
+    done = flywheel("grade", grader, "--sample", "x", "--judge", name, cwd=tmp_path)
+    assert story in done.stderr
+
+
+def test_a_judge_may_be_a_script_by_its_bare_name_or_a_model_that_ships(tmp_path: Path) -> None:
+    judge = write(tmp_path / "j.jsonl", '{"when": "", "text": "{\\"result\\": 0.25}"}\n')
+    grader = write(tmp_path / "g.json", JUDGE)
+    for name in (judge, f"scripted:{judge}"):
+        done = flywheel("grade", grader, "--sample", "x", "--judge", name)
+        assert json.loads(done.stdout)["reward"] == 0.25
+    done = flywheel("grade", grader, "--sample", "x", "--judge", "tiny")
+    assert (done.returncode, json.loads(done.stdout)["metadata"]["name"]) == (0, "score_model")
 
 
 def test_a_scripted_judge_answers_and_its_tokens_are_told(tmp_path: Path) -> None:
@@ -112,7 +196,7 @@ def test_an_error_is_one_line_that_says_what_to_do(
 
 
 def test_a_definition_comes_through_a_pipe_too() -> None:
-    line = f"{EXECUTABLE} grade <(echo '{json.dumps(CHECK)}') --sample x"
+    line = f"{EXECUTABLE} grade <(echo '{json.dumps({**CHECK, 'reference': 'x'})}') --sample x"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert json.loads(done.stdout)["metadata"]["name"] == "same"
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline
+from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline, NoJudge
 from flywheel.evals.choose import Choice, plan_of
 from flywheel.evals.measure import appoint_baseline, begin, manifest
 from flywheel.samplers.resolve import Setting
@@ -63,6 +64,21 @@ def test_a_baseline_of_another_dev_split_does_not_count(store: Store, config: Tr
     dev.write_text("".join(dev.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(NoBaseline, match=rf"{run} measured something else \(split was"):
         prepare(config, store)
+
+
+def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
+    store: Store, config: TrainConfig
+) -> None:
+    path = Path(config.evalset) / "evalset.yaml"
+    definition = yaml.safe_load(path.read_text())
+    shown = [{"role": "user", "content": "{{ sample.output_text }}"}]
+    liked = {"type": "score_model", "name": "liked", "model": "j", "input": shown}
+    definition.update(graders=[*definition["graders"], liked], audit=["liked"])
+    path.write_text(yaml.safe_dump(definition))
+    appoint(store, config)
+    with pytest.raises(NoJudge, match="'liked' needs a judge; name one with --judge, or as judge"):
+        prepare(config, store)
+    prepare(config.model_copy(update={"judge": "scripted:j.jsonl"}), store)
 
 
 def test_an_order_is_settled_and_can_be_kept(

