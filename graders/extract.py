@@ -47,7 +47,7 @@ class ExtractNumber(_Extract):
     def __call__(self, text: str) -> str:
         number = last_number(text)
         if number is None:
-            raise Unreadable(f"no number in {_shorten(text)}")
+            raise Unreadable(f"no number to read in {_shorten(text)}")
         return plain(number)
 
 

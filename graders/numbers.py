@@ -1,34 +1,98 @@
-"""Numbers as people write them: `$29.00`, `1,000`, `60%`, `-3.5e-2`.
+"""Numbers as people write them: `$29.00`, `1,000`, `60%`, `3/4`, `1.5 x 10^3`, `2½`.
 
-Currency signs, thousands commas, a unit and a percent sign are dropped, so `60%` reads as 60 and
-`40km/h` as 40. A sign counts when the number follows it at once: `- 42 apples` is a list with 42
-apples in it. The value is exact (decimal), so the noise of floats never decides a grade. Commas as
-decimal point and blanks between thousands are not read: `1.000,50` ends on 50.
+The last number of a text is read right or not at all: a piece of one is never the number.
+
+- A currency sign, a unit and a percent sign are dropped: `60%` is 60, `40km/h` is 40, `3 million`
+  is 3. A name holds no number (`H2O`, `x_1`), nor does the exponent of a unit (`25 m^2` is 25).
+- Thousands: `1,234`, `1 234`, `1'234`, `14{,}916`, `1.234.567`, `1,23,456`. A comma in front of
+  exactly three digits parts thousands, in front of another count it is a decimal comma: `1,5` is
+  1.5, `1.234,56` is 1234.56; `(1,5)` is a pair and is not read. One dot is always a decimal point.
+- Fractions: `3/4`, `\\frac{3}{4}`, `2 1/2`, `2½`. Powers of ten: `1.5e3`, `1.5 x 10^{3}`, `10⁻³`.
+- Not read: dates and times, ranges (`5-7`, `3 - 5`), ratios (`3:4`), sums and products, other
+  powers and roots, `±`, version numbers, numbers of more than 300 digits.
+
+A sign counts when the number follows it at once: `- 42 apples` is a list with 42 apples in it. The
+value is exact (decimal), so the noise of floats never decides a grade; a fraction that does not
+end has 40 digits.
 """
 
 from __future__ import annotations
 
 import re
-from decimal import Context, Decimal
+import unicodedata
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation
 
-# The digits are bounded: an answer of a million nines is text, not a number.
-_NUMBER = re.compile(
-    r"(?<![A-Za-z0-9.])([-+\u2212]?)[$\u20ac\u00a3\u00a5]?([-+\u2212]?)"
-    r"((?:[0-9]{1,3}(?:,[0-9]{3}){1,100}|[0-9]{1,300})(?![0-9])(?:\.[0-9]{1,300})?|\.[0-9]{1,300})"
-    r"([eE][-+]?[0-9]{1,3}(?![0-9A-Za-z]))?(?![0-9])"
-)
 _EXACT = Context(prec=1000)
+_QUOTIENT = Context(prec=40, traps=[DivisionByZero, InvalidOperation])
+_MOST = 1_000  # characters of one number
+
+_S = r"[ \u00a0\u2007-\u200a\u202f]"
+_EXPONENT = r"(?:\^|\*\*)(?:\{[-+]?[0-9]+\}|\([-+]?[0-9]+\)|[-+]?[0-9]+)"
+_ATOM = r"(?:\\frac(?:\{[^{}]{0,200}\}\{[^{}]{0,200}\}|[0-9]{2})|[0-9]+)"
+# What makes one expression of two numbers. A piece of an expression is never read as a number.
+_JOIN = (
+    rf"(?:[/*\u00d7·]-|[.,'\u2019_:/*\u00d7·xX+\-\u2013\u2014±]|[eE][-+]?|{_S}{{1,2}}[:/*\u00d7·÷xX+\-\u2013\u2014±]{_S}{{1,2}}"
+    rf"|(?<![0-9]{{4}}){_S}(?=[0-9]{{3}}(?![0-9]))|{_S}{{1,2}}(?=[0-9]+/[0-9])|{_S}{{0,2}}(?=\\frac))"
+)
+_CURRENCY = r"[$€£¥₹₽₩]"
+_EXPRESSION = re.compile(
+    rf"(?P<sign>[-+]?)(?:{_CURRENCY}{_S}?)?(?P<inner>[-+]?)"
+    rf"(?P<body>(?:(?<![A-Za-z0-9.])\.)?{_ATOM}(?:{_EXPONENT}|{_JOIN}{_CURRENCY}?{_ATOM})*+)"
+)
+_NAME = re.compile(r"[^\W\d]{1,20}[\^_]?[{(]?\Z|[^\W\d]{2,20}-\Z")
+_UNIT_POWER = re.compile(
+    r"(?<![^\W\d_])(?:[kcdm]?m|s|h|ft|in|yd|mi|k?g|l)\^[{(]?-?\Z", re.IGNORECASE
+)
+_UNREADABLE_BEFORE = re.compile(
+    r"(?:[\^±√]|\\sqrt\{?|\\pm\s*|[)\]}]\s?\{|[)\]}][-+]|(?:\A|\s)\u2013|[^\W\d]\^[{(]?|[^\W\d]-)\Z"
+)
+_UNREADABLE_AFTER = re.compile(r"\s?(?:\\sqrt|\\pi\b|√|π|\^|\\pm)|[A-Za-z]+[0-9]|\*\*[A-Za-z(]")
+
+_PLAIN = (
+    (re.compile(r"[0-9]{0,300}(?:\.[0-9]{1,300})?"), ""),
+    (re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,100}(?:\.[0-9]{1,300})?"), ","),
+    (re.compile(r"[1-9][0-9]?(?:,[0-9]{2}){1,50},[0-9]{3}(?:\.[0-9]{1,300})?"), ","),
+    (re.compile(r"[0-9]{1,300},[0-9]{1,300}"), ""),
+    (re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){1,100},[0-9]{1,300}"), "."),
+    (re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,100}"), "."),
+    (
+        re.compile(
+            rf"[1-9][0-9]{{0,2}}({_S}|['\u2019_])[0-9]{{3}}(?:\1[0-9]{{3}}){{0,99}}"
+            r"(?:[.,][0-9]{1,300})?"
+        ),
+        " '\u2019_\u00a0\u2007\u2008\u2009\u200a\u202f",
+    ),
+)
+_POWER = re.compile(
+    rf"(?:(?P<number>.+?){_S}*[\u00d7·xX*]{_S}*)?10(?:\^|\*\*)[{{(]?([-+]?[0-9]{{1,3}})[}})]?"
+)
+_FRACTION = re.compile(rf"(?:([0-9]{{1,300}}){_S}+)?([^/]+?){_S}*/{_S}*([^/]+)")
+_LATEX_FRACTION = re.compile(
+    rf"(?:([0-9]{{1,300}}){_S}*)?\\frac(?:\{{([^{{}}]+)\}}\{{([^{{}}]+)\}}|([0-9])([0-9]))"
+)
+_PAIR = re.compile(r"[0-9]+,[0-9]+")
 
 
 def last_number(text: str) -> Decimal | None:
-    """The last number in the text, or None. An answer usually ends on its result."""
+    """The last number in the text, or None when there is none or it cannot be read."""
+    text = _ascii(_without_latex(text))
     last = None
-    for match in _NUMBER.finditer(text):
-        last = match
+    for match in _EXPRESSION.finditer(text):
+        if not _is_part_of_a_name(text, match):
+            last = match
     if last is None:
         return None
-    sign = "-" if (last[1] or last[2]) in ("-", "\u2212") else ""
-    return Decimal(f"{sign}{last[3].replace(',', '')}{last[4] or ''}")
+    before, after = (
+        text[max(0, last.start() - 30) : last.start()],
+        text[last.end() : last.end() + 30],
+    )
+    sign = last["sign"] or last["inner"]
+    if _UNREADABLE_BEFORE.search(before + last["sign"]) or _UNREADABLE_AFTER.match(after):
+        return None
+    if _PAIR.fullmatch(last["body"]) and before[-1:] in ("(", "[") and after[:1] in (")", "]"):
+        return None
+    number = _value(re.sub(_CURRENCY, "", last["body"]))
+    return number.copy_negate() if number is not None and sign == "-" else number
 
 
 def plain(number: Decimal) -> str:
@@ -37,3 +101,98 @@ def plain(number: Decimal) -> str:
         return "0"
     shortest = number.normalize(_EXACT)
     return format(shortest, "f") if abs(shortest.adjusted()) < 310 else str(shortest)
+
+
+def _is_part_of_a_name(text: str, match: re.Match[str]) -> bool:
+    """Whether letters stand right before the digits: `H2O`, `GPT-4`, `x_1`; or a unit's power."""
+    start = match.start("body")
+    nearest = text[start - 1 : start]
+    if not nearest.isalpha() and nearest not in "-^_{(":
+        return False
+    before = text[max(0, start - 25) : start]
+    if _UNIT_POWER.search(before):
+        return True
+    name = _NAME.search(before)
+    return name is not None and "^" not in name[0]
+
+
+def _value(body: str) -> Decimal | None:
+    """The value of an expression that is one number; None for all others."""
+    if len(body) > _MOST:
+        return None
+    if power := _POWER.fullmatch(body):
+        number = _plain_value(power["number"]) if power["number"] else Decimal(1)
+        return None if number is None else number.scaleb(int(power[2]), _EXACT)
+    if fraction := _LATEX_FRACTION.fullmatch(body):
+        return _quotient(fraction[1], fraction[2] or fraction[4], fraction[3] or fraction[5])
+    if (whole := _plain_value(body)) is not None:
+        return whole
+    if fraction := _FRACTION.fullmatch(body):
+        return _quotient(*fraction.groups())
+    return None
+
+
+def _quotient(whole: str | None, above: str, below: str) -> Decimal | None:
+    sign = -1 if above.strip().startswith("-") else 1
+    numerator, denominator = _plain_value(above.strip().lstrip("-")), _plain_value(below.strip())
+    if numerator is None or not denominator:
+        return None
+    if whole is None:
+        return _QUOTIENT.divide(sign * numerator, denominator)
+    if sign < 0 or numerator >= denominator:  # `2 3/2` is no mixed number
+        return None
+    return _QUOTIENT.divide(_EXACT.fma(Decimal(whole), denominator, numerator), denominator)
+
+
+def _plain_value(text: str) -> Decimal | None:
+    """Digits with one kind of separators, a decimal point or comma, and an exponent."""
+    digits, exponent, power = re.sub("E", "e", text).partition("e")
+    if not digits or (exponent and not re.fullmatch(r"[-+]?[0-9]{1,3}", power)):
+        return None
+    for form, thousands in _PLAIN:
+        if form.fullmatch(digits):
+            plain_digits = digits.translate({ord(sign): None for sign in thousands})
+            return Decimal(plain_digits.replace(",", ".") + exponent + power)
+    return None
+
+
+def _without_latex(text: str) -> str:
+    """LaTeX's spellings as plain ones. Commands that are not known stay."""
+    text = text.replace("{,}", ",")
+    if "\\" not in text:
+        return text
+    text = re.sub(r"\\(?:text|mathrm|mathbf|textbf|mbox)\{([^{}]{0,200})\}", _spaced, text)
+    text = re.sub(r"\\(?:boxed|displaystyle|left|right|big)(?![A-Za-z])|\\!", "", text)
+    text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
+    text = re.sub(r"\\frac\s*\{\s*", r"\\frac{", text)
+    text = re.sub(r"\\(?:times|cdot)(?![A-Za-z])", "\u00d7", text)
+    text = re.sub(r"\^\{?\\circ\}?", "°", text)
+    text = re.sub(r"\\[,;: ]", "\u2009", text)
+    return re.sub(r"\\([%$])", r"\1", text)
+
+
+def _spaced(match: re.Match[str]) -> str:
+    return f" {match[1].strip()}"
+
+
+def _ascii(text: str) -> str:
+    """Digits, signs, fractions and powers of other scripts in plain characters."""
+    if text.isascii():
+        return text
+    text = text.replace("\u2212", "-").replace("\u2044", "/")
+    text = re.sub(r"[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207a\u207b]+", _power, text)
+    text = re.sub(r"(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e\u2189])", " ", text)
+    text = re.sub(r"[\u00bc-\u00be\u2150-\u215e\u2189]", _vulgar, text)
+    return re.sub(r"(?![0-9])\d", _digit, text)
+
+
+def _power(match: re.Match[str]) -> str:
+    return "^" + unicodedata.normalize("NFKC", match[0]).replace("\u2212", "-")
+
+
+def _vulgar(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", match[0]).replace("\u2044", "/")
+
+
+def _digit(match: re.Match[str]) -> str:
+    return str(unicodedata.decimal(match[0]))

@@ -94,7 +94,7 @@ class StringCheckGrader(ComparableGrader):
     def _close(self, text: str, wanted: str) -> bool:
         number, target = last_number(text), last_number(wanted)
         if target is None:
-            raise Ungraded(Kind.OTHER, f"no number in the reference {wanted[:_SHOWN]!r}")
+            raise Ungraded(Kind.OTHER, f"no number to read in the reference {wanted[:_SHOWN]!r}")
         if number is None:
-            raise Unreadable(f"no number in {text[:_SHOWN]!r}")
+            raise Unreadable(f"no number to read in {text[:_SHOWN]!r}")
         return self.tolerance is not None and self.tolerance.allows(number, target)
