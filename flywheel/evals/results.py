@@ -170,9 +170,8 @@ def load_cost(store: Reader, row: RunRow) -> Cost:
         )
         SELECT count(*) AS "samples", count("error") AS "errors",
             count(*) FILTER ("cached") AS "cached",
-            coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0)::BIGINT AS "prompt_tokens",
-            coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0)::BIGINT
-                AS "completion_tokens",
+            coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0) AS "prompt_tokens",
+            coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0) AS "completion_tokens",
             sum("price") FILTER (NOT "cached") AS "price",
             sum(("extra"::JSON -> 'reference_loss' ->> 'nats')::DOUBLE)
                 / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"

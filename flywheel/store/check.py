@@ -9,10 +9,10 @@ from pathlib import Path
 from flywheel.errors import FlywheelError
 from flywheel.store.errors import StoreFailed
 from flywheel.store.migrations import STEPS, schema_number
-from flywheel.store.owner import own
+from flywheel.store.owner import own, real_path
 from flywheel.store.reader import Reader
 from flywheel.store.store import connect
-from flywheel.store.table import Table
+from flywheel.store.table import MOST_COUNT, Table
 from flywheel.store.tables import TABLES
 
 
@@ -90,6 +90,9 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
         ' WHERE s."parent" IS NOT NULL',
     ),
 )
+_UNCOUNTABLE = " OR ".join(
+    f'"{name}" NOT BETWEEN 0 AND {MOST_COUNT}' for name in TABLES["samples"].counts
+)
 # A failed request may be asked again, and an ungraded sample graded: only what counts is unique.
 _COUNTS = {"samples": '"error" IS NULL', "scores": '"score" IS NOT NULL'}
 
@@ -102,6 +105,7 @@ def check_store(path: Path) -> Report:
     """
     if not path.is_file():
         raise StoreFailed(f"{path}: no such file; name the store with --db")
+    path = real_path(path)
     ownership = own(path)
     try:
         connection = connect(path, read_only=True)
@@ -138,6 +142,8 @@ def _check(store: Reader) -> Report:
 def _faults(store: Reader, rows: dict[str, int]) -> Iterator[Finding]:
     for table in TABLES.values():
         yield from _found(store, table.name, "rows that are there twice", _twice(table))
+    sql = f"""SELECT "run" || ' ' || "item" FROM "samples" WHERE {_UNCOUNTABLE}"""
+    yield from _found(store, "samples", "rows with an impossible count, such as of tokens", sql)
     for name, story, sql in _LEADS:
         yield from _found(store, name, story, sql)
     told = int(store.query('SELECT coalesce(sum("rows"), 0) AS "n" FROM "batches"')[0]["n"])

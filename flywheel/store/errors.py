@@ -7,6 +7,17 @@ from pathlib import Path
 from flywheel.errors import FlywheelError
 
 _FULL = ("no space left", "file too large", "disk quota", "out of disk space", "not enough space")
+# What DuckDB says of bytes that it cannot make sense of.
+_DAMAGED = (
+    "not a valid duckdb",
+    "checksum",
+    "corrupt",
+    "serializ",
+    "could not read",
+    "version number",
+    "magic bytes",
+    "out of range",
+)
 _DENIED = ("permission denied", "read-only file system", "operation not permitted")
 
 
@@ -30,6 +41,10 @@ class BadRow(FlywheelError):
     """A row does not fit its table. Nothing of its batch was written."""
 
 
+class BadBatch(FlywheelError):
+    """DuckDB refuses one batch. Nothing of it was written; the store takes others."""
+
+
 class BadExport(FlywheelError):
     """A folder is no complete export, or its files are not the ones that were exported."""
 
@@ -41,7 +56,7 @@ def denied(path: Path, error: OSError) -> StoreFailed:
     )
 
 
-def failed(path: Path, error: Exception) -> StoreFailed:
+def failed(path: Path, error: Exception) -> FlywheelError:
     """The story of what DuckDB raised, as one line with a remedy."""
     said = first_line(error)
     low = said.lower()
@@ -50,14 +65,41 @@ def failed(path: Path, error: Exception) -> StoreFailed:
             f"{path}: the disk is full ({said}); free some space and run again: what was"
             " acknowledged is kept"
         )
+    if "could not set lock" in low:
+        return StoreInUse(
+            f"{path}: another program has it open ({said}); close it there, or name another --db"
+        )
     if any(word in low for word in _DENIED):
         return StoreFailed(f"{path}: cannot be written ({said}); choose another place with --db")
-    if "out of memory" in low:
-        return StoreFailed(f"{path}: not enough memory ({said}); ask for less at once")
-    return BrokenStore(
-        f"{path}: damaged, or no DuckDB file ({said}); look with `flywheel store check --db {path}`"
-        " and restore with `flywheel store rebuild EXPORT --db NEW`"
+    if "out of memory" in low or "failed to pin block" in low:
+        return StoreFailed(
+            f"{path}: not enough memory ({said}); free some memory, or ask for less at once: what"
+            " was acknowledged is kept"
+        )
+    if any(word in low for word in _DAMAGED):
+        return BrokenStore(
+            f"{path}: damaged, or no DuckDB file ({said}); look with `flywheel store check --db"
+            f" {path}` and restore with `flywheel store rebuild EXPORT --db NEW`"
+        )
+    return StoreFailed(
+        f"{path}: DuckDB stopped ({said}); what was acknowledged is kept. Run the command again; if"
+        f" it fails again, look with `flywheel store check --db {path}`"
     )
+
+
+def refused(batch: str, error: Exception) -> BadBatch:
+    """The story of a batch that DuckDB does not take."""
+    return BadBatch(f"batch {batch}: refused by the store: {first_line(error)}")
+
+
+def stops(error: BaseException) -> bool:
+    """Whether nothing more can be written after this: the disk failed, or DuckDB gave up."""
+    import duckdb
+
+    said = str(error).lower()
+    return isinstance(
+        error, (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, OSError)
+    ) or any(word in said for word in (*_FULL, *_DENIED, "database has been invalidated"))
 
 
 def first_line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from flywheel.store.errors import StoreInUse, denied
+from flywheel.store.errors import StoreFailed, StoreInUse, denied
 
 _PATIENCE = 1.0  # seconds; somebody may just be looking, or just be writing who they are
 _held: set[int] = set()
@@ -48,8 +48,22 @@ class Ownership:
             os.close(self._descriptor)
 
 
+def real_path(path: Path) -> Path:
+    """The file that a path names, through every link: its log and its owner's file are beside it.
+
+    Raises StoreFailed for links that lead in a circle.
+    """
+    try:
+        return path.resolve()
+    except RuntimeError:
+        raise StoreFailed(f"{path}: its symbolic links lead in a circle; mend them") from None
+    except OSError as error:
+        raise denied(path, error) from None
+
+
 def owner_path(path: Path) -> Path:
-    """Where the owner of a store writes who it is."""
+    """Where the owner of a store writes who it is: beside the file, whatever link names it."""
+    path = real_path(path)
     return path.with_name(path.name + ".owner")
 
 

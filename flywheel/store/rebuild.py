@@ -1,20 +1,27 @@
 """Rebuild: a new store from an export.
 
 The file gets its name only when it is complete. An export of an older version is read into the
-schema that it came from and then migrated, like the store it was.
+schema that it came from and then migrated, like the store it was. An export may be anybody's: its
+files are read by pyarrow, some megabytes at a time, and DuckDB, which can read no file but its own,
+takes only columns that the schema names.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from flywheel.store.errors import BadExport, NewerStore
-from flywheel.store.export import Manifest, load_manifest, sql_text
+from flywheel.store.errors import BadExport, NewerStore, denied, first_line
+from flywheel.store.export import Manifest, load_manifest
 from flywheel.store.migrations import STEPS, migrate
-from flywheel.store.owner import own
+from flywheel.store.owner import own, real_path
 from flywheel.store.reader import Reader
 from flywheel.store.store import connect
+
+_BATCH_ROWS = 2_048
 
 
 def rebuild_store(folder: Path, path: Path) -> Manifest:
@@ -25,36 +32,70 @@ def rebuild_store(folder: Path, path: Path) -> Manifest:
             f"{folder}: exported by Flywheel {manifest.version} (schema {manifest.schema}; this"
             f" version knows {len(STEPS)}); upgrade with `pip install -U flywheel`"
         )
-    half = path.with_name(path.name + ".half")
+    path = real_path(path)
     ownership = own(path)
     try:
-        if path.exists():
-            raise BadExport(f"{path}: exists already; move it away, or name another --db")
-        _remove(half)
-        connection = connect(half)
+        # A log that is left of another store would be replayed into this one.
+        for there in (path, path.with_name(path.name + ".wal")):
+            if there.exists():
+                raise BadExport(f"{there}: exists already; move it away, or name another --db")
         try:
-            with Reader(half, connection).cursor() as cursor:
-                _fill(cursor, folder, half, manifest)
+            half = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        except OSError as error:
+            raise denied(path, error) from None
+        try:
+            _build(half / path.name, folder, manifest)
+            (half / path.name).replace(path)
         finally:
-            connection.close()
-        half.replace(path)
+            shutil.rmtree(half, ignore_errors=True)
     finally:
-        _remove(half)
         ownership.give_up()
     return manifest
 
 
-def _fill(cursor: Any, folder: Path, half: Path, manifest: Manifest) -> None:
-    migrate(cursor, half, STEPS[: manifest.schema])
+def _build(path: Path, folder: Path, manifest: Manifest) -> None:
+    connection = connect(path)
+    try:
+        with Reader(path, connection).cursor() as cursor:
+            _fill(cursor, folder, path, manifest)
+    finally:
+        connection.close()
+
+
+def _fill(cursor: Any, folder: Path, path: Path, manifest: Manifest) -> None:
+    migrate(cursor, path, STEPS[: manifest.schema])
+    there = {name for (name,) in cursor.execute("SHOW TABLES").fetchall()} - {"migrations"}
+    if there != manifest.tables.keys():
+        raise BadExport(
+            f"{folder}: a store of schema {manifest.schema} has the tables"
+            f" {', '.join(sorted(there))}; the manifest names"
+            f" {', '.join(sorted(map(repr, manifest.tables)))}"
+        )
     for name, entry in manifest.tables.items():
-        source = sql_text(folder / f"{name}.parquet")
-        cursor.execute(f'INSERT INTO "{name}" BY NAME SELECT * FROM read_parquet({source})')
-        rows = cursor.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+        rows = _read_into(cursor, name, folder / f"{name}.parquet")
         if rows != entry.rows:
             raise BadExport(f"{folder}: {name} holds {rows} rows, the manifest says {entry.rows}")
-    migrate(cursor, half)
+    migrate(cursor, path)
 
 
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+def _read_into(cursor: Any, name: str, path: Path) -> int:
+    """Insert the rows of a file into the table of this name, and count them."""
+    import duckdb
+
+    arrow: Any = import_module("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
+    columns = [column for column, *_ in cursor.execute(f'DESCRIBE "{name}"').fetchall()]
+    listed = ", ".join(f'"{column}"' for column in columns)
+    rows = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            if sorted(file.schema_arrow.names) != sorted(columns):
+                raise BadExport(f"{path}: wanted the columns {', '.join(columns)}")
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+                cursor.register("incoming", arrow.Table.from_batches([batch]))
+                cursor.execute(f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "incoming"')
+                cursor.unregister("incoming")
+                rows += batch.num_rows
+    except (arrow.ArrowException, duckdb.DataError, duckdb.IntegrityError, OSError) as error:
+        raise BadExport(f"{path}: cannot be read: {first_line(error)}") from None
+    return rows

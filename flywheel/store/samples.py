@@ -43,7 +43,12 @@ class SampleRow(NamedTuple):
     created: datetime
 
 
-SAMPLES = Table("samples", SampleRow, key=("run", "item", "repeat"))
+SAMPLES = Table(
+    "samples",
+    SampleRow,
+    key=("run", "item", "repeat"),
+    counts=("position", "repeat", "prompt_tokens", "completion_tokens", "cached_tokens"),
+)
 
 
 def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bool_]:

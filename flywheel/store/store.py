@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from flywheel.store.errors import BadRow, StoreFailed, denied, failed
+from flywheel.store.memory import Memory
 from flywheel.store.migrations import STEPS, Step, migrate
-from flywheel.store.owner import Ownership, own
+from flywheel.store.owner import Ownership, own, real_path
 from flywheel.store.reader import Reader
 from flywheel.store.tables import TABLES
 from flywheel.store.writer import Ack, Writer
@@ -28,10 +28,12 @@ from flywheel.store.writer import Ack, Writer
 if TYPE_CHECKING:
     import duckdb
 
-# DuckDB would take most of the machine, which training and local models need. What does not fit
-# goes to disk beside the store. While a run streams rows in, little is enough.
-MEMORY = "512MB"
-_FRUGAL = "64MB"
+# DuckDB reads and writes no file but the store's own, whatever a query or a name in it says.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 Rows = Sequence[tuple[Any, ...]]
 
 
@@ -44,17 +46,17 @@ class Store(Reader):
         super().__init__(path, connection)
         self._ownership = ownership
         self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._frugal = 0
-        self._writer = Writer(path, connection.cursor())
+        self._memory = Memory(connection.cursor())
+        self._writer = Writer(path, connection.cursor(), self._memory)
         atexit.register(self.close)
 
     def append(self, batch: str, tables: Mapping[str, Rows]) -> Ack:
         """Queue a batch: rows by table name, and an id that no other batch has.
 
         The future says True once all of it is on disk, or False when the id was there already; then
-        nothing is written. Raises BadRow when a row does not fit, before anything is queued. Waits
-        while the queue is full, so in a coroutine call it in a thread.
+        nothing is written. It raises BadBatch when DuckDB refuses this batch, and StoreFailed when
+        the store cannot be written at all. Raises BadRow when a row does not fit, before anything
+        is queued. Waits while the queue is full, so in a coroutine call it in a thread.
         """
         if os.getpid() != self._process:
             raise StoreFailed(f"{self.path}: opened before a fork; send the batch to its owner")
@@ -70,25 +72,9 @@ class Store(Reader):
         """Append a batch and wait until it is on disk."""
         return self.append(batch, tables).result()
 
-    @contextmanager
-    def frugal(self) -> Generator[None]:
+    def frugal(self) -> AbstractContextManager[None]:
         """Use little memory for a while: enough to write, and to sum up a run of any length."""
-        with self._lock:
-            self._frugal += 1
-            self._limit_memory(_FRUGAL)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._frugal -= 1
-                if not self._frugal:
-                    # A store that failed meanwhile has said so already.
-                    with suppress(StoreFailed):
-                        self._limit_memory(MEMORY)
-
-    def _limit_memory(self, limit: str) -> None:
-        with self.cursor() as cursor:
-            cursor.execute(f"SET memory_limit = '{limit}'")
+        return self._memory.frugal()
 
     def close(self) -> None:
         """Write what waits and let go of the file. A second call does nothing."""
@@ -97,9 +83,8 @@ class Store(Reader):
         atexit.unregister(self.close)
         self._writer.close()
         # To close is to write a checkpoint, which takes what it is given.
-        with suppress(StoreFailed):
-            self._limit_memory(_FRUGAL)
-        self._connection.close()
+        with self._memory.frugal():
+            self._connection.close()
         self._ownership.give_up()
 
     def __enter__(self) -> Self:
@@ -115,6 +100,8 @@ def open_store(path: Path, url: str | None = None, steps: Sequence[Step] = STEPS
     Raises StoreInUse when another process owns it, NewerStore when a newer version wrote it, and
     StoreFailed when it is damaged or cannot be written.
     """
+    # DuckDB keeps its log beside the name that it is given, and the owner is told beside it too.
+    path = real_path(path)
     ownership = own(path, url)
     try:
         connection = connect(path)
@@ -131,15 +118,17 @@ def open_store(path: Path, url: str | None = None, steps: Sequence[Step] = STEPS
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """DuckDB's own connection to the file, for who holds the ownership."""
+    """DuckDB's own connection to the file, for who holds the ownership.
+
+    It may use as much memory as DuckDB likes: what was logged must be read whatever its size.
+    """
     import duckdb
 
     try:
         # What is beside the file must be readable, or DuckDB would begin an empty one.
         if path.exists():
             path.open("rb").close()
-        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY}
-        return duckdb.connect(path, read_only=read_only, config=config)
+        return duckdb.connect(path, read_only=read_only, config=_CONFIG)
     except OSError as error:
         raise denied(path, error) from None
     except duckdb.Error as error:

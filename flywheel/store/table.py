@@ -24,6 +24,10 @@ SQL_TYPES: dict[type, str] = {
     bool: "BOOLEAN",
     datetime: "TIMESTAMP",
 }
+# DuckDB holds a value several times while it writes it; an answer of this size is no answer.
+MOST_TEXT = 128 << 20
+# Every float holds such a count exactly, and a thousand of them add up within 64 bits.
+MOST_COUNT = 1 << 53
 _ARROW_TYPES = {str: "string", int: "int64", float: "double", bool: "bool"}
 
 
@@ -47,7 +51,8 @@ class Table:
 
     `key` names the columns that tell one row from another; nothing enforces it but the writer's
     care, and `check_store` reports what broke it. A `definition` is kept once for each digest.
-    `either` names two columns of which each row fills exactly one.
+    `either` names two columns of which each row fills exactly one. `counts` names the columns that
+    hold numbers from 0 to 2**53.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Table:
     key: tuple[str, ...]
     definition: bool = False
     either: tuple[str, str] | None = None
+    counts: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -77,6 +83,11 @@ class Table:
     def quoted(self) -> str:
         """The quoted names of all columns, for SELECT and INSERT."""
         return ", ".join(f'"{column.name}"' for column in self.columns)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The names of the columns that hold text."""
+        return tuple(column.name for column in self.columns if column.type is str)
 
     def batch(self, rows: Sequence[tuple[Any, ...]]) -> ArrowBatch:
         """The rows as one Arrow batch. Raises BadRow when one does not fit."""
@@ -109,6 +120,8 @@ def _column(name: str, kind: Any) -> Column:
 def _array(table: Table, column: Column, values: Sequence[Any], kind: Any) -> Any:
     arrow = pyarrow()
     where = f"{table.name}.{column.name}"
+    if column.type is int and float in set(map(type, values)):
+        raise BadRow(f"{where}: wanted int values, got a float")
     try:
         array = arrow.array(values, kind)
     except UnicodeEncodeError:
@@ -116,11 +129,33 @@ def _array(table: Table, column: Column, values: Sequence[Any], kind: Any) -> An
         array = arrow.array([_storable(value) for value in values], kind)
     except (arrow.ArrowException, TypeError, OverflowError) as error:
         raise BadRow(f"{where}: wanted {column.type.__name__} values: {error}") from None
+    if not isinstance(array, arrow.Array):
+        raise BadRow(f"{where}: more than 2 GB of text in one batch; write fewer rows at once")
     if array.null_count and not column.optional:
         raise BadRow(f"{where}: wanted a value in every row, got None")
     if column.type is float and _holds_nan(array):
         raise BadRow(f"{where}: NaN and infinity are no numbers to store; give None and a reason")
+    if column.type is str and array.get_total_buffer_size() > MOST_TEXT:
+        _refuse_long(where, array)
+    if column.name in table.counts:
+        _refuse_uncountable(where, values)
     return array
+
+
+def _refuse_long(where: str, array: Any) -> None:
+    longest = compute().max(compute().binary_length(array)).as_py() or 0
+    if longest > MOST_TEXT:
+        raise BadRow(
+            f"{where}: a text of {longest / 1e6:.0f} MB; the store takes at most"
+            f" {MOST_TEXT / 1e6:.0f} MB"
+        )
+
+
+def _refuse_uncountable(where: str, values: Sequence[int]) -> None:
+    # Python's own min and max: a call of pyarrow costs more than some hundred values.
+    for value in (min(values, default=0), max(values, default=0)):
+        if not 0 <= value <= MOST_COUNT:
+            raise BadRow(f"{where}: wanted a count from 0 to 2**53, got {value}")
 
 
 def _storable(value: str | None) -> str | None:

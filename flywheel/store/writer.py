@@ -4,8 +4,10 @@ Batches that wait are written in one transaction: as soon as 1,000 rows wait, af
 or at once when somebody waits for an answer. While one group is committed the next one gathers, so
 many small batches cost few commits. A full queue makes `submit` wait: memory stays flat.
 
-A commit that fails is the last one. Its batches and all that wait are told so, and every later one
-is refused: going on would leave gaps that nobody sees.
+A group whose commit fails is rolled back and its batches are committed one by one, with all the
+memory that DuckDB would take: a bad batch costs itself, and its Ack raises BadBatch. When the disk
+fails or DuckDB gives up, no more is written: the Acks of all that waits raise StoreFailed, and
+every later batch is refused.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flywheel.errors import FlywheelError
 from flywheel.store.arrow import ArrowBatch, pyarrow
 from flywheel.store.batches import BATCHES, BatchRow
-from flywheel.store.errors import StoreFailed, failed
+from flywheel.store.errors import StoreFailed, failed, refused, stops
 from flywheel.store.known import Known
+from flywheel.store.memory import Memory
 from flywheel.store.table import Table, utc_now
 from flywheel.store.tables import TABLES
 
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 1_000
 GROUP_SECONDS = 0.2
+GROUP_BYTES = 32 << 20
 MOST_WAITING = 5_000  # rows; some 50 ms of work, so that nobody waits long for an answer
+MOST_BYTES_WAITING = 64 << 20
 
 
 class Ack(Future[bool]):
@@ -47,7 +53,8 @@ class Ack(Future[bool]):
         self.set_running_or_notify_cancel()
 
     def result(self, timeout: float | None = None) -> bool:
-        """Wait for the answer. Raises StoreFailed when the batch could not be committed."""
+        """Wait for the answer. Raises BadBatch when the store refuses this batch, StoreFailed when
+        it can write nothing more."""
         if not self.done():
             self._hurry()
         return super().result(timeout)
@@ -76,32 +83,36 @@ class Pending:
     batch: str
     tables: Mapping[str, ArrowBatch]
     rows: int
+    bytes: int
     ack: Ack
 
 
 class Writer:
     """The thread that alone writes to the store."""
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, memory: Memory) -> None:
         self._path = path
         self._connection = connection
+        self._memory = memory
         self._known = Known(connection)
         self._change = threading.Condition()
         self._queue: list[Pending] = []
         self._rows = 0
+        self._bytes = 0
         self._oldest = 0.0
         self._hurried = False
         self._closing = False
-        self._failure: StoreFailed | None = None
+        self._failure: FlywheelError | None = None
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, batch: str, tables: Mapping[str, ArrowBatch]) -> Ack:
         """Queue a batch. Waits while the queue is full; raises StoreFailed after a failure."""
         rows = sum(part.num_rows for part in tables.values())
-        pending = Pending(batch, tables, rows, Ack(self._hurry))
+        size = sum(part.get_total_buffer_size() for part in tables.values())
+        pending = Pending(batch, tables, rows, size, Ack(self._hurry))
         with self._change:
-            while self._rows >= MOST_WAITING and not self._closing and not self._failure:
+            while self._is_full() and not self._closing and not self._failure:
                 self._change.wait()
             if self._failure:
                 raise self._failure
@@ -111,6 +122,7 @@ class Writer:
                 self._oldest = time.monotonic()
             self._queue.append(pending)
             self._rows += rows
+            self._bytes += size
             self._change.notify_all()
         return pending.ack
 
@@ -126,15 +138,39 @@ class Writer:
             self._hurried = True
             self._change.notify_all()
 
+    def _is_full(self) -> bool:
+        return self._rows >= MOST_WAITING or self._bytes >= MOST_BYTES_WAITING
+
     def _work(self) -> None:
         while group := self._take():
             try:
                 written = self._commit(group)
             except Exception as error:
-                self._fail(group, error)
-                return
+                if stops(error):
+                    self._stop(group, error)
+                else:
+                    self._one_by_one(group)
+                if self._failure:
+                    return
+            else:
+                for pending in group:
+                    pending.ack.set_result(pending in written)
+
+    def _one_by_one(self, group: Sequence[Pending]) -> None:
+        """Commit each batch of a group that failed by itself."""
+        with self._memory.most():
             for pending in group:
-                pending.ack.set_result(pending in written)
+                try:
+                    written = self._commit([pending])
+                except Exception as error:
+                    if stops(error):
+                        self._stop([one for one in group if not one.ack.done()], error)
+                        return
+                    failure = refused(pending.batch, error)
+                    failure.__cause__ = error
+                    pending.ack.set_exception(failure)
+                else:
+                    pending.ack.set_result(bool(written))
 
     def _take(self) -> list[Pending]:
         """The next group, as soon as it is due; nothing when the store closes."""
@@ -143,7 +179,7 @@ class Writer:
                 patience = self._oldest + GROUP_SECONDS - time.monotonic() if self._queue else None
                 self._change.wait(patience)
             group, self._queue = self._queue, []
-            self._rows, self._hurried = 0, False
+            self._rows, self._bytes, self._hurried = 0, 0, False
             self._change.notify_all()
             return group
 
@@ -151,7 +187,8 @@ class Writer:
         if self._closing or not self._queue:
             return self._closing
         late = time.monotonic() >= self._oldest + GROUP_SECONDS
-        return self._hurried or late or self._rows >= GROUP_ROWS
+        large = self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES
+        return self._hurried or late or large
 
     def _commit(self, group: Sequence[Pending]) -> set[Pending]:
         """Write the batches that are new, in one transaction, and say which those were."""
@@ -202,13 +239,15 @@ class Writer:
     def _insert(self, table: Table, batches: Sequence[ArrowBatch]) -> None:
         # One chunk: DuckDB takes each chunk by itself, and many small ones cost twice as much.
         whole = pyarrow().Table.from_batches(batches).combine_chunks()
+        self._memory.make_room(table, whole)
         self._connection.register("incoming", whole)
         self._connection.execute(
             f'INSERT INTO "{table.name}" ({table.quoted}) SELECT {table.quoted} FROM "incoming"'
         )
         self._connection.unregister("incoming")
 
-    def _fail(self, group: Sequence[Pending], error: Exception) -> None:
+    def _stop(self, group: Sequence[Pending], error: Exception) -> None:
+        """Refuse these batches, all that wait, and every later one."""
         failure = failed(self._path, error)
         failure.__cause__ = error
         with self._change:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.store.check import check_store
-from flywheel.store.errors import StoreInUse
+from flywheel.store.errors import StoreFailed, StoreInUse
 from flywheel.store.owner import find_owner, own, owner_path
 from flywheel.store.store import open_store
 from tests.store.process import line, python
@@ -65,7 +65,7 @@ def test_of_many_that_want_it_one_gets_it(tmp_path: Path) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from flywheel.store.errors import StoreInUse
+from flywheel.store.errors import StoreFailed, StoreInUse
 from flywheel.store.owner import own
 try:
     own(Path(sys.argv[1]))
@@ -85,3 +85,47 @@ def test_nobody_owns_what_is_not_there(tmp_path: Path) -> None:
     ownership = own(tmp_path / "s.duckdb")
     ownership.give_up()
     ownership.give_up()
+
+
+def test_a_link_to_a_store_is_the_store(tmp_path: Path) -> None:
+    path, link = tmp_path / "s.duckdb", tmp_path / "elsewhere" / "link.duckdb"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with python(OWN, path) as process:
+        assert line(process) == "open"
+        owner = find_owner(link)
+        assert owner and owner.pid == process.pid
+        for refused in (open_store, check_store):
+            with pytest.raises(StoreInUse, match=f"in use by process {process.pid}"):
+                refused(link)
+        process.communicate("", timeout=60)
+    with open_store(link) as store:
+        assert store.write("b", {"samples": [sample("r", 0)]})
+        assert find_owner(path) is not None
+    assert [found.name for found in link.parent.iterdir()] == ["link.duckdb"]
+    with open_store(path) as store:
+        assert store.write("b", {"samples": [sample("r", 0)]}) is False
+
+
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.duckdb", tmp_path / "other.duckdb"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    for refused in (open_store, check_store):
+        with pytest.raises(StoreFailed, match=r"circle|no such file"):
+            refused(one)
+
+
+def test_a_store_that_another_program_has_open_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    open_store(path).close()
+    code = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+    with python(code, path) as process:
+        assert line(process) == "open"
+        with pytest.raises(StoreInUse, match="another program has it open"):
+            open_store(path)
