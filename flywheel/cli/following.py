@@ -180,7 +180,7 @@ def _near(path: str) -> str:
 
 
 def _say(event: Event) -> None:
-    if event.kind == "notice":
+    if event.kind in ("notice", "progress"):
         say(str(event.detail.get("text", "")))
     elif event.kind in ("masks", "preflight"):
         for line in event.detail.get("told", ()):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -40,11 +40,14 @@ class Here:
         *,
         unsafe_python: bool = False,
         workers: int | None = None,
+        answered: Callable[[], object] = lambda: None,
     ) -> None:
+        """`answered` is called at each answer of a judge or of the sandbox, from any thread."""
         self._judge = judge
         self._embedder = embedder
         self._unsafe_python = unsafe_python
         self._workers = workers
+        self._answered = answered
         self._sandbox: Sandbox | None = None
         # Held here, so that they stay loaded as long as the engine does.
         self._reward_models: dict[tuple[str, str | None], LocalRewardModel] = {}
@@ -100,6 +103,7 @@ class Here:
         requests = [Request(a.model, a.messages, a.sampling, a.schema) for _, a in asks]
         async for position, output in self._judge.sample(requests):
             answers[asks[position][0]] = _reply(output)
+            self._answered()
 
     def _run(self, calls: Sequence[tuple[int, Run]], answers: list[Answer | None]) -> None:
         try:
@@ -111,6 +115,7 @@ class Here:
         pairs = [(run.sample, run.item) for _, run in calls]
         for position, answer in sandbox.grade(calls[0][1].source, pairs):
             answers[calls[position][0]] = answer
+            self._answered()
 
     def _embed(self, asks: Sequence[tuple[int, Embed]], answers: list[Answer | None]) -> None:
         if not asks:

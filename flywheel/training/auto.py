@@ -43,13 +43,21 @@ _USED_BY = {
 }
 _RFT_STEPS = 100
 _EXAMS = 5
+_LONGEST_ANSWER = 512
 
 
 def resolve(
-    config: TrainConfig, *, rows: int, parameters: int, longest: int, context: int | None = None
+    config: TrainConfig,
+    *,
+    rows: int,
+    parameters: int,
+    longest: int,
+    context: int | None = None,
+    answer: int | None = None,
 ) -> Numbers:
     """Every number of the config. `longest` is the longest row in tokens, `context` the most that
-    the model takes. What was chosen here stands in `why`.
+    the model takes, `answer` the most that the evalset lets an answer have. What was chosen here
+    stands in `why`.
     """
     why: dict[str, str] = {}
 
@@ -82,7 +90,7 @@ def resolve(
         sft_weight=settle("sft_weight", *_sft_weight(config)),
         eval_interval=settle("eval_interval", interval, _often(config)),
         save_interval=settle("save_interval", interval, _often(config)),
-        max_completion_tokens=settle("max_completion_tokens", 512, "the usual limit"),
+        max_completion_tokens=settle("max_completion_tokens", *_answer(answer)),
         compute_multiplier=settle("compute_multiplier", 1.0, "as it is"),
         why=why,
     )
@@ -120,6 +128,13 @@ def _sft_weight(config: TrainConfig) -> tuple[float, str]:
     if config.lever == "dpo" and config.loss not in ("orpo", "simpo"):
         return 0.1, "keeps the form of the answers while pairs push them apart"
     return 0.0, "this loss has none"
+
+
+def _answer(most: int | None) -> tuple[int, str]:
+    """What is longer than the evalset allows is never measured, so it is not trained either."""
+    if most is not None and most < _LONGEST_ANSWER:
+        return most, "as long as the evalset's answers may be"
+    return _LONGEST_ANSWER, "the usual limit"
 
 
 def _often(config: TrainConfig) -> str:

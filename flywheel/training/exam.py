@@ -9,13 +9,11 @@ the exam touches is put back: a training with exams ends in the same weights as 
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 from flywheel.errors import BadOption
@@ -24,13 +22,12 @@ from flywheel.evals.grade import Engine, Verdict, grade_samples
 from flywheel.evals.plan import Plan
 from flywheel.evals.requests import Pair, pairs, request
 from flywheel.evals.run import sample_of
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions, prepared
-from flywheel.samplers.local_random import kept_random_states
 from flywheel.samplers.sampler import Output
 from flywheel.training.base import Base
 from flywheel.training.config import TrainConfig
+from flywheel.training.live import ask_live
 from flywheel.training.order import Order, dev_plan
+from flywheel.training.progress import Progress
 from graders.grader import Grade, Grader
 from graders.ungraded import Kind, Ungraded
 
@@ -86,7 +83,8 @@ class ExamResult:
     """What one exam found. Items and graders are in the same order in every exam of a training.
 
     `scores` hold None where there was no verdict; `ungraded` counts those by their kind. `spans`
-    are the lowest and the highest score that a grader gives, as it declares them.
+    are the lowest and the highest score that a grader gives, as it declares them. `gold` are the
+    scores of the gold answers, where they were graded too.
     """
 
     step: int
@@ -97,6 +95,7 @@ class ExamResult:
     ungraded: Mapping[str, Mapping[str, int]]
     spans: Mapping[str, tuple[float, float]]
     seconds: float
+    gold: Mapping[str, Scores] = field(default_factory=dict[str, Scores])
 
     def mean(self, grader: str) -> float | None:
         """The mean of what was graded, None when nothing was."""
@@ -138,6 +137,7 @@ class ExamResult:
             ungraded=found["ungraded"],
             spans={name: (low, high) for name, (low, high) in found["spans"].items()},
             seconds=found["seconds"],
+            gold={name: tuple(scores) for name, scores in found.get("gold", {}).items()},
         )
 
 
@@ -183,22 +183,28 @@ class Exam:
         """How many items are asked."""
         return len(self._pairs)
 
-    def sit(self, base: Base, step: int, beat: Callable[[], object] = lambda: None) -> ExamResult:
+    def sit(self, base: Base, step: int, progress: Progress | None = None) -> ExamResult:
         """Answer and grade every item with the model as it is, and leave it as it was.
 
-        `beat` is called at each answer and each grader: a sign of life from a long exam.
+        Where something is rewarded, the exam before the first step grades the gold answers too.
+        `progress` hears how far it is, and may end it: raises Stopped then.
         """
-        began = time.monotonic()
-        with undisturbed(base.model, base.tokenizer):
-            outputs = self._answers(base, beat)
+        began, progress = time.monotonic(), progress or Progress()
+        name, asked = f"exam at step {step}", [request(self._plan, one) for one in self._pairs]
+
+        def answered(count: int) -> None:
+            progress.report(f"{name}: {count} of {self.n} answers")
+
+        outputs = ask_live(base, self._plan.model, asked, progress, answered)
         scores: dict[str, Scores] = {}
         ungraded: dict[str, dict[str, int]] = {}
         for grader in self._graders:
-            beat()
-            verdicts = asyncio.run(self._grade(grader, outputs))
+            progress.report(f"{name}: grading by {grader.name}")
+            verdicts = progress.wait(self._grade(grader, outputs))
             scores[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
             kinds = Counter(v.kind.value for v in verdicts if isinstance(v, Ungraded))
             ungraded[grader.name] = dict(kinds)
+        gold = self._gold(progress) if step == 0 and self.roles.rewards else {}
         return ExamResult(
             step=step,
             ids=tuple(str(pair.item.get("id", pair.position)) for pair in self._pairs),
@@ -208,25 +214,8 @@ class Exam:
             ungraded=ungraded,
             spans={grader.name: span(grader) for grader in self._graders},
             seconds=time.monotonic() - began,
+            gold=gold,
         )
-
-    def _answers(self, base: Base, beat: Callable[[], object]) -> list[Output]:
-        # The paged cache may change how the model attends, so it is not used on a live one.
-        loaded = prepared(plain(base.model), base.tokenizer)
-        sampler = LocalSampler(LocalOptions(name=self._plan.model, paged=False), loaded)
-        requests = [request(self._plan, pair) for pair in self._pairs]
-
-        async def ask() -> list[Output]:
-            outputs = [Output(error="no answer came")] * len(requests)
-            async for index, output in sampler.sample(requests):
-                outputs[index] = output
-                beat()
-            return outputs
-
-        try:
-            return asyncio.run(ask())
-        finally:
-            sampler.close()
 
     async def _grade(self, grader: Grader, outputs: Sequence[Output]) -> list[Verdict]:
         good = [i for i, output in enumerate(outputs) if output.error is None]
@@ -236,6 +225,17 @@ class Exam:
             found.get(i) or Ungraded(Kind.SAMPLE, output.error or "", "no_answer")
             for i, output in enumerate(outputs)
         ]
+
+    def _gold(self, progress: Progress) -> dict[str, Scores]:
+        """What the graders give to the gold answers."""
+        evalset = self._plan.evalset
+        outputs = [Output(evalset.gold(pair.item)) for pair in self._pairs]
+        found: dict[str, Scores] = {}
+        for grader in self._graders:
+            progress.report(f"grading the gold answers by {grader.name}")
+            verdicts = progress.wait(self._grade(grader, outputs))
+            found[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
+        return found
 
     def _groups(self) -> tuple[str, ...] | None:
         field = self._plan.evalset.definition.group
@@ -255,30 +255,6 @@ def span(grader: Grader) -> tuple[float, float]:
     """The lowest and the highest score that a grader declares; 0 and 1 when it declares none."""
     low, high = getattr(grader, "range", (0.0, 1.0))
     return float(low), float(high)
-
-
-def plain(model: Any) -> Any:
-    """The model itself, in which an adapter works from within the layers that it wraps."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
-@contextmanager
-def undisturbed(model: Any, tokenizer: Any) -> Generator[None]:
-    """Put back afterwards what sampling from a model in training changes.
-
-    Every random state, each module's train mode and buffers, and the tokenizer's padding side.
-    """
-    modules = [(module, module.training, dict(module._buffers)) for module in model.modules()]
-    side = tokenizer.padding_side
-    try:
-        with kept_random_states():
-            yield
-    finally:
-        tokenizer.padding_side = side
-        for module, training, buffers in modules:
-            # Not `train()`, which would set the inner modules too.
-            module.training = training
-            module._buffers.update(buffers)
 
 
 def _drawn(plan: Plan, samples: int | None, seed: int) -> list[Pair]:

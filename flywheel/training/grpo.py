@@ -18,7 +18,7 @@ import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from flywheel.training.completions import distinct, repeated
-from flywheel.training.exam import undisturbed
+from flywheel.training.live import undisturbed
 
 # KL and entropy are told by so many answers of every so-manieth step. By all of them, they would
 # cost as much as a third of the training.

@@ -2,16 +2,19 @@
 """Headroom: whether there is anything for RFT to sharpen, asked before it is paid for.
 
 RFT makes likelier what sampling finds already. Some prompts are answered `k` times each at the
-temperature of the training: where all answers of a prompt earn the same there is nothing to learn
-from it, and where the best of k is no better than the average there is nowhere to go.
+temperature of the training, with its limit of tokens, and rewarded by its own functions: where all
+answers of a prompt earn the same there is nothing to learn from it, and where the best of k is no
+better than the average there is nowhere to go.
 """
 
 from __future__ import annotations
 
-import asyncio
+import json
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,18 +22,21 @@ from flywheel.data.training_row import TrainingRow
 from flywheel.evals.evalset import load_evalset
 from flywheel.evals.grade import Engine, Verdict, grade_samples
 from flywheel.evals.run import sample_of
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions, prepared
 from flywheel.samplers.sampler import Output, Request
 from flywheel.stats.passk import mean_pass
 from flywheel.training.base import Base
-from flywheel.training.exam import plain, roles_of, span, undisturbed
+from flywheel.training.exam import roles_of, span
+from flywheel.training.live import ask_live
 from flywheel.training.order import Order
-from flywheel.training.rft import group_size
+from flywheel.training.progress import OutOfTime, Progress
+from flywheel.training.rft import rewards_of
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 
 PROMPTS = 50
+SECONDS = 60.0
+# Answers that are asked for at once.
+_GROUP = 64
 # So many groups without spread leave next to nothing to learn from.
 _MOST_FLAT = 0.9
 # A gain from choosing among k, in shares of the reward's span, that is not worth the trouble.
@@ -91,76 +97,127 @@ class Headroom:
         )
 
 
-def headroom(
-    base: Base, order: Order, rows: Sequence[TrainingRow], engine: Engine, k: int | None = None
-) -> Headroom | None:
-    """Ask PROMPTS of the rows k times each; None when no answer could be graded.
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a training samples its answers: the probe does it in the same way, and only so.
 
-    Without `k` each gets as many answers as in training. The model is left as it was.
+    `longest` is the most tokens of an answer, `k` how many a prompt gets.
     """
-    k = k or group_size(order)
-    chosen = random.Random(f"headroom {order.config.seed}").sample(rows, min(PROMPTS, len(rows)))
-    outputs = _answers(base, order, chosen, k)
-    definition = load_evalset(order.config.evalset).definition
-    roles = roles_of(order.config, definition)
-    total, weights = np.zeros((len(chosen), k)), 0.0
-    for name, weight in roles.rewards.items():
-        grader = next(one for one in definition.graders if one.name == name)
-        total += weight * _shares(grader, _grade(grader, chosen, outputs, k, engine), k)
+
+    base: Base
+    order: Order
+    longest: int
+    k: int
+
+    @classmethod
+    def of(cls, trainer: Any, base: Base, order: Order) -> Self:
+        """That of an RFT's trainer."""
+        return cls(base, order, trainer.args.max_completion_length, trainer.num_generations)
+
+
+def probe(
+    sampling: Sampling,
+    rows: Sequence[TrainingRow],
+    engine: Engine,
+    progress: Progress | None = None,
+    seconds: float = SECONDS,
+) -> str:
+    """What there is to sharpen, in words, also when nothing could be found out."""
+    found = headroom(sampling, rows, engine, progress, seconds)
+    if found is not None:
+        return found.told()
+    return (
+        f"the probe found nothing out: within {seconds:g} s no group of prompts had all its"
+        f" {sampling.k} answers of up to {sampling.longest} tokens, or none could be graded"
+    )
+
+
+def headroom(
+    sampling: Sampling,
+    rows: Sequence[TrainingRow],
+    engine: Engine,
+    progress: Progress | None = None,
+    seconds: float = SECONDS,
+) -> Headroom | None:
+    """Ask up to PROMPTS of the rows as the training will; None when no answer could be graded.
+
+    Ends with what it has after this long: groups of prompts are asked one after another, and one
+    that is unfinished is left out, for its short answers would be there and its long ones not. The
+    model is left as it was. `progress` may end it: raises Stopped then.
+    """
+    progress, until = progress or Progress(), time.monotonic() + seconds
+    config = sampling.order.config
+    chosen = random.Random(f"headroom {config.seed}").sample(rows, min(PROMPTS, len(rows)))
+    asked, outputs = 0, list[Output]()
+    while asked < len(chosen) and time.monotonic() < until:
+        group = range(asked, min(asked + max(1, _GROUP // sampling.k), len(chosen)))
+        told = f"probe: {asked} of {len(chosen)} prompts"
+        progress.report(f"{told}, {sampling.k} answers each", now=asked == 0)
+        requests = [
+            _request(sampling, chosen[i], i * sampling.k + j)
+            for i in group
+            for j in range(sampling.k)
+        ]
+        try:
+            outputs += ask_live(sampling.base, config.model, requests, progress, until=until)
+        except OutOfTime:
+            break
+        asked = group.stop
+    return _graded(sampling, chosen[:asked], outputs, engine, progress) if asked else None
+
+
+def _request(sampling: Sampling, row: TrainingRow, number: int) -> Request:
+    config = sampling.order.config
+    effort = config.reasoning_effort
+    return Request(
+        model=config.model,
+        messages=[message.as_json() for message in row.prompt],
+        sampling={
+            "temperature": config.temperature,
+            "max_completion_tokens": sampling.longest,
+            "seed": config.seed + number,
+            **({} if effort == "default" else {"reasoning_effort": effort}),
+        },
+        tools=row.tools,
+    )
+
+
+def _graded(
+    sampling: Sampling,
+    rows: Sequence[TrainingRow],
+    outputs: Sequence[Output],
+    engine: Engine,
+    progress: Progress,
+) -> Headroom | None:
+    """The rewards by the functions of the training itself, and the primary grader's verdicts."""
+    order, k = sampling.order, sampling.k
+    evalset = load_evalset(order.config.evalset)
+    roles = roles_of(order.config, evalset.definition)
+    texts = [output.text for output in outputs]
+    items = [json.dumps(dict(rows[i // k].item), ensure_ascii=False) for i in range(len(outputs))]
+    total, weights = np.zeros((len(rows), k)), 0.0
+    for reward in rewards_of(order, evalset, engine):
+        weight, (low, high) = roles.rewards[reward.__name__], span(reward.grader)
+        progress.report(f"probe: grading by {reward.__name__}")
+        given = progress.wait(reward(texts, items))
+        scores = [
+            None if output.error is not None else score
+            for score, output in zip(given, outputs, strict=True)
+        ]
+        total += weight * (np.array(scores, dtype=float).reshape(-1, k) - low) / (high - low)
         weights += abs(weight)
-    primary = next(one for one in definition.graders if one.name == roles.primary)
-    verdicts = _grade(primary, chosen, outputs, k, engine)
+    verdicts = progress.wait(_verdicts(evalset.primary, rows, outputs, k, engine))
     return _summed(total / (weights or 1.0), verdicts, k)
 
 
-def _answers(base: Base, order: Order, rows: Sequence[TrainingRow], k: int) -> list[Output]:
-    """k answers to each row, row by row."""
-    config = order.config
-    requests = [
-        Request(
-            model=config.model,
-            messages=[message.as_json() for message in row.prompt],
-            sampling={
-                "temperature": config.temperature,
-                "max_completion_tokens": order.numbers.max_completion_tokens,
-                "seed": config.seed + repeat * len(rows) + number,
-            },
-            tools=row.tools,
-        )
-        for number, row in enumerate(rows)
-        for repeat in range(k)
-    ]
-    outputs = [Output(error="no answer came")] * len(requests)
-
-    async def ask(sampler: LocalSampler) -> None:
-        async for index, output in sampler.sample(requests):
-            outputs[index] = output
-
-    with undisturbed(base.model, base.tokenizer):
-        loaded = prepared(plain(base.model), base.tokenizer)
-        sampler = LocalSampler(LocalOptions(name=config.model, paged=False), loaded)
-        try:
-            asyncio.run(ask(sampler))
-        finally:
-            sampler.close()
-    return outputs
-
-
-def _grade(
+async def _verdicts(
     grader: Grader, rows: Sequence[TrainingRow], outputs: Sequence[Output], k: int, engine: Engine
 ) -> list[Verdict | None]:
     """A verdict for each answer, None where there was no answer."""
     good = [i for i, output in enumerate(outputs) if output.error is None]
     samples: list[Sample] = [sample_of(rows[i // k].item, outputs[i]) for i in good]
-    found = dict(zip(good, asyncio.run(grade_samples(grader, samples, engine)), strict=True))
+    found = dict(zip(good, await grade_samples(grader, samples, engine), strict=True))
     return [found.get(i) for i in range(len(outputs))]
-
-
-def _shares(grader: Grader, verdicts: Sequence[Verdict | None], k: int) -> np.ndarray:
-    """Scores in shares of the grader's span, NaN where there is none; a row for each prompt."""
-    low, high = span(grader)
-    scores = [one.score if isinstance(one, Grade) else np.nan for one in verdicts]
-    return (np.array(scores).reshape(-1, k) - low) / (high - low)
 
 
 def _summed(rewards: np.ndarray, verdicts: Sequence[Verdict | None], k: int) -> Headroom | None:

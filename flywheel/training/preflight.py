@@ -17,8 +17,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flywheel.training.base import Base
-from flywheel.training.exam import undisturbed
+from flywheel.training.live import plain, undisturbed
 from flywheel.training.order import Order
+from flywheel.training.progress import Progress
 from flywheel.training.watch import Diverged
 
 _MIB = 2**20
@@ -62,14 +63,22 @@ class Preflight:
         ]
 
 
-def preflight(trainer: Any, base: Base, order: Order) -> Preflight:
-    """Try one step. Raises Diverged when its loss is no number; what memory does is its own."""
+def preflight(
+    trainer: Any, base: Base, order: Order, progress: Progress | None = None
+) -> Preflight:
+    """Try one step. Raises Diverged when its loss is no number; what memory does is its own.
+
+    `progress` may end it between two passes through the model: raises Stopped then.
+    """
+    progress = progress or Progress()
+    progress.report("trying one step with the longest rows", now=True)
     if order.config.lever == "rft":
         prompts = list(trainer.train_dataset["prompt"])
         lengths = [len(ids) for ids in base.tokenizer(prompts)["input_ids"]]
     else:
         lengths = [_length(row) for row in trainer.train_dataset]
-    seconds = _try_step(trainer, base, order, lengths)
+    with progress.through(plain(base.model), stops=True):
+        seconds = _try_step(trainer, base, order, lengths)
     hours, rate = seconds * order.numbers.steps / 3600, order.config.dollars_per_hour
     return Preflight(
         parameters=base.parameters,

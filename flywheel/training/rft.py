@@ -36,7 +36,8 @@ from flywheel.training.arguments import common
 from flywheel.training.base import Base
 from flywheel.training.completions import FOLDER
 from flywheel.training.config import TrainConfig
-from flywheel.training.exam import plain, roles_of, span
+from flywheel.training.exam import roles_of, span
+from flywheel.training.live import plain
 from flywheel.training.order import Order, setting
 from flywheel.training.rewards import GraderReward, schema_of
 
@@ -68,7 +69,7 @@ def build(
     _check_effort(base, config)
     prompts = [_prompt(base.template.chat, config, row) for row in rows]
     items = [json.dumps(dict(row.item), ensure_ascii=False) for row in rows]
-    longest = _longest_answer(base, order, evalset, prompts)
+    longest = _longest_answer(base, order, prompts)
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     trainer = RewardTrainer(
         folder=folder,
@@ -162,13 +163,11 @@ def _prompt(chat: Chat, config: TrainConfig, row: TrainingRow) -> str:
         raise BadOption(f"{row.where}: {error}") from None
 
 
-def _longest_answer(base: Base, order: Order, evalset: Evalset, prompts: Sequence[str]) -> int:
-    """The most tokens of an answer: no more than the evalset allows, unless the config says so,
-    and than the model's context has room for. Raises BadOption when there is none.
+def _longest_answer(base: Base, order: Order, prompts: Sequence[str]) -> int:
+    """The most tokens of an answer: what the order says, and no more than the model's context has
+    room for behind the longest prompt. Raises BadOption when there is none.
     """
     most = order.numbers.max_completion_tokens
-    if order.config.max_completion_tokens == "auto":
-        most = min(most, evalset.definition.sampling.max_completion_tokens)
     text = plain(base.model).config.get_text_config(decoder=True)
     context = getattr(text, "max_position_embeddings", None)
     if context is None:

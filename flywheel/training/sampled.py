@@ -8,7 +8,6 @@ job's folder, so that a training that goes on learns from the same.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +18,12 @@ from flywheel.data.training_row import TrainingRow
 from flywheel.errors import FlywheelError
 from flywheel.evals.evalset import load_evalset
 from flywheel.evals.grade import Engine, grade_samples
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions, prepared
 from flywheel.samplers.sampler import Output, Request
 from flywheel.training.base import Base
-from flywheel.training.exam import plain, span, undisturbed
+from flywheel.training.exam import span
+from flywheel.training.live import ask_live
 from flywheel.training.order import Order
+from flywheel.training.progress import Progress
 from flywheel.training.rows import FEWEST, pair_of
 from graders.grader import Grade
 from graders.sample import Sample
@@ -38,12 +37,20 @@ class NoPairs(FlywheelError):
 
 
 def sampled_pairs(
-    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Engine, folder: Path
+    order: Order,
+    rows: Sequence[TrainingRow],
+    base: Base,
+    engine: Engine,
+    folder: Path,
+    progress: Progress | None = None,
 ) -> list[TrainingRow]:
-    """The pairs, sampled now or read from the folder. Raises NoPairs when there are few."""
+    """The pairs, sampled now or read from the folder. Raises NoPairs when there are few.
+
+    `progress` hears how far it is, and may end it: raises Stopped then.
+    """
     path = folder / FILE
     if not path.is_file():
-        pairs = _sample(order, rows, base, engine)
+        pairs = _sample(order, rows, base, engine, progress or Progress())
         if len(pairs) < FEWEST:
             raise NoPairs(
                 f"the model answers {len(rows)} items and {len(pairs)} of them wrongly, too few to"
@@ -69,16 +76,16 @@ def _line(pair: TrainingRow) -> str:
 
 
 def _sample(
-    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Engine
+    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Engine, progress: Progress
 ) -> list[TrainingRow]:
     grader = load_evalset(order.config.evalset).primary
-    answers = _answers(order, rows, base)
+    answers = _answers(order, rows, base, progress)
     samples = [
         Sample(row.item, output.text)
         for row, given in zip(rows, answers, strict=True)
         for output in given
     ]
-    verdicts = iter(asyncio.run(grade_samples(grader, samples, engine)))
+    verdicts = iter(progress.wait(grade_samples(grader, samples, engine)))
     highest = span(grader)[1]
     pairs: list[TrainingRow] = []
     for row, given in zip(rows, answers, strict=True):
@@ -90,7 +97,9 @@ def _sample(
     return pairs
 
 
-def _answers(order: Order, rows: Sequence[TrainingRow], base: Base) -> list[list[Output]]:
+def _answers(
+    order: Order, rows: Sequence[TrainingRow], base: Base, progress: Progress
+) -> list[list[Output]]:
     """A few answers to every row. What failed is left out."""
     most = load_evalset(order.config.evalset).definition.sampling.max_completion_tokens
     requests = [
@@ -107,20 +116,15 @@ def _answers(order: Order, rows: Sequence[TrainingRow], base: Base) -> list[list
         for index, row in enumerate(rows)
         for each in range(_EACH)
     ]
-    sampler = LocalSampler(
-        LocalOptions(name=order.config.model, paged=False),
-        prepared(plain(base.model), base.tokenizer),
-    )
+    total = len(requests)
+
+    def answered(count: int) -> None:
+        progress.report(f"sampling pairs: {count} of {total} answers")
+
     found: list[list[Output]] = [[] for _ in rows]
-
-    async def ask() -> None:
-        async for index, output in sampler.sample(requests):
-            if output.error is None:
-                found[index // _EACH].append(output)
-
-    try:
-        with undisturbed(base.model, base.tokenizer):
-            asyncio.run(ask())
-    finally:
-        sampler.close()
+    for index, output in enumerate(
+        ask_live(base, order.config.model, requests, progress, answered)
+    ):
+        if output.error is None:
+            found[index // _EACH].append(output)
     return found

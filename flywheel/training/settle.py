@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from flywheel.data.training_row import TrainingRow
+from flywheel.evals.evalset import load_evalset
 from flywheel.training.auto import resolve
 from flywheel.training.base import folder_of, weights_of
 from flywheel.training.config import TrainConfig
@@ -33,6 +34,7 @@ def settle(config: TrainConfig, baseline: str | None = None) -> Order:
         parameters=count_parameters(folder),
         longest=max(length(row, template) for row in rows),
         context=_context(folder),
+        answer=load_evalset(config.evalset).definition.sampling.max_completion_tokens,
     )
     return Order(
         config=config,

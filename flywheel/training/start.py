@@ -73,7 +73,7 @@ def explain(config: TrainConfig) -> list[str]:
     from flywheel.training import masks
     from flywheel.training.arguments import quiet
     from flywheel.training.base import open_base
-    from flywheel.training.headroom import headroom
+    from flywheel.training.headroom import Sampling, probe
     from flywheel.training.preflight import preflight
     from flywheel.training.rows import training_rows
     from flywheel.training.train import build, clear_errors
@@ -88,8 +88,8 @@ def explain(config: TrainConfig) -> list[str]:
         lines = preflight(trainer, base, order).lines
         if config.lever != "rft":
             lines += masks.told(trainer.train_dataset, len(rows), base.template)["told"]
-        elif room := headroom(base, order, rows, Here()):
-            lines.append(room.told())
+        else:
+            lines.append(probe(Sampling.of(trainer, base, order), rows, Here()))
     return [*lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]
 
 

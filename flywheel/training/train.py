@@ -1,9 +1,10 @@
 # pyright: standard
 """Train: an order in, a trained model out. The whole story, from top to bottom.
 
-It runs in a process of its own, tells what happens through `tell`, and looks at `control` between
-steps. A folder with checkpoints is gone on with. Whatever goes wrong is raised, as a FlywheelError
-where a user can mend it; the last good checkpoint is kept then.
+It runs in a process of its own and tells what happens through `tell`. It looks at `control` between
+steps, and within a second in whatever else takes long. A folder with checkpoints is gone on with.
+Whatever goes wrong is raised, as a FlywheelError where a user can mend it; the last good checkpoint
+is kept then.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ from flywheel.training.arguments import quiet
 from flywheel.training.base import Base, open_base
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import ExamResult, open_exam
-from flywheel.training.headroom import headroom
+from flywheel.training.headroom import Sampling, probe
+from flywheel.training.live import plain
 from flywheel.training.manifest import write_manifest
 from flywheel.training.order import Order, setting
 from flywheel.training.preflight import preflight
+from flywheel.training.progress import Progress, Stopped
 from flywheel.training.rft import notices
 from flywheel.training.rows import training_rows
 from flywheel.training.sampled import sampled_pairs
 from flywheel.training.tracking import tracked
-from flywheel.training.watch import AfterExam, Control, Ended, Take, Tell, Watch
+from flywheel.training.watch import ENDED, AfterExam, Control, Ended, Take, Tell, Watch
 
 OUT = "out"
 # Of each, `build(base, order, rows, folder, callbacks)` makes the trainer.
@@ -75,27 +78,46 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
     with (
         quiet(),
         tracked(order, folder, tell) as tell,
-        Here(_judge(order.config)) as engine,
         clear_errors(order, folder),
     ):
-        config = order.config
-        rows = training_rows(config)
-        scores = config.lever == "reward"
-        base = open_base(config.model, config.method, config.seed, scores=scores)
-        if config.pairs == "sampled":
-            rows = sampled_pairs(order, rows, base, engine, folder)
-            tell("notice", {"text": f"{len(rows)} of {order.rows} items were answered wrongly"})
+        progress = Progress(tell, control)
+        with Here(_judge(order.config), answered=progress.beat) as engine:
+            try:
+                watch = _train(order, folder, engine, progress)
+            except Stopped as stop:
+                return _stopped(folder, ENDED[stop.word], tell)
+            return _finish(order, folder, watch, tell, time.monotonic() - began)
+
+
+def _train(order: Order, folder: Path, engine: Engine, progress: Progress) -> Watch:
+    """From the rows to the last step. Raises Stopped where there is nothing new to keep."""
+    config, tell, last = order.config, progress.tell, checkpoints.newest(folder)
+    progress.report("reading the rows and loading the model", now=True)
+    rows = training_rows(config)
+    scores = config.lever == "reward"
+    base = open_base(config.model, config.method, config.seed, scores=scores)
+    if config.pairs == "sampled":
+        rows = sampled_pairs(order, rows, base, engine, folder, progress)
+        tell("notice", {"text": f"{len(rows)} of {order.rows} items were answered wrongly"})
+    progress.report(f"preparing {len(rows)} rows", now=True)
+    exams = _exams(order, base, engine, progress)
+    watch = Watch(order, folder, tell, progress.control, *exams)
+    trainer = build(base, order, rows, folder, [watch], engine)
+    progress.check()
+    if config.lever == "rft":
+        for text in notices(order):
+            tell("notice", {"text": text})
+    else:
+        tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
+    if last is None:
         if config.lever == "rft":
-            for text in _before_rft(order, base, rows, engine, fresh=last is None):
-                tell("notice", {"text": text})
-        watch = Watch(order, folder, tell, control, *_exams(order, base, engine, control))
-        trainer = build(base, order, rows, folder, [watch], engine)
-        if config.lever != "rft":
-            tell("masks", masks.told(trainer.train_dataset, len(rows), base.template))
-        if last is None:
-            tell("preflight", preflight(trainer, base, order).as_json())
+            tell(
+                "notice", {"text": probe(Sampling.of(trainer, base, order), rows, engine, progress)}
+            )
+        tell("preflight", preflight(trainer, base, order, progress).as_json())
+    with progress.through(plain(base.model)):
         trainer.train(resume_from_checkpoint=str(last.path) if last else None)
-        return _finish(order, folder, watch, tell, time.monotonic() - began)
+    return watch
 
 
 def build(
@@ -121,16 +143,8 @@ def build(
     return trainer
 
 
-def _before_rft(
-    order: Order, base: Base, rows: Sequence[TrainingRow], engine: Engine, *, fresh: bool
-) -> list[str]:
-    """What a person should know: who audits, and before the first step whether it is worth it."""
-    found = headroom(base, order, rows, engine) if fresh else None
-    return [*notices(order), *([found.told()] if found else [])]
-
-
 def _exams(
-    order: Order, base: Base, engine: Engine, control: Control
+    order: Order, base: Base, engine: Engine, progress: Progress
 ) -> tuple[Take | None, AfterExam | None]:
     """How an exam is taken, and what looks at it afterwards: of RFT the alarm."""
     if order.config.lever == "reward":
@@ -138,8 +152,7 @@ def _exams(
     exam = open_exam(order, engine)
 
     def take(step: int) -> ExamResult:
-        # Asking for the word shows that something happens; it is obeyed at the end of the step.
-        return exam.sit(base, step, beat=control)
+        return exam.sit(base, step, progress)
 
     def alarm(exams: Sequence[ExamResult], tell: Tell) -> None:
         look(exam.roles, exams, tell)
@@ -151,8 +164,7 @@ def _finish(order: Order, folder: Path, watch: Watch, tell: Tell, seconds: float
     last = checkpoints.newest(folder)
     step = last.step if last else 0
     if watch.ended != "finished":
-        tell(watch.ended, {"step": step})
-        return Trained(folder / OUT, watch.ended, step, {})
+        return _stopped(folder, watch.ended, tell)
     kept = {one.step: one.path for one in checkpoints.found(folder)}
     best = watch.best_of(kept) or step
     metrics = {"before": watch.figures(0), "after": watch.figures(best)}
@@ -161,6 +173,14 @@ def _finish(order: Order, folder: Path, watch: Watch, tell: Tell, seconds: float
     told = {"out": str(folder / OUT), "best_step": best, "seconds": round(seconds, 2)}
     tell("finished", told | {"metrics": metrics})
     return Trained(folder / OUT, "finished", best, metrics)
+
+
+def _stopped(folder: Path, ended: Ended, tell: Tell) -> Trained:
+    """A training that was stopped: at its last checkpoint, or before its first step."""
+    last = checkpoints.newest(folder)
+    step = last.step if last else 0
+    tell(ended, {"step": step})
+    return Trained(folder / OUT, ended, step, {})
 
 
 def _judge(config: TrainConfig) -> Any:

@@ -22,10 +22,11 @@ from flywheel.evals.evalset import load_evalset
 from flywheel.training import checkpoints
 from flywheel.training.exam import ExamResult, better, roles_of
 from flywheel.training.order import Order
+from flywheel.training.progress import Stopped, Tell, Word
 
-Tell = Callable[[str, Mapping[str, Any]], None]
-Control = Callable[[], Literal["go", "pause", "cancel"]]
+Control = Callable[[], Word]
 Ended = Literal["finished", "paused", "cancelled"]
+ENDED: Mapping[Word, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
 Take = Callable[[int], ExamResult]
 AfterExam = Callable[[Sequence[ExamResult], Tell], None]
 
@@ -36,7 +37,8 @@ class Diverged(FlywheelError):
 
 class Watch(TrainerCallback):
     """The callback. `exams` has all that were taken, also before a stop. `ended` is "paused" or
-    "cancelled" when `control` said so; the checkpoint of that step is kept then.
+    "cancelled" when `control` said so; the checkpoint of that step is kept then. An exam that was
+    given up for it is taken when the training goes on.
     """
 
     def __init__(
@@ -77,7 +79,10 @@ class Watch(TrainerCallback):
         return best.step if best else None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take the exam before the first step, or the one that a stop has kept from being taken."""
+        """Take the exam before the first step, or the one that a stop has kept from being taken.
+
+        Raises Stopped: nothing was learnt yet that a checkpoint could keep.
+        """
         self._began = time.monotonic()
         if self._is_due(state.global_step):
             self._examine(state.global_step)
@@ -86,7 +91,7 @@ class Watch(TrainerCallback):
         """Stop where the parent says so, and save what there is."""
         said = self._control()
         if said != "go":
-            self.ended = "paused" if said == "pause" else "cancelled"
+            self.ended = ENDED[said]
             control.should_training_stop = control.should_save = True
         elif self._is_due(state.global_step) and self._exam is not None:
             control.should_save = True
@@ -98,7 +103,12 @@ class Watch(TrainerCallback):
             return
         self._tell_step(state, logs)
         if self.ended == "finished" and self._is_due(state.global_step):
-            self._examine(state.global_step)
+            try:
+                self._examine(state.global_step)
+            except Stopped as stop:
+                self.ended = ENDED[stop.word]
+                control.should_training_stop = control.should_save = True
+                return
             if self._is_stale():
                 self._tell("notice", {"text": self._why_stale()})
                 control.should_training_stop = True

@@ -5,7 +5,8 @@ It trains by the folder's order and writes down, in the folder, all that others 
 events.jsonl  what happened, an event a line        heartbeat  touched each second; the last step
 stacks.txt    where each thread was, when asked     lock       held as long as the process lives
 
-It reads `control`: "pause" or "cancel", looked at between steps; SIGTERM means pause. Exit codes:
+It reads `control`: "pause" or "cancel", obeyed between steps, and within a second before the first
+one and in an exam; SIGTERM means pause. Exit codes:
 0 finished, 10 paused, 11 cancelled, 1 failed. SIGUSR1 writes the stacks. A process in which nothing
 happens for too long writes them too and ends itself, so that a job nobody follows ends as well;
 one that was stopped from outside (SIGSTOP) cannot. DESCRIPTOR holds the lock, where the starter
@@ -98,10 +99,23 @@ class Pulse:
         part.replace(self._path)
 
 
+class _Asked:
+    """What the job is asked to do. Asking is a sign of life; to `peek` is none."""
+
+    def __init__(self, peek: Control, pulse: Pulse) -> None:
+        self.peek = peek
+        self._pulse = pulse
+
+    def __call__(self) -> Word:
+        self._pulse.progress()
+        return self.peek()
+
+
 def work(folder: Path, train: Train, descriptor: int | None = None) -> int:
     """Do the job of a folder by `train`, and give the exit code. It must not be at work already.
 
-    `train` tells each event, and asks for the word between steps; both count as progress. Having
+    `train` tells each event, and asks for the word between steps; both count as progress, and to
+    `peek` at the word, which the `control` that it gets can do too, does not. Having
     been told to pause or to cancel, it keeps a checkpoint where that is asked and returns.
     """
     descriptor = take_lock(folder) if descriptor is None else descriptor
@@ -135,13 +149,14 @@ def _work(folder: Path, train: Train, journal: Journal, pulse: Pulse, lock: int)
         pulse.progress(step if kind == "step" and isinstance(step, int) else None)
         said[:] = [journal.tell(kind, detail)]
 
-    def control() -> Word:
-        pulse.progress()
+    def peek() -> Word:
         if not holds_lock(folder, lock):
             raise FolderGone(f"{folder} was moved or removed, so the training stops")
         asked: Word = "pause" if asked_to_end.is_set() else read_word(folder)
         word[:] = [asked]
         return asked
+
+    control = _Asked(peek, pulse)
 
     signal.signal(signal.SIGTERM, lambda number, frame: asked_to_end.set())
     try:

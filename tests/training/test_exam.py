@@ -18,8 +18,10 @@ from flywheel.training import rft
 from flywheel.training.arguments import quiet
 from flywheel.training.base import Base, open_base
 from flywheel.training.config import TrainConfig
-from flywheel.training.exam import ExamResult, Roles, better, open_exam, roles_of, undisturbed
+from flywheel.training.exam import ExamResult, Roles, better, open_exam, roles_of
+from flywheel.training.live import undisturbed
 from flywheel.training.order import Order
+from flywheel.training.progress import Progress
 from flywheel.training.rows import training_rows
 from flywheel.training.settle import settle
 
@@ -43,9 +45,10 @@ def opened(order: Order) -> Base:
 
 def test_an_exam_asks_what_a_run_asks_and_grades_by_every_role() -> None:
     order = order_of()
-    beats: list[int] = []
-    found = open_exam(order, Here()).sit(opened(order), 7, beat=lambda: beats.append(1))
-    assert len(beats) == 6 + len(found.scores), "a sign of life at each answer and each grader"
+    told: list[str] = []
+    progress = Progress(lambda kind, detail: told.append(detail["text"]))
+    found = open_exam(order, Here()).sit(opened(order), 7, progress)
+    assert told[0] == "exam at step 7: 1 of 6 answers"
     assert found.step == 7 and len(found.ids) == 6
     assert set(found.scores) == {*REWARD, "exact", "valid_json", "like_gold"}
     assert found.ids == tuple(sorted(found.ids)) and found.groups is not None

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from flywheel.engines.here import Here
+from flywheel.training import rft
 from flywheel.training.arguments import quiet
 from flywheel.training.base import open_base
 from flywheel.training.config import TrainConfig
-from flywheel.training.headroom import Headroom, headroom
+from flywheel.training.headroom import Headroom, Sampling, headroom, probe
+from flywheel.training.progress import Progress
 from flywheel.training.rows import training_rows
 from flywheel.training.settle import settle
+from tests.training.world import order
 
 
 def found(**given: float) -> Headroom:
@@ -61,7 +66,8 @@ def test_tiny_has_headroom_on_its_triage_and_is_left_as_it_was() -> None:
         base = open_base("tiny", config.method, 0)
     base.model.train()
     state = torch.get_rng_state()
-    one = headroom(base, settle(config), training_rows(config), Here(), k=4)
+    sampling = Sampling(base, settle(config), longest=32, k=4)
+    one = headroom(sampling, training_rows(config), Here())
     assert one is not None and one.prompts == 12 and one.k == 4
     assert one.pass_1 is not None and one.pass_k is not None and one.pass_1 <= one.pass_k
     assert 0.3 < one.mean <= one.best <= 1 and one.failed + one.solved <= one.flat < 0.9
@@ -72,3 +78,28 @@ def test_without_a_verdict_there_is_nothing_to_say() -> None:
     from flywheel.training.headroom import _summed
 
     assert _summed(np.full((3, 2), np.nan), [None] * 6, 2) is None
+
+
+def test_the_probe_samples_as_the_training_does_and_as_the_evalset_measures(
+    tmp_path: Path,
+) -> None:
+    """An evalset whose answers have 8 tokens is not probed with answers of 512."""
+    made = order(tmp_path, lever="rft", group_size=2)
+    assert made.numbers.max_completion_tokens == 8
+    told: list[str] = []
+    progress = Progress(lambda kind, detail: told.append(detail["text"]))
+    with quiet():
+        base, rows = open_base("tiny", made.config.method, 0), training_rows(made.config)
+        trainer = rft.build(base, made, rows, tmp_path, [], Here())
+        sampling = Sampling.of(trainer, base, made)
+        assert (sampling.longest, sampling.k) == (8, 2)
+        assert "16 prompts x 2 answers" in probe(sampling, rows, Here(), progress)
+    assert told[0] == "probe: 0 of 16 prompts, 2 answers each"
+
+
+def test_a_probe_that_may_not_take_long_says_that_it_found_nothing(tmp_path: Path) -> None:
+    made = order(tmp_path, lever="rft", group_size=2)
+    with quiet():
+        base = open_base("tiny", made.config.method, 0)
+    text = probe(Sampling(base, made, 8, 2), training_rows(made.config), Here(), seconds=0.0)
+    assert text.startswith("the probe found nothing out: within 0 s")

@@ -102,7 +102,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 
 def test_a_training_tells_its_story(whole: Job) -> None:
-    kinds = [kind for kind, _ in whole.events if kind not in ("step", "exam_items")]
+    kinds = [kind for kind, _ in whole.events if kind not in ("step", "exam_items", "progress")]
     assert kinds == [
         *("started", "masks", "preflight", "exam"),
         *("exam", "checkpoint", "exam", "checkpoint", "finished"),
@@ -367,7 +367,7 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path: Path) -> None:
 
 def test_pairs_are_sampled_once_and_kept_for_a_resume(tmp_path: Path) -> None:
     made = job(tmp_path, lever="dpo", pairs="sampled", steps=3)
-    made.run("pause", at=1)
+    made.run("pause", at=2)
     kept = (made.folder / "pairs.jsonl").read_bytes()
     made.run()
     assert (made.folder / "pairs.jsonl").read_bytes() == kept

@@ -1,0 +1,142 @@
+# pyright: standard
+"""Progress: what long work owes to whoever waits for it, before the first step and between steps.
+
+It reports how far it is, shows that it is alive, and stops within a second when the job is to pause
+or to cancel. A sign of life is something that happened: a pass through the model, an answer of a
+judge or of the sandbox. Polling for the word is none, so that work that hangs is seen to hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+Word = Literal["go", "pause", "cancel"]
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.25
+_REPORT_SECONDS = 5.0
+# How long the work may take to end once it was told to.
+_PATIENCE_SECONDS = 10.0
+
+
+class Stopped(Exception):
+    """The work was given up, for the job is to pause or to cancel: `word` says which."""
+
+    def __init__(self, word: Word) -> None:
+        super().__init__(word)
+        self.word: Word = word
+
+
+class OutOfTime(Exception):
+    """The work was given up, for it would take longer than it may."""
+
+
+class Progress:
+    """One job's way to report and to be stopped. Without arguments nobody listens or stops it."""
+
+    def __init__(
+        self,
+        tell: Tell = lambda kind, detail: None,
+        control: Callable[[], Word] = lambda: "go",
+    ) -> None:
+        """`control` counts as a sign of life; its `peek`, where it has one, does not."""
+        self.tell = tell
+        self.control = control
+        self._peek: Callable[[], Word] = getattr(control, "peek", control)
+        self._beaten = self._reported = 0.0
+
+    def beat(self) -> None:
+        """Show a sign of life."""
+        now = time.monotonic()
+        if now - self._beaten >= _POLL_SECONDS:
+            self._beaten = now
+            self.control()
+
+    def check(self) -> None:
+        """Raise Stopped when the job is not to go on."""
+        word = self._peek()
+        if word != "go":
+            raise Stopped(word)
+
+    def report(self, text: str, *, now: bool = False) -> None:
+        """Say what is being done, and how far it is; passed over when the last one is recent.
+
+        Raises Stopped when the job is not to go on.
+        """
+        self.beat()
+        at = time.monotonic()
+        if now or at - self._reported >= _REPORT_SECONDS:
+            self._reported = at
+            self.tell("progress", {"text": text})
+        self.check()
+
+    def wait(self, work: Coroutine[Any, Any, T], until: float | None = None) -> T:
+        """Do the work in a thread of its own, and give its result or raise what it raises.
+
+        Raises Stopped as soon as the job is to stop, and OutOfTime at `until` on the monotonic
+        clock. The work is cancelled then.
+        """
+        running = _Running(work)
+        try:
+            while not running.ended(_POLL_SECONDS):
+                self.check()
+                if until is not None and time.monotonic() >= until:
+                    raise OutOfTime
+        except BaseException:
+            running.cancel()
+            raise
+        return running.result()
+
+    @contextmanager
+    def through(self, model: Any, *, stops: bool = False) -> Generator[None]:
+        """Take each pass through the model as a sign of life; with `stops`, stop at one too."""
+
+        def passed(*_: Any) -> None:
+            self.beat()
+            if stops:
+                self.check()
+
+        # Every pass calls the embedding as a module, whatever wraps the model.
+        hook = model.get_input_embeddings().register_forward_pre_hook(passed)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+
+class _Running:
+    """A coroutine on an event loop in a thread of its own."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(work)
+        self._over = threading.Event()
+        # A judge that does not answer must not keep the process from ending.
+        threading.Thread(target=self._run, name="work", daemon=True).start()
+
+    def ended(self, seconds: float) -> bool:
+        """Whether it has ended, after this long at most."""
+        return self._over.wait(seconds)
+
+    def result(self) -> Any:
+        """What it came to. Raises what it raised."""
+        return self._task.result()
+
+    def cancel(self) -> None:
+        """End it, and wait a little until it has ended."""
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._over.wait(_PATIENCE_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(asyncio.wait([self._task]))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            self._over.set()
+            self._loop.close()
