@@ -12,8 +12,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, TypeVar
+
+from flywheel.errors import FlywheelError
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 Word = Literal["go", "pause", "cancel"]
@@ -56,7 +58,10 @@ class Progress:
         now = time.monotonic()
         if now - self._beaten >= _POLL_SECONDS:
             self._beaten = now
-            self.control()
+            # What is wrong with the job's folder is raised where the work waits, not in a pass
+            # through the model, which would pass for a fault of its own.
+            with suppress(FlywheelError):
+                self.control()
 
     def check(self) -> None:
         """Raise Stopped when the job is not to go on."""
