@@ -16,6 +16,7 @@ from flywheel.evals.plan import Plan
 from flywheel.samplers.sampler import Loss, Output
 from flywheel.store.samples import SampleRow, find_cached
 from flywheel.store.store import Store
+from flywheel.store.table import MOST_COUNT
 from graders.ungraded import Usage
 
 
@@ -51,7 +52,13 @@ def output_of(row: SampleRow) -> Output:
     loss = extra.get("reference_loss")
     return Output(
         text=row.output_text,
-        usage=Usage(row.prompt_tokens, row.completion_tokens, row.cached_tokens),
+        # A store of an earlier version may hold counts that no endpoint can have meant.
+        usage=Usage(
+            *(
+                count if 0 <= count <= MOST_COUNT else 0
+                for count in (row.prompt_tokens, row.completion_tokens, row.cached_tokens)
+            )
+        ),
         refusal=extra.get("refusal"),
         truncated=row.truncated,
         error=row.error,

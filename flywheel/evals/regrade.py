@@ -19,6 +19,7 @@ from flywheel.evals.events import at_work
 from flywheel.evals.grade import Engine, grade_samples
 from flywheel.evals.measure import grader_rows
 from flywheel.evals.plan import new_run_id
+from flywheel.evals.refused import REFUSED, refused_score
 from flywheel.evals.results import Result, definition_of, load_result, the_run
 from flywheel.evals.run import Where, sample_of, score_row
 from flywheel.samplers.resolve import content_digest
@@ -26,6 +27,7 @@ from flywheel.store.digest import digest
 from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
 from flywheel.store.samples import SAMPLES, SampleRow
+from flywheel.store.scores import ScoreRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
 from graders.definition import read_grader, wire_json
@@ -176,4 +178,17 @@ async def _grade(
         )
         for (row, _), verdict in zip(batch, verdicts, strict=True)
     ]
-    store.write(f"{run}/{uuid.uuid4().hex}", {"scores": scores})
+    _write(store, run, scores)
+
+
+def _write(store: Store, run: str, scores: Sequence[ScoreRow]) -> None:
+    """Write verdicts; of those that the store refuses, each by itself, ungraded where it must."""
+    try:
+        store.write(f"{run}/{uuid.uuid4().hex}", {"scores": scores})
+    except REFUSED as error:
+        if len(scores) == 1:
+            refused = [refused_score(scores[0], error)]
+            store.write(f"{run}/{uuid.uuid4().hex}", {"scores": refused})
+        else:
+            for score in scores:
+                _write(store, run, [score])

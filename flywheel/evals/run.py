@@ -22,8 +22,10 @@ from flywheel.errors import GaveUp
 from flywheel.evals.cache import Cache
 from flywheel.evals.grade import Engine, Verdict, grade_answered, grade_samples
 from flywheel.evals.plan import Plan
+from flywheel.evals.refused import REFUSED, Rows
 from flywheel.evals.requests import Pair, pairs, request
 from flywheel.samplers.sampler import Output, Sampler
+from flywheel.store.errors import BadBatch, BadRow
 from flywheel.store.items import ItemRow
 from flywheel.store.samples import SampleRow, finished
 from flywheel.store.scores import ScoreRow
@@ -35,6 +37,7 @@ from graders.sample import Sample
 _CHUNK = 2_000
 _CHUNKS_IN_THE_AIR = 3
 _BATCH = 250
+_BATCH_CHARACTERS = 4_000_000
 # Longer work than this on the event loop would keep answers waiting, and places empty.
 _STEP = 50
 # An answer that was paid for is written down this soon, however slowly the next ones come.
@@ -72,7 +75,8 @@ class Runner:
     _batches: int = 0
     # Batches of one resume must not be taken for those of another.
     _session: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _acks: set[asyncio.Future[bool]] = field(default_factory=set[asyncio.Future[bool]])
+    _writes: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _fault: BaseException | None = None
 
     async def finish(self) -> None:
         """Do all that is left. Raises GaveUp when no answer comes at all."""
@@ -86,11 +90,13 @@ class Runner:
                 if len(in_the_air) == _CHUNKS_IN_THE_AIR:
                     in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
             await self._wait(in_the_air, asyncio.ALL_COMPLETED)
-            await asyncio.gather(*self._acks)  # a batch that was not written is no finished run
+            await asyncio.gather(*self._writes)
+            if self._fault:  # a batch that was not written is no finished run
+                raise self._fault
         finally:
             for task in in_the_air:
                 task.cancel()
-            await asyncio.gather(*in_the_air, *self._acks, return_exceptions=True)
+            await asyncio.gather(*in_the_air, *self._writes, return_exceptions=True)
 
     async def _wait(self, tasks: set[asyncio.Task[None]], until: str) -> set[asyncio.Task[None]]:
         if not tasks:
@@ -105,16 +111,17 @@ class Runner:
         known = await self.cache.look_up([pair.key for pair in chunk])
         ready: list[Answered] = [(p, known[p.key], True) for p in chunk if p.key in known]
         asked = [pair for pair in chunk if pair.key not in known]
-        written = time.monotonic()
+        written, size = time.monotonic(), 0
         if asked:
             requests = await _unhurried(request(self.plan, pair) for pair in asked)
             async for index, output in self.sampler.sample(requests):
                 self._watch(output)
                 ready.append((asked[index], output, False))
-                now = time.monotonic()
-                if len(ready) >= _BATCH or now - written > _BATCH_SECONDS:
+                now, size = time.monotonic(), size + len(output.text)
+                is_full = len(ready) >= _BATCH or size >= _BATCH_CHARACTERS
+                if is_full or now - written > _BATCH_SECONDS:
                     await self._record(ready)
-                    ready, written = [], now
+                    ready, written, size = [], now, 0
         if ready:
             await self._record(ready)
 
@@ -141,24 +148,61 @@ class Runner:
                 score_row(self._where(pair), grader, digest, verdict, now)
                 for (pair, _), verdict in zip(good, verdicts, strict=True)
             )
-        rows = {
-            "items": [self._item_row(pair) for pair, _, _ in answered],
-            "samples": await _unhurried(sample_row(self.run, *one, now) for one in answered),
-            "scores": scores,
-        }
+        rows = Rows(
+            [self._item_row(pair) for pair, _, _ in answered],
+            await _unhurried(sample_row(self.run, *one, now) for one in answered),
+            scores,
+        )
+        try:
+            written = await self._append(rows)
+        except BadRow as error:
+            await self._write_singly(rows, error)
+        else:
+            write = asyncio.create_task(self._acknowledge(rows, written))
+            self._writes.add(write)
+            write.add_done_callback(self._written)
+
+    async def _append(self, rows: Rows) -> asyncio.Future[bool]:
+        """Queue a batch; the future says when it is on disk. Raises BadRow."""
+        if self._fault:
+            raise self._fault
         self._batches += 1
         batch = f"{self.run}/{self._session}/{self._batches}"
-        ack = await asyncio.to_thread(self.store.append, batch, rows)
+        ack = await asyncio.to_thread(self.store.append, batch, rows.tables)
         loop = asyncio.get_running_loop()
         written: asyncio.Future[bool] = loop.create_future()
-        self._acks.add(written)
-        written.add_done_callback(lambda done: self._acknowledged(done, len(answered)))
         ack.tell(lambda done: loop.call_soon_threadsafe(_settle, written, done))
+        return written
 
-    def _acknowledged(self, ack: asyncio.Future[bool], count: int) -> None:
-        self._acks.discard(ack)
-        if not ack.cancelled() and ack.exception() is None:
-            self.advance(count)
+    async def _acknowledge(self, rows: Rows, written: asyncio.Future[bool]) -> None:
+        try:
+            await written
+        except BadBatch as error:
+            await self._write_singly(rows, error)
+        else:
+            self.advance(len(rows.samples))
+
+    async def _write_singly(self, rows: Rows, error: Exception) -> None:
+        """Write sample by sample what the store refused together; the bad one as a failed one."""
+        singles = rows.singles()
+        for one in singles:
+            reason = error if len(singles) == 1 else await self._refusal(one)
+            if reason:
+                await (await self._append(one.refused(reason)))
+            self.advance(1)
+
+    async def _refusal(self, rows: Rows) -> Exception | None:
+        """Write a batch; give back why the store refuses it, None when it is on disk."""
+        try:
+            await (await self._append(rows))
+        except REFUSED as error:
+            return error
+        return None
+
+    def _written(self, write: asyncio.Task[None]) -> None:
+        self._writes.discard(write)
+        if not write.cancelled() and (fault := write.exception()):
+            self._fault = fault
 
     async def _grade(self, grader: Grader, samples: Sequence[Sample]) -> list[Verdict]:
         if grader.is_pure():

@@ -10,6 +10,7 @@ over different parts of a split still compare, over the items that they share.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from flywheel.store.runs import RunRow, find_run
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
 from flywheel.store.test_reads import ReadRow
+from flywheel.store.writer import Ack
 
 _BATCH = 5_000
 
@@ -179,6 +181,7 @@ def _beginning(one: _Writing) -> dict[str, Sequence[tuple[Any, ...]]]:
 
 
 def _write_rows(store: Store, one: _Writing, gathered: Gathered, advance: Advance) -> None:
+    acks: deque[Ack] = deque()
     digests = bytearray()
     now = one.row.created
     streams: list[tuple[str, Rows]] = [
@@ -189,10 +192,14 @@ def _write_rows(store: Store, one: _Writing, gathered: Gathered, advance: Advanc
     for table, rows in streams:
         number = 0
         while batch := list(islice(rows, _BATCH)):
-            # A full queue makes this wait; a batch that fails makes every later one fail.
-            store.append(f"{one.id}/{table}/{number}", {table: batch})
+            # A full queue makes this wait.
+            acks.append(store.append(f"{one.id}/{table}/{number}", {table: batch}))
+            while len(acks) > 1 and acks[0].done():
+                acks.popleft().result()
             number += 1
             advance(len(batch))
+    for ack in acks:  # a run is finished only when every batch of it is on disk
+        ack.result()
 
 
 def _say_unfinished(store: Store, fresh: Sequence[_Writing], error: BaseException) -> None:
