@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +21,8 @@ _NAME = 40
 _GRADER = 24
 _SHOWN = 3
 _COLUMNS = ("grader", "baseline", "candidate", "points", "low", "high", "p", "won", "lost", "tied")
+# What a narrow terminal can do without.
+_DROP = ("tied", "lost", "won", "p")
 
 
 def compare(
@@ -117,29 +118,26 @@ def _print_json(found: Comparison, flips: dict[str, list[Flip]]) -> None:
 
 
 def _show(found: Comparison, flips: dict[str, list[Flip]]) -> None:
+    from flywheel.cli.layout import fill
     from flywheel.cli.tables import print_line, print_table
     from flywheel.evals.conclude import conclude, spread_of
-    from flywheel.visible import one_line, visible
+    from flywheel.visible import one_line
 
     base = found.baseline
-    print_line(_fill(f"{one_line(base.evalset)} {base.split}: baseline {_whose(base)}"))
+    print_line(fill(f"{one_line(base.evalset)} {base.split}: baseline {_whose(base)}"))
     for one in found.candidates:
         print_line(f"\n{_whose(one.run)}")
-        print_table(_COLUMNS, [_row(grader) for grader in one.graders.values()])
+        print_table(_COLUMNS, [_row(grader) for grader in one.graders.values()], drop=_DROP)
         print_line("* primary, + guard, ! audit; low and high bound the difference, 95%")
         print_line("")
         for sentence in conclude(found, one):
-            print_line(_fill(visible(sentence)))
+            print_line(fill(sentence))
         _show_flips(one, flips[one.run.run])
         _show_slices(one)
     if len(found.candidates) > 1:
-        print_line(f"\n{_fill(spread_of(found))}")
+        print_line(f"\n{fill(spread_of(found))}")
     print_line("")
     _show_spending(found)
-
-
-def _fill(words: str) -> str:
-    return textwrap.fill(words, _WIDTH, subsequent_indent="  ")
 
 
 def _whose(run: RunRow) -> str:

@@ -226,7 +226,7 @@ def _show(report: Report, leakage: dict[str, int | None], every: bool) -> None:
     from flywheel.cli.tables import print_line, print_table
 
     print_line(f"{report.path}: {report.format}, {report.rows:,} rows")
-    print_table(("what", "figures"), list(_figures(report, leakage)))
+    print_table(("what", "figures"), list(_figures(report, leakage)), wrap=True)
     print_line("")
     shown: dict[tuple[str, str], int] = {}
     rows: list[tuple[str, str, str]] = []
@@ -239,7 +239,7 @@ def _show(report: Report, leakage: dict[str, int | None], every: bool) -> None:
         elif shown[key] == _SHOWN_EACH + 1:
             rows.append(("", "", f"{one.kind}: {count - _SHOWN_EACH:,} more; --all shows them"))
     if rows:
-        print_table(("severity", "where", "finding"), rows)
+        print_table(("severity", "where", "finding"), rows, wrap=True)
     totals = [
         (severity, report.findings.total(severity)) for severity in ("error", "warning", "note")
     ]

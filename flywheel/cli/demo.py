@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from flywheel.cli.streams import say
+
 
 def demo(
     folder: Annotated[Path, typer.Option(help="Where its store and jobs are kept.")] = Path("demo"),
@@ -19,7 +21,6 @@ def demo(
 
     Stopped with ctrl-C and begun again, it goes on where it was.
     """
-    import sys
     from importlib.util import find_spec
 
     from flywheel.errors import BadOption
@@ -37,5 +38,5 @@ def demo(
     try:
         main(folder, (SFT,) if fast else (SFT, RFT))
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Go on with: flywheel demo\n")
+        say("Stopped. Resume with: flywheel demo")
         raise typer.Exit(130) from None

@@ -19,4 +19,4 @@ def doctor(
         print_json([finding._asdict() for finding in findings])
     else:
         rows = [("yes" if f.found else "no", f.subject, f.story) for f in findings]
-        print_table(("here", "what", "how"), rows)
+        print_table(("here", "what", "how"), rows, wrap=True)

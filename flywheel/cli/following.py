@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flywheel.cli.streams import say
+from flywheel.visible import one_line
+
 if TYPE_CHECKING:
     from flywheel.jobs.view import View
     from flywheel.training.journal import Event
@@ -73,11 +76,6 @@ def _obey(folder: Path, presses: int) -> None:
     else:
         ask(folder, "pause")
         say("Pausing after this step; ctrl-C again kills it.")
-
-
-def say(text: str) -> None:
-    """One line on standard error."""
-    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def show_job(found: View, db: Path, as_json: bool) -> None:
@@ -213,7 +211,7 @@ def _bar(found: View) -> Generator[Show]:
     )
 
     columns = (
-        TextColumn(f"{found.row.lever} {found.row.evalset}", markup=False),
+        TextColumn(one_line(f"{found.row.lever} {found.row.evalset}"), markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

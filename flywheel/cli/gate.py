@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from flywheel.cli.options import DEFAULT_DB, Db, Json
+from flywheel.cli.failure import report
+from flywheel.cli.options import DEFAULT_DB, Db, Json, finite
+from flywheel.cli.streams import flush_output
 
 if TYPE_CHECKING:
     from flywheel.evals.gate import Verdict
@@ -35,14 +34,21 @@ class GateCommand(TyperCommand):
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it. What breaks on the way exits with 3 as well: Python's 1 would say to keep."""
+        """Run it. Every error exits with 3 as well: 1 would say to keep the baseline."""
         try:
-            return super().invoke(ctx)
+            return self._printed(ctx)
         except (typer.Exit, typer.Abort):
             raise
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
+            report(error)
             raise typer.Exit(_ERROR) from None
+
+    def _printed(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        finally:
+            # A full disk would be noticed too late otherwise, and its 1 would say to keep.
+            flush_output()
 
 
 def gate(
@@ -57,8 +63,12 @@ def gate(
     tried: Annotated[
         int, typer.Option(min=1, help="Candidates that were chosen among on these very items.")
     ] = 1,
-    margin: Annotated[float, typer.Option(help="The gain must be above this.")] = 0.0,
-    effect: Annotated[float, typer.Option(help="The smallest gain worth having.")] = 0.05,
+    margin: Annotated[
+        float, typer.Option(callback=finite, help="The gain must be above this.")
+    ] = 0.0,
+    effect: Annotated[
+        float, typer.Option(callback=finite, help="The smallest gain worth having.")
+    ] = 0.05,
     promote: Annotated[bool, typer.Option(help="Make a winner the baseline.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
     markdown: Annotated[
@@ -73,7 +83,6 @@ def gate(
     3: the question could not be answered.
     """
     from flywheel.cli.compare import check_markdown
-    from flywheel.errors import FlywheelError
     from flywheel.evals.decide import Rules
     from flywheel.evals.gate import Case, judge
     from flywheel.evals.gate import promote as make_baseline
@@ -87,18 +96,14 @@ def gate(
         served=served,
         tried=tried,
     )
-    try:
-        check_markdown(markdown, as_json)
-        check_place(junit, markdown)
-        with open_store(db) as store:
-            verdict = judge(store, case, Rules(margin=margin, effect=effect))
-            # First, so that nothing is promoted when the command then ends with an error.
-            _save(verdict, promote, junit, markdown)
-            if promote and verdict.decision.outcome == "promote":
-                make_baseline(store, verdict)
-    except (FlywheelError, OSError) as error:
-        sys.stderr.write(f"Error: {error}\n")
-        raise typer.Exit(_ERROR) from None
+    check_markdown(markdown, as_json)
+    check_place(junit, markdown)
+    with open_store(db) as store:
+        verdict = judge(store, case, Rules(margin=margin, effect=effect))
+        # First, so that nothing is promoted when the command then ends with an error.
+        _save(verdict, promote, junit, markdown)
+        if promote and verdict.decision.outcome == "promote":
+            make_baseline(store, verdict)
     if as_json:
         from flywheel.cli.tables import print_json
 
@@ -126,13 +131,12 @@ def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path |
 
 
 def _show(verdict: Verdict, promoted: bool) -> None:
+    from flywheel.cli.layout import fill
     from flywheel.cli.tables import print_line
-    from flywheel.visible import visible
 
     decision = verdict.decision
     for check in decision.checks:
-        line = visible(f"{_MARKS[check.state]} {check.name}: {check.told}")
-        print_line(textwrap.fill(line, 100, subsequent_indent="       "))
+        print_line(fill(f"{_MARKS[check.state]} {check.name}: {check.told}", 7))
     print_line("")
     match decision.outcome:
         case "promote":

@@ -42,7 +42,7 @@ def jobs(
         names = (row.job, one.status, row.lever, row.evalset, row.model[-24:])
         total = "-" if one.total is None else str(one.total)
         rows.append((*names, str(one.step), total, number(one.loss), number(dev)))
-    print_table(columns, rows)
+    print_table(columns, rows, drop=("lever", "of", "loss", "evalset"))
 
 
 def job(

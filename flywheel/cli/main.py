@@ -6,15 +6,18 @@ So `flywheel --help` stays fast: no torch, no pandas, not even the graders are i
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from flywheel import __version__
 from flywheel.cli.baseline import baseline
 from flywheel.cli.compare import compare
 from flywheel.cli.data import data
 from flywheel.cli.demo import demo
 from flywheel.cli.doctor import doctor
 from flywheel.cli.eval import evaluate
+from flywheel.cli.failure import INTERRUPTED, report
 from flywheel.cli.gate import GateCommand, gate
 from flywheel.cli.grade import grade
 from flywheel.cli.graders import graders
@@ -25,16 +28,52 @@ from flywheel.cli.plan import plan
 from flywheel.cli.review import review
 from flywheel.cli.runs import regrade, runs, show
 from flywheel.cli.store import store
+from flywheel.cli.streams import flush_output, open_streams
+from flywheel.cli.tables import print_line
 from flywheel.cli.tiny import tiny
 from flywheel.cli.train import train
 
+_EXIT_CODES = """\b
+Exit codes:
+  0    done; for gate: promote
+  1    an error whose message says what to do; a check that found a fault;
+       for gate: keep the baseline
+  2    the command line is wrong; for gate: undecided
+  3    for gate only: any error
+  70   a bug in flywheel; FLYWHEEL_TRACEBACK=1 shows where it happened
+  130  stopped by ctrl-C
+"""
+
 app = typer.Typer(
     help="Measure first, then try to beat the measurement, and let statistics decide.",
+    epilog=_EXIT_CODES,
+    # Hints name the first one.
+    context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_line(f"flywheel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Measure first, then try to beat the measurement, and let statistics decide."""
+
+
 app.command()(baseline)
 app.command()(compare)
 app.command()(demo)
@@ -59,15 +98,18 @@ app.add_typer(tiny, name="tiny")
 
 
 def main() -> None:
-    """Run the command line. An error that the user can mend is one line, and exit code 1."""
-    from flywheel.errors import FlywheelError
+    """Run the command line. Every failure is a line on standard error and an exit code."""
+    open_streams()
+    sys.exit(_run())
 
+
+def _run() -> int:
     try:
-        app()
-    except FlywheelError as error:
-        shown = str(error).encode("utf-8", "backslashreplace").decode()
-        sys.stderr.write(f"Error: {shown}\n")
-        sys.exit(1)
-    except OSError as error:
-        sys.stderr.write(f"Error: {error}\n")
-        sys.exit(1)
+        code = app(standalone_mode=False)
+        flush_output()
+    except Exception as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    # A command that returns nothing has done its work; typer.Exit arrives here as its number.
+    return code if isinstance(code, int) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
+
+from flywheel.cli.streams import say
 
 if TYPE_CHECKING:
     from flywheel.evals.choose import Choice
@@ -128,7 +129,7 @@ def stoppable(row: RunRow) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write(f"Stopped. Go on with: {resume_command(row)}\n")
+        say(f"Stopped. Resume with: {resume_command(row)}")
         raise typer.Exit(130) from None
 
 
@@ -145,18 +146,21 @@ def cost_of(*meters: Meter | None) -> Callable[[], float | None]:
 def say_unpriced(*meters: Meter | None) -> None:
     """Name the models that the user's prices forgot: what they cost is in no sum."""
     for model in sorted({name for meter in meters if meter for name in meter.unpriced}):
-        sys.stderr.write(f"No price fits {model!r}: what it took is not in the cost.\n")
+        say(f"No price fits {model!r}: what it took is not in the cost.")
 
 
 def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = None) -> None:
     """One table for people, or the JSON object that scripts read."""
     from flywheel.cli.tables import number, print_json, print_line, print_table
+    from flywheel.visible import one_line
 
     if as_json:
         print_json(result.as_json() | _taken(judge))
         return
     row, cost = result.run, result.cost
-    print_line(f"{row.run}  {row.kind} of {row.evalset} {row.split}, {row.model}")
+    run = one_line(row.run)
+    of = f"{one_line(row.evalset)} {row.split}, {one_line(row.model)}"
+    print_line(f"{run}  {row.kind} of {of}")
     columns = ("grader", "n", "mean", "low", "high", "passed", "unparsed", "ungraded")
     rows: list[tuple[str, ...]] = []
     for name, figure in result.figures.items():
@@ -171,11 +175,11 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
         price = "" if judge.price is None else f", ${judge.price:.4f}"
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
     if cost.errors and row.kind not in ("regrade", "import"):
-        print_line(f"{cost.errors} requests failed; flywheel eval --resume {row.run} asks again")
+        print_line(f"{cost.errors} requests failed; flywheel eval --resume {run} asks again")
     if result.ungraded > cost.errors:
         share = (result.ungraded - cost.errors) / max(result.n, 1)
         print_line(f"{result.ungraded - cost.errors} answers ({share:.0%}) have no verdict")
-    print_line(f"kept in {db}; flywheel show {row.run}")
+    print_line(f"kept in {db}; flywheel show {run}")
 
 
 def _taken(judge: Meter | None) -> dict[str, Any]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 DEFAULT_DB = Path("flywheel.duckdb")
+
+
+def finite(value: float | None) -> float | None:
+    """The number, when it is one. Raises BadParameter for inf and nan, which floats include."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"wanted a finite number, got {value}")
+    return value
+
+
 Db = Annotated[
-    Path, typer.Option("--db", envvar="FLYWHEEL_DB", help="The store; made when there is none.")
+    Path, typer.Option("--db", envvar="FLYWHEEL_DB", help="Database file; created if missing.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UnsafePython = Annotated[
     bool, typer.Option(help="Run Python graders even where no sandbox is possible.")
 ]
@@ -20,17 +30,22 @@ Model = Annotated[
     typer.Option("--model", "-m", help="tiny, a folder, http://host/v1#MODEL, scripted:FILE …"),
 ]
 PromptFile = Annotated[
-    Path | None, typer.Option("--prompt", help="A prompt of your own, YAML or JSON.")
+    Path | None, typer.Option("--prompt", help="Prompt file, YAML or JSON; default: the evalset's.")
 ]
 SplitName = Annotated[str, typer.Option("--split", help="train, dev or test.")]
-Repeats = Annotated[int | None, typer.Option(min=1, help="Answers an item.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="The first so many items only.")]
-Temperature = Annotated[float | None, typer.Option(min=0, help="Instead of the evalset's own.")]
-JudgeName = Annotated[
-    str | None, typer.Option("--judge", help="Who answers model graders, named like a model.")
+Repeats = Annotated[int | None, typer.Option(min=1, help="Samples per item.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N items.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(min=0, callback=finite, help="Sampling temperature; default: the evalset's."),
 ]
-InFlight = Annotated[int, typer.Option(min=1, help="Requests at once to an endpoint.")]
+JudgeName = Annotated[
+    str | None, typer.Option("--judge", help="Judge model; same syntax as --model.")
+]
+InFlight = Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")]
 PriceFile = Annotated[
     Path | None,
-    typer.Option("--prices", help="US dollars for a million tokens, by model; YAML or JSON."),
+    typer.Option(
+        "--prices", help="Price file: US dollars per million tokens, by model; YAML or JSON."
+    ),
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flywheel.cli.options import DEFAULT_DB, Db, Json
+from flywheel.cli.options import DEFAULT_DB, Db, Json, finite
 
 if TYPE_CHECKING:
     from flywheel.evals.planning import Forecast
@@ -15,10 +14,15 @@ if TYPE_CHECKING:
 
 def plan(
     evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],
-    effect: Annotated[float, typer.Option(help="The gain to be found, as a share.")] = 0.05,
-    power: Annotated[float, typer.Option(help="How often it shall be found.")] = 0.8,
+    effect: Annotated[
+        float, typer.Option(callback=finite, help="The gain to be found, as a share.")
+    ] = 0.05,
+    power: Annotated[
+        float, typer.Option(callback=finite, help="How often it shall be found.")
+    ] = 0.8,
     discordance: Annotated[
-        float, typer.Option(help="Share of items that one of the two passes alone.")
+        float,
+        typer.Option(callback=finite, help="Share of items that one of the two passes alone."),
     ] = 0.2,
     look: Annotated[int, typer.Option(min=1, help="Which look at the test split it is.")] = 1,
     like: Annotated[
@@ -47,6 +51,7 @@ def plan(
 
 
 def _show(found: Forecast) -> None:
+    from flywheel.cli.layout import fill
     from flywheel.cli.tables import print_line, print_table
 
     wish = found.wish
@@ -57,7 +62,7 @@ def _show(found: Forecast) -> None:
     told = f"spread {found.spread.told}; two-sided 95%"
     if wish.look > 1:
         told = f"spread {found.spread.told}; look {wish.look} at a split, {1 - wish.alpha:.4%}"
-    print_line(textwrap.fill(told, 100, break_on_hyphens=False))
+    print_line(fill(told))
     print_line("")
     print_table(
         ("gain in points", "items"),

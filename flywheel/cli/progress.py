@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flywheel.visible import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Task
 
@@ -42,7 +44,7 @@ def progress(
             return Text(told(task.speed, unit, cost()))
 
     columns = (
-        TextColumn(what, markup=False),
+        TextColumn(one_line(what), markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

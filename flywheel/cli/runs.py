@@ -45,7 +45,8 @@ def runs(
         means = [number(found["primary"][key]) for key in ("mean", "low", "high")]
         names_ = (row.evalset, row.split, row.model[-24:])
         rows.append((row.run, row.kind, result.status or "-", *names_, str(result.n), *means))
-    print_table(columns, rows)
+    drop = ("kind", "split", "n", "status", "low", "high", "evalset")
+    print_table(columns, rows, drop=drop)
 
 
 def show(
@@ -55,11 +56,15 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a run: its figures, its slices, its worst items, its cost."""
+    from textwrap import indent
+
     from flywheel.cli.measuring import show_result
     from flywheel.cli.tables import number, print_json, print_line, print_table
     from flywheel.evals.drill import slices, worst_items
     from flywheel.evals.results import load_result
+    from flywheel.reports.words import cut
     from flywheel.store.store import open_store
+    from flywheel.visible import one_line
 
     with open_store(db) as store:
         result = load_result(store, run)
@@ -76,7 +81,11 @@ def show(
         rows = [(p.tag, str(p.n), number(p.mean), number(p.low), number(p.high)) for p in parts]
         print_table(("slice", "items", "mean", "low", "high"), rows)
     for item in bad:
-        print_line(f"\n{item.id}  {number(item.score)}  {item.reason}\n  {item.output}")
+        shown, more = cut(item.output)
+        print_line(f"\n{one_line(item.id)}  {number(item.score)}  {one_line(item.reason, 400)}")
+        print_line(indent(shown, "  ") if shown.strip() else "  (nothing)")
+        if more:
+            print_line(f"  … {more:,} more characters; --json shows them")
 
 
 def regrade(

@@ -7,31 +7,55 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from flywheel.cli.layout import fill, fit, pad, terminal_width, widths_of
+from flywheel.visible import json_visible, one_line, visible
+
+_LEAST_WRAPPED = 24
+
 
 def print_json(value: Any) -> None:
     """One JSON value, indented, for people and for jq."""
-    print_line(json.dumps(value, ensure_ascii=False, indent=2))
+    sys.stdout.write(json_visible(json.dumps(value, ensure_ascii=False, indent=2)) + "\n")
 
 
 def print_line(text: str) -> None:
-    """One line, as it is: no markup is read in it. A lone surrogate is shown as its escape."""
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    """Text as it is, and a line break: no markup is read in it, and nothing in it is hidden."""
+    sys.stdout.write(visible(text) + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns padded with blanks: the same on a terminal, in a pipe and in the README.
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    drop: Sequence[str] = (),
+    wrap: bool = False,
+) -> None:
+    """Columns padded with blanks; columns of numbers stand to the right.
 
-    Columns whose every cell is a number stand to the right.
+    Where a terminal is too narrow, long names lose their middle, and then the columns of `drop` are
+    left out, the first one first. With `wrap` the last column is prose, and continues on the next
+    line instead. In a pipe everything is printed, whatever its width.
     """
-    table = [list(columns), *[list(row) for row in rows]]
-    widths = [max(len(row[i]) for row in table) for i in range(len(columns))]
-    right = [all(_is_number(row[i]) for row in table[1:]) for i in range(len(columns))]
+    table = [[one_line(cell, 10_000) for cell in row] for row in [columns, *rows]]
+    numbers = [all(map(_is_number, column[1:])) for column in zip(*table, strict=True)]
+    most = terminal_width()
+    left_out: list[str] = []
+    if most is not None and not wrap:
+        table, left_out = fit(table, numbers, most, drop)
+        numbers = [all(map(_is_number, column[1:])) for column in zip(*table, strict=True)]
+    widths = widths_of(table)
+    begun = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    prose = most - begun if wrap and most is not None else 0
     for row in table:
-        cells = [
-            cell.rjust(width) if at_right else cell.ljust(width)
-            for cell, width, at_right in zip(row, widths, right, strict=True)
+        padded = [
+            pad(cell, width, right=number)
+            for cell, width, number in zip(row, widths, numbers, strict=True)
         ]
-        print_line("  ".join(cells).rstrip())
+        if prose >= _LEAST_WRAPPED:
+            padded[-1] = fill(row[-1], 0, prose).replace("\n", "\n" + " " * begun)
+        print_line("  ".join(padded).rstrip())
+    if left_out:
+        print_line(f"not shown: {', '.join(left_out)}; a wider terminal or --json shows them")
 
 
 def number(value: float | None) -> str:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flywheel.cli.options import finite
+from flywheel.cli.streams import say
+
 if TYPE_CHECKING:
     from flywheel.tiny.pretrain import Progress
 
@@ -33,7 +36,11 @@ def build(
     tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to pretrain a seed on.")] = None,
     budget: Annotated[
         float | None,
-        typer.Option(min=1, help="Stop a seed after this many CPU seconds: not reproducible."),
+        typer.Option(
+            min=1,
+            callback=finite,
+            help="Stop a seed after this many CPU seconds: not reproducible.",
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write the model to.")] = Path("tiny"),
 ) -> None:
@@ -80,9 +87,9 @@ def _shower(advance: Callable[[int], None]) -> Callable[[int, Progress], None]:
         advance(now.tokens - seen.get(seed, 0))
         seen[seed] = now.tokens
         if now.steps % _LINE_EVERY == 0 and not sys.stderr.isatty():
-            sys.stderr.write(
+            say(
                 f"seed {seed}  step {now.steps}  tokens {now.tokens:,}  loss {now.loss:.3f}"
-                f"  {now.seconds:.0f} CPU s\n"
+                f"  {now.seconds:.0f} CPU s"
             )
 
     return show

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from flywheel.cli.options import DEFAULT_DB, Db, Json
+from flywheel.cli.options import DEFAULT_DB, Db, Json, finite
+from flywheel.cli.streams import say
 
 if TYPE_CHECKING:
     from flywheel.training.config import TrainConfig
 
 LEVERS = ("sft", "dpo", "kto", "rft", "reward", "pretrain")
 StallMinutes = Annotated[
-    float, typer.Option(min=0, help="End it when nothing happens for so long; 0 is never.")
+    float, typer.Option(min=0, callback=finite, help="Stop after N idle minutes; 0 disables.")
 ]
-Nice = Annotated[int, typer.Option(min=0, max=19, help="Give way to other work, up to 19.")]
+Nice = Annotated[int, typer.Option(min=0, max=19, help="Process niceness, 0 to 19.")]
 
 
 def train(
     lever: Annotated[str, typer.Argument(help=", ".join(LEVERS) + ".")],
     config: Annotated[Path | None, typer.Argument(help="What to train; YAML or JSON.")] = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, instead of the file's; again.")
+        list[str] | None,
+        typer.Option("--set", help="Override a config value, key=value; repeatable."),
     ] = None,
     measure_first: Annotated[
         bool, typer.Option("--measure-first", help="Make the baseline, where there is none.")
@@ -43,7 +45,7 @@ def train(
     Needs a baseline to beat. Ctrl-C asks for a pause and keeps a checkpoint; a second one kills.
     The job goes on when this command dies: flywheel job JOB --follow, or --resume.
     """
-    from flywheel.cli.following import GOOD, followed, say, show_job
+    from flywheel.cli.following import GOOD, followed, show_job
     from flywheel.jobs.ledger import tell_store
     from flywheel.jobs.start import Launch, start
     from flywheel.jobs.view import view

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 
 from flywheel.errors import FlywheelError
+from flywheel.visible import visible
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -69,7 +70,7 @@ def main() -> None:
     try:
         open_review(Path(os.environ["FLYWHEEL_DB"]), os.environ.get("FLYWHEEL_URL"))
     except FlywheelError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        sys.stderr.write(f"Error: {visible(str(error))}\n")
         sys.exit(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.argv = ["streamlit", "run", str(app_path()), *flags(given.host, given.port)]

@@ -98,8 +98,11 @@ def open_store(path: Path, url: str | None = None, steps: Sequence[Step] = STEPS
     """Open a store, made when there is none, as its owner; `url` is where this process serves it.
 
     Raises StoreInUse when another process owns it, NewerStore when a newer version wrote it, and
-    StoreFailed when it is damaged or cannot be written.
+    StoreFailed when it is no file, damaged or cannot be written.
     """
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "no regular file"
+        raise StoreFailed(f"{path}: is {what}; name a database file with --db")
     # DuckDB keeps its log beside the name that it is given, and the owner is told beside it too.
     path = real_path(path)
     ownership = own(path, url)

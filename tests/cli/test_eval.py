@@ -131,7 +131,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(tmp_path: Path, server: MockSer
     started.send_signal(signal.SIGINT)
     _, story = started.communicate(timeout=30)
     assert started.returncode == 130
-    assert "Stopped. Go on with: flywheel eval --resume run-" in story
+    assert "Stopped. Resume with: flywheel eval --resume run-" in story
     name = story.split("--resume ")[1].split()[0]
     partly = read(run(tmp_path, "show", name, "--json"))
     assert partly["status"] == "interrupted"

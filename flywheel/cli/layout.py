@@ -1,0 +1,118 @@
+"""Text laid out in columns of a terminal: wide characters count twice, and no word is broken.
+
+Only a terminal has a width. What goes into a pipe or a file is printed whole, whatever COLUMNS
+says, and reads the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+
+# Lines longer than this are tiring to read.
+_MOST = 100
+_LEAST_TEXT = 8
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that standard output is, COLUMNS first; otherwise None."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+
+
+def cells(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    # Its tables take 30 ms to load, and most text is ASCII.
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """The text with blanks up to this width: after it, or before it for a number."""
+    blanks = " " * (width - cells(text))
+    return blanks + text if right else text + blanks
+
+
+def elide(text: str, width: int) -> str:
+    """The text with `…` for its middle where it is wider than this: names differ at their ends."""
+    if cells(text) <= width:
+        return text
+    room = max(width - 1, 0)
+    end = _within(text[::-1], room // 2)[::-1]
+    return f"{_within(text, room - cells(end))}…{end}"
+
+
+def _within(text: str, width: int) -> str:
+    """The longest beginning that fits."""
+    taken = len(text) if text.isascii() else 0
+    while taken < len(text) and cells(text[: taken + 1]) <= width:
+        taken += 1
+    return text[: min(taken, width)]
+
+
+def fill(text: str, indent: int = 2, width: int | None = None) -> str:
+    """One paragraph in lines that fit, the second and later ones indented; words stay whole."""
+    most = width or min(_MOST, terminal_width() or _MOST)
+    lines = [""]
+    for piece in re.findall(r"\s*\S+", re.sub(r"[\n\t]", " ", text)):
+        if lines[-1].strip() and cells(lines[-1] + piece) > most:
+            lines.append(" " * indent + piece.lstrip())
+        else:
+            lines[-1] += piece
+    return "\n".join(lines)
+
+
+def shrink(widths: Sequence[int], may: Sequence[bool], most: int, least: int) -> list[int]:
+    """The widths after the widest columns that may shrink did so, until all fit or are at least."""
+    shrunk = list(widths)
+    gaps = 2 * (len(shrunk) - 1)
+    while sum(shrunk) + gaps > most:
+        room = [at for at, width in enumerate(shrunk) if may[at] and width > least]
+        if not room:
+            break
+        widest = max(room, key=lambda at: shrunk[at])
+        shrunk[widest] -= 1
+    return shrunk
+
+
+def fit(
+    table: list[list[str]], numbers: Sequence[bool], most: int, drop: Sequence[str]
+) -> tuple[list[list[str]], list[str]]:
+    """The table in `most` columns, the header first, and the names of the columns left out.
+
+    Names but the first column's are elided down to twelve columns, then columns are left out in the
+    order of `drop`, then every name is elided further. What is still too wide stays so.
+    """
+    table = [list(row) for row in table]
+    numbers, left_out = list(numbers), list[str]()
+    wanted = list(drop)
+    while True:
+        names = [not number for number in numbers]
+        spared = shrink(widths_of(table), [False, *names[1:]], most, 12)
+        if _total(spared) <= most or not wanted:
+            break
+        name = wanted.pop(0)
+        if name in table[0]:
+            at = table[0].index(name)
+            left_out.append(name)
+            del numbers[at]
+            for row in table:
+                del row[at]
+    spared = shrink(spared, names, most, _LEAST_TEXT)
+    fitted = [
+        [elide(cell, width) for cell, width in zip(row, spared, strict=True)] for row in table
+    ]
+    return fitted, left_out
+
+
+def widths_of(table: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column."""
+    return [max(map(cells, column)) for column in zip(*table, strict=True)]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
