@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flywheel.cli.options import Json, JudgeName, UnsafePython
+from flywheel.cli.streams import say
 
 if TYPE_CHECKING:
     from flywheel.engines.here import Here
@@ -85,15 +86,13 @@ def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> No
 
 def _explain(verdict: Ungraded, item: Path | None) -> None:
     """Say on standard error why there is no verdict: the wire has a reward of 0.0 for it."""
-    import sys
-
     from flywheel.visible import one_line
 
     lines = [line.strip() for line in verdict.detail.splitlines() if line.strip()]
     # The last line of a traceback names the error.
     story = lines[-1] if lines else verdict.kind.value
     hint = "" if item else "; no --item was given"
-    sys.stderr.write(f"No verdict ({verdict.kind.value}): {one_line(story, 500)}{hint}\n")
+    say(f"No verdict ({verdict.kind.value}): {one_line(story, 500)}{hint}")
 
 
 def _grade_rows(
