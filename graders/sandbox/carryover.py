@@ -1,82 +1,374 @@
-"""May one sample's run reach the next sample of the same process? Two guards, both cheap.
+"""May the next sample run in the same process? Only when the source provably leaves nothing behind.
 
-A batch of samples shares a forked process to save 99% of the cost. That is for plain graders.
-`needs_own_fork` reads the source as text (never parses it: hostile source can crash the parser)
-and sends anything that could run code of its own making, look around the interpreter, start
-threads or change a module to one fork per sample. These are words; a false alarm costs time only.
+A batch of samples shares a forked process to save 99% of the cost. `leaves_nothing` reads the
+syntax tree and accepts only what `harmless.py` lists: so no text is ever run as code, and nothing
+that outlives a sample (modules, classes of others, caches, registries, random state) can be
+changed. Anything it does not know is refused, which costs a fork per sample. Reading a source can
+crash the parser, so this runs in the child, before any code of the source.
 
-`Watch` then compares, after each sample, `builtins` and the modules whose names the source
-mentions with what they were. On a change the host abandons the process. Neither guard sees a
-grader that alters a container deep inside a module. It would only spoil its own verdicts: model-
-written code is never in this process.
+What it does not see: time itself, and memory that a sample leaves to the garbage collection. The
+host grades one sample of each batch again in a new process; see `sandbox.py`.
 """
 
 from __future__ import annotations
 
-import builtins
-import re
-import sys
-import unicodedata
-from operator import is_
-from types import ModuleType
+import ast
+from collections.abc import Iterable, Iterator
 
-_WORDS = """
-    __builtins__ __import__ __loader__ __spec__ _getframe _thread ast asyncio atexit attrgetter
-    breakpoint builtins code codecs codeop compile concurrent ctypes delattr eval exec
-    faulthandler gc getattr globals importlib inspect linecache locals logging marshal
-    methodcaller mmap multiprocessing os pdb pickle pkgutil resource runpy seterr setattr
-    setcontext setitem setlocale set_option set_printoptions setprofile settrace shelve signal
-    socket subprocess sys     tempfile threading tracemalloc types unittest vars warnings weakref
-"""
-
-_RISKY = re.compile(
-    rf"\b(?:{'|'.join(_WORDS.split())})\b"
-    r"|(?<!\bself)\._"  # a private or special attribute of something else
-    # module.name = ..., module.name[key] = ..., module.name += ...
-    r"|(?<!\bself)\.\w+(?:\[[^\]\n]{0,200}\])?\s{0,9}(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
-    r"|\bdel\s+\w+\."
+from graders.sandbox.harmless import (
+    ALL_BUILTINS,
+    ATTRIBUTES,
+    BASES,
+    BUILTINS,
+    CALLED_ONLY,
+    DATACLASS,
+    FLAGS_AT,
+    METHODS,
+    MODULES,
+    attributes_of_others,
 )
 
-_WORD = re.compile(r"\w+")
+_NODES = """
+    Add And AnnAssign Assert Assign Attribute AugAssign BinOp BitAnd BitOr BitXor BoolOp Break
+    Call ClassDef Compare Constant Continue Del Delete Dict DictComp Div Eq ExceptHandler Expr
+    FloorDiv For FormattedValue FunctionDef GeneratorExp Global Gt GtE If IfExp Import
+    ImportFrom In Invert Is IsNot JoinedStr LShift Lambda List ListComp Load Lt LtE MatMult
+    Match MatchAs MatchClass MatchMapping MatchOr MatchSequence MatchSingleton MatchStar
+    MatchValue Mod Module Mult Name NamedExpr Nonlocal Not NotEq NotIn Or Pass Pow RShift Raise
+    Return Set SetComp Slice Starred Store Sub Subscript Try Tuple UAdd USub UnaryOp While With
+    Yield YieldFrom alias arg arguments comprehension keyword match_case withitem
+"""
+_KNOWN = frozenset(_NODES.split())
 
 
-def needs_own_fork(source: str) -> bool:
-    """Whether every sample of this source gets a process of its own."""
-    # Python folds identifiers the same way, so a fullwidth `exec` is `exec`. One character at a
-    # time, because folding a long run of accents at once takes time that grows with its square.
-    folded = source
-    if not source.isascii():
-        folded = "".join(unicodedata.normalize("NFKC", character) for character in source)
-    return _RISKY.search(folded) is not None
+class _Unknown(Exception):
+    """Something that is not known to be harmless."""
 
 
-class Watch:
-    """Remembers what `builtins` and the modules named in `source` hold, by identity."""
-
-    def __init__(self, source: str) -> None:
-        words = set(_WORD.findall(source))
-        self._seen = [_Seen(builtins)]
-        for name, module in list(sys.modules.items()):
-            if words.issuperset(name.split(".")) and hasattr(module, "__dict__"):
-                self._seen.append(_Seen(module))
-
-    def changed(self) -> bool:
-        """Whether a name was added, taken away or given another value since."""
-        return any(seen.differs() for seen in self._seen)
+def leaves_nothing(source: str) -> bool:
+    """Whether a run of this source provably cannot change a later one in the same process."""
+    try:
+        tree = ast.parse(source)
+        _Reader(tree).read(tree)
+    except (_Unknown, SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
-class _Seen:
-    def __init__(self, module: ModuleType) -> None:
-        self._names = module.__dict__
-        self._keys = tuple(self._names)
-        self._values = tuple(self._names.values())
+class _Reader:
+    """Walks the tree from the top and raises _Unknown at the first thing that is not listed."""
 
-    def differs(self) -> bool:
-        # By identity: an equality test would call the `__eq__` of what was put there.
-        if not all(map(is_, map(self._names.get, self._keys), self._values)):
+    def __init__(self, tree: ast.Module) -> None:
+        nodes = list(ast.walk(tree))
+        self._imported: dict[str, tuple[str, str | None]] = {}
+        for node in nodes:
+            if type(node).__name__ not in _KNOWN:
+                raise _Unknown
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self._import(node)
+        bound = set(_bound(nodes))
+        if bound & (self._imported.keys() | ALL_BUILTINS):
+            raise _Unknown  # a name that means two things
+        self._classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+        self._own = set(_attributes_of(nodes)) - attributes_of_others()
+        self._methods = {f.name for c in nodes if isinstance(c, ast.ClassDef) for f in _methods(c)}
+        # The first parameter of a method is an instance as long as nobody can reach the bare
+        # function, so a class is only called, inherited, raised or compared with.
+        self._bare_classes = _loads_but_plain_uses(nodes, self._classes)
+        self._self: str | None = None
+        self._may_call_super = False
+
+    def read(self, node: ast.AST) -> None:
+        """Read a node and all below it."""
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                pass  # read before all else
+            case ast.Attribute():
+                self._attribute(node)
+            case ast.Name():
+                self._name(node)
+            case ast.Call():
+                self._call(node)
+            case ast.Compare():
+                self._compare(node)
+            case ast.ClassDef():
+                self._class(node)
+            case ast.FunctionDef():
+                self._function(node)
+            case _:
+                for name in node.kwd_attrs if isinstance(node, ast.MatchClass) else ():
+                    self._readable(name)
+                self._read_all(ast.iter_child_nodes(node))
+
+    def _read_all(self, nodes: Iterable[ast.AST]) -> None:
+        for node in nodes:
+            self.read(node)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            if isinstance(node, ast.ImportFrom):
+                module, name = node.module or "", alias.name
+                if node.level or alias.name not in MODULES.get(module, ()):
+                    raise _Unknown
+            else:
+                module, name = alias.name, None
+                if module not in MODULES:
+                    raise _Unknown
+                if alias.asname is None:
+                    module = module.partition(".")[0]
+            bound = alias.asname or alias.name.partition(".")[0]
+            if self._imported.setdefault(bound, (module, name)) != (module, name):
+                raise _Unknown
+            if bound in ALL_BUILTINS:
+                raise _Unknown
+
+    def _module(self, node: ast.expr) -> str | None:
+        """The module that an expression names, if any."""
+        if isinstance(node, ast.Name):
+            module, name = self._imported.get(node.id, (None, ""))
+            return module if name is None else None
+        if isinstance(node, ast.Attribute) and (above := self._module(node.value)):
+            inner = f"{above}.{node.attr}"
+            return inner if inner in MODULES else None
+        return None
+
+    def _from_module(self, node: ast.expr) -> tuple[str, str] | None:
+        """(module, name) where an expression is a listed name of a module."""
+        if isinstance(node, ast.Name):
+            module, name = self._imported.get(node.id, ("", None))
+            return (module, name) if name is not None else None
+        if isinstance(node, ast.Attribute) and (module := self._module(node.value)):
+            return (module, node.attr) if node.attr in MODULES[module] else None
+        return None
+
+    def _name(self, node: ast.Name) -> None:
+        name = node.id
+        if name.startswith("__") and name != "__name__":
+            raise _Unknown
+        if name in ALL_BUILTINS and name not in BUILTINS and name != "__name__":
+            raise _Unknown
+        module, of_module = self._imported.get(name, ("", ""))
+        if of_module is None:
+            raise _Unknown  # a module as a value
+        self._plain(module, of_module)
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        if self._module(node.value) is not None:
+            found = self._from_module(node)
+            if found is None or not isinstance(node.ctx, ast.Load):
+                raise _Unknown
+            self._plain(*found)
+            return
+        if isinstance(node.value, ast.Name) and node.value.id == self._self:
+            if node.attr.startswith("__"):
+                raise _Unknown
+            return
+        if not isinstance(node.ctx, ast.Load):
+            raise _Unknown
+        if node.attr == "__name__":
+            self._read_all(map(_typed, [node.value]))
+        elif node.attr == "__init__" and self._may_call_super and _is_super(node.value):
+            pass
+        elif node.attr != "format" or not isinstance(node.value, ast.Constant):
+            self._readable(node.attr)
+            self.read(node.value)
+
+    def _readable(self, name: str) -> None:
+        if name not in ATTRIBUTES and (name.startswith("_") or name not in self._own):
+            raise _Unknown
+
+    def _plain(self, module: str, name: str) -> None:
+        """Refuse, as a value, what is harmless only in the place where it is looked for."""
+        if (module, name) in CALLED_ONLY | {DATACLASS} or (module == "re" and name in FLAGS_AT):
+            raise _Unknown
+
+    def _call(self, node: ast.Call) -> None:
+        found = self._from_module(node.func)
+        if found is not None and found[0] == "re" and found[1] in FLAGS_AT:
+            self._flags(node, FLAGS_AT[found[1]])
+        elif found not in CALLED_ONLY:
+            self.read(node.func)
+        self._read_all((*node.args, *node.keywords))
+
+    def _flags(self, node: ast.Call, at: int) -> None:
+        flags = [keyword.value for keyword in node.keywords if keyword.arg in ("flags", None)]
+        if any(isinstance(value, ast.Starred) for value in node.args):
+            raise _Unknown
+        for value in (*flags, *node.args[at : at + 1]):
+            self._flag(value)
+
+    def _flag(self, value: ast.expr) -> None:
+        match value:
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                self._flag(left)
+                self._flag(right)
+            case ast.Constant(value=constant) if type(constant) is int:
+                pass
+            case _:
+                module, name = self._from_module(value) or ("", "")
+                if module != "re" or not name.isupper():
+                    raise _Unknown
+
+    def _compare(self, node: ast.Compare) -> None:
+        operands = [node.left, *node.comparators]
+        # Where no method of the source is asked, it may be a type that is compared.
+        plain = all(isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) for op in node.ops)
+        literal = all(isinstance(value, ast.Tuple | ast.List) for value in node.comparators)
+        self._read_all(map(_typed, operands) if plain or literal else operands)
+
+    def _class(self, node: ast.ClassDef) -> None:
+        if node.keywords or not all(self._may_inherit(base) for base in node.bases):
+            raise _Unknown
+        for decorator in node.decorator_list:
+            call = decorator if isinstance(decorator, ast.Call) else None
+            if self._from_module(call.func if call else decorator) != DATACLASS:
+                raise _Unknown
+            self._read_all(call.keywords if call else ())
+        outside, self._self = self._self, None
+        for statement in node.body:
+            if isinstance(statement, ast.ClassDef):
+                raise _Unknown
+            method = isinstance(statement, ast.FunctionDef)
+            for part in _around(statement) if method else (statement,):
+                self._no_method_in(part)
+            if method:
+                self._method(statement)
+            else:
+                self.read(statement)
+        self._self = outside
+
+    def _no_method_in(self, node: ast.AST) -> None:
+        """Refuse the names of methods in the body of a class, where they are bare functions."""
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and (
+                inner.id.startswith("__") or inner.id in self._methods
+            ):
+                raise _Unknown
+
+    def _may_inherit(self, base: ast.expr) -> bool:
+        return isinstance(base, ast.Name) and base.id in (BASES | self._classes)
+
+    def _method(self, node: ast.FunctionDef) -> None:
+        if node.name.startswith("__") and node.name not in METHODS:
+            raise _Unknown
+        parameters = [*node.args.posonlyargs, *node.args.args]
+        safe = node.name == "__init__" or not self._bare_classes
+        instance = None
+        if safe and parameters and all(map(_keeps_instance, node.decorator_list)):
+            first = parameters[0].arg
+            if list(_bound(ast.walk(node))).count(first) == 1:
+                instance = first
+        scopes = sum(isinstance(inner, ast.FunctionDef | ast.Lambda) for inner in ast.walk(node))
+        self._may_call_super = node.name == "__init__" and instance is not None and scopes == 1
+        self._parts(node, instance)
+        self._may_call_super = False
+
+    def _function(self, node: ast.FunctionDef) -> None:
+        if node.name.startswith("__"):
+            raise _Unknown
+        self._parts(node, self._self)
+
+    def _parts(self, node: ast.FunctionDef, instance: str | None) -> None:
+        kinds = {type(inner) for inner in ast.walk(node)}
+        if kinds & {ast.Yield, ast.YieldFrom} and kinds & {ast.Try, ast.With}:
+            raise _Unknown  # its end may run when it is collected, in a neighbour's time
+        # Defaults, annotations and decorators belong to the scope around the function.
+        self._read_all(_around(node))
+        outside, self._self = self._self, instance
+        self._read_all(node.body)
+        self._self = outside
+
+
+def _is_super(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="super"), args=[], keywords=[]):
             return True
-        if len(self._names) == len(self._keys):
+        case _:
             return False
-        # A submodule imported since hangs itself on its package: no harm in that.
-        added = self._names.keys() - set(self._keys)
-        return not all(isinstance(self._names[name], ModuleType) for name in added)
+
+
+def _typed(node: ast.expr) -> ast.expr:
+    """`x` for `type(x)`, in a place where the type is only named or compared."""
+    match node:
+        case ast.Call(func=ast.Name(id="type"), args=[value], keywords=[]):
+            return value
+        case _:
+            return node
+
+
+def _around(node: ast.FunctionDef) -> Iterator[ast.AST]:
+    """What is evaluated where the function is defined."""
+    yield from (*node.decorator_list, node.args)
+    if node.returns is not None:
+        yield node.returns
+
+
+def _keeps_instance(decorator: ast.expr) -> bool:
+    """Whether a decorator hands the method nothing but instances."""
+    return isinstance(decorator, ast.Name) and decorator.id == "property"
+
+
+def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Every name that is given a value, other than by an import."""
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                yield name
+            case ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.ExceptHandler(name=str(name)):
+                yield name
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name
+            case ast.MatchMapping(rest=str(name)):
+                yield name
+            case _:
+                pass
+
+
+def _methods(node: ast.ClassDef) -> list[ast.FunctionDef]:
+    return [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+
+
+def _attributes_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The names that classes of the source give to their attributes."""
+    for node in nodes:
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case ast.ClassDef():
+                yield from _bound(node.body)
+                for inner in node.body:
+                    yield from _bound(ast.walk(inner)) if isinstance(inner, ast.Assign) else ()
+                    if isinstance(inner, ast.AnnAssign):
+                        yield from _bound([inner.target])
+            case _:
+                pass
+
+
+def _loads_but_plain_uses(nodes: Iterable[ast.AST], classes: set[str]) -> bool:
+    """Whether a class of the source is used as a value, rather than called or named."""
+    loads, plain = 0, 0
+    for node in nodes:
+        match node:
+            case ast.Name(id="classmethod", ctx=ast.Load()):
+                return True
+            case ast.Name(id=name, ctx=ast.Load()) if name in classes:
+                loads += 1
+            case ast.Call(
+                func=ast.Name(id="isinstance" | "issubclass"), args=[_, ast.Name(id=name)]
+            ):
+                plain += name in classes
+            case ast.Call(func=ast.Name(id=name)):
+                plain += name in classes
+            case ast.ClassDef(bases=bases):
+                plain += sum(isinstance(base, ast.Name) and base.id in classes for base in bases)
+            case ast.ExceptHandler(type=ast.Name(id=name)) | ast.Raise(exc=ast.Name(id=name)):
+                plain += name in classes
+            case ast.arg(annotation=ast.Name(id=name)) | ast.FunctionDef(returns=ast.Name(id=name)):
+                plain += name in classes
+            case _:
+                pass
+    return loads != plain

@@ -31,30 +31,45 @@ Programs = Callable[[str, str, float], Ran]
 
 
 class Conversation:
-    """One child. `over` says that it grades no more, `spoilt` that a grader changed its modules."""
+    """One child. `over` says that it grades no more."""
 
     def __init__(
         self, server: Server, source: str, limits: Limits, samples: int, programs: Programs
     ) -> None:
         self.over = False
-        self.spoilt = False
         self._server = server
         self._source = source
         self._limits = limits
         self._programs = programs
-        self._samples = samples
         self._started = False
         self._sent: str | None = None  # the token of a sample that went out with a challenge
         self._line = server.fork(limits, samples, program=False)
+
+    def leaves_nothing(self) -> bool:
+        """Whether the source provably changes nothing for a later sample; ask before grading.
+
+        A child that cannot say so proves nothing, and its end says nothing about a sample.
+        """
+        self._start(prove=True)
+        self._line.set_deadline(self._limits.seconds)
+        try:
+            proved = self._line.receive().get("leaves_nothing") is True
+        except ServerDied:
+            if self._server.dead():
+                raise
+            proved = False
+            self.over = True
+        except (TimeoutError, Exited, BadFrame):
+            proved = False
+            self.over = True
+        return proved
 
     def grade(self, call: Call, following: Call | None = None) -> Returned | Failed:
         """The verdict on one (sample, item). Raises ServerDied when the sandbox itself failed.
 
         `following` is the call that comes next, to be sent in the same breath as the challenge.
         """
-        if not self._started:
-            self._line.start({"source": self._source, "samples": self._samples})
-            self._started = True
+        self._start(prove=False)
         try:
             return self._ask(call, following)
         except TimeoutError:
@@ -74,6 +89,11 @@ class Conversation:
         """Hang up; the child is killed."""
         self._line.close()
 
+    def _start(self, prove: bool) -> None:
+        if not self._started:
+            self._line.start({"source": self._source, "prove": prove})
+            self._started = True
+
     def _ask(self, call: Call, following: Call | None) -> Returned | Failed:
         self._line.set_deadline(self._limits.seconds)
         token, self._sent = self._sent, None
@@ -86,11 +106,10 @@ class Conversation:
             self._line.send(self._run(reply["run_code"], programs))
             reply = self._line.receive()
         verdict = _verdict(reply, token)
-        spoilt = reply["changed"] is not False
         # A process that ran out of memory once is in no state to judge the next sample.
-        over = spoilt or (isinstance(verdict, Failed) and verdict.label == "memory")
+        over = isinstance(verdict, Failed) and verdict.label == "memory"
         self._challenge(None if over else following)
-        self.spoilt, self.over = spoilt, over
+        self.over = over
         return verdict
 
     def _challenge(self, following: Call | None) -> None:
@@ -142,7 +161,7 @@ def failure(label: str, detail: str, kind: Kind = Kind.PYTHON_RUNTIME) -> Failed
 
 def _verdict(reply: dict[str, Any], token: str) -> Returned | Failed:
     """The verdict in a reply that only the child's own loop should have written."""
-    if reply.keys() != {"token", "changed", "answer"} or reply["token"] != token:
+    if reply.keys() != {"token", "answer"} or reply["token"] != token:
         raise BadFrame("a verdict that does not belong to the sample")
     answer = reply["answer"]
     match answer:

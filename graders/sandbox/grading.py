@@ -22,7 +22,7 @@ from numbers import Real
 from types import CodeType, ModuleType
 from typing import Any
 
-from graders.sandbox.carryover import Watch
+from graders.sandbox.carryover import leaves_nothing
 from graders.sandbox.failure import account, failed
 from graders.sandbox.wire import Wire
 
@@ -38,9 +38,9 @@ def grade_samples(wire: Wire) -> None:
     if first is None:
         return
     source = str(first["source"])
+    if first["prove"]:
+        wire.send({"leaves_nothing": leaves_nothing(source)})  # before any of its code runs
     code = _compile(source)
-    # Looking at a module copies its memory pages, which is half the cost of a fork for one sample.
-    watch = Watch(source) if first["samples"] > 1 else None
     run_code = _run_code_over(wire)
     while (request := wire.receive()) is not None:
         if "challenge" in request:
@@ -50,9 +50,7 @@ def grade_samples(wire: Wire) -> None:
         if isinstance(code, CodeType):
             answer = _judge(code, source, request, run_code)
         del request  # nothing of this sample may be left when the next one comes
-        wire.send(
-            {"token": token, "changed": watch is not None and watch.changed(), "answer": answer}
-        )
+        wire.send({"token": token, "answer": answer})
 
 
 def _compile(source: str) -> CodeType | dict[str, object]:

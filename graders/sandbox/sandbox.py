@@ -7,6 +7,10 @@
 Every answer comes exactly once, as a `Returned` or a `Failed`; a failure is never a score. When a
 fork server dies, what it had not finished is graded again elsewhere, three times at most.
 
+Samples share a process only when their source provably leaves nothing behind (`carryover.py`), and
+then one of each batch, chosen at random, is graded again in a new process. When the two differ the
+source is not trusted any more: the batch and all that follows have a process for each sample.
+
 What it does not protect against: a flaw in the kernel; timing and cache side channels; a grader
 that burns its whole allowance of time and memory on each sample; in the tiers below "full", a look
 at host names, process ids and whether a file exists. `unsafe=True` protects against mistakes only.
@@ -14,39 +18,46 @@ at host names, process ids and whether a file exists. `unsafe=True` protects aga
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import math
 import os
 import queue
+import secrets
 import threading
-from collections import Counter, deque
+import time
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
 from graders.asks import Failed, Returned
-from graders.sandbox.carryover import needs_own_fork
 from graders.sandbox.connection import ServerDied
 from graders.sandbox.conversation import Call, Conversation, failure
 from graders.sandbox.limits import Limits
 from graders.sandbox.packages import mentioned
 from graders.sandbox.ran import Ran, run_program
-from graders.sandbox.server import filter_for
+from graders.sandbox.server import Server, filter_for
 from graders.sandbox.servers import Servers
 from graders.sandbox.tier import NoSandbox, Tier, best_tier
 from graders.ungraded import Kind
 
 _TRIES = 3
-_BATCH = 64
+_BATCH = 128
+# A grader slower than this a batch gains nothing from sharing, and its answers should not wait.
+_SHARE_SECONDS = 0.5
+_REMEMBERED = 256  # sources
 
 
 class _Job:
     """One call of `grade`: what its workers share."""
 
-    def __init__(self, source: str, calls: Sequence[Call], per_fork: int) -> None:
+    def __init__(self, source: str, calls: Sequence[Call]) -> None:
         self.source = source
+        self.digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).digest()
         self.calls = calls
-        self.per_fork = per_fork
         self.preload = mentioned(source)
         self.stopped = threading.Event()
         self.answers: queue.SimpleQueue[tuple[int, Returned | Failed] | Exception] = (
@@ -73,6 +84,8 @@ class Sandbox:
         # One more than cores: of a worker and its child, one always waits for the other.
         self._workers = workers or (os.cpu_count() or 1) + 1
         self._batch = batch
+        self._sharing: OrderedDict[bytes, bool] = OrderedDict()  # by the source's digest
+        self._learning = threading.Lock()
         self._servers = Servers(self.tier, filter_for(self.tier))
         self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="sandbox")
         try:
@@ -83,8 +96,8 @@ class Sandbox:
 
     def grade(self, source: str, calls: Sequence[Call]) -> Iterator[tuple[int, Returned | Failed]]:
         """Call `grade` of `source` on each (sample, item); yield (index, answer) as they come."""
-        job = _Job(source, calls, 1 if needs_own_fork(source) else self._batch)
-        size = max(1, min(_BATCH, math.ceil(len(calls) / self._workers)))
+        job = _Job(source, calls)
+        size = max(1, min(self._batch, math.ceil(len(calls) / self._workers)))
         for start in range(0, len(calls), size):
             indices = range(start, min(start + size, len(calls)))
             self._threads.submit(self._grade_all, job, indices)
@@ -149,28 +162,69 @@ class Sandbox:
             job.answers.put(error)
 
     def _grade_some(self, job: _Job, todo: deque[int]) -> None:
-        """Grade with one child from the front of `todo` until it is over or has had its share."""
+        """Grade some from the front of `todo`; they leave it when their answers are out."""
         server = self._servers.get(job.preload)
-        share = min(job.per_fork, len(todo))
+        shares = self._shares(job) if min(self._batch, len(todo)) > 1 else False
+        batch = [job.calls[index] for index in islice(todo, 1 if shares is False else self._batch)]
         try:
-            talk = Conversation(server, job.source, self.limits, share, self._programs)
+            answers = self._grade_batch(job, server, batch, prove=shares is None)
+            if len(answers) > 1 and not self._confirmed(job, server, batch, answers):
+                self._learn(job, False)
+                answers = answers[:1]  # its process was new
         except ServerDied:
             self._servers.replace(job.preload, server)
             raise
-        try:
-            for left in range(share - 1, -1, -1):
-                if job.stopped.is_set() or talk.over:
-                    break
-                following = job.calls[todo[1]] if left else None
-                answer = talk.grade(job.calls[todo[0]], following)
-                job.answers.put((todo.popleft(), answer))
-        except ServerDied:
-            self._servers.replace(job.preload, server)
-            raise
-        finally:
-            talk.close()
-        if talk.spoilt:
-            job.per_fork = 1
+        for answer in answers:
+            job.answers.put((todo.popleft(), answer))
+
+    def _grade_batch(
+        self, job: _Job, server: Server, batch: Sequence[Call], prove: bool
+    ) -> list[Returned | Failed]:
+        """The answers to the first calls of the batch, from one process: fewer when it ended."""
+        answers: list[Returned | Failed] = []
+        enough = time.monotonic() + _SHARE_SECONDS
+        talk = Conversation(server, job.source, self.limits, len(batch), self._programs)
+        with contextlib.closing(talk):
+            if prove and not self._learn(job, self._proves(talk)):
+                batch = batch[:1]
+            while len(answers) < len(batch) and not (talk.over or job.stopped.is_set()):
+                if time.monotonic() > enough:
+                    batch = batch[: len(answers) + 1]
+                call, *following = batch[len(answers) : len(answers) + 2]
+                answer = talk.grade(call, following[0] if following else None)
+                if isinstance(answer, Failed) and answers:
+                    break  # a neighbour may be to blame: it is the first in the next process
+                answers.append(answer)
+        return answers
+
+    def _confirmed(
+        self,
+        job: _Job,
+        server: Server,
+        batch: Sequence[Call],
+        answers: Sequence[Returned | Failed],
+    ) -> bool:
+        """Whether one answer after the first, chosen at random, comes out the same by itself."""
+        chosen = 1 + secrets.randbelow(len(answers) - 1)
+        alone = self._grade_batch(job, server, [batch[chosen]], prove=False)
+        return not alone or alone == [answers[chosen]]  # nothing came: the caller has left
+
+    def _proves(self, talk: Conversation) -> bool:
+        """The first guard."""
+        return talk.leaves_nothing()
+
+    def _shares(self, job: _Job) -> bool | None:
+        """Whether samples of this source may share a process; None when nobody has looked."""
+        with self._learning:
+            return self._sharing.get(job.digest)
+
+    def _learn(self, job: _Job, shares: bool) -> bool:
+        """Remember and return that; what was once found to differ stays apart."""
+        with self._learning:
+            self._sharing[job.digest] = shares = shares and self._sharing.get(job.digest, True)
+            if len(self._sharing) > _REMEMBERED:
+                self._sharing.popitem(last=False)
+        return shares
 
     def _programs(self, source: str, stdin: str, seconds: float) -> Ran:
         return self.run_code(source, stdin, self.limits._replace(seconds=seconds))

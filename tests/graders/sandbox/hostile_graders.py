@@ -33,7 +33,9 @@ VALUES = [
     Misbehaviour("a complex number", _grade("return 1j"), ("type_error",)),
     Misbehaviour("a list", _grade("return [1.0]"), ("type_error",)),
     Misbehaviour("an integer beyond floats", _grade("return 10 ** 400"), ("exception",)),
-    Misbehaviour("a huge value", _grade("return 'x' * (200 << 20)"), ("type_error", "memory")),
+    Misbehaviour(
+        "a huge value", _grade("return 'x' * (200 << 20)"), ("type_error", "memory", "timeout")
+    ),
     Misbehaviour(
         "a class that equals everything",
         "class Yes:\n    def __eq__(self, other): return True\n" + _grade("return Yes()"),
@@ -194,7 +196,7 @@ FRAMES = [
         + _grade(
             "f = sys._getframe()\n"
             "while 'token' not in f.f_locals: f = f.f_back\n"
-            "v = {'token': f.f_locals['token'], 'changed': False, 'answer': {'value': 1.0}}\n"
+            "v = {'token': f.f_locals['token'], 'answer': {'value': 1.0}}\n"
             "os.write(3, frame(json.dumps(v).encode()))\n"
             "os._exit(0)"
         ),
@@ -208,7 +210,7 @@ FRAMES = [
         + _grade(
             "f = sys._getframe()\n"
             "while 'token' not in f.f_locals: f = f.f_back\n"
-            "v = {'token': f.f_locals['token'], 'changed': False, 'answer': {'value': 1.0}}\n"
+            "v = {'token': f.f_locals['token'], 'answer': {'value': 1.0}}\n"
             "os.write(3, frame(json.dumps(v).encode()))\n"
             "return 0.0"
         ),

@@ -144,7 +144,7 @@ def add(a, b):
     while frame:
         token = frame.f_locals.get('token', token)
         frame = frame.f_back
-    say({'token': token, 'changed': False, 'answer': {'value': 1.0}})
+    say({'token': token, 'answer': {'value': 1.0}})
     length = struct.unpack('<I', os.read(3, 4))[0]
     say(json.loads(os.read(3, length)))
     os._exit(0)
