@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from graders.asks import Returned
 from graders.sandbox import NoSandbox, Sandbox, Tier, best_tier, mechanisms
 from graders.sandbox.seccomp import ALLOW, EPERM, Instruction, assemble, encode
-from graders.sandbox.server import Server, filter_for
+from graders.sandbox.server import Server
 from graders.sandbox.syscalls import NUMBERS
 from graders.sandbox.tier import tiers
 from tests.graders.sandbox.sandbox_tiers import require
@@ -135,16 +134,6 @@ def test_without_namespaces_the_next_tier_is_used() -> None:
     why, answer = done.stdout.splitlines()
     assert why.startswith("bubblewrap ")
     assert answer == "landlock [(0, Returned(value=0.5))]"
-
-
-def test_a_server_starts_fast(tier: Tier) -> None:
-    def start() -> float:
-        started = time.perf_counter()
-        Server(tier, (), filter_for(tier)).close()
-        return time.perf_counter() - started
-
-    start()  # the first one looks the packages up
-    assert min(start() for _ in range(5)) < 0.2
 
 
 def test_both_machines_have_tables() -> None:
