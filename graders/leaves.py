@@ -8,6 +8,7 @@ from pydantic import Field
 
 from graders.evaluate import EvaluateGrader
 from graders.label_model import LabelModelGrader
+from graders.mathematics import MathGrader
 from graders.python import PythonGrader
 from graders.reward_model import RewardModelGrader
 from graders.score_model import ScoreModelGrader
@@ -20,6 +21,7 @@ Leaf = Annotated[
     | ScoreModelGrader
     | LabelModelGrader
     | PythonGrader
+    | MathGrader
     | EvaluateGrader
     | RewardModelGrader,
     Field(discriminator="type"),

@@ -31,6 +31,17 @@ MODULES = {
     "ast-grep-py": ("ast_grep_py",),
     "deepdiff": ("deepdiff",),
     "jsonschema": ("jsonschema",),
+    "math-verify": (
+        "math_verify",
+        "antlr4.LL1Analyzer",
+        "sympy.assumptions.wrapper",
+        "sympy.combinatorics",
+        "sympy.physics.units",
+        "sympy.sets.handlers.functions",
+        "sympy.sets.handlers.issubset",
+        "sympy.sets.setexpr",
+        "sympy.tensor.tensor",
+    ),
     "nltk": ("nltk", "nltk.translate.bleu_score", "nltk.translate.meteor_score"),
     "numpy": ("numpy", "numpy.linalg", "numpy.random"),
     "pandas": ("pandas",),
@@ -51,6 +62,15 @@ MODULES = {
     "sympy": ("sympy",),
 }
 
+# What a fork server calls, and with what, when its imports are done: building the grammar of
+# LaTeX takes longer than comparing, and each child would do it again.
+WARM_UP = {
+    "math_verify": (
+        "parse",
+        ["3/4", r"$\frac{1}{2}$", r"$x^2+1.5\times 3\%$", r"$\{3,-2\}$", "$(1,2]$"],
+    )
+}
+
 NEVER = frozenset({"evalsets", "flywheel", "graders"})
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^#\n]+)", re.MULTILINE)
@@ -59,11 +79,11 @@ _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9._-]+)")
 
 
 def mentioned(source: str) -> tuple[str, ...]:
-    """What to import for this source: all of `MODULES` whose package an import line names."""
+    """What to import for this source: the modules of each package that an import line names."""
     lines = " ".join(_IMPORT.findall(source))
     words = {word.split(".")[0] for word in _DOTTED.findall(lines)}
-    known = (name for names in MODULES.values() for name in names)
-    return tuple(sorted(name for name in known if name.split(".")[0] in words))
+    named = (names for names in MODULES.values() if names[0] in words)
+    return tuple(sorted(name for names in named for name in names))
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from graders.sandbox import bubblewrap, files, selftest
 from graders.sandbox.connection import Connection, Exited, ServerDied
 from graders.sandbox.frames import BadFrame
 from graders.sandbox.limits import ForkRequest, Limits
-from graders.sandbox.packages import STANDARD, package_modules
+from graders.sandbox.packages import STANDARD, WARM_UP, package_modules
 from graders.sandbox.seccomp import assemble, encode
 from graders.sandbox.tier import NoSandbox, Tier
 
@@ -141,6 +141,7 @@ class Server:
             "path": files.import_path(),
             "packages": sorted(package_modules()),
             "preload": [*STANDARD, *preload],
+            "warm_up": [[name, *WARM_UP[name]] for name in preload if name in WARM_UP],
             "filter": system_calls.hex() if system_calls is not None else None,
             "grants": files.grants() if self._tier in (Tier.FULL, Tier.LANDLOCK) else None,
         }

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from graders.sandbox import grading, imports, kernel, program
 from graders.sandbox.confine import confine_child, confine_server, limit_server
 from graders.sandbox.frames import pack_json
+from graders.sandbox.harmless import attributes_of_others
 from graders.sandbox.limits import ForkRequest
 from graders.sandbox.wire import LINE, OUTPUT, Wire
 
@@ -154,7 +155,7 @@ def _prepare(config: dict[str, Any]) -> kernel.SeccompFilter | None:
     imports.grant(config["packages"])
     for name in [name for name in sys.modules if name.split(".")[0] == "graders"]:
         del sys.modules[name]
-    _preload(config["preload"])
+    _preload(config["preload"], config["warm_up"])
     # What programs under test register runs at their end, and nothing of the imports'.
     atexit._clear()  # pyright: ignore[reportPrivateUsage]  # there is no other way
     limit_server()
@@ -168,11 +169,16 @@ def _prepare(config: dict[str, Any]) -> kernel.SeccompFilter | None:
     return system_calls
 
 
-def _preload(names: Sequence[str]) -> None:
+def _preload(names: Sequence[str], warm_up: Sequence[tuple[str, str, list[str]]]) -> None:
     for name in names:
         # A package that is broken or absent is the grader's error when it imports it.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    for name, function, arguments in warm_up:
+        for argument in arguments:
+            with contextlib.suppress(Exception):
+                getattr(sys.modules[name], function)(argument)
+    attributes_of_others()
 
 
 def _clear_descriptors(control_fd: int) -> socket.socket:

@@ -136,4 +136,4 @@ def test_a_grader_is_frozen() -> None:
 
 def test_every_type_of_the_wire_is_there() -> None:
     wire = {"string_check", "text_similarity", "score_model", "label_model", "python", "multi"}
-    assert wire | {"evaluate", "reward_model"} == set(grader_types())
+    assert wire | {"evaluate", "math", "reward_model"} == set(grader_types())
