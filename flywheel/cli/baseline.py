@@ -32,6 +32,9 @@ def baseline(
     limit: Limit = None,
     temperature: Temperature = None,
     judge: JudgeName = None,
+    judge_floors: Annotated[
+        bool, typer.Option(help="Ask the judge about floors too: at most 200 more answers.")
+    ] = False,
     prices: PriceFile = None,
     in_flight: InFlight = 64,
     db: Db = DEFAULT_DB,

@@ -33,6 +33,7 @@ class Asking:
     cache: bool = True
     unsafe_python: bool = False
     prices: Prices | None = None
+    judge_floors: bool = False
 
     def setting(self, model: str) -> Setting:
         """What model names mean on this machine. The shipped weights are verified when named."""
@@ -94,6 +95,7 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
         cache=given.get("cache", True),
         unsafe_python=given["unsafe_local_python"],
         prices=load_prices(given["prices"]) if given["prices"] else None,
+        judge_floors=given.get("judge_floors", False),
     )
     return choice, asking
 
@@ -115,7 +117,7 @@ def measured(store: Store, plan: Plan, asking: Asking, begin: Callable[[], RunRo
         Here(judge, unsafe_python=asking.unsafe_python) as engine,
         progress(what, plan.count * plan.repeats, cost=cost_of(sampler, judge)) as advance,
     ):
-        bench = Bench(store, sampler, engine, advance, asking.cache)
+        bench = Bench(store, sampler, engine, advance, asking.cache, asking.judge_floors)
         result = go_on(plan, row, bench)
     say_unpriced(sampler, judge)
     return Measured(result, judge)
@@ -171,6 +173,7 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
         rows.append((name + mark, str(summary.n), *means, *map(str, counts)))
     print_table(columns, rows)
     print_line(f"* primary, with its 95% interval; {_told(result)}")
+    _show_floors(result)
     if judge is not None:
         price = "" if judge.price is None else f", ${judge.price:.4f}"
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
@@ -180,6 +183,19 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
         share = (result.ungraded - cost.errors) / max(result.n, 1)
         print_line(f"{result.ungraded - cost.errors} answers ({share:.0%}) have no verdict")
     print_line(f"kept in {db}; flywheel show {run}")
+
+
+def _show_floors(result: Result) -> None:
+    from flywheel.cli.tables import print_line
+    from flywheel.reports.words import visible
+
+    floors = result.floors
+    if floors is None or not (told := floors.describe()):
+        return
+    print_line(visible(told))
+    interval, highest = result.primary and result.primary.interval, floors.highest
+    if highest and interval and (interval.low or interval.mean) <= highest.mean:
+        print_line(f"The run is not shown to be above the {visible(highest.label)}")
 
 
 def _taken(judge: Meter | None) -> dict[str, Any]:

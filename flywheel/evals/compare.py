@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flywheel.errors import BadOption, NotComparable
+from flywheel.evals.above_floor import AboveFloor, above_floor
+from flywheel.evals.floors import load_floors
 from flywheel.evals.pairs import ItemFacts, Pairs, load_facts, load_pairs
 from flywheel.evals.results import Cost, definition_of, load_cost, the_run
 from flywheel.stats.multiple import holm
@@ -116,12 +118,13 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One candidate against the baseline."""
+    """One candidate against the baseline. `floor` is None where no floors were measured."""
 
     run: RunRow
     graders: dict[str, GraderComparison]
     slices: tuple[SliceComparison, ...]
     spending: Spending
+    floor: AboveFloor | None = None
 
     @property
     def primary(self) -> GraderComparison | None:
@@ -154,6 +157,7 @@ class Comparison:
                     "graders": {name: g.as_json() for name, g in one.graders.items()},
                     "slices": [part.as_json() for part in one.slices],
                     "spending": one.spending.as_json(),
+                    "floors": one.floor and one.floor.as_json(),
                 }
                 for one in self.candidates
             ],
@@ -239,7 +243,16 @@ def _candidate(
             f"{base.run} and {row.run} have no item in common that {base.primary_grader!r} graded"
             " in both; finish both runs (flywheel eval --resume), or name others"
         )
-    return Candidate(row, graders, _slices(primary, facts), load_spending(store, row))
+    slices, spending = _slices(primary, facts), load_spending(store, row)
+    return Candidate(row, graders, slices, spending, _floor(store, base, row, primary))
+
+
+def _floor(store: Reader, base: RunRow, row: RunRow, primary: Pairs) -> AboveFloor | None:
+    """The candidate beside the floors that were measured with the two runs."""
+    theirs, ours = load_floors(store, base.run), load_floors(store, row.run)
+    if ours is None:
+        return None
+    return above_floor(store, primary, (row, ours), (base, theirs or ours))
 
 
 def _slices(primary: Pairs, facts: ItemFacts) -> tuple[SliceComparison, ...]:

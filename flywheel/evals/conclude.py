@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flywheel.evals.compare import Candidate, Comparison, GraderComparison, design_of
 from flywheel.evals.decide import points
+from flywheel.evals.floors import NEAR_ZERO
 from flywheel.stats.power import items_needed
 
 _SURE = 0.05
@@ -19,6 +20,7 @@ def conclude(comparison: Comparison, candidate: Candidate) -> list[str]:
     said = [_verdict(primary, many)]
     if not _is_shown(primary):
         said.append(_too_few(primary))
+    said += _floor(candidate)
     said += _fallen(candidate)
     said += _gaps(primary)
     if comparison.baseline.split != "test":
@@ -65,6 +67,25 @@ def _too_few(found: GraderComparison) -> str:
         wanted = items_needed(gap, paired.sd, design=design_of(found.pairs))
         told += f" To show one of {100 * gap:.1f} points takes about {wanted:,} items."
     return told
+
+
+def _floor(candidate: Candidate) -> list[str]:
+    """How the candidate stands to answers that take no skill, where those score anything."""
+    floor = candidate.floor
+    if floor is None:
+        return []
+    if floor.one_answer:
+        return ["The candidate gives the same answer to every item."]
+    above = floor.paired
+    if above is None or floor.floor_mean < NEAR_ZERO:
+        return []
+    told = f"its highest floor, the {floor.label} ({floor.floor_mean:.3f})"
+    if above.low is None or above.high is None:
+        return [f"Too few items to say whether the candidate is above {told}."]
+    numbers = f"{points(above.difference)} points (95% {points(above.low)} to {points(above.high)})"
+    if above.low > 0:
+        return [f"The candidate is above {told}: {numbers}."]
+    return [f"The candidate is not shown to be above {told}: {numbers}."]
 
 
 def _fallen(candidate: Candidate) -> list[str]:

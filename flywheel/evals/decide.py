@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from flywheel.evals.above_floor import AboveFloor
 from flywheel.evals.compare import design_of
 from flywheel.evals.pairs import Pairs
 from flywheel.stats.multiple import holm
@@ -55,7 +56,8 @@ class Evidence:
     lever's other seeds, None for a candidate that was not trained. `sealed` is why the split is
     not one that no lever saw, "" when it is. `same_answers` is true when baseline and candidate
     gave the same answers throughout; `served` is the share of answers in which the artifact that
-    will be served agrees with the one that was measured, None when that was not asked.
+    will be served agrees with the one that was measured, None when that was not asked. `floor` is
+    the candidate beside answers that take no skill, None where nobody asks.
     """
 
     primary: Pairs
@@ -67,6 +69,7 @@ class Evidence:
     sealed: str = ""
     same_answers: bool = False
     served: float | None = None
+    floor: AboveFloor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ def decide(evidence: Evidence, rules: Rules | None = None) -> Decision:
     checks = [
         _sealed(evidence),
         _gain(evidence.primary, gain, alpha, rules),
+        *([] if evidence.floor is None else [_floor(evidence.floor, alpha, rules)]),
         *_guards(evidence.guards, rules),
         *(_audit(pairs) for pairs in evidence.audits),
         _ungraded(evidence, rules),
@@ -149,6 +153,11 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
+def there_are(n: int) -> str:
+    """How many items there are, in words."""
+    return f"there {'is' if n == 1 else 'are'} {n:,}"
+
+
 def _paired(pairs: Pairs, level: float = 0.95) -> Paired | None:
     return paired(pairs.candidate, pairs.baseline, pairs.clusters, level)
 
@@ -161,23 +170,47 @@ def _sealed(evidence: Evidence) -> Check:
 
 def _gain(pairs: Pairs, gain: Paired | None, alpha: float, rules: Rules) -> Check:
     name = f"gain: {pairs.grader}"
+    state, told, items = _above(pairs, gain, alpha, rules)
+    return Check(name, state, told, items)
+
+
+def _above(
+    pairs: Pairs, gain: Paired | None, alpha: float, rules: Rules
+) -> tuple[State, str, int | None]:
+    """Whether a gain is shown to be above the margin; if not, how many items would show it."""
     if gain is None or gain.low is None or gain.high is None:
-        return Check(
-            name, "open", "too few items to say anything", _wanted(pairs, gain, alpha, rules)
-        )
+        return "open", "too few items to say anything", _wanted(pairs, gain, alpha, rules)
     level = f"{100 * (1 - 2 * alpha):.4g}%"
     shown = f"{points(gain.difference)} points ({level} {points(gain.low)} to {points(gain.high)})"
     if gain.low > rules.margin:
-        return Check(name, "pass", f"{shown}, above {points(rules.margin)}")
+        return "pass", f"{shown}, above {points(rules.margin)}", None
     if gain.high <= rules.margin:
-        return Check(name, "fail", f"{shown}: not above {points(rules.margin)}")
+        return "fail", f"{shown}: not above {points(rules.margin)}", None
     if gain.high < rules.margin + rules.effect:
         least = points(rules.margin + rules.effect)
-        return Check(name, "fail", f"{shown}: a gain of {least} points is excluded")
+        return "fail", f"{shown}: a gain of {least} points is excluded", None
     wanted = _wanted(pairs, gain, alpha, rules)
-    return Check(
-        name, "open", f"{shown}: about {wanted:,} items would decide, here are {gain.n:,}", wanted
-    )
+    return "open", f"{shown}: needs about {wanted:,} items; {there_are(gain.n)}", wanted
+
+
+def _floor(floor: AboveFloor, alpha: float, rules: Rules) -> Check:
+    """Whether the candidate is shown to be above the highest floor, by the rule of the gain."""
+    if floor.one_answer:
+        told = f"the candidate gives the same answer to every item, {floor.answers:,} times"
+        return Check("floor", "fail", told)
+    if floor.candidate is None:
+        return Check("floor", "pass", f"not measured: {floor.note}")
+    above = _paired(floor.candidate, 1 - 2 * alpha)
+    state, shown, items = _above(floor.candidate, above, alpha, replace(rules, margin=0.0))
+    mean = float(floor.candidate.candidate.mean())
+    told = f"{mean:.3f} against {floor.floor_mean:.3f} of the {floor.label}: {shown}"
+    if state != "pass" and floor.baseline is not None:
+        theirs = _paired(floor.baseline)
+        if theirs is None or theirs.low is None or theirs.low <= 0:
+            told += "; the baseline is not above it either"
+    if floor.answers:
+        told += f"; {floor.distinct_answers:,} distinct answers of {floor.answers:,}"
+    return Check("floor", state, told, items)
 
 
 def _wanted(pairs: Pairs, gain: Paired | None, alpha: float, rules: Rules) -> int:

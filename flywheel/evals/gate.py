@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.errors import BadOption, NotComparable
+from flywheel.evals.above_floor import above_floor
 from flywheel.evals.decide import Decision, Evidence, Rules, decide
 from flywheel.evals.looks import look_number
 from flywheel.evals.measure import appoint_baseline
+from flywheel.evals.measure_floors import floors_of
 from flywheel.evals.pairs import Pairs, load_facts, load_pairs, no_pairs
 from flywheel.evals.results import definition_of, the_run
 from flywheel.store.comparisons import ComparisonRow
@@ -147,6 +149,12 @@ def gather(
         sealed=_unsealed(baseline),
         same_answers=_agreement(store, baseline, candidate) == 1.0,
         served=_agreement(store, candidate, the_run(store, case.served)) if case.served else None,
+        floor=above_floor(
+            store,
+            primary,
+            (candidate, floors_of(store, candidate, len(primary.items))),
+            (baseline, floors_of(store, baseline, len(primary.items))),
+        ),
     )
 
 

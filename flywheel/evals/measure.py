@@ -16,6 +16,7 @@ from flywheel.evals.cache import Cache
 from flywheel.evals.events import at_work
 from flywheel.evals.garbage import rarely_collected
 from flywheel.evals.grade import Engine
+from flywheel.evals.measure_floors import keep_floors
 from flywheel.evals.plan import Plan
 from flywheel.evals.preflight import check_items
 from flywheel.evals.results import Result, load_result
@@ -41,13 +42,17 @@ MANIFEST = "flywheel.manifest"
 
 @dataclass(frozen=True)
 class Bench:
-    """Where measuring happens: the store, who answers, who judges."""
+    """Where measuring happens: the store, who answers, who judges.
+
+    `judge_floors` lets a grader ask its judge about floors, too.
+    """
 
     store: Store
     sampler: Sampler
     engine: Engine
     advance: Advance = lambda count: None
     use_cache: bool = True
+    judge_floors: bool = False
 
 
 def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
@@ -77,6 +82,7 @@ def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
         )
         with rarely_collected():
             asyncio.run(runner.finish())
+    keep_floors(bench.store, row, bench.engine, models=bench.judge_floors)
     if row.kind == "baseline":
         appoint_baseline(bench.store, row)
     return load_result(bench.store, row.run)

@@ -18,6 +18,7 @@ from flywheel.evals.cache import output_of
 from flywheel.evals.events import at_work
 from flywheel.evals.grade import Engine, grade_samples
 from flywheel.evals.measure import grader_rows
+from flywheel.evals.measure_floors import keep_floors
 from flywheel.evals.plan import new_run_id
 from flywheel.evals.refused import REFUSED, refused_score
 from flywheel.evals.results import Result, definition_of, load_result, the_run
@@ -109,6 +110,7 @@ def go_on_regrade(
             for batch in _answers(store, row, named):
                 loop.run(_grade(store, row.run, batch, named, engine))
                 advance(len(batch))
+    keep_floors(store, row, engine)
     return load_result(store, row.run)
 
 

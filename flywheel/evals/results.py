@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.errors import NoRun
+from flywheel.evals.floors import Floors, load_floors
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.reader import Reader
 from flywheel.store.run_events import run_status
@@ -51,6 +52,7 @@ class Result:
     figures: dict[str, Figure]
     cost: Cost
     seconds: float
+    floors: Floors | None = None
 
     @property
     def primary(self) -> Figure | None:
@@ -89,6 +91,7 @@ class Result:
                 **{name: primary[name] for name in ("mean", "low", "high")},
             },
             "graders": figures,
+            "floors": self.floors and self.floors.as_json(),
             "seconds": self.seconds,
             "tokens": self.cost.prompt_tokens + self.cost.completion_tokens,
             "cached": self.cost.cached,
@@ -121,7 +124,8 @@ def load_result(store: Reader, run: str) -> Result:
     order = [name for name, _ in json.loads(row.graders)]
     ordered = {name: figures[name] for name in order if name in figures}
     status, seconds = run_status(store, row.run), _seconds(store, row.run)
-    return Result(row, status, ordered, load_cost(store, row), seconds)
+    floors = load_floors(store, row.run)
+    return Result(row, status, ordered, load_cost(store, row), seconds, floors)
 
 
 def the_run(store: Reader, run: str) -> RunRow:

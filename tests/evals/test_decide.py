@@ -52,7 +52,7 @@ def test_the_interval_of_the_gain_decides(wins: int, losses: int, ties: int, out
 def test_undecided_names_the_number_that_would_decide() -> None:
     decision = decide(Evidence(primary=pairs(12, 8, 80)))
     assert decision.items is not None and 400 < decision.items < 1000
-    assert f"about {decision.items:,} items would decide, here are 100" in str(decision.checks[1])
+    assert f"needs about {decision.items:,} items; there are 100" in str(decision.checks[1])
 
 
 def test_nothing_graded_is_undecided() -> None:
