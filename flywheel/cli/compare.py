@@ -149,6 +149,7 @@ def _whose(run: RunRow) -> str:
 
 def _row(found: GraderComparison) -> tuple[str, ...]:
     from flywheel.cli.tables import number
+    from flywheel.evals.decide import p_of
     from flywheel.visible import one_line
 
     told, paired = found.as_json(), found.paired
@@ -159,7 +160,7 @@ def _row(found: GraderComparison) -> tuple[str, ...]:
         return (name, *means, "-", "-", "-", "-", "0", "0", "0")
     differences = (_points(paired.difference), _points(paired.low), _points(paired.high))
     counts = (str(paired.wins), str(paired.losses), str(paired.ties))
-    return (name, *means, *differences, _p(paired.p), *counts)
+    return (name, *means, *differences, p_of(paired.p), *counts)
 
 
 def _show_flips(one: Candidate, flips: Sequence[Flip]) -> None:
@@ -178,6 +179,7 @@ def _show_flips(one: Candidate, flips: Sequence[Flip]) -> None:
 
 def _show_slices(one: Candidate) -> None:
     from flywheel.cli.tables import print_line, print_table
+    from flywheel.evals.decide import p_of
     from flywheel.visible import one_line
 
     if not one.slices:
@@ -190,7 +192,7 @@ def _show_slices(one: Candidate) -> None:
             _points(part.paired.difference),
             _points(part.paired.low),
             _points(part.paired.high),
-            _p(part.adjusted),
+            p_of(part.adjusted),
         )
         for part in one.slices
     ]
@@ -206,7 +208,7 @@ def _show_spending(found: Comparison) -> None:
         (found.baseline, found.spending),
         *((one.run, one.spending) for one in found.candidates),
     ]:
-        price, seconds = spent.cost.price, spent.seconds
+        price = spent.cost.price
         tokens = spent.cost.prompt_tokens + spent.cost.completion_tokens
         rows.append(
             (
@@ -214,20 +216,17 @@ def _show_spending(found: Comparison) -> None:
                 f"{tokens:,}",
                 str(spent.cost.cached),
                 "-" if price is None else f"{price:.4f}",
-                "-" if seconds is None else f"{seconds:.3f}",
+                "-" if spent.seconds is None else f"{spent.seconds:.1f}",
+                "-" if spent.latency is None else f"{spent.latency:.2f}",
             )
         )
-    print_table(("run", "tokens", "from cache", "dollars", "seconds an answer"), rows)
+    print_table(("run", "tokens", "from cache", "dollars", "seconds", "latency"), rows)
 
 
 def _points(share: float | None) -> str:
     from flywheel.evals.decide import points
 
     return "-" if share is None else points(share)
-
-
-def _p(value: float | None) -> str:
-    return "-" if value is None else f"{max(value, 0.001):.3f}"
 
 
 def _line(text: str) -> str:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def plan(
     evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],
     effect: Annotated[
-        float, typer.Option(callback=finite, help="The gain to be found, as a share.")
+        float, typer.Option(callback=finite, help="Gain to detect, as a share.")
     ] = 0.05,
     power: Annotated[
-        float, typer.Option(callback=finite, help="How often it shall be found.")
+        float, typer.Option(callback=finite, help="Power: the probability of detecting it.")
     ] = 0.8,
     discordance: Annotated[
         float,
@@ -31,7 +31,7 @@ def plan(
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """Say how many items a gain takes, and what gain the items that there are can show."""
+    """Estimate the sample size needed to detect a gain, and the gain that each split can detect."""
     from flywheel.cli.tables import print_json
     from flywheel.evals.evalset import load_evalset
     from flywheel.evals.planning import Wish, forecast
@@ -56,12 +56,13 @@ def _show(found: Forecast) -> None:
 
     wish = found.wish
     print_line(
-        f"{found.items:,} items find a gain of {100 * wish.effect:g} points"
-        f" in {wish.power:.0%} of cases"
+        f"You need {found.items:,} items to detect {100 * wish.effect:g} points"
+        f" with {wish.power:.0%} power"
     )
     told = f"spread {found.spread.told}; two-sided 95%"
     if wish.look > 1:
-        told = f"spread {found.spread.told}; look {wish.look} at a split, {1 - wish.alpha:.4%}"
+        level = f"{100 * (1 - wish.alpha):.4g}%"
+        told = f"spread {found.spread.told}; look {wish.look} at a split, {level}"
     print_line(fill(told))
     print_line("")
     print_table(
@@ -73,9 +74,13 @@ def _show(found: Forecast) -> None:
         (name, f"{items:,}", "-" if mde is None else f"{100 * mde:.1f}")
         for name, (items, mde) in found.splits.items()
     ]
-    print_table(("split", "items", "finds points"), rows)
+    print_table(("split", "items", "detects points"), rows)
+    if any(mde is None for _, mde in found.splits.values()):
+        print_line("- too few items to detect any gain with that power")
     spent = [f"${found.price:.2f}"] if found.price is not None else []
     if found.seconds is not None:
         spent.append(f"{found.seconds:,.1f} s")
     if spent:
-        print_line(f"\n{found.items:,} answers take {', '.join(spent)}, as the baseline's did")
+        print_line(
+            f"\n{found.items:,} answers take about {', '.join(spent)}, at the baseline's rate"
+        )

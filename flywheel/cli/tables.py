@@ -64,4 +64,4 @@ def number(value: float | None) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell == "-" or cell.replace(".", "", 1).replace(",", "").lstrip("-+").isdigit()
+    return cell == "-" or cell.replace(".", "", 1).replace(",", "").lstrip("-+<").isdigit()

@@ -18,7 +18,7 @@ from flywheel.errors import BadOption, NotComparable
 from flywheel.evals.above_floor import AboveFloor, above_floor
 from flywheel.evals.floors import load_floors
 from flywheel.evals.pairs import ItemFacts, Pairs, load_facts, load_pairs
-from flywheel.evals.results import Cost, definition_of, load_cost, the_run
+from flywheel.evals.results import Cost, definition_of, load_cost, run_seconds, the_run
 from flywheel.stats.multiple import holm
 from flywheel.stats.paired import Paired, paired
 from flywheel.stats.power import minimum_effect
@@ -37,7 +37,8 @@ class GraderComparison:
     """What one grader says of a candidate against the baseline.
 
     `role` is primary, guard, audit or other. `adjusted` is p adjusted for all candidates (primary
-    only). `mde` is the smallest true difference that so many items find in four of five cases.
+    only). `mde` is the smallest true difference that the items detect with 80% power, None where
+    that is more than scores of 0 to 1 can differ.
     `fixed` and `broken` items passed with one of the two only.
     """
 
@@ -101,10 +102,15 @@ class SliceComparison:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What the answers of a run took: `seconds` is the mean time of one answer."""
+    """What the answers of a run took.
+
+    `seconds` are those of the run, pauses left out, None where they are not known or all answers
+    came from the cache. `latency` is the median wait for one answer, among those in flight with it.
+    """
 
     cost: Cost
     seconds: float | None
+    latency: float | None
 
     def as_json(self) -> dict[str, Any]:
         """The figures that stand side by side. Tokens and price leave cached answers out."""
@@ -112,7 +118,8 @@ class Spending:
             "tokens": self.cost.prompt_tokens + self.cost.completion_tokens,
             "price": self.cost.price,
             "cached": self.cost.cached,
-            "seconds_an_answer": self.seconds,
+            "seconds": self.seconds,
+            "latency": self.latency,
         }
 
 
@@ -193,11 +200,13 @@ def roles_of(store: Reader, run: RunRow) -> dict[str, str]:
 def load_spending(store: Reader, run: RunRow) -> Spending:
     """What the answers of a run took."""
     (found,) = store.query(
-        'SELECT avg("seconds") FILTER ("seconds" > 0) AS "seconds" FROM "samples"'
-        ' WHERE "run" = ? AND "error" IS NULL',
+        'SELECT median("seconds") AS "latency" FROM "samples"'
+        ' WHERE "run" = ? AND "error" IS NULL AND NOT "cached" AND "seconds" > 0',
         [run.sampled],
     )
-    return Spending(load_cost(store, run), found["seconds"])
+    cost = load_cost(store, run)
+    asked = cost.samples > cost.cached and run.kind != "import"
+    return Spending(cost, run_seconds(store, run.sampled) if asked else None, found["latency"])
 
 
 def compare_pairs(pairs: Pairs, role: str = "other") -> GraderComparison:
@@ -227,9 +236,13 @@ def design_of(pairs: Pairs) -> float:
 
 
 def _mde(pairs: Pairs, found: Paired | None) -> float | None:
+    import numpy as np
+
     if found is None or not found.sd:
         return None
-    return minimum_effect(found.n, found.sd, design=design_of(pairs))
+    least = minimum_effect(found.n, found.sd, design=design_of(pairs))
+    most = max(float(np.abs(side - 0.5).max()) for side in (pairs.baseline, pairs.candidate))
+    return None if least is None or (most <= 0.5 and least > 1.0) else least
 
 
 def _candidate(

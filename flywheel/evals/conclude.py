@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flywheel.evals.compare import Candidate, Comparison, GraderComparison, design_of
-from flywheel.evals.decide import points
+from flywheel.evals.decide import p_of, points
 from flywheel.evals.floors import NEAR_ZERO
 from flywheel.stats.power import items_needed
 
@@ -20,7 +20,7 @@ def conclude(comparison: Comparison, candidate: Candidate) -> list[str]:
     said = [_verdict(primary, many)]
     if not _is_shown(primary):
         said.append(_too_few(primary))
-    said += _floor(candidate)
+    said += describe_floor(candidate)
     said += _fallen(candidate)
     said += _gaps(primary)
     if comparison.baseline.split != "test":
@@ -39,7 +39,7 @@ def _verdict(found: GraderComparison, many: int) -> str:
     adjusted = f" adjusted for {many} candidates" if many > 1 else ""
     numbers = (
         f"{points(paired.difference)} points (95% {points(paired.low)} to {points(paired.high)},"
-        f" p {_p(p)}{adjusted})"
+        f" p {p_of(p)}{adjusted})"
     )
     if not _is_shown(found):
         return f"{found.grader}: no difference is shown, {numbers}."
@@ -54,22 +54,26 @@ def _is_shown(found: GraderComparison) -> bool:
 
 
 def _too_few(found: GraderComparison) -> str:
+    """What so many items could have shown."""
     paired = found.paired
     assert paired is not None
+    none = "This does not show that there is none"
     if found.mde is None:
-        return "The items agree too much, or are too few, to say what they could have shown."
+        if paired.sd:
+            return f"{none}: {paired.n:,} items are too few to detect any difference reliably."
+        return f"{none}: the {paired.n:,} items agree too much, or are too few, to tell."
     told = (
-        f"That is not to say that there is none: {paired.n} items find a true difference of"
-        f" {100 * found.mde:.1f} points in four of five cases, and smaller ones less often."
+        f"{none}: {paired.n:,} items detect {100 * found.mde:.1f} points with 80% power, and less"
+        " only by luck."
     )
     gap = abs(paired.difference)
     if paired.sd and gap >= 0.001:
         wanted = items_needed(gap, paired.sd, design=design_of(found.pairs))
-        told += f" To show one of {100 * gap:.1f} points takes about {wanted:,} items."
+        told += f" You need about {wanted:,} items to detect {100 * gap:.1f} points."
     return told
 
 
-def _floor(candidate: Candidate) -> list[str]:
+def describe_floor(candidate: Candidate) -> list[str]:
     """How the candidate stands to answers that take no skill, where those score anything."""
     floor = candidate.floor
     if floor is None:
@@ -77,7 +81,7 @@ def _floor(candidate: Candidate) -> list[str]:
     if floor.one_answer:
         return ["The candidate gives the same answer to every item."]
     above = floor.paired
-    if above is None or floor.floor_mean < NEAR_ZERO:
+    if above is None or (floor.floor_mean < NEAR_ZERO and (above.low or 0.0) > 0):
         return []
     told = f"its highest floor, the {floor.label} ({floor.floor_mean:.3f})"
     if above.low is None or above.high is None:
@@ -109,10 +113,6 @@ def _gaps(found: GraderComparison) -> list[str]:
                 " the hard ones, the difference is not what it seems."
             )
     return said
-
-
-def _p(value: float) -> str:
-    return f"= {value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def spread_of(comparison: Comparison) -> str:

@@ -153,6 +153,11 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
+def p_of(value: float | None) -> str:
+    """A p value as it is printed, everywhere: never 0, and never more than it is."""
+    return "-" if value is None else "<.001" if value < 0.001 else f"{value:.3f}"
+
+
 def there_are(n: int) -> str:
     """How many items there are, in words."""
     return f"there {'is' if n == 1 else 'are'} {n:,}"

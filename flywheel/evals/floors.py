@@ -4,7 +4,7 @@
 - `constant`: the best single answer among the most frequent ones of the run itself, and the empty
   one, given to every item.
 - `chance`: the run's own answers, each given to another item: what an answer scores that is
-  well-formed and about something else. Up to four seeded pairings, averaged.
+  well-formed and about something else. Up to eight seeded pairings, averaged.
 
 Every floor is graded by the primary grader. A verdict that the run has already is not asked again.
 Where the grader scores each answer alike on every item (a length, a format), a constant answer and
@@ -27,9 +27,9 @@ from flywheel.store.reader import Reader
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 
-_PAIRINGS = 4
+_PAIRINGS = 8
 # Below this a floor is next to nothing, and nobody needs to read about it.
-NEAR_ZERO = 0.005
+NEAR_ZERO = 0.05
 _MOST_ANSWER, _MOST_LABEL = 400, 40
 NO_FLOOR = (
     "the grader scores each answer alike on every item, so a constant answer and chance are no"
@@ -61,7 +61,7 @@ class Floor:
     def label(self) -> str:
         """The floor in a few words, with the answer that it is made of."""
         if self.answer is None:
-            return self.name
+            return f"{self.name} level"
         shown = " ".join(self.answer.split())
         shown = shown if len(shown) <= _MOST_LABEL else shown[: _MOST_LABEL - 1] + "…"
         return f"{self.name} answer {shown!r}" if shown else f"{self.name}, the empty answer"

@@ -25,6 +25,7 @@ from flywheel.evals.results import definition_of
 from flywheel.samplers.resolve import content_digest
 from flywheel.stats.seeds import seed_of
 from flywheel.store.digest import canonical_json
+from flywheel.store.errors import BrokenStore, StoreFailed
 from flywheel.store.floors import FloorsRow
 from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
@@ -41,6 +42,8 @@ _GRADER: TypeAdapter[Any] = TypeAdapter(AnyGrader)
 _FEWEST, _SHARE, _MOST = 500, 20, 20_000
 # A sandboxed call takes milliseconds, and a judge's answer costs money.
 _MOST_IN_SANDBOX, _MOST_BY_MODEL = 100, 50
+# In characters. Longer answers and items are left out: a floor must not cost a run its memory.
+_LONGEST = 20_000
 _IMPORTED = "the grader of another harness cannot be asked"
 
 
@@ -53,8 +56,16 @@ class Limits:
 
 
 def keep_floors(store: Store, row: RunRow, engine: Engine, *, models: bool = False) -> Floors:
-    """Measure the floors of a run whose answers are graded, and write them down."""
-    found = asyncio.run(measure_floors(store, row, engine, Limits(models=models)))
+    """Measure the floors of a run whose answers are graded, and write them down.
+
+    What the store cannot read in the memory that it has costs the floors, and not the run.
+    """
+    try:
+        found = asyncio.run(measure_floors(store, row, engine, Limits(models=models)))
+    except BrokenStore:
+        raise
+    except StoreFailed as error:
+        found = Floors(0, 0, (), f"not measured: {error}")
     detail = {
         "floors": [
             {name: getattr(one, name) for name in ("name", "answer", "mean", "low", "high")}
@@ -164,24 +175,25 @@ def _answered(store: Reader, row: RunRow, positions: Sequence[int] | None) -> li
     among = "" if positions is None else 'AND s."position" IN (SELECT unnest($positions))'
     rows = store.query(
         f"""
-        SELECT s."position", s."output_text", s."extra", i."item", g."score"
+        SELECT s."position", s."output_text", s."extra", s."created", i."item", g."score"
         FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
         LEFT JOIN "scores" AS g ON g."run" = $run AND g."name" = $grader
             AND g."position" = s."position" AND g."repeat" = 0 AND g."score" IS NOT NULL
         WHERE s."run" = $sampled AND s."repeat" = 0 AND s."error" IS NULL {among}
-        QUALIFY row_number() OVER (PARTITION BY s."position" ORDER BY s."created" DESC) = 1
-        ORDER BY s."position"
+            AND length(s."output_text") <= $longest AND length(i."item") <= $longest
         """,
         {
             "run": row.run,
             "grader": row.primary_grader,
             "sampled": row.sampled,
+            "longest": _LONGEST,
             **({} if positions is None else {"positions": list(positions)}),
         },
     )
     template = definition_of(store, row).get("gold")
     found: list[Answered] = []
-    for one in rows:
+    newest = {one["position"]: one for one in sorted(rows, key=lambda one: one["created"])}
+    for _, one in sorted(newest.items()):
         item: dict[str, Any] = json.loads(one["item"])
         tools = json.loads(one["extra"]).get("tools", ()) if one["extra"] else ()
         sample = Sample(item, one["output_text"], tools)

@@ -172,7 +172,13 @@ def _items(effect: float, wish: Wish, spread: Spread) -> int | None:
 def _can_show(
     evalset: Evalset, split: Split, wish: Wish, spread: Spread
 ) -> tuple[int, float | None]:
-    """How many items a split has, and the smallest effect that they show with that power."""
+    """How many items a split has, and the smallest effect that they show with that power.
+
+    None where they are too few to show any.
+    """
     items = sum(1 for _ in evalset.split(split).lines())
     sd = paired_sd(wish.discordance, 0.0) if spread.sd is None else spread.sd
-    return items, minimum_effect(items, sd, wish.power, wish.alpha, spread.design)
+    least = minimum_effect(items, sd, wish.power, wish.alpha, spread.design)
+    # Not more can be gained than items differ, nor than scores of 0 to 1 do.
+    most = wish.discordance if spread.sd is None else 1.0
+    return items, None if least is None or (least > most and sd <= 1.0) else least

@@ -123,7 +123,7 @@ def load_result(store: Reader, run: str) -> Result:
     }
     order = [name for name, _ in json.loads(row.graders)]
     ordered = {name: figures[name] for name in order if name in figures}
-    status, seconds = run_status(store, row.run), _seconds(store, row.run)
+    status, seconds = run_status(store, row.run), run_seconds(store, row.run)
     floors = load_floors(store, row.run)
     return Result(row, status, ordered, load_cost(store, row), seconds, floors)
 
@@ -186,7 +186,7 @@ def load_cost(store: Reader, row: RunRow) -> Cost:
     return Cost(**found)
 
 
-def _seconds(store: Reader, run: str) -> float:
+def run_seconds(store: Reader, run: str) -> float:
     """The time at work: from each start to the next event, pauses between resumes left out."""
     (found,) = store.query(
         """

@@ -107,7 +107,7 @@ def main(
 
         # 2. How many items would decide?
         planned = forecast(load_evalset(evalset), Wish(effect=0.1))
-        print(f"\n2. {planned.items} items find a gain of 10 points in four of five cases")
+        print(f"\n2. You need {planned.items} items to detect 10 points with 80% power")
 
         # 3. Train, two seeds each: one seed may be luck.
         turned: list[Turned] = []

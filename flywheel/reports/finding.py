@@ -55,8 +55,3 @@ def span(paired: Paired | None) -> str:
     if paired.low is None or paired.high is None:
         return f"{points(paired.difference)} points, no interval"
     return f"{points(paired.difference)} points ({points(paired.low)} to {points(paired.high)})"
-
-
-def p_of(value: float | None) -> str:
-    """A p value as it is printed."""
-    return "-" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -3,7 +3,8 @@
 What they read differs, and this is what all of them take: `testsuites` without attributes, each
 `testsuite` with its properties first, `failure` and `skipped` with a message and the same as text.
 There is no `error`: nothing went wrong with the asking. What is not known is `skipped`, as an
-answer without a verdict is no failure; that a decision is open is the exit code's to say.
+answer without a verdict is no failure; that a decision is open is the exit code's to say. Only what
+was decided fails a build: an item that a better candidate lost is listed, and fails nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from xml.etree import ElementTree
 import flywheel
 from flywheel.evals.compare import Candidate, Comparison, GraderComparison
 from flywheel.evals.conclude import conclude
+from flywheel.evals.decide import p_of
 from flywheel.evals.flips import Flip
 from flywheel.evals.gate import Verdict
-from flywheel.reports.finding import GUARDING, finding_of, p_of, span
+from flywheel.reports.finding import GUARDING, finding_of, span
 from flywheel.reports.report import Report
 from flywheel.reports.words import cut
 from flywheel.store.runs import RunRow
@@ -33,18 +35,20 @@ _STATES: dict[str, Literal["passed", "failure", "skipped"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test: its name, how it ended, a line that says why, and more about it."""
+    """One test: its name, how it ended, a line that says why, and what it printed."""
 
     name: str
     state: Literal["passed", "failure", "skipped"]
     message: str
     detail: str = ""
+    printed: str = ""
 
 
 def compare_junit(report: Report) -> str:
-    """One suite a candidate; a case for each grader, and one for each broken item.
+    """One suite a candidate, and a case for each grader.
 
-    The primary grader, a guard or an audit that fell is a failure, and so is every broken item.
+    The primary grader, a guard or an audit that is shown to have fallen is a failure. The items
+    that were broken stand in what the case of the primary grader printed.
     """
     comparison = report.comparison
     alone = len(comparison.candidates) == 1
@@ -69,8 +73,10 @@ def _candidate(report: Report, candidate: Candidate, alone: bool) -> ElementTree
     # several candidates need names of their own, for of two equal ones GitLab drops the second.
     group = f"{run.evalset}.{run.split}" if alone else f"{run.evalset}.{run.split}.{run.run}"
     broken = report.of(candidate, "broken")
-    cases = [_grader(one) for one in candidate.graders.values()]
-    cases += [_broken(flip, number, broken) for number, flip in enumerate(broken)]
+    printed = "\n\n".join(_broken(flip) for flip in broken)
+    cases = [
+        _grader(one, printed if one.role == "primary" else "") for one in candidate.graders.values()
+    ]
     return _suite(run, group, base, cases, _told(report.comparison, candidate, len(broken)))
 
 
@@ -81,7 +87,7 @@ def _told(comparison: Comparison, candidate: Candidate, listed: int) -> str:
     return "\n".join(said)
 
 
-def _grader(found: GraderComparison) -> Case:
+def _grader(found: GraderComparison, printed: str = "") -> Case:
     name, finding = f"grader {found.grader}", finding_of(found)
     paired = found.paired
     if paired is None or finding == "too few":
@@ -89,22 +95,24 @@ def _grader(found: GraderComparison) -> Case:
     message = f"{span(paired)}, p {p_of(paired.p)}"
     if finding == "worse" and found.role in GUARDING:
         counts = f"{paired.wins:,} won, {paired.losses:,} lost, {paired.ties:,} tied"
-        return Case(name, "failure", f"{found.role} fell: {message}", counts)
-    return Case(name, "passed", message)
+        return Case(name, "failure", f"{found.role} fell: {message}", counts, printed)
+    return Case(name, "passed", message, printed=printed)
 
 
-def _broken(flip: Flip, number: int, flips: Sequence[Flip]) -> Case:
-    name = f"item {flip.id}"
-    if any(other.id == flip.id for other in flips[:number]):
-        name += f" {flip.item[:12]}"
+def _broken(flip: Flip) -> str:
     before, after = cut(flip.before_output), cut(flip.after_output)
     sides = (("baseline", before, flip.before_reason), ("candidate", after, flip.after_reason))
-    detail = "\n\n".join(
-        f"{who} ({one_line(why, 300)}):\n{answer.shown}"
+    answers = "\n\n".join(
+        f"{who} ({one_line(why, 300)}):\n{_indented(answer.shown)}"
         + (f"\n({answer.left_out:,} more characters)" if answer.left_out else "")
         for who, answer, why in sides
     )
-    return Case(name, "failure", f"broken: {flip.before:.3f} to {flip.after:.3f}", detail)
+    return f"item {one_line(flip.id)}: broken, {flip.before:.3f} to {flip.after:.3f}\n{answers}"
+
+
+def _indented(answer: str) -> str:
+    """An answer whose lines no reader takes for its own: GitLab looks for `[[ATTACHMENT|…]]`."""
+    return "\n".join(f"    {line}" for line in answer.replace("[[", "[ [").split("\n"))
 
 
 def _suite(
@@ -152,14 +160,15 @@ def _properties(run: RunRow, baseline: RunRow) -> dict[str, str]:
 def _append(suite: ElementTree.Element, case: Case, group: str) -> None:
     names = {"classname": one_line(group), "name": one_line(case.name), "time": "0.000"}
     element = ElementTree.SubElement(suite, "testcase", names)
-    if case.state == "passed":
-        return
-    message = one_line(case.message, 300)
-    state = ElementTree.SubElement(element, case.state, {"message": message})
-    if case.state == "failure":
-        state.set("type", "failure")
-    # The text is what GitLab shows, the message what Jenkins and GitHub's reporters show first.
-    state.text = visible(f"{case.message}\n{case.detail}".rstrip())
+    if case.state != "passed":
+        message = one_line(case.message, 300)
+        state = ElementTree.SubElement(element, case.state, {"message": message})
+        if case.state == "failure":
+            state.set("type", "failure")
+        # The text is what GitLab shows, the message what Jenkins and GitHub's reporters show first.
+        state.text = visible(f"{case.message}\n{case.detail}".rstrip())
+    if case.printed:
+        ElementTree.SubElement(element, "system-out").text = visible(case.printed)
 
 
 def _document(suites: Sequence[ElementTree.Element]) -> str:

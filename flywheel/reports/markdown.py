@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from flywheel.evals.compare import Candidate, Comparison, GraderComparison
 from flywheel.evals.conclude import conclude, spread_of
-from flywheel.evals.decide import points
+from flywheel.evals.decide import p_of, points
 from flywheel.evals.flips import Flip
 from flywheel.evals.gate import Verdict
-from flywheel.reports.finding import headline, p_of
+from flywheel.reports.finding import headline
 from flywheel.reports.report import Report
 from flywheel.reports.words import cut
 from flywheel.visible import one_line

@@ -14,7 +14,8 @@ from pathlib import Path
 import flywheel
 from flywheel.evals.compare import Comparison, Spending
 from flywheel.evals.conclude import spread_of
-from flywheel.reports.finding import finding_of, headline, p_of
+from flywheel.evals.decide import p_of
+from flywheel.reports.finding import finding_of, headline
 from flywheel.reports.hypertext import figure, name, table, text
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.report import Report
@@ -101,9 +102,10 @@ def _costs(comparison: Comparison) -> str:
         (comparison.baseline, comparison.spending),
         *((one.run, one.spending) for one in comparison.candidates),
     ]
-    columns = ("run", "tokens", "from cache", "dollars", "seconds an answer")
+    columns = ("run", "tokens", "from cache", "dollars", "seconds", "latency")
     told = table(
-        "What the answers took; those from the cache took nothing",
+        "What the answers took, those from the cache left out; latency is the median of one answer,"
+        " others being asked for at the same time",
         columns,
         [_cost(run, spent) for run, spent in sides],
     )
@@ -117,7 +119,8 @@ def _cost(run: RunRow, spent: Spending) -> Sequence[str]:
         f"{cost.prompt_tokens + cost.completion_tokens:,}",
         f"{cost.cached:,}",
         "-" if cost.price is None else f"{cost.price:.4f}",
-        "-" if spent.seconds is None else f"{spent.seconds:.3f}",
+        "-" if spent.seconds is None else f"{spent.seconds:.1f}",
+        "-" if spent.latency is None else f"{spent.latency:.2f}",
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from flywheel.evals.compare import Candidate, Comparison, GraderComparison
 from flywheel.evals.conclude import conclude
-from flywheel.evals.decide import points
+from flywheel.evals.decide import p_of, points
 from flywheel.evals.flips import Flip
 from flywheel.reports.diff import Piece, diff
-from flywheel.reports.finding import finding_of, p_of, side_of
+from flywheel.reports.finding import finding_of, side_of
 from flywheel.reports.hypertext import figure, name, table, text
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.report import Report

@@ -103,6 +103,7 @@ class Review:
 
     def compared(self, baseline: str, candidate: str) -> Compared:
         """Figures, intervals and slices. Raises NoRun, NotComparable, BadOption."""
+        from flywheel.evals.conclude import describe_floor
         from flywheel.review.figures import grader_lines, slice_lines
 
         base, row = self._names(baseline, candidate)
@@ -114,6 +115,7 @@ class Review:
             (prompt_text(self.store, comparison.baseline), prompt_text(self.store, found.run)),
             grader_lines(found),
             slice_lines(found),
+            describe_floor(found),
         )
 
     def changes(

@@ -57,7 +57,7 @@ class GraderLine(NamedTuple):
     """What one grader says of a candidate against the baseline, over the items in both.
 
     `difference` is candidate less baseline, None without a common item. `mde` is the smallest true
-    difference that so many items find in four of five cases.
+    difference that the items detect with 80% power.
     """
 
     grader: str
@@ -87,7 +87,8 @@ class SliceLine(NamedTuple):
 class Compared(NamedTuple):
     """A baseline and a candidate. The primary grader is the first line.
 
-    `prompts` are the wordings of the two, as text.
+    `prompts` are the wordings of the two, as text. `floor` says how the candidate stands to answers
+    that take no skill.
     """
 
     baseline: RunLine
@@ -95,6 +96,7 @@ class Compared(NamedTuple):
     prompts: tuple[str, str]
     graders: list[GraderLine]
     slices: list[SliceLine]
+    floor: list[str]
 
 
 class Verdict(NamedTuple):

@@ -75,10 +75,9 @@ def test_the_table_says_what_differs_and_how_sure_that_is(world: World) -> None:
         "cache",
         "dollars",
         "seconds",
-        "an",
-        "answer",
+        "latency",
     ]
-    assert lines[-2].split() == [a, "160", "0", "-", "0.010"]
+    assert lines[-2].split()[:4] == [a, "160", "0", "-"] and lines[-2].split()[-1] == "0.01"
 
 
 def test_the_json_has_everything_and_nothing_else_is_printed(world: World) -> None:
@@ -109,7 +108,7 @@ def test_terrible_answers_do_no_harm_in_any_form(world: World, tmp_path: Path) -
         assert len(text) < 300_000
     assert "<script" not in texts["html"]
     suite = ElementTree.fromstring(texts["junit"])[0]
-    assert suite.get("failures") == "11", "the primary grader and ten items"
+    assert suite.get("failures") == "1", "the primary grader fell; its items are listed"
     assert texts["markdown"].startswith("## `e test`: worse, -16.7 points (")
     assert json.loads(world.flywheel("compare", a, c, "--json").stdout)["candidate"] == c
 

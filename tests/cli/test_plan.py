@@ -17,9 +17,9 @@ def test_the_plan_of_an_evalset_without_a_store(tmp_path: Path) -> None:
     done = World(tmp_path, {}).flywheel("plan", "ticket_triage", "--effect", 0.1)
     assert (done.exit_code, done.stderr) == (0, "")
     lines = lines_of(done.stdout)
-    assert lines[0] == "152 items find a gain of 10 points in 80% of cases"
+    assert lines[0] == "You need 152 items to detect 10 points with 80% power"
     assert lines[1].startswith("spread assumed: 20% of the items pass in one of the two runs only")
-    assert lines[-4].split() == ["split", "items", "finds", "points"]
+    assert lines[-4].split() == ["split", "items", "detects", "points"]
     assert not list(tmp_path.iterdir())
 
 

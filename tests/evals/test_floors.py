@@ -95,21 +95,24 @@ def silent(gold: str, number: int) -> str:
     return "hm"
 
 
+CASES: list[tuple[Answer, Answer, str, str]] = [
+    (silent, lambda gold, n: "yes", "keep", "the same answer to every item, 400 times"),
+    (silent, lambda gold, n: "no" if n % 20 == 1 else "yes", "keep", "majority answer 'yes'"),
+    # Some skill, and less than a constant has: honest, and no reason to promote.
+    (silent, lambda gold, n: gold if n % 2 else "hm", "keep", "majority answer 'yes'"),
+    (silent, lambda gold, n: gold if n % 4 else "hm", "promote", "0.750 against 0.560"),
+    (
+        lambda gold, n: "yes",
+        lambda gold, n: gold if n % 10 else "yes",
+        "promote",
+        "2 distinct answers of 400",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "outcome", "told"),
-    [
-        (silent, lambda gold, n: "yes", "keep", "the same answer to every item, 400 times"),
-        (silent, lambda gold, n: "no" if n % 20 == 1 else "yes", "keep", "majority answer 'yes'"),
-        # Some skill, and less than a constant has: honest, and no reason to promote.
-        (silent, lambda gold, n: gold if n % 2 else "hm", "keep", "majority answer 'yes'"),
-        (silent, lambda gold, n: gold if n % 4 else "hm", "promote", "0.750 against 0.560"),
-        (
-            lambda gold, n: "yes",
-            lambda gold, n: gold if n % 10 else "yes",
-            "promote",
-            "2 distinct answers of 400",
-        ),
-    ],
+    CASES,
     ids=["one answer", "nearly one answer", "less than the majority", "skill", "more skill"],
 )
 def test_the_gate_wants_more_than_the_floor(

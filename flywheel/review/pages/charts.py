@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
+from flywheel.evals.decide import p_of
 from flywheel.review.rows import Mean
 
 _ROW, _AXIS = 36, 64  # pixels
@@ -52,6 +53,4 @@ def told(mean: Mean | None, sign: bool = False) -> str:
 
 def p_value(p: float | None) -> str:
     """A p value, never 0."""
-    if p is None:
-        return "-"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return p_of(p)

@@ -42,6 +42,8 @@ def _figures(found: Compared) -> None:
     with right:
         intervals("candidate less baseline", {"difference": primary.difference}, mark=0.0)
     st.markdown(f"**{_verdict(primary.difference)}**")
+    for sentence in found.floor:
+        plain(sentence)
     plain(
         f"By {primary.grader}, on {primary.n:,} items in both:"
         f" {told(primary.difference, sign=True)}, p {p_value(primary.p)}. {_smallest(primary)}"
@@ -76,7 +78,7 @@ def _verdict(difference: Mean | None) -> str:
 def _smallest(line: GraderLine) -> str:
     if line.mde is None:
         return ""
-    return f"So many items find a true difference of {line.mde:.3f} in four of five cases."
+    return f"{line.n:,} items detect a difference of {line.mde:.3f} with 80% power."
 
 
 def _grader(line: GraderLine) -> dict[str, object]:
