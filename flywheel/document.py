@@ -1,12 +1,11 @@
 """A JSON or YAML file whose every value knows its line and column.
 
 So an error in a definition reads `file:line:col: what came, what was wanted`. JSON is read by the
-standard's own parser and then walked once more for its places; YAML by PyYAML's safe composer.
+standard's own parser and then walked once more for its places; YAML by PyYAML's parser.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from flywheel.errors import BadFile
-from flywheel.places import BadPlace, Places, json_places, yaml_places
-from graders.strict_json import parse_json
+from flywheel.known_fields import unknown_field
+from flywheel.places import BadPlace, Places, read_json
+from flywheel.yaml_text import read_yaml
 
 _SHOWN = 120
 
@@ -57,9 +57,12 @@ class Document:
             faults = cast("list[dict[str, Any]]", error.errors(include_url=False))
             told = [fault for fault in faults if not _is_echo(fault, faults)]
             told.sort(key=lambda fault: self.places[self._known((*under, *fault["loc"]))])
-            raise BadFile("\n".join(self._story(under, fault) for fault in told)) from None
+            lines = [self._story(under, fault, adapter) for fault in told]
+            raise BadFile("\n".join(lines)) from None
 
-    def _story(self, under: Sequence[str | int], fault: Mapping[str, Any]) -> str:
+    def _story(
+        self, under: Sequence[str | int], fault: Mapping[str, Any], adapter: TypeAdapter[Any]
+    ) -> str:
         kind, came = fault["type"], fault["input"]
         loc: tuple[str | int, ...] = (*under, *fault["loc"])
         if kind.startswith("union_tag"):
@@ -69,7 +72,7 @@ class Document:
         if kind == "union_tag_not_found":
             known, story = (*known, "type"), "this field is missing"
         elif kind == "extra_forbidden":
-            story = "no such field here; remove it, or look for a typing error"
+            story = unknown_field(adapter, fault["loc"])
         elif kind == "missing":
             known = (*known, loc[-1])
             story = "this field is missing"
@@ -91,12 +94,9 @@ def load_document(path: Path) -> Document:
     """Read JSON or YAML, whichever it is. Raises BadFile with the place of the first fault."""
     text = read_text(path)
     is_yaml = path.suffix in (".yaml", ".yml") or not text.lstrip().startswith(("{", "["))
+    read = read_json if path.suffix == ".json" or not is_yaml else read_yaml
     try:
-        if path.suffix == ".json" or not is_yaml:
-            return Document(path, _parse_json(path, text), json_places(text))
-        return Document(path, *yaml_places(text))
-    except RecursionError:
-        raise BadFile(f"{path}: it is nested too deeply to read") from None
+        return Document(path, *read(text))
     except BadPlace as error:
         raise BadFile(f"{path}:{error.line}:{error.column}: {error}") from None
 
@@ -116,15 +116,6 @@ def read_text(path: Path) -> str:
             f"{path}:{line}:{column}: byte 0x{data[error.start]:02x} is not UTF-8; save the file as"
             " UTF-8"
         ) from None
-
-
-def _parse_json(path: Path, text: str) -> Any:
-    try:
-        return parse_json(text)
-    except json.JSONDecodeError as error:
-        raise BadFile(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-    except ValueError as error:
-        raise BadFile(f"{path}:1:1: not JSON: {error}") from None
 
 
 def _shorten(text: str) -> str:

@@ -17,6 +17,8 @@ LOW = {
     "flywheel.places",
     "flywheel.document",
     "flywheel.visible",
+    "flywheel.yaml_text",
+    "flywheel.known_fields",
     "flywheel.config",
 }
 SOURCES = LOW | {"flywheel.stats"}
@@ -33,7 +35,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.errors": set(),
     "flywheel.places": set(),
     "flywheel.visible": set(),
-    "flywheel.document": {"graders", "flywheel.errors", "flywheel.places", "flywheel.visible"},
+    "flywheel.yaml_text": {"flywheel.places"},
+    "flywheel.known_fields": set(),
+    "flywheel.document": {"flywheel.errors", "flywheel.places", "flywheel.visible"}
+    | {"flywheel.yaml_text", "flywheel.known_fields"},
     "flywheel.config": {"flywheel.errors"},
     "flywheel.stats": LOW,
     "flywheel.store": SOURCES,

@@ -90,7 +90,7 @@ class EvalsetDefinition(BaseModel):
       log-probability, without generating. `reference_loss` measures the loss of the gold answer.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str = ""
     prompt: Prompt

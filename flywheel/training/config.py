@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from flywheel.document import Document, load_document
 from flywheel.errors import BadOption
-from flywheel.places import BadPlace, yaml_places
+from flywheel.known_fields import unknown_field
+from flywheel.places import BadPlace
+from flywheel.yaml_text import read_yaml
 
 Lever = Literal["sft", "dpo", "kto", "rft", "reward", "pretrain"]
 Auto = Literal["auto"]
@@ -126,6 +128,8 @@ class TrainConfig(BaseModel):
         return self
 
 
+# Faults whose message needs no value beside it.
+_COMPLETE = ("missing", "value_error", "extra_forbidden")
 _ADAPTER: TypeAdapter[TrainConfig] = TypeAdapter(TrainConfig)
 
 
@@ -156,7 +160,7 @@ def _read_set(text: str) -> tuple[tuple[str, ...], Any]:
     if not equals or not all(loc):
         raise BadOption(f"--set is name=value, such as method.r=8, got {text!r}")
     try:
-        return loc, yaml_places(value)[0]
+        return loc, read_yaml(value)[0]
     except BadPlace as error:
         raise BadOption(f"--set {text}: {error}") from None
 
@@ -176,10 +180,10 @@ def _blame_sets(error: ValidationError, sets: Sequence[tuple[str, ...]], named: 
         loc = tuple(str(step) for step in fault["loc"])
         if any(loc[: len(one)] == one[: len(loc)] for one in sets if loc) or not named:
             told = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] == "extra_forbidden":
+                told = unknown_field(_ADAPTER, fault["loc"])
             place = ".".join(_part_of(loc, sets))
-            came = (
-                "" if fault["type"] in ("missing", "value_error") else f", got {fault['input']!r}"
-            )
+            came = "" if fault["type"] in _COMPLETE else f", got {fault['input']!r}"
             raise BadOption(f"--set {place}: {told}{came}" if place else told) from None
 
 

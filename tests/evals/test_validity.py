@@ -167,7 +167,7 @@ def test_the_shipped_evalsets_pass_their_own_probes() -> None:
         ({"prompt": []}, "prompt: Tuple should have at least 1 item"),
         ({"gold": "{{ x }}"}, "gold: line 1: 'x' must start with"),
         ({"graders": [GOOD, GOOD]}, "every grader needs a name of its own, got g, g"),
-        ({"wrong": 1}, "wrong: no such field here"),
+        ({"wrong": 1}, "wrong: no such field"),
         ({"gold": "{{ sample.output_text }}"}, "it may name {{ item.… }} only"),
         ({"guards": {"nope": 0.1}}, "guard 'nope' is none of the graders g"),
         ({"audit": ["nope"]}, "audit 'nope' is none of the graders g"),
