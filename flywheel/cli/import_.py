@@ -32,6 +32,9 @@ RunName = Annotated[str | None, typer.Option("--run", help="What to call the run
 Group = Annotated[
     str | None, typer.Option(help="The field of an item's metadata that ties items together.")
 ]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Import a log that was cut, as an unfinished run.")
+]
 
 
 @import_.callback()
@@ -68,6 +71,7 @@ def inspect(
     primary: Primary = None,
     run: RunName = None,
     group: Group = None,
+    partial: Partial = False,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
@@ -75,7 +79,7 @@ def inspect(
     from flywheel.evals.imported.inspect_ai import read_inspect
     from flywheel.evals.imported.verdict import Naming
 
-    _bring(read_inspect, file, Naming(evalset, split, run, group), primary, db, as_json)
+    _bring(read_inspect, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
 
 
 @import_.command("lm-eval")
@@ -86,6 +90,7 @@ def lm_eval(
     primary: Primary = None,
     run: RunName = None,
     group: Group = None,
+    partial: Partial = False,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
@@ -97,7 +102,7 @@ def lm_eval(
     from flywheel.evals.imported.lm_eval import read_lm_eval
     from flywheel.evals.imported.verdict import Naming
 
-    _bring(read_lm_eval, file, Naming(evalset, split, run, group), primary, db, as_json)
+    _bring(read_lm_eval, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
 
 
 @import_.command()
@@ -108,6 +113,7 @@ def promptfoo(
     primary: Primary = None,
     run: RunName = None,
     group: Group = None,
+    partial: Partial = False,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
@@ -118,7 +124,7 @@ def promptfoo(
     from flywheel.evals.imported.promptfoo import read_promptfoo
     from flywheel.evals.imported.verdict import Naming
 
-    _bring(read_promptfoo, file, Naming(evalset, split, run, group), primary, db, as_json)
+    _bring(read_promptfoo, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
 
 
 def _bring(
@@ -134,6 +140,9 @@ def _bring(
     _show(runs)
     for line in naming.left_out:
         print_line(f"left out {line}")
+    for run in runs:
+        if run.lacks:
+            print_line(f"{run.row.run} is unfinished: {run.lacks}")
     print_line(f"kept in {db}; {_next(runs)}")
 
 

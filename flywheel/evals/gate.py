@@ -175,6 +175,10 @@ def _unsealed(run: RunRow) -> str:
 
 def _check_finished(store: Reader, run: RunRow) -> None:
     status = run_status(store, run.run)
+    if status != "finished" and run.kind == "import":
+        raise NotComparable(
+            f"{run.run} is unfinished: its log holds less than it counts. Import the whole log"
+        )
     if status != "finished":
         raise NotComparable(
             f"{run.run} is {status or 'not begun'}: finish it with flywheel eval --resume {run.run}"

@@ -32,4 +32,4 @@ def bring(
         if not gathered.runs:
             raise BadFile(f"{path}: no verdicts in it")
         with open_store(db) as store:
-            return write(store, gathered, advance)
+            return write(store, gathered, advance, naming.short)

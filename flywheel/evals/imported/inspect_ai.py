@@ -36,7 +36,9 @@ def read_inspect(path: Path, naming: Naming) -> Iterator[Verdict]:
     if path.suffix == ".json":
         log = load_log(path)
         source = _source(log, path, naming)
-        for sample in log.at("samples").parts():
+        samples = list(log.at("samples").parts())
+        _check_whole(log, source, naming, len(samples))
+        for sample in samples:
             yield from _verdicts(sample, source, naming)
         return
     with open_archive(path) as archive:
@@ -45,10 +47,24 @@ def read_inspect(path: Path, naming: Naming) -> Iterator[Verdict]:
             raise BadFile(f"{path}: no header.json in it: the log is not finished, or none")
         header = parse_log(f"{path}: header.json", archive.read("header.json"))
         source = _source(header, path, naming)
-        for name in names:
-            if name.startswith("samples/") and name.endswith(".json"):
-                sample = parse_log(f"{path}: {name}", archive.read(name))
-                yield from _verdicts(sample, source, naming)
+        kept = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
+        _check_whole(header, source, naming, len(kept))
+        for name in kept:
+            sample = parse_log(f"{path}: {name}", archive.read(name))
+            yield from _verdicts(sample, source, naming)
+
+
+def _check_whole(log: Part, source: Source, naming: Naming, samples: int) -> None:
+    """Hold the samples against the header: every item once an epoch, failed ones among them."""
+    results, spec = log.maybe("results"), log.at("eval")
+    total = results.maybe("total_samples") if results else None
+    counted = total.count() if total else 0
+    dataset, config = spec.maybe("dataset"), spec.maybe("config")
+    ids = dataset.maybe("sample_ids") if dataset else None
+    epochs = config.maybe("epochs") if config else None
+    if not counted and ids:
+        counted = len(list(ids.parts())) * max(1, epochs.count() if epochs else 1)
+    naming.check_whole(log.place, source.run, samples, counted, "samples")
 
 
 def _source(log: Part, path: Path, naming: Naming) -> Source:

@@ -64,8 +64,16 @@ def read_lm_eval(path: Path, naming: Naming) -> Iterator[Verdict]:
     of_task = better.maybe(task) if better else None
     known = {name: part.value for name, part in of_task.fields()} if of_task else {}
     metrics = _Metrics(known, naming.left_out)
+    items: set[str] = set()
     for number, line in read_lines(path):
-        yield from _verdicts(parse_log(f"{path}:{number}", line), source, naming, metrics)
+        row = parse_log(f"{path}:{number}", line)
+        items.add(row.at("doc_id").name())
+        yield from _verdicts(row, source, naming, metrics)
+    counts = results.maybe("n-samples")
+    counted = counts.maybe(task) if counts else None
+    effective = counted.maybe("effective") if counted else None
+    if effective:
+        naming.check_whole(str(path), source.run, len(items), effective.count(), "items")
 
 
 def _results(path: Path | None) -> Part:

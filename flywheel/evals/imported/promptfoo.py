@@ -1,9 +1,11 @@
 """Results of promptfoo: the JSON file of `promptfoo eval -o results.json` or `promptfoo export`.
 
 Each provider with each prompt is a run, for that is what one would compare. The grader `score` is
-promptfoo's own sum of all assertions; every named metric is one more. A request that failed, and a
-metric whose grader failed, is ungraded: promptfoo writes a 0 for both. The same test again
-(`--repeat`) is a repeat. A test is known by its variables, description and assertions.
+promptfoo's own mean of all assertions; every named metric is one more. Versions that write no
+`namedScoreWeights` keep a metric as the sum over its assertions, and it becomes their mean. A
+request that failed, and a metric whose grader failed, is ungraded: promptfoo writes a 0 for both.
+The same test again (`--repeat`) is a repeat. A test is known by its variables, description and
+assertions.
 """
 
 from __future__ import annotations
@@ -46,11 +48,29 @@ def read_promptfoo(path: Path, naming: Naming) -> Iterator[Verdict]:
         )
     sources = _sources(log, path, naming)
     times: Counter[tuple[str, str]] = Counter()
+    kept: Counter[int] = Counter()
     for result in results.at("results").parts():
-        source = sources.get(result.at("promptIdx").count())
+        column = result.at("promptIdx").count()
+        source = sources.get(column)
         if source is None:
             raise result.at("promptIdx").refuse("no such prompt in results.prompts")
+        kept[column] += 1
         yield from _verdicts(result, source, naming, times)
+    for number, column in enumerate(results.at("prompts").parts()):
+        counted = _sum_of(
+            column.maybe("metrics"), "testPassCount", "testFailCount", "testErrorCount"
+        )
+        naming.check_whole(column.place, sources[number].run, kept[number], counted, "results")
+    if results.maybe("stats") and sources:
+        counted = _sum_of(results.at("stats"), "successes", "failures", "errors")
+        run = next(iter(sources.values())).run
+        naming.check_whole(str(path), run, kept.total(), counted, "results")
+
+
+def _sum_of(counts: Part | None, *names: str) -> int:
+    """The sum of the counts that are there."""
+    found = [counts.maybe(name) for name in names] if counts else []
+    return sum(part.count() for part in found if part)
 
 
 def _sources(log: Part, path: Path, naming: Naming) -> dict[int, Source]:
@@ -143,7 +163,10 @@ def _graded(result: Part, ungraded: Verdict) -> Iterator[Verdict]:
         elif value.value is None:
             yield ungraded._replace(grader=name, error="no number in the log")
         else:
+            weights = grading.maybe("namedScoreWeights") if grading else None
             score = value.number()
+            if weights is None or weights.maybe(name) is None:
+                score /= max(1, _asserted(result.at("testCase"), name) or len(of_it))
             passed = all(part.at("pass").value for part in of_it) if of_it else passes(score)
             yield ungraded._replace(grader=name, score=score, passed=bool(passed))
 
@@ -160,6 +183,17 @@ def _metric(component: Part) -> Any:
     assertion = component.maybe("assertion")
     metric = assertion.maybe("metric") if assertion else None
     return metric.value if metric else None
+
+
+def _asserted(test: Part, metric: str) -> int:
+    """How many assertions of a test count for a metric, those of its sets among them."""
+    asserted = test.maybe("assert")
+    total = 0
+    for part in asserted.parts() if asserted else ():
+        named = part.maybe("metric")
+        total += bool(named and named.value == metric)
+        total += _asserted(part, metric)
+    return total
 
 
 def _metrics_of(test: Part) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flywheel.errors import BadOption, FlywheelError
+from flywheel.errors import BadFile, BadOption, FlywheelError
 
 SPLITS = ("train", "dev", "test")
 # An item may be answered this often: 20 bits beside its position.
@@ -79,14 +79,17 @@ class Verdict(NamedTuple):
 class Naming:
     """What the user calls things; None is what the file says. `left_out` collects what stays away.
 
-    `group` names the field of an item's metadata that ties items together.
+    `group` names the field of an item's metadata that ties items together. With `partial` a log may
+    hold less than it counts; `short` then says of each such run what it lacks.
     """
 
     evalset: str | None = None
     split: str = "dev"
     run: str | None = None
     group: str | None = None
+    partial: bool = False
     left_out: list[str] = field(default_factory=list[str])
+    short: dict[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         for what, name in (("--evalset", self.evalset), ("--run", self.run)):
@@ -94,6 +97,18 @@ class Naming:
                 raise BadOption(f"{what} is a name of 1 to 200 printable characters, got {name!r}")
         if self.split not in SPLITS:
             raise BadOption(f"--split is one of {', '.join(SPLITS)}, got {self.split!r}")
+
+    def check_whole(self, place: str, run: str, there: int, counted: int, what: str) -> None:
+        """Note a log that was cut. Raises BadFile for one that is not wanted as it is."""
+        if there >= counted:
+            return
+        story = f"it holds {there:,} of the {counted:,} {what} that it counts"
+        if not self.partial:
+            raise BadFile(
+                f"{place}: {story}. Export the whole log, or import it as an unfinished run with"
+                " --partial"
+            )
+        self.short[run] = story
 
 
 def is_name(value: object) -> bool:

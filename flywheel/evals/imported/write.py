@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +44,10 @@ Rows = Iterator[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came in of one run. `new` is False for a run that was here already."""
+    """What came in of one run. `new` is False for a run that was here already.
+
+    `lacks` says what a cut log does not hold, None for a whole one.
+    """
 
     row: RunRow
     samples: int
@@ -52,6 +55,7 @@ class Imported:
     verdicts: int
     ungraded: int
     new: bool
+    lacks: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The object that `import --json` prints for each run."""
@@ -68,6 +72,7 @@ class Imported:
             "graders": self.graders,
             "verdicts": self.verdicts,
             "ungraded": self.ungraded,
+            "unfinished": self.lacks,
         }
 
 
@@ -82,9 +87,16 @@ class _Writing:
 
 
 def write(
-    store: Store, gathered: Gathered, advance: Advance = lambda count: None
+    store: Store,
+    gathered: Gathered,
+    advance: Advance = lambda count: None,
+    short: Mapping[str, str] | None = None,
 ) -> list[Imported]:
-    """Write all runs that are not here yet. Raises RunTaken, before anything is written."""
+    """Write all runs that are not here yet. Raises RunTaken, before anything is written.
+
+    `short` says of runs that lack samples what they lack: those end as interrupted.
+    """
+    lacks = short or {}
     writing = [_plan(store, run) for run in gathered.runs.values()]
     fresh = [one for one in writing if one.new]
     try:
@@ -95,7 +107,7 @@ def write(
         if fresh:
             store.write(
                 f"import/{digest([one.id for one in fresh])}/end",
-                {"run_events": [_event(one.row, "finished") for one in fresh]},
+                {"run_events": [_last_event(one.row, lacks) for one in fresh]},
             )
     except BaseException as error:
         with suppress(StoreFailed):
@@ -109,6 +121,7 @@ def write(
             verdicts=len(one.run.verdicts.score),
             ungraded=one.run.ungraded,
             new=one.new,
+            lacks=lacks.get(one.row.run),
         )
         for one in writing
     ]
@@ -209,6 +222,12 @@ def _say_unfinished(store: Store, fresh: Sequence[_Writing], error: BaseExceptio
     if begun:
         events = [_event(row, status, type(error).__name__) for row in begun]
         store.write(f"import/{digest([str(e) for e in events])}", {"run_events": events})
+
+
+def _last_event(row: RunRow, lacks: Mapping[str, str]) -> RunEventRow:
+    if row.run in lacks:
+        return _event(row, "interrupted", lacks[row.run])
+    return _event(row, "finished")
 
 
 def _event(row: RunRow, status: Status, detail: str | None = None) -> RunEventRow:
