@@ -6,6 +6,8 @@ with 1. Conditions are named for the condition.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class FlywheelError(Exception):
     """The user can mend this; the message says how."""
@@ -69,6 +71,13 @@ class WrongMoment(FlywheelError):
 
 class JobFailed(FlywheelError):
     """A job that a story waited for did not finish."""
+
+
+def unnamed(kind: str, name: str, several: Sequence[str], where: str) -> str:
+    """What to say about a name that no run or job has, or that begins the names of several."""
+    if not several:
+        return f"no {kind} {name!r} {where}"
+    return f"{name!r} fits several {kind}s: {', '.join(several[:5])}; write more of the name"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

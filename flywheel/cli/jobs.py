@@ -46,7 +46,10 @@ def jobs(
 
 
 def job(
-    name: Annotated[str, typer.Argument(metavar="JOB", help="As flywheel jobs lists them.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="JOB", help="A job, or the start of its name; latest."),
+    ],
     follow: Annotated[bool, typer.Option("--follow", help="Wait until it is at rest.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Keep a checkpoint, and stop.")] = False,
     resume: Annotated[
@@ -60,7 +63,7 @@ def job(
 ) -> None:
     """Show a job; pause, resume or cancel it; or follow it from another terminal."""
     from flywheel.cli.following import GOOD, followed, show_job
-    from flywheel.errors import BadOption
+    from flywheel.errors import BadOption, NoJob
     from flywheel.jobs.control import ask
     from flywheel.jobs.folder import find_job
     from flywheel.jobs.start import Launch
@@ -71,10 +74,13 @@ def job(
     if pause + resume + cancel > 1:
         raise BadOption("give one of --pause, --resume and --cancel")
     root, launch = jobs_root(db), Launch(stall=stall_minutes * 60 or None, niceness=nice)
-    if not (root / Path(name).name).is_dir() and not (pause or resume or cancel or follow):
-        show_job(_of_the_store(name, db), db, as_json)
+    try:
+        folder = find_job(root, name)
+    except NoJob as missing:
+        if pause or resume or cancel or follow:
+            raise
+        show_job(_of_the_store(name, db, missing), db, as_json)
         return
-    folder = find_job(root, name)
     process = go_on(folder, launch).process if resume else None
     if pause or cancel:
         ask(folder, "pause" if pause else "cancel")
@@ -119,12 +125,11 @@ def _told(db: Path) -> Generator[Store | None]:
         yield store
 
 
-def _of_the_store(name: str, db: Path) -> View:
-    from flywheel.errors import NoJob
+def _of_the_store(name: str, db: Path, missing: Exception) -> View:
+    """A job whose folder is gone, from the store. Raises `missing` where there is no store."""
     from flywheel.jobs.view import stored_view
-    from flywheel.training.job_root import jobs_root
 
     with _told(db) as store:
         if store is None:
-            raise NoJob(f"no job {name!r} in {jobs_root(db)}; flywheel jobs lists them")
+            raise missing
         return stored_view(store, name)

@@ -17,7 +17,7 @@ from flywheel.cli.options import (
     UnsafePython,
 )
 
-RunName = Annotated[str, typer.Argument(help="A run, as flywheel runs lists them.")]
+RunName = Annotated[str, typer.Argument(help="Run name or a unique prefix; latest, latest~1.")]
 
 
 def runs(

@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel.errors import NoRun
+from flywheel.errors import NoRun, unnamed
 from flywheel.evals.floors import Floors, load_floors
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.reader import Reader
 from flywheel.store.run_events import run_status
-from flywheel.store.runs import RunRow, find_run, nth_newest
+from flywheel.store.runs import RunRow, find_run, nth_newest, runs_named
 from flywheel.store.scores import GraderSummary, summarise
 
 
@@ -129,11 +129,19 @@ def load_result(store: Reader, run: str) -> Result:
 
 
 def the_run(store: Reader, run: str) -> RunRow:
-    """The run of this name; `latest` is the newest one, `latest~1` the one before. Raises NoRun."""
+    """The run of this name, or the only one whose name begins so. Raises NoRun.
+
+    `latest` is the newest one, `latest~1` the one before it.
+    """
     back = _LATEST.fullmatch(run)
     row = nth_newest(store, int(back[1] or 0)) if back else find_run(store, run)
+    if row is not None:
+        return row
+    names = [] if back else runs_named(store, run)
+    if len(names) == 1:
+        row = find_run(store, names[0])
     if row is None:
-        raise NoRun(f"no run {run!r} in {store.path}; flywheel runs lists them")
+        raise NoRun(unnamed("run", run, names, f"in {store.path}; flywheel runs lists them"))
     return row
 
 

@@ -6,16 +6,19 @@ What such a folder holds, `flywheel.training.worker` says.
 from __future__ import annotations
 
 import json
+import re
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from flywheel.document import read_text
-from flywheel.errors import BadFile, NoJob
+from flywheel.errors import BadFile, NoJob, unnamed
 from flywheel.store.jobs import JobRow
 from flywheel.training.journal import read_events
 
+_LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 ORDER = "order.json"
 CHECKPOINTS = "checkpoints"
 
@@ -31,12 +34,24 @@ def job_folders(root: Path) -> list[Path]:
 
 
 def find_job(root: Path, name: str) -> Path:
-    """The folder of the job of this name. Raises NoJob."""
-    # A name is a name: "../elsewhere" is none.
-    folder = root / Path(name).name
-    if not (folder / ORDER).is_file():
-        raise NoJob(f"no job {name!r} in {root}; flywheel jobs lists them")
-    return folder
+    """The folder of the job of this name, or the only one whose name begins so. Raises NoJob.
+
+    `latest` is the newest one, `latest~1` the one before it.
+    """
+    return root / match_job(name, [folder.name for folder in job_folders(root)], root)
+
+
+def match_job(name: str, names: Sequence[str], where: Path) -> str:
+    """The one of these names, the newest first, that is meant. Raises NoJob."""
+    if name in names:
+        return name
+    if back := _LATEST.fullmatch(name):
+        fitting = names[int(back[1] or 0) :][:1]
+    else:
+        fitting = [one for one in names if name and one.startswith(name)]
+    if len(fitting) != 1:
+        raise NoJob(unnamed("job", name, fitting, f"in {where}; flywheel jobs lists them"))
+    return fitting[0]
 
 
 def read_row(folder: Path) -> JobRow:

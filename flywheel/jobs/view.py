@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flywheel.errors import NoJob
 from flywheel.jobs.ends import ENDS
-from flywheel.jobs.folder import job_folders, read_row
+from flywheel.jobs.folder import job_folders, match_job, read_row
 from flywheel.store.job_events import job_events
 from flywheel.store.jobs import JobRow, list_jobs
 from flywheel.store.reader import Reader
@@ -134,10 +133,9 @@ def view(folder: Path) -> View:
 
 def stored_view(store: Reader, job: str) -> View:
     """A job whose folder is gone, by what the store was told of it. Raises NoJob."""
-    rows = [row for row in list_jobs(store) if row.job == job]
-    if not rows:
-        raise NoJob(f"no job {job!r} in {store.path}; flywheel jobs lists them")
-    return stored(store, rows[0])
+    rows = list_jobs(store)
+    name = match_job(job, [row.job for row in rows], store.path)
+    return stored(store, next(row for row in rows if row.job == name))
 
 
 def stored(store: Reader, row: JobRow) -> View:

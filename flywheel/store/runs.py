@@ -57,6 +57,16 @@ def find_run(store: Reader, run: str) -> RunRow | None:
     return RunRow(**found[0]) if found else None
 
 
+def runs_named(store: Reader, begun: str, most: int = 6) -> list[str]:
+    """The names of the runs that begin so, the newest first."""
+    found = store.query(
+        'SELECT "run" FROM "runs" WHERE $begun <> \'\' AND starts_with("run", $begun)'
+        ' ORDER BY "created" DESC, "run" DESC LIMIT $most',
+        {"begun": begun, "most": most},
+    )
+    return [str(row["run"]) for row in found]
+
+
 def nth_newest(store: Reader, back: int) -> RunRow | None:
     """The newest run, or the one so many before it."""
     found = store.query(

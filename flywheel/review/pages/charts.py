@@ -11,7 +11,9 @@ import streamlit as st
 from flywheel.evals.decide import p_of
 from flywheel.review.rows import Mean
 
-_ROW, _AXIS = 36, 64  # pixels
+_ROW, _AXIS = 36, 84  # pixels
+# Both stand out from a white page and from a black one; Vega's own rules are black on either.
+MARK, LINE = "#3b82c4", "#8d8d8d"
 
 
 def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None = None) -> None:
@@ -28,14 +30,18 @@ def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None =
         "axis": alt.Axis(tickCount=6),
     }
     base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("name:N", title=None, sort=list(means), axis=alt.Axis(labelLimit=120)),
+        y=alt.Y(
+            "name:N", title=None, sort=list(means), axis=alt.Axis(labelLimit=160, labelPadding=8)
+        ),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("told:N", title="mean, 95% interval")],
     )
-    rule = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", **x), x2="high:Q")
-    point = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("mean:Q", **x))
+    rule = base.mark_rule(strokeWidth=3, color=MARK).encode(x=alt.X("low:Q", **x), x2="high:Q")
+    point = base.mark_point(filled=True, size=110, opacity=1, color=MARK).encode(
+        x=alt.X("mean:Q", **x)
+    )
     layers = [rule, point]
     if mark is not None:
-        line = alt.Chart(alt.Data(values=[{"at": mark}])).mark_rule(strokeDash=[4, 4])
+        line = alt.Chart(alt.Data(values=[{"at": mark}])).mark_rule(strokeDash=[4, 4], color=LINE)
         layers.insert(0, line.encode(x=alt.X("at:Q", **x)))
     chart = alt.layer(*layers).properties(height=_ROW * len(rows) + _AXIS)
     st.altair_chart(chart, width="stretch", alt="; ".join(f"{r['name']} {r['told']}" for r in rows))

@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
+from flywheel.review.pages.charts import LINE, MARK
 from flywheel.review.rows import Curve, Point, Series
 from flywheel.visible import one_line
 
@@ -18,9 +19,9 @@ _HEIGHT, _SMALL = 440, 170  # pixels
 _BESIDE = 0.006  # of the width: intervals of one exam stand beside each other
 _NAME = 60
 # Seen on white and on black. A role that many graders have goes through its shades.
-_COLOURS: Mapping[str, tuple[str, ...]] = {
+COLOURS: Mapping[str, tuple[str, ...]] = {
     "reward": ("#e4572e",),
-    "audit": ("#3b82c4", "#7b61c9", "#1aa7b8"),
+    "audit": ("#3b82c4", "#7b61c9", "#14909f"),
     "primary": ("#2e9e5b",),
     "guard": ("#8d8d8d", "#b08d57"),
     "grader": ("#3b82c4", "#e4572e", "#2e9e5b", "#7b61c9", "#8d8d8d", "#b08d57"),
@@ -71,7 +72,7 @@ def exam_curves(curves: Sequence[Curve], title: str, *, change: bool) -> None:
         ),
     ]
     if change:
-        zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#888", strokeWidth=1.5)
+        zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=LINE, strokeWidth=1.5)
         layers.insert(0, zero.encode(y=alt.Y("zero:Q", title=title)))
     height = _HEIGHT + 22 * len(labels)
     chart = alt.layer(*layers).properties(height=height)
@@ -84,7 +85,7 @@ def series_chart(series: Series) -> None:
     values = [{"step": step, "value": value} for step, value in series.values]
     chart = (
         alt.Chart(alt.Data(values=values))
-        .mark_line(strokeWidth=1.5, color="#3b82c4", point=len(values) < 30)
+        .mark_line(strokeWidth=1.5, color=MARK, point=len(values) < 30)
         .encode(
             x=alt.X("step:Q", axis=alt.Axis(tickCount=5, tickMinStep=1, grid=False)),
             y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)),
@@ -128,7 +129,7 @@ def _colours(curves: Sequence[Curve]) -> list[str]:
     seen: dict[str, int] = {}
     found: list[str] = []
     for curve in curves:
-        shades = _COLOURS[curve.role]
+        shades = COLOURS[curve.role]
         found.append(shades[seen.get(curve.role, 0) % len(shades)])
         seen[curve.role] = seen.get(curve.role, 0) + 1
     return found

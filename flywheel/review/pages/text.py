@@ -43,11 +43,18 @@ def trouble(story: str) -> None:
 
 def table(rows: Sequence[Mapping[str, object]]) -> None:
     """Rows under the names of the first one. Cells are text or numbers, never links or images."""
-    cells = [
-        {
-            name: beginning(cell, 200) if isinstance(cell, str) else cell
-            for name, cell in row.items()
-        }
-        for row in rows
-    ]
+    names = list(rows[0]) if rows else []
+    gaps = {name for name in names if any(row[name] is None for row in rows)}
+    cells = [{name: _cell(row[name], as_text=name in gaps) for name in names} for row in rows]
     cast("Any", st).dataframe(cells, hide_index=True, width="stretch")
+
+
+def _cell(value: object, *, as_text: bool) -> object:
+    """A cell. Streamlit writes None where a number is missing, so such columns are text."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return beginning(value, 200)
+    return (
+        f"{value:.3f}" if as_text and isinstance(value, float) else str(value) if as_text else value
+    )
