@@ -43,7 +43,7 @@ class Conversation:
         self._programs = programs
         self._started = False
         self._sent: str | None = None  # the token of a sample that went out with a challenge
-        self._line = server.fork(limits, samples, program=False)
+        self._line = server.fork(limits, samples, source, program=False)
 
     def leaves_nothing(self) -> bool:
         """Whether the source provably changes nothing for a later sample; ask before grading.

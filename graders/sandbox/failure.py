@@ -9,8 +9,11 @@ from __future__ import annotations
 import linecache
 import traceback
 
+from graders.sandbox.limits import MOST_THREADS
+
 _CHARACTERS = 4000
 _FRAMES = 8
+_NO_THREAD = "RuntimeError: can't start new thread"
 
 
 def account(error: BaseException, source: str, name: str) -> dict[str, object]:
@@ -23,14 +26,19 @@ def account(error: BaseException, source: str, name: str) -> dict[str, object]:
     error.__traceback__ = trace
     try:
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        story = "".join(traceback.format_exception(error, limit=-_FRAMES))
+        story = "".join(traceback.format_exception(error, limit=-_FRAMES)).strip()
     except MemoryError:
         return failed("memory", "out of memory")
     except BaseException:
         story = type(error).__name__
+    if story.endswith(_NO_THREAD):
+        story += (
+            f" (a process in the sandbox may start {MOST_THREADS}, or none when its source has no"
+            " word for threads)"
+        )
     # Nothing ran: `compile` refused it. A null byte was a ValueError before Python 3.12.
     unread = trace is None and isinstance(error, SyntaxError | ValueError)
-    return failed("syntax" if unread else "exception", story.strip())
+    return failed("syntax" if unread else "exception", story)
 
 
 def failed(label: str, detail: str) -> dict[str, object]:

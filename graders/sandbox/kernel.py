@@ -5,15 +5,22 @@ Every function raises OSError with the kernel's errno. Linux only; importing it 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import fcntl
 import os
+import platform
 import struct
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 _SECCOMP_MODE_FILTER = 2
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_SECCOMP_SET_MODE_FILTER, _SECCOMP_NEW_LISTENER = 1, 8
+_NOTIFICATION_BYTES = 80
+_RECEIVE_NOTIFICATION, _SEND_DECISION, _CONTINUE = 0xC0502100, 0xC0182101, 1
 _CAPABILITY_VERSION_3 = 0x20080522
 _LANDLOCK_CREATE, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT = 444, 445, 446
 _LANDLOCK_RULE_PATH_BENEATH = 1
@@ -74,6 +81,29 @@ class SeccompFilter:
         """Confine this process; nothing removes the filter again."""
         pointer = ctypes.addressof(self._program)
         _check(_prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, pointer), "PR_SET_SECCOMP")
+
+    def install_listener(self) -> int:
+        """Confine this process, and get the descriptor that hears what the filter asks about."""
+        pointer = ctypes.c_void_p(ctypes.addressof(self._program))
+        options = ctypes.c_uint(_SECCOMP_SET_MODE_FILTER), ctypes.c_uint(_SECCOMP_NEW_LISTENER)
+        return _check(_syscall(_SECCOMP[platform.machine()], *options, pointer), "seccomp listener")
+
+
+def next_question(listener: int) -> int | None:
+    """The system call that a process waits to hear about, or None when it no longer waits."""
+    question = bytearray(_NOTIFICATION_BYTES)
+    try:
+        fcntl.ioctl(listener, _RECEIVE_NOTIFICATION, question)
+    except OSError:
+        return None
+    return int.from_bytes(question[:8], "little")
+
+
+def decide(listener: int, question: int, error: int) -> None:
+    """Let the system call go ahead, or fail with an error's number."""
+    decision = struct.pack("=QqiI", question, 0, -error, 0 if error else _CONTINUE)
+    with contextlib.suppress(OSError):  # it no longer waits
+        fcntl.ioctl(listener, _SEND_DECISION, decision)
 
 
 def has_seccomp() -> bool:

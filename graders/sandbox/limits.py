@@ -24,16 +24,17 @@ class ForkRequest(NamedTuple):
     """What the host tells the fork server beside the socket: numbers only, never a payload."""
 
     program: bool
+    threads: bool
     memory_bytes: int
     cpu_seconds: int
     output_bytes: int
 
     @classmethod
-    def within(cls, limits: Limits, samples: int, program: bool) -> ForkRequest:
-        """The request for a child that works on `samples` samples."""
+    def within(cls, limits: Limits, samples: int, program: bool, threads: bool) -> ForkRequest:
+        """The request for a child that works on `samples` samples, with or without threads."""
         # The host's clock is the first limit. This one holds if the host is stopped in mid-grade.
         cpu_seconds = math.ceil(min(limits.seconds * samples, 1 << 30)) + 2
-        return cls(program, limits.memory_bytes, cpu_seconds, limits.output_bytes)
+        return cls(program, threads, limits.memory_bytes, cpu_seconds, limits.output_bytes)
 
     def pack(self) -> bytes:
         """The request as bytes of a fixed length."""
@@ -45,4 +46,7 @@ class ForkRequest(NamedTuple):
         return cls(*_PACKED.unpack(packed))
 
 
-_PACKED = struct.Struct("=?QQQ")
+# That one child may start in its life. A pool of threads for every core has fewer.
+MOST_THREADS = 64
+
+_PACKED = struct.Struct("=??QQQ")

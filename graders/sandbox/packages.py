@@ -74,6 +74,7 @@ WARM_UP = {
 NEVER = frozenset({"evalsets", "flywheel", "graders"})
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^#\n]+)", re.MULTILINE)
+_THREADS = re.compile("thread|concurrent|asyncio|workers|n_jobs|parallel", re.IGNORECASE)
 _DOTTED = re.compile(r"[\w.]+")
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9._-]+)")
 
@@ -84,6 +85,11 @@ def mentioned(source: str) -> tuple[str, ...]:
     words = {word.split(".")[0] for word in _DOTTED.findall(lines)}
     named = (names for names in MODULES.values() if names[0] in words)
     return tuple(sorted(name for names in named for name in names))
+
+
+def mentions_threads(source: str) -> bool:
+    """Whether the source has a word for threads. Without one it gets none: counting costs time."""
+    return _THREADS.search(source) is not None
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ class Ran(NamedTuple):
 
 def run_program(server: Server, source: str, stdin: str, limits: Limits) -> Ran:
     """Run a program in a child of its own. Raises ServerDied when the sandbox itself failed."""
-    with server.fork(limits, samples=1, program=True) as child:
+    with server.fork(limits, 1, source, program=True) as child:
         child.start({"source": source, "stdin": stdin})
         child.set_deadline(limits.seconds)
         try:

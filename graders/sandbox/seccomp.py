@@ -27,6 +27,7 @@ _LOAD, _EQUAL, _AT_LEAST, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x25, 0x
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
 
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+ASK, EAGAIN = 0x7FC00000, 0x0005000B
 
 _CLONE_THREAD = 0x00010000
 # All that pthread_create of glibc or musl asks for, and no namespace.
@@ -62,6 +63,20 @@ def assemble(machine: str, paths: bool) -> Block:
     for name, block in _guards().items():
         program += _when(_EQUAL, numbers[name], block)
     return [*program, _return(EPERM)]
+
+
+def assemble_threads(machine: str, decision: int) -> Block:
+    """A filter beside the other one: this decision for `clone`, which that one lets make threads.
+
+    Of two filters the kernel obeys the stricter, and ASK is less strict than an error.
+    """
+    return [
+        _load(_ARCH),
+        *_unless(_EQUAL, _AUDIT_ARCH[machine], [_return(ALLOW)]),
+        _load(_NUMBER),
+        *_when(_EQUAL, NUMBERS[machine]["clone"], [_return(decision)]),
+        _return(ALLOW),
+    ]
 
 
 def encode(program: Sequence[Instruction]) -> bytes:

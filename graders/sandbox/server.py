@@ -20,8 +20,8 @@ from graders.sandbox import bubblewrap, files, selftest
 from graders.sandbox.connection import Connection, Exited, ServerDied
 from graders.sandbox.frames import BadFrame
 from graders.sandbox.limits import ForkRequest, Limits
-from graders.sandbox.packages import STANDARD, WARM_UP, package_modules
-from graders.sandbox.seccomp import assemble, encode
+from graders.sandbox.packages import STANDARD, WARM_UP, mentions_threads, package_modules
+from graders.sandbox.seccomp import ASK, EAGAIN, assemble, assemble_threads, encode
 from graders.sandbox.tier import NoSandbox, Tier
 
 # One thread a process: numerical libraries would start one for every core of the machine.
@@ -71,10 +71,13 @@ class Server:
         """The process to kill when a test wants the server dead."""
         return self._process.pid
 
-    def fork(self, limits: Limits, samples: int, program: bool) -> Connection:
-        """A line to a new child, which may not have started yet. Raises ServerDied."""
+    def fork(self, limits: Limits, samples: int, source: str, *, program: bool) -> Connection:
+        """A line to a new child for this source, which it is still to be sent. Raises ServerDied.
+
+        The child may not have started yet.
+        """
         ours, theirs = socket.socketpair()
-        request = ForkRequest.within(limits, samples, program)
+        request = ForkRequest.within(limits, samples, program, mentions_threads(source))
         try:
             with theirs, self._sending:
                 socket.send_fds(self._control, [request.pack()], [theirs.fileno()])
@@ -143,6 +146,11 @@ class Server:
             "preload": [*STANDARD, *preload],
             "warm_up": [[name, *WARM_UP[name]] for name in preload if name in WARM_UP],
             "filter": system_calls.hex() if system_calls is not None else None,
+            "threads": [
+                encode(assemble_threads(platform.machine(), decision)).hex()
+                for decision in (ASK, EAGAIN)
+                if system_calls is not None
+            ],
             "grants": files.grants() if self._tier in (Tier.FULL, Tier.LANDLOCK) else None,
         }
         assert self._process.stdin is not None
@@ -169,7 +177,7 @@ class Server:
 
     def _test(self) -> None:
         try:
-            with self.fork(_SELF_TEST, samples=1, program=True) as child:
+            with self.fork(_SELF_TEST, 1, selftest.program(), program=True) as child:
                 child.start({"source": selftest.program(), "stdin": ""})
                 child.set_deadline(_SELF_TEST.seconds)
                 outcome = child.receive()

@@ -24,10 +24,11 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from graders.sandbox import grading, imports, kernel, program
-from graders.sandbox.confine import confine_child, confine_server, limit_server
+from graders.sandbox.confine import Filters, confine_child, confine_server, limit_server
 from graders.sandbox.frames import pack_json
 from graders.sandbox.harmless import attributes_of_others
 from graders.sandbox.limits import ForkRequest
+from graders.sandbox.thread_limit import ThreadFilters, ThreadLimit
 from graders.sandbox.wire import LINE, OUTPUT, Wire
 
 
@@ -36,6 +37,7 @@ class Forked(NamedTuple):
 
     line: int
     request: ForkRequest
+    handover: socket.socket | None
 
 
 def main(control_fd: int) -> None:
@@ -43,24 +45,24 @@ def main(control_fd: int) -> None:
     config = json.loads(_read_all(0))
     control = _clear_descriptors(control_fd)
     try:
-        system_calls = _prepare(config)
+        filters = _prepare(config)
     except Exception as error:
         control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
         return
     server = os.getpid()
     control.send(b"{}")
-    forked = ForkServer(control).serve()
+    forked = ForkServer(control, filters is not None).serve()
     if forked is not None:
-        _be_child(forked, system_calls, server)
+        _be_child(forked, filters, server)
 
 
-def _be_child(forked: Forked, system_calls: kernel.SeccompFilter | None, server: int) -> None:
+def _be_child(forked: Forked, filters: Filters | None, server: int) -> None:
     try:
         os.dup2(forked.line, LINE)
         wire = Wire()
         staged = program.stage(wire) if forked.request.program else None
         first_closed = OUTPUT + 1 if staged else OUTPUT
-        confine_child(forked.request, system_calls, server, first_closed)
+        confine_child(forked.request, filters, server, first_closed, forked.handover)
         wire.send({"started": True})
         if staged:
             program.run(staged, wire, forked.request.output_bytes)
@@ -74,7 +76,7 @@ def _be_child(forked: Forked, system_calls: kernel.SeccompFilter | None, server:
 class ForkServer:
     """The loop. `serve` returns a `Forked` in each child, and None in the server at its end."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, confines: bool) -> None:
         self._control = control
         self._pids: dict[int, int] = {}  # by the duplicate of the child's line
         self._lines: dict[int, int] = {}  # by the child's pid
@@ -86,6 +88,7 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, _wake_up)
         self._poll.register(self._wake, select.POLLIN)
         self._poll.register(control, select.POLLIN)
+        self._threads = ThreadLimit(self._poll) if confines else None
 
     def serve(self) -> Forked | None:
         """Fork on request and bury the dead until the control socket closes."""
@@ -95,6 +98,8 @@ class ForkServer:
             for line in ready & self._pids.keys():
                 os.kill(self._pids[line], signal.SIGKILL)
                 self._poll.unregister(line)
+            if self._threads is not None:
+                self._threads.attend(ready)
             if self._wake in ready:
                 self._bury()
             if self._control.fileno() in ready:
@@ -109,12 +114,17 @@ class ForkServer:
 
     def _fork(self, request: ForkRequest, line: int) -> Forked | None:
         try:
+            counted = self._threads is not None and request.threads
+            ours, theirs = socket.socketpair() if counted else (None, None)
             pid = os.fork()
         except OSError as error:
             self._last_frame(line, {"unforked": str(error)})
             return None
         if pid == 0:
-            return Forked(line, request)
+            return Forked(line, request, theirs)
+        if self._threads is not None and ours is not None and theirs is not None:
+            theirs.close()
+            self._threads.expect(pid, ours)
         self._pids[line], self._lines[pid] = pid, line
         self._poll.register(line, 0)  # hang-ups only
         return None
@@ -127,6 +137,8 @@ class ForkServer:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
+            if self._threads is not None:
+                self._threads.forget(pid)
             line = self._lines.pop(pid)
             del self._pids[line]
             with contextlib.suppress(KeyError):
@@ -150,7 +162,7 @@ def _how_it_ended(status: int) -> dict[str, object]:
     return {"exit": os.WEXITSTATUS(status)}
 
 
-def _prepare(config: dict[str, Any]) -> kernel.SeccompFilter | None:
+def _prepare(config: dict[str, Any]) -> Filters | None:
     sys.path[:] = config["path"]
     imports.grant(config["packages"])
     for name in [name for name in sys.modules if name.split(".")[0] == "graders"]:
@@ -159,14 +171,18 @@ def _prepare(config: dict[str, Any]) -> kernel.SeccompFilter | None:
     # What programs under test register runs at their end, and nothing of the imports'.
     atexit._clear()  # pyright: ignore[reportPrivateUsage]  # there is no other way
     limit_server()
-    system_calls = None
+    filters = None
     if config["filter"] is not None:
-        system_calls = kernel.SeccompFilter(bytes.fromhex(config["filter"]))
+        laid_out = [
+            kernel.SeccompFilter(bytes.fromhex(program))
+            for program in (config["filter"], *config["threads"])
+        ]
+        filters = Filters(laid_out[0], ThreadFilters(*laid_out[1:]))
         confine_server(config["grants"])
     # Children share these pages for as long as no garbage collection writes to them.
     gc.collect()
     gc.freeze()
-    return system_calls
+    return filters
 
 
 def _preload(names: Sequence[str], warm_up: Sequence[tuple[str, str, list[str]]]) -> None:

@@ -45,7 +45,7 @@ def test_a_long_frame_is_refused_before_it_is_read() -> None:
 
 
 def test_requests_survive_the_trip() -> None:
-    request = ForkRequest.within(Limits(seconds=0.5), samples=3, program=True)
+    request = ForkRequest.within(Limits(seconds=0.5), samples=3, program=True, threads=True)
     assert ForkRequest.unpack(request.pack()) == request
     assert request.cpu_seconds == 4
 
