@@ -13,7 +13,9 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
+
+from pydantic import model_validator
 
 from graders.asks import Answer
 from graders.comparable import ComparableGrader
@@ -30,9 +32,15 @@ class EvaluateGrader(ComparableGrader):
     result: str
     pass_threshold: float = 0.5
 
+    @model_validator(mode="after")
+    def _one_reference(self) -> Self:
+        if not isinstance(self.reference, str):
+            raise ValueError("an evaluate module takes one reference, not a list")
+        return self
+
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
         """The value that the module gives under the name `result`."""
-        wanted = self.read_reference(sample)
+        (wanted,) = self.read_references(sample)
         try:
             text = self.read_input(sample)
         except Unreadable as error:

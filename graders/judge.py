@@ -112,19 +112,21 @@ class Message(_Wire):
 
 
 class SamplingParams(_Wire):
-    """How the judge is sampled. Both spellings of the token limit are read."""
+    """How the judge is sampled. All three spellings of the token limit are read."""
 
     seed: int | None = None
     top_p: float | None = None
     temperature: float | None = None
     max_completions_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
     reasoning_effort: str | None = None
 
     def as_request(self) -> dict[str, Any]:
         """The set ones, in the words of chat completions."""
         params = self.model_dump(exclude_none=True)
-        limit = params.pop("max_completions_tokens", None)
+        old, plural = params.pop("max_tokens", None), params.pop("max_completions_tokens", None)
+        limit = plural or old
         return {"max_completion_tokens": limit, **params} if limit else params
 
 

@@ -2,7 +2,9 @@
 
 `graders` maps a name to a grader; the names are the variables of `calculate_output`. An array, as
 the API's own reference once shows it, is read by each grader's `name`. A multi holds no multi.
-When one part is ungraded so is the whole: a formula over a guess would be a guess.
+When one part is ungraded so is the whole: a formula over a guess would be a guess. `invalid_grade`,
+the reward that OpenAI's samples name for that case, is only what `graders/run` reports beside the
+error flag: it is never a score.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class MultiGrader(Grader):
     graders: Annotated[dict[str, Leaf], BeforeValidator(_by_name), Field(min_length=1)]
     calculate_output: str
     pass_threshold: float = 0.5
+    invalid_grade: float | None = None
 
     @model_validator(mode="after")
     def _formula_can_be_read(self) -> Self:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation
+from typing import cast
 
 _EXACT = Context(prec=1000)
 _QUOTIENT = Context(prec=40, traps=[DivisionByZero, InvalidOperation])
@@ -35,10 +36,13 @@ _JOIN = (
     rf"|(?<![0-9]{{4}}){_S}(?=[0-9]{{3}}(?![0-9]))|{_S}{{1,2}}(?=[0-9]+/[0-9])|{_S}{{0,2}}(?=\\frac))"
 )
 _CURRENCY = r"[$€£¥₹₽₩]"
+# It starts with one set of characters, so that the rest of a text is skipped fast.
 _EXPRESSION = re.compile(
-    rf"(?P<sign>[-+]?)(?:{_CURRENCY}{_S}?)?(?P<inner>[-+]?)"
-    rf"(?P<body>(?:(?<![A-Za-z0-9.])\.)?{_ATOM}(?:{_EXPONENT}|{_JOIN}{_CURRENCY}?{_ATOM})*+)"
+    r"[0-9.\\](?:(?<=[0-9])[0-9]*|(?<=\.)(?<![A-Za-z0-9.]\.)[0-9]+"
+    r"|(?<=\\)frac(?:\{[^{}]{0,200}\}\{[^{}]{0,200}\}|[0-9]{2}))"
+    rf"(?:{_EXPONENT}|{_JOIN}{_CURRENCY}?{_ATOM})*+"
 )
+_SIGN = re.compile(rf"(?P<outer>[-+]?)(?:{_CURRENCY}{_S}?)?(?P<inner>[-+]?)\Z")
 _NAME = re.compile(r"[^\W\d]{1,20}[\^_]?[{(]?\Z|[^\W\d]{2,20}-\Z")
 _UNIT_POWER = re.compile(
     r"(?<![^\W\d_])(?:[kcdm]?m|s|h|ft|in|yd|mi|k?g|l)\^[{(]?-?\Z", re.IGNORECASE
@@ -82,17 +86,18 @@ def last_number(text: str) -> Decimal | None:
             last = match
     if last is None:
         return None
-    before, after = (
-        text[max(0, last.start() - 30) : last.start()],
-        text[last.end() : last.end() + 30],
-    )
-    sign = last["sign"] or last["inner"]
-    if _UNREADABLE_BEFORE.search(before + last["sign"]) or _UNREADABLE_AFTER.match(after):
+    body, after = last[0], text[last.end() : last.end() + 30]
+    before = text[max(0, last.start() - 10) : last.start()]
+    # The sign that is not parted from the digits: `-5`, `-$5`, `$-5`.
+    sign = cast("re.Match[str]", _SIGN.search(before, max(0, len(before) - 4)))
+    before = before[: sign.start()] + sign["outer"]
+    if _UNREADABLE_BEFORE.search(before) or _UNREADABLE_AFTER.match(after):
         return None
-    if _PAIR.fullmatch(last["body"]) and before[-1:] in ("(", "[") and after[:1] in (")", "]"):
+    if _PAIR.fullmatch(body) and before[-1:] in ("(", "[") and after[:1] in (")", "]"):
         return None
-    number = _value(re.sub(_CURRENCY, "", last["body"]))
-    return number.copy_negate() if number is not None and sign == "-" else number
+    number = _value(body)
+    minus = "-" in (sign["outer"], sign["inner"]) and sign["outer"] != "+"
+    return number.copy_negate() if number is not None and minus else number
 
 
 def plain(number: Decimal) -> str:
@@ -105,7 +110,7 @@ def plain(number: Decimal) -> str:
 
 def _is_part_of_a_name(text: str, match: re.Match[str]) -> bool:
     """Whether letters stand right before the digits: `H2O`, `GPT-4`, `x_1`; or a unit's power."""
-    start = match.start("body")
+    start = match.start()
     nearest = text[start - 1 : start]
     if not nearest.isalpha() and nearest not in "-^_{(":
         return False
@@ -120,13 +125,14 @@ def _value(body: str) -> Decimal | None:
     """The value of an expression that is one number; None for all others."""
     if len(body) > _MOST:
         return None
+    if (number := _plain_value(body)) is not None:
+        return number
+    body = re.sub(_CURRENCY, "", body)
     if power := _POWER.fullmatch(body):
         number = _plain_value(power["number"]) if power["number"] else Decimal(1)
         return None if number is None else number.scaleb(int(power[2]), _EXACT)
     if fraction := _LATEX_FRACTION.fullmatch(body):
         return _quotient(fraction[1], fraction[2] or fraction[4], fraction[3] or fraction[5])
-    if (whole := _plain_value(body)) is not None:
-        return whole
     if fraction := _FRACTION.fullmatch(body):
         return _quotient(*fraction.groups())
     return None
@@ -146,13 +152,14 @@ def _quotient(whole: str | None, above: str, below: str) -> Decimal | None:
 
 def _plain_value(text: str) -> Decimal | None:
     """Digits with one kind of separators, a decimal point or comma, and an exponent."""
-    digits, exponent, power = re.sub("E", "e", text).partition("e")
+    digits, exponent, power = text.replace("E", "e").partition("e")
     if not digits or (exponent and not re.fullmatch(r"[-+]?[0-9]{1,3}", power)):
         return None
     for form, thousands in _PLAIN:
         if form.fullmatch(digits):
-            plain_digits = digits.translate({ord(sign): None for sign in thousands})
-            return Decimal(plain_digits.replace(",", ".") + exponent + power)
+            for sign in thousands:
+                digits = digits.replace(sign, "")
+            return Decimal(digits.replace(",", ".") + exponent + power)
     return None
 
 

@@ -9,6 +9,11 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, cast
 
+from graders.numbers import last_number
+from graders.sample import Unreadable
+from graders.ungraded import Kind, Ungraded
+
+_SHOWN = 200
 Measure = Callable[[str, str], float]
 
 
@@ -60,6 +65,24 @@ class _NoWordNet:
         return []
 
 
+def levenshtein() -> Measure:
+    """1 - edits / length of the longer text; two empty texts are the same."""
+    from rapidfuzz.distance.Levenshtein import normalized_similarity
+
+    return lambda text, reference: float(normalized_similarity(text, reference))
+
+
+def numeric_diff(text: str, reference: str) -> float:
+    """1 - |a - b| / (|a| + |b|) of the last numbers. Raises Unreadable, or Ungraded."""
+    number, target = last_number(text), last_number(reference)
+    if target is None:
+        raise Ungraded(Kind.OTHER, f"no number to read in the reference {reference[:_SHOWN]!r}")
+    if number is None:
+        raise Unreadable(f"no number to read in {text[:_SHOWN]!r}")
+    size = abs(number) + abs(target)
+    return 1.0 - float(abs(number - target) / size) if size else 1.0
+
+
 def _rouge_n(n: int) -> Measure:
     from graders.rouge import rouge_n
 
@@ -79,6 +102,7 @@ _MEASURES: dict[str, Callable[[], Measure]] = {
     "meteor": meteor,
     **{f"rouge_{n}": partial(_rouge_n, n) for n in range(1, 6)},
     "rouge_l": _rouge_l,
+    "levenshtein": levenshtein,
 }
 
 

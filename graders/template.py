@@ -49,6 +49,14 @@ class Template:
         """Whether any slot brings in what the model gave."""
         return any(path.startswith("sample") for path in self.slots)
 
+    def values(self, sample: Sample) -> list[str]:
+        """The filled text, or one text for each element of the list that a single slot holds."""
+        if len(self._pieces) == 1 and isinstance(slot := self._pieces[0], _Slot):
+            value = slot.value(sample)
+            if isinstance(value, Sequence) and not isinstance(value, str):
+                return [_text(element) for element in cast("Sequence[Any]", value)]
+        return [self.render(sample)]
+
     def render_wrapped(self, sample: Sample, wrap: Wrap) -> str:
         """Fill the slots, passing everything that the model gave through `wrap`."""
         parts: list[str] = []
@@ -103,9 +111,12 @@ class _Slot:
         return fill
 
     def fill(self, sample: Sample) -> str:
+        return _text(self.value(sample))
+
+    def value(self, sample: Sample) -> Any:
         if self.root == "sample":
             if not self.steps:
-                return dump_json(sample.namespace())
+                return sample.namespace()
             value, steps = sample.field(str(self.steps[0])), self.steps[1:]
         else:
             value, steps = sample.item, self.steps
@@ -114,13 +125,17 @@ class _Slot:
                 value = _walk(value, step)
             except LookupError as error:
                 self._missing(sample, error)
-        return value if isinstance(value, str) else dump_json(value)
+        return value
 
     def _missing(self, sample: Sample, error: LookupError) -> None:
         story = f"line {self.line}: no {self.path} to fill in; {error.args[0]}"
         if self.root == "sample":
             raise Unreadable(story)
         raise Ungraded(Kind.VARIABLE, story)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else dump_json(value)
 
 
 def _walk(value: Any, step: Step) -> Any:

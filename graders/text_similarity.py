@@ -8,8 +8,15 @@ The measures that the wire leaves open are decided here, once:
 - `gleu`: nltk sentence_gleu. `meteor`: nltk, exact words and stems only, as the reason says.
 - `cosine`: of the embeddings that an embedding sampler gives. Evals only; may be negative.
 
-Only the first 100,000 characters of each side are compared (4,000 for `fuzzy_match`, whose time
-grows with the square), and the reason says so when it matters: a longer answer gets a score like
+Beyond the wire, and as other suites define them:
+
+- `levenshtein`: 1 - edits / length of the longer side, case and punctuation counted.
+- `numeric_diff`: 1 - |a - b| / (|a| + |b|) of the last numbers of both sides, 1 when both are 0; an
+  answer without a number to read is unparsed.
+
+With several references the closest one counts. Only the first 100,000 characters of each side are
+compared (4,000 for `fuzzy_match`, 20,000 for `levenshtein`, whose time grows with the square), and
+the reason says so when it matters: a longer answer gets a score like
 any other, and costs no more.
 """
 
@@ -22,10 +29,11 @@ from graders.asks import Answer, Ask, Embed, Failed, Vectors
 from graders.comparable import ComparableGrader
 from graders.grader import Grade
 from graders.sample import Sample, Unreadable
-from graders.similarity import cosine, measure
+from graders.similarity import cosine, measure, numeric_diff
 from graders.ungraded import Kind, Ungraded
 
-MOST_CHARACTERS = {"fuzzy_match": 4_000}
+# The last number of a text stands at its end, so `numeric_diff` reads all of it.
+MOST_CHARACTERS = {"fuzzy_match": 4_000, "levenshtein": 20_000, "numeric_diff": 10**12}
 MOST_OTHERS = 100_000
 _NOTES = {"meteor": " (exact words and stems, no synonyms)"}
 
@@ -46,6 +54,8 @@ class TextSimilarityGrader(ComparableGrader):
         "rouge_4",
         "rouge_5",
         "rouge_l",
+        "levenshtein",
+        "numeric_diff",
     ]
     pass_threshold: float = 0.5
 
@@ -58,33 +68,41 @@ class TextSimilarityGrader(ComparableGrader):
         if self.evaluation_metric != "cosine":
             return ()
         try:
-            return (Embed(self._sides(sample)[:2]),)
+            text, wanted, _ = self._sides(sample)
         except Unreadable:
             return ()
+        return (Embed((text, *wanted)),)
 
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
-        """The similarity of the two sides."""
+        """The similarity of the two sides; of the closest reference when there are several."""
+        metric = self.evaluation_metric
         try:
             text, wanted, cut = self._sides(sample)
+            if metric == "cosine":
+                score = self._cosine(answers)
+            else:
+                compare = numeric_diff if metric == "numeric_diff" else measure(metric)
+                score = compare(text, wanted[0])
+                for other in wanted[1:]:
+                    score = max(score, compare(text, other))
         except Unreadable as error:
             return Grade(0.0, self.pass_threshold <= 0, str(error), parsed=False)
-        metric = self.evaluation_metric
-        score = self._cosine(answers) if metric == "cosine" else measure(metric)(text, wanted)
         reason = f"{metric} {score:.4f}{_NOTES.get(metric, '')}{cut}"
         return Grade(score, score >= self.pass_threshold, reason)
 
-    def _sides(self, sample: Sample) -> tuple[str, str, str]:
-        wanted, text = self.read_reference(sample), self.read_input(sample)
+    def _sides(self, sample: Sample) -> tuple[str, tuple[str, ...], str]:
+        wanted, text = self.read_references(sample), self.read_input(sample)
         most = MOST_CHARACTERS.get(self.evaluation_metric, MOST_OTHERS)
-        if len(text) <= most and len(wanted) <= most:
+        longest = len(wanted[0]) if len(wanted) == 1 else max(map(len, wanted))
+        if len(text) <= most and longest <= most:
             return text, wanted, ""
-        cut = f", of the first {most:,} characters ({len(text):,} and {len(wanted):,})"
-        return text[:most], wanted[:most], cut
+        cut = f", of the first {most:,} characters ({len(text):,} and {longest:,})"
+        return text[:most], tuple(each[:most] for each in wanted), cut
 
     def _cosine(self, answers: Sequence[Answer]) -> float:
         match answers:
-            case [Vectors(rows=(one, other))]:
-                return cosine(one, other)
+            case [Vectors(rows=(one, *others))] if others:
+                return max(cosine(one, other) for other in others)
             case [Failed(kind=kind, label=label, detail=detail)]:
                 raise Ungraded(kind, detail, label)
             case _:

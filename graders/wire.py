@@ -1,7 +1,8 @@
 """The response of `graders/run`, as OpenAI's API gives it: every key, every error flag.
 
 The wire has no word for "no verdict": there an ungraded sample has reward 0 and a flag that is
-true. This is the one place where that translation is made. An answer that could not be read is a
+true; a multi may name another reward for that case, `invalid_grade`. This is the one place where
+that translation is made. An answer that could not be read is a
 score of its own, so it keeps its reward and sets `sample_parse_error`.
 """
 
@@ -21,7 +22,7 @@ def run_response(grader: Grader, verdict: Grade | Ungraded, seconds: float) -> d
     total = _tokens(_sum(verdict.usage)) if by_model else None
     graded = isinstance(verdict, Grade)
     return {
-        "reward": verdict.score if graded else 0.0,
+        "reward": verdict.score if graded else _invalid_grade(grader),
         "metadata": {
             "name": grader.name,
             "type": grader.model_dump(include={"type"})["type"],
@@ -34,6 +35,10 @@ def run_response(grader: Grader, verdict: Grade | Ungraded, seconds: float) -> d
         "sub_rewards": dict(verdict.parts) if graded and isinstance(grader, MultiGrader) else {},
         "model_grader_token_usage_per_model": by_model,
     }
+
+
+def _invalid_grade(grader: Grader) -> float:
+    return (grader.invalid_grade or 0.0) if isinstance(grader, MultiGrader) else 0.0
 
 
 def _errors(verdict: Grade | Ungraded) -> dict[str, Any]:

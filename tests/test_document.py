@@ -46,7 +46,8 @@ def faults(path: Path, text: str | bytes) -> list[str]:
 
 def test_every_fault_of_a_json_file_has_its_place(tmp_path: Path) -> None:
     assert faults(tmp_path / "g.json", JSON) == [
-        ":4:53: graders.a.operation: Input should be 'eq', 'ne', 'like' or 'ilike', got 'equals'",
+        ":4:53: graders.a.operation: Input should be 'eq', 'ne', 'like', 'ilike', 'starts_with',"
+        " 'regex' or 'json', got 'equals'",
         ":5:8: graders.b.type: Input tag 'strng_check' found using 'type' does not match any of the"
         " expected tags: 'string_check', 'text_similarity', 'score_model', 'label_model', 'python',"
         " 'evaluate', 'reward_model'",

@@ -57,6 +57,9 @@ def multi(graders: Any, formula: str = "a", **fields: Any) -> dict[str, Any]:
         multi([{**CHECK, "name": "a"}, {**CHECK, "name": "b"}], "a+b"),
         multi({**CHECK, "name": "a"}),  # a single grader, as the schema types it
         multi({"a": {**CHECK, "pass_threshold": 0.9}}, pass_threshold=0.9),
+        multi({"a": CHECK}, invalid_grade=0.0),
+        {**JUDGE, "sampling_params": {"max_tokens": 1024}},
+        {**CHECK, "reference": ["x", "{{ item.y }}"]},
     ],
 )
 def test_the_wire_is_read(definition: dict[str, Any]) -> None:
@@ -90,7 +93,7 @@ def test_an_array_of_graders_is_read_by_name() -> None:
         ({}, (), "Unable to extract tag using discriminator 'type'"),
         (["row"], (), "valid dictionary"),
         ({"type": "string_check", "operation": "eq"}, ("reference",), "Field required"),
-        ({**CHECK, "operation": "equals"}, ("operation",), "'eq', 'ne', 'like' or 'ilike'"),
+        ({**CHECK, "operation": "equals"}, ("operation",), "'eq', 'ne', 'like', 'ilike',"),
         ({**CHECK, "colour": 1}, ("colour",), "not permitted"),
         ({**CHECK, "reference": "{{ x }}"}, ("reference",), "must start with 'item' or 'sample'"),
         ({**CHECK, "operation": "like", "tolerance": 1}, (), "goes with eq or ne"),

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from graders.asks import Failed, Judge, Reply
 from graders.definition import read_grader
@@ -163,6 +164,20 @@ def test_a_label_is_read(text: str, score: float) -> None:
     assert verdict(text, LABEL).score == score
 
 
+def test_labels_have_scores_of_their_own_on_request() -> None:
+    scored = {**LABEL, "label_scores": {"bad": 0.5, "ugly": -1}}
+    given = [verdict(f'{{"result": "{label}"}}', scored) for label in LABEL["labels"]]
+    assert [(grade.score, grade.passed) for grade in given] == [
+        (1.0, True),
+        (0.5, False),
+        (-1.0, False),
+    ]
+    shown = [{"role": "user", "content": "{{ sample.output_json.x }}"}]
+    assert read_grader({**scored, "input": shown}).grade(SAMPLE, []).score == -1.0
+    with pytest.raises(ValidationError, match=r"label_scores \['fine'\] are not among"):
+        read_grader({**LABEL, "label_scores": {"fine": 1}})
+
+
 @pytest.mark.parametrize("text", ['{"result": "great"}', '{"result": 1}', "good, I think"])
 def test_a_label_that_was_not_offered_is_no_verdict(text: str) -> None:
     with pytest.raises(Ungraded, match="wanted one of good, bad, ugly"):
@@ -198,8 +213,8 @@ def test_a_prompt_without_the_answer_has_no_fence() -> None:
     assert ask.fence not in json.dumps(ask.messages)
 
 
-def test_sampling_params_take_both_spellings_of_the_limit() -> None:
-    for spelling in ("max_completions_tokens", "max_completion_tokens"):
+def test_sampling_params_take_every_spelling_of_the_limit() -> None:
+    for spelling in ("max_completions_tokens", "max_completion_tokens", "max_tokens"):
         ask = question({**SCORE, "sampling_params": {spelling: 9, "seed": 1, "temperature": None}})
         assert ask.sampling == {"max_completion_tokens": 9, "seed": 1}
 

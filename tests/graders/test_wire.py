@@ -8,6 +8,7 @@ import pytest
 
 from graders.definition import read_grader
 from graders.grader import Grade
+from graders.sample import Sample
 from graders.ungraded import Kind, Ungraded, Usage
 from graders.wire import run_response
 
@@ -93,6 +94,19 @@ def test_tokens_are_told_in_sum_and_by_model() -> None:
     }
     assert body["metadata"]["sampled_model_name"] == "m1"
     assert body["model_grader_token_usage_per_model"]["m2"]["total_tokens"] == 16
+
+
+def test_an_invalid_grade_is_a_reward_on_the_wire_beside_the_flag_and_never_a_score() -> None:
+    check = {"type": "string_check", "operation": "eq", "reference": "{{ item.x }}"}
+    multi = read_grader(
+        {"type": "multi", "graders": {"a": check}, "calculate_output": "a", "invalid_grade": -1}
+    )
+    with pytest.raises(Ungraded) as ungraded:
+        multi.grade(Sample({}, "x"))
+    body = run_response(multi, ungraded.value, 0.0)
+    assert body["reward"] == -1.0
+    assert body["metadata"]["errors"]["invalid_variable_error"] is True
+    assert run_response(multi, Grade(0.5, True), 0.0)["reward"] == 0.5
 
 
 def test_a_multi_tells_its_parts() -> None:
