@@ -48,7 +48,7 @@ _UNIT_POWER = re.compile(
     r"(?<![^\W\d_])(?:[kcdm]?m|s|h|ft|in|yd|mi|k?g|l)\^[{(]?-?\Z", re.IGNORECASE
 )
 _UNREADABLE_BEFORE = re.compile(
-    r"(?:[\^±√]|\\sqrt\{?|\\pm\s*|[)\]}]\s?\{|[)\]}][-+]|(?:\A|\s)\u2013|[^\W\d]\^[{(]?|[^\W\d]-)\Z"
+    r"(?:[\^±√]|\\frac[^A-Za-z]*|\\sqrt\{?|\\pm\s*|[)\]}]\s?\{|[)\]}][-+]|(?:\A|\s)\u2013|[^\W\d]\^[{(]?|[^\W\d]-)\Z"
 )
 _UNREADABLE_AFTER = re.compile(r"\s?(?:\\sqrt|\\pi\b|√|π|\^|\\pm)|[A-Za-z]+[0-9]|\*\*[A-Za-z(]")
 

@@ -39,14 +39,16 @@ _ASKS_FOR_VERDICT = re.compile(rf"{_VERDICT_WORD}\W*\Z", re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}*")
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "«": "»", "$": "$"}
 # What may stand around a verdict at the end or the start of an answer: blanks, a code block, a tag.
-_ENDING = re.compile(r"(?:[\s`*]|</\w{1,20}>)*")
-_OPENING = re.compile(r"(?:\s|\*\*|```(?:\w{1,20})?|<\w{1,20}>)*")
+_ENDING = re.compile(rf"(?:[\s`*]|</{_VERDICT_WORD}>)*", re.IGNORECASE)
+_OPENING = re.compile(rf"(?:\s|\*\*|```(?:\w{{1,20}})?|<{_VERDICT_WORD}>)*", re.IGNORECASE)
 _FENCE_END = re.compile(r"[ \t]*\n?[ \t]*(?:```)?")
 # Words in front of an object that make it someone else's.
 _REPORTED = re.compile(
     r"\b(?:says|said|asks|asks? for|wrote|writes|contains|includes|quotes|claims|demands"
     r"|requests|instructs|tells|told|wants|injects|embeds|reads|outputs|they (?:say|write|want)"
-    r"|(?:answer|reply) was)"
+    r"|(?:ends|starts|begins) with|consists of|is (?:just|only|simply)|(?:answer|reply) was"
+    r"|(?:the|their|its|this|given|\w+['\u2019]s|student|candidate|model)"
+    r" (?:answer|response|reply|output|submission))"
     r"\b[^.!?,;{}\n]{0,20}(?:\n\s*)?(?:```\w*\s*)?[`\"'\u201c(]*\s*\Z",
     re.IGNORECASE,
 )
@@ -208,6 +210,7 @@ def _last_word(text: str) -> str:
     quoted = (
         above.startswith(">")
         or (above.endswith((":", ",", ";")) and not _ASKS_FOR_VERDICT.search(above))
+        or (not labelled and _goes_on(before))
         or before.count("```") % 2
         or before.count('"') % 2
         or before.count("“") != before.count("”")
@@ -215,6 +218,14 @@ def _last_word(text: str) -> str:
     if quoted or (_NUMBER.fullmatch(word) and word.endswith(".")):
         return ""
     return word
+
+
+def _goes_on(before: str) -> bool:
+    """Whether the text breaks off in a sentence, so that the next line may be its object."""
+    if _ASKS_FOR_VERDICT.search(before):
+        return False
+    at_once = not before.endswith("\n") and before.rstrip()[-1:] not in ".!?)*`]}。"
+    return at_once or bool(_REPORTED.search(before[-200:]))
 
 
 def _undecorated(line: str) -> str:
