@@ -7,6 +7,7 @@ A folder with `evalset.yaml` and one JSONL file a split, one item a line. A name
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -217,7 +218,10 @@ def _find(name: str) -> Path:
             return folder.resolve()
     if Path(name).suffix in (".json", ".yaml", ".yml"):
         raise NoEvalset(f"no file {name!r}, and an evalset is a folder")
+    known = sorted({*shipped(), *(path.parent.name for path in Path("evalsets").glob("*/*.yaml"))})
+    near = get_close_matches(name, known, 1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
     raise NoEvalset(
-        f"no evalset {name!r}: wanted a folder with an evalset.yaml in it, or one of"
-        f" {', '.join(shipped())}"
+        f"no evalset {name!r}{hint}: wanted a folder with an evalset.yaml in it, or one of"
+        f" {', '.join(known)}"
     )
