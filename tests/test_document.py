@@ -50,7 +50,7 @@ def test_every_fault_of_a_json_file_has_its_place(tmp_path: Path) -> None:
         " 'regex' or 'json', got 'equals'",
         ":5:8: graders.b.type: Input tag 'strng_check' found using 'type' does not match any of the"
         " expected tags: 'string_check', 'text_similarity', 'score_model', 'label_model', 'python',"
-        " 'evaluate', 'reward_model'",
+        " 'math', 'evaluate', 'reward_model'",
         ":8:3: colour: no such field; fields: name, type, graders,"
         " calculate_output, pass_threshold",
     ]
