@@ -52,7 +52,7 @@ def test_every_fault_of_a_json_file_has_its_place(tmp_path: Path) -> None:
         " expected tags: 'string_check', 'text_similarity', 'score_model', 'label_model', 'python',"
         " 'math', 'evaluate', 'reward_model'",
         ":8:3: colour: no such field; fields: name, type, graders,"
-        " calculate_output, pass_threshold",
+        " calculate_output, pass_threshold, invalid_grade",
     ]
 
 
