@@ -5,40 +5,44 @@ What may pass is asked again with jitter (`retry`), until `attempts` or `total_t
 a 429 only by the time. When a request has used up its chances and nothing at all came through in
 the meantime, the endpoint is out: what still waits in this call fails at once with the same story.
 
-The key comes from an environment variable, `OPENAI_API_KEY` for api.openai.com and for every other
-host the one that you name, so it is never sent where it does not belong. It is in no error text.
+A refusal that holds for every request (a bad key, no such model) ends the call at once, unless
+something was answered before. The key comes from an environment variable (`endpoint_key`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from flywheel.errors import BadOption
 from flywheel.samplers.concurrency import Throttle
-from flywheel.samplers.endpoint_http import Answer, Broken, HttpClient, TimedOut
+from flywheel.samplers.endpoint_http import Answer, Broken, HttpClient, TimedOut, Unreachable
+from flywheel.samplers.endpoint_key import check_url, read_key
 from flywheel.samplers.endpoint_options import choose
 from flywheel.samplers.endpoint_wire import DIALECTS, Api, Garbage, read_answer
+from flywheel.samplers.failures import NOT_ASKED
 from flywheel.samplers.retry import Fault, backoff, fault_of
 from flywheel.samplers.sampler import Output, Request
 from flywheel.samplers.structured import violation
 
-_OPENAI = "api.openai.com"
+# An endpoint that never answered is more likely misspelt than restarting.
+_ATTEMPTS_AT_A_STRANGER = 4
+# So many refusals of a kind, before any answer, hold for every request. 0 is no connection at all.
+_REFUSALS = {0: 1, 301: 3, 302: 3, 307: 3, 308: 3, 401: 1, 403: 3, 404: 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointOptions:
     """Where to ask, as whom, and how patiently.
 
-    `model` overrides the requests' own. `length_name` is for servers that know `max_tokens` only.
+    `model` overrides the requests' own. `key_env` names the environment variable that holds the
+    key; None is OPENAI_API_KEY, sent over https or to this machine only. `length_name` is for
+    servers that know `max_tokens` only.
     `attempt_timeout` ends one attempt, `total_timeout` a request with all its attempts and waits;
     neither counts the time in our own queue. `first_wait` is the most seconds before the second
     attempt; it doubles from one to the next.
@@ -66,7 +70,8 @@ class EndpointSampler:
         self._options = options
         self._dialect = DIALECTS[options.api]
         self._url = _checked_url(options)
-        self._key = _key(options)
+        self._key = read_key(options.url, options.key_env)
+        self._heard = False
         self._links: WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
@@ -110,9 +115,7 @@ class EndpointSampler:
     def _link(self) -> _Link:
         loop = asyncio.get_running_loop()
         if loop not in self._links:
-            headers = {"User-Agent": "flywheel"}
-            if self._key:
-                headers["Authorization"] = f"Bearer {self._key}"
+            headers = {"User-Agent": "flywheel", **self._key.header()}
             client = HttpClient(self._url, headers)
             self._links[loop] = _Link(client, Throttle(self._options.in_flight))
         return self._links[loop]
@@ -121,9 +124,7 @@ class EndpointSampler:
         try:
             for index, request in call.todo:
                 output = await self._answer(request, call, link)
-                if output.error and self._key:
-                    output = output._replace(error=output.error.replace(self._key, "[the key]"))
-                call.put((index, output))
+                call.put((index, self._key.hide(output)))
         except Exception as error:
             # A mistake of ours: raised where the outputs are read, or the reader would wait on.
             call.put(error)
@@ -160,21 +161,25 @@ class EndpointSampler:
             await link.throttle.enter(front=attempts > 0)
             if call.outage and not attempts:
                 link.throttle.release()
-                return f"not asked: the endpoint is out: {call.outage}"
+                return f"{NOT_ASKED}{call.outage}"
             # The time in our own queue is nobody's fault.
             begun = begun + loop.time() - asked if attempts else loop.time()
             first = first if attempts else begun
             attempts += 1
             answer = await self._attempt(body, begun, link)
-            if isinstance(answer, Answer) or not answer.again:
-                call.heard_at, call.outage = loop.time(), ""
-                return answer if isinstance(answer, Answer) else answer.story
+            if isinstance(answer, Answer):
+                call.note_answer(loop.time())
+                return answer
+            if not answer.again:
+                story = self._explained(answer)
+                call.note_refusal(loop.time(), answer.status, story)
+                return story
             counted += not answer.patient
             wait = (
                 backoff(attempts, self._options.first_wait) if answer.wait is None else answer.wait
             )
             spent = loop.time() - begun
-            if counted >= self._options.attempts or spent + wait >= self._options.total_timeout:
+            if counted >= self._attempts() or spent + wait >= self._options.total_timeout:
                 story = f"{answer.story} (gave up after {attempts} attempts in {spent:.0f} s"
                 story += f", asked to wait {wait:.0f} s more)" if answer.wait else ")"
                 if call.heard_at < first:
@@ -192,7 +197,10 @@ class EndpointSampler:
         left = begun + self._options.total_timeout - sent
         try:
             answer = await link.client.post(body, min(self._options.attempt_timeout, left))
+        except Unreachable as error:
+            fault = Fault(str(error), again=not error.for_good)
         except Broken as error:
+            self._heard = True
             fault = Fault(str(error), again=True)
         except TimedOut as error:
             fault = Fault(f"{error} ({loop.time() - sent:.1f} s)", again=True, crowded=True)
@@ -200,6 +208,7 @@ class EndpointSampler:
             link.throttle.release()
             raise
         else:
+            self._heard = True
             fault = fault_of(answer)
             if fault is None:
                 link.throttle.leave(trouble=False, since=sent)
@@ -209,6 +218,15 @@ class EndpointSampler:
         else:
             link.throttle.release()
         return fault
+
+    def _attempts(self) -> int:
+        most = self._options.attempts
+        return most if self._heard else min(most, _ATTEMPTS_AT_A_STRANGER)
+
+    def _explained(self, fault: Fault) -> str:
+        if fault.status != 401 or self._key:
+            return fault.story
+        return f"{fault.story} (no key was sent; --api-key-env names the variable that holds it)"
 
 
 class _Link:
@@ -235,8 +253,22 @@ class _Call:
         self.todo = todo
         self.outage = ""
         self.heard_at = float("-inf")
+        self._answered = False
+        self._refusals: Counter[int] = Counter()
         self._done: deque[tuple[int, Output] | Exception] = deque()
         self._arrived = asyncio.Event()
+
+    def note_answer(self, now: float) -> None:
+        self.heard_at, self.outage, self._answered = now, "", True
+
+    def note_refusal(self, now: float, status: int, story: str) -> None:
+        self.heard_at = now
+        self._refusals[status] += 1
+        most = _REFUSALS.get(status)
+        if most is None:
+            self.outage = ""
+        elif not self._answered and self._refusals[status] >= most:
+            self.outage = story
 
     def put(self, result: tuple[int, Output] | Exception) -> None:
         self._done.append(result)
@@ -259,31 +291,6 @@ def _unable(request: Request, model: str) -> str:
 
 
 def _checked_url(options: EndpointOptions) -> str:
-    shown = options.url.rpartition("@")[2]
-    try:
-        url = urlsplit(options.url)
-        fine = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        raise BadOption(f"{shown!r} is not a URL; wanted http(s)://host:port/v1") from None
-    if url.username is not None or url.password is not None:
-        raise BadOption(
-            f"the URL of {shown!r} holds a user or a password, which would end up in logs; name the"
-            " environment variable that holds the key instead"
-        )
-    if not fine or any(char <= " " or char > "~" for char in options.url):
-        raise BadOption(f"{shown!r} is not a URL; wanted http(s)://host:port/v1")
+    url = check_url(options.url)
     path = url.path.rstrip("/") + DIALECTS[options.api].path
     return url._replace(path=path, fragment="").geturl()
-
-
-def _key(options: EndpointOptions, environ: Mapping[str, str] = os.environ) -> str:
-    name = options.key_env
-    if name is None:
-        is_openai = urlsplit(options.url).hostname == _OPENAI
-        return environ.get("OPENAI_API_KEY", "").strip() if is_openai else ""
-    key = environ.get(name, "").strip()
-    if not key:
-        raise BadOption(f"the environment variable {name!r}, which should hold the key, is not set")
-    if not (key.isascii() and key.isprintable()):
-        raise BadOption(f"the key in the environment variable {name!r} has odd characters in it")
-    return key

@@ -26,6 +26,14 @@ class TimedOut(Exception):
     """The answer was not there in time."""
 
 
+class Unreachable(Broken):
+    """There is no connection. `for_good`: nor will there be, as for a bad certificate."""
+
+    def __init__(self, story: str, *, for_good: bool = False) -> None:
+        super().__init__(story)
+        self.for_good = for_good
+
+
 class Answer(NamedTuple):
     """What came back. Header names are in lower case; `seconds` is from sending to the last."""
 
@@ -104,7 +112,9 @@ class HttpClient:
         except TimeoutError:
             raise TimedOut(f"no connection to {host}:{port} in time") from None
         except (OSError, ValueError) as error:
-            raise Broken(f"no connection to {host}:{port}: {_say(error)}") from None
+            raise Unreachable(
+                f"no connection to {host}:{port}: {_say(error)}", for_good=_is_for_good(error)
+            ) from None
         return connection
 
     async def _tunnel(self, connection: _Connection, deadline: float) -> None:
@@ -237,6 +247,16 @@ def _proxy(url: SplitResult) -> tuple[str, int] | None:
     return (named.hostname, named.port or 80) if named.hostname else None
 
 
+def _is_for_good(error: Exception) -> bool:
+    """Whether this is a fault of TLS, such as a certificate that nobody vouches for."""
+    passing = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    return isinstance(error, ssl.SSLError) and not isinstance(error, passing)
+
+
 def _say(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and _is_for_good(error):
+        return f"it does not speak TLS as https wants it ({error.reason}); is it an http:// URL?"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text)[:200]

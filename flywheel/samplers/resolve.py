@@ -20,6 +20,7 @@ from urllib.parse import urldefrag
 
 from flywheel.errors import BadOption
 from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
+from flywheel.samplers.endpoint_key import check_url
 from flywheel.samplers.local import LocalSampler
 from flywheel.samplers.local_load import LocalOptions, cached_folder
 from flywheel.samplers.replay import load_replay
@@ -97,9 +98,11 @@ def _endpoint(name: str, setting: Setting) -> EndpointOptions | None:
     if name == "endpoint" and options is not None and options.url:
         url, model = urldefrag(options.url)
         return replace(options, url=url, model=options.model or model)
-    if not name.startswith(("http://", "https://")):
+    if not name.lower().startswith(("http://", "https://")):
         return None
     url, model = urldefrag(name)
+    # Here too, since the name is written into the store before the endpoint is opened.
+    check_url(name)
     if options is None:
         return EndpointOptions(url=url, model=model)
     return replace(options, url=url, model=model or options.model)

@@ -12,6 +12,7 @@ import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
 from flywheel.samplers.endpoint_http import Answer
@@ -27,6 +28,7 @@ class Fault(NamedTuple):
 
     `again`: asking again may help. `crowded`: the endpoint has too much to do. `patient`: it is
     asked again as long as the time lasts, however often. `wait`: what it asks us to wait, seconds.
+    `status` is the answer's, 0 where none came.
     """
 
     story: str
@@ -34,6 +36,7 @@ class Fault(NamedTuple):
     crowded: bool = False
     patient: bool = False
     wait: float | None = None
+    status: int = 0
 
 
 def fault_of(answer: Answer) -> Fault | None:
@@ -41,10 +44,11 @@ def fault_of(answer: Answer) -> Fault | None:
     status = answer.status
     if 200 <= status < 300:
         return None
-    story = f"the endpoint answered {status}: {_message(answer.body)}"
+    story = f"the endpoint answered {_named(status)}: {_message(answer.body)}"
     if 300 <= status < 400:
-        story = f"the endpoint answered {status} and points to {answer.headers.get('location')!r};"
-        return Fault(f"{story} name that URL if you trust it")
+        where = shorten(answer.headers.get("location", "nowhere"))
+        story = f"the endpoint answered {_named(status)} and points to {where!r};"
+        return Fault(f"{story} name that URL if you trust it", status=status)
     if status == 404:
         story += " (does the URL end in /v1, and is the model's name right?)"
     again = status in _AGAIN or status >= 500
@@ -52,7 +56,7 @@ def fault_of(answer: Answer) -> Fault | None:
         again = False
     again = {"true": True, "false": False}.get(answer.headers.get("x-should-retry", ""), again)
     wait = retry_after(answer.headers, datetime.now(UTC)) if again else None
-    return Fault(story, again, status in (429, 503), status == 429, wait)
+    return Fault(story, again, status in (429, 503), status == 429, wait, status)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -75,6 +79,14 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 def backoff(attempts: int, first: float) -> float:
     """Seconds to wait after so many attempts: full jitter under a ceiling that doubles."""
     return random.uniform(0.0, min(_LONGEST_WAIT, first * 2 ** min(attempts - 1, 20)))
+
+
+def _named(status: int) -> str:
+    """The status with its name, where it has one."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 def _message(body: bytes) -> str:

@@ -120,7 +120,9 @@ def test_429_for_ever_ends_at_the_total_time() -> None:
     started = time.monotonic()
     outputs, _ = tried({"status": 429, "body": "slow down"}, prompts=30, total_timeout=0.6)
     assert time.monotonic() - started < 3
-    assert all("answered 429: slow down" in (output.error or "") for output in outputs)
+    assert all(
+        "answered 429 Too Many Requests: slow down" in (output.error or "") for output in outputs
+    )
 
 
 def test_a_spent_quota_is_not_waited_for() -> None:
