@@ -49,6 +49,10 @@ class GaveUp(FlywheelError):
     """A run was stopped, because nothing came back from the model."""
 
 
+class NothingGraded(FlywheelError):
+    """No answer of a run has a verdict of the primary grader, so the run is no baseline."""
+
+
 class NotComparable(FlywheelError):
     """Two runs do not measure the same thing, so their scores cannot be compared."""
 

@@ -8,9 +8,11 @@ import typer
 
 from flywheel.cli.options import (
     DEFAULT_DB,
+    ApiKeyEnv,
     Db,
     InFlight,
     Json,
+    JudgeApiKeyEnv,
     JudgeName,
     Limit,
     PriceFile,
@@ -35,6 +37,8 @@ def baseline(
     judge_floors: Annotated[
         bool, typer.Option(help="Ask the judge about floors too: at most 200 more answers.")
     ] = False,
+    api_key_env: ApiKeyEnv = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
     prices: PriceFile = None,
     in_flight: InFlight = 64,
     db: Db = DEFAULT_DB,
@@ -45,7 +49,7 @@ def baseline(
 
     Nothing is trained before there is a baseline on the same evalset, graders and sampling.
     """
-    from flywheel.cli.measuring import measured, read_options, show_result
+    from flywheel.cli.measuring import check_complete, measured, read_options, show_result
     from flywheel.evals.choose import plan_of
     from flywheel.evals.measure import begin
     from flywheel.store.store import open_store
@@ -55,3 +59,4 @@ def baseline(
         plan = plan_of(choice, asking.setting(choice.model))
         done = measured(store, plan, asking, lambda: begin(plan, store, "baseline"))
     show_result(done.result, as_json, db, done.judge)
+    check_complete(done.result)

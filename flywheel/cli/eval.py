@@ -8,9 +8,11 @@ import typer
 
 from flywheel.cli.options import (
     DEFAULT_DB,
+    ApiKeyEnv,
     Db,
     InFlight,
     Json,
+    JudgeApiKeyEnv,
     JudgeName,
     Limit,
     Model,
@@ -33,6 +35,8 @@ def evaluate(
     limit: Limit = None,
     temperature: Temperature = None,
     judge: JudgeName = None,
+    api_key_env: ApiKeyEnv = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
     prices: PriceFile = None,
     in_flight: InFlight = 64,
     resume: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
@@ -48,7 +52,7 @@ def evaluate(
 
     Ctrl-C leaves a run that --resume RUN finishes, if evalset, model and prompt are the same.
     """
-    from flywheel.cli.measuring import measured, read_options, show_result
+    from flywheel.cli.measuring import check_complete, measured, read_options, show_result
     from flywheel.cli.tables import print_line
     from flywheel.errors import BadOption
     from flywheel.evals.cache import explain
@@ -77,3 +81,4 @@ def evaluate(
                 return
             done = measured(store, plan, asking, lambda: begin(plan, store))
     show_result(done.result, as_json, db, done.judge)
+    check_complete(done.result)

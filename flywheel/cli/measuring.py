@@ -24,33 +24,39 @@ if TYPE_CHECKING:
     from graders.grader import Grader
 
 
+# The exit code of a run that finished, but lacks answers, or has no verdict at all.
+INCOMPLETE = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How a run is carried out, beside what it measures."""
 
     judge: str | None = None
+    api_key_env: str | None = None
+    judge_api_key_env: str | None = None
     in_flight: int = 64
     cache: bool = True
     unsafe_python: bool = False
     prices: Prices | None = None
     judge_floors: bool = False
 
-    def setting(self, model: str) -> Setting:
-        """What model names mean on this machine. The shipped weights are verified when named."""
+    def setting(self, model: str, key_env: str | None = None) -> Setting:
+        """What model names mean on this machine. The shipped weights are verified when named.
+
+        `key_env` names the environment variable that holds the key of an endpoint.
+        """
         from flywheel.samplers.endpoint import EndpointOptions
         from flywheel.samplers.resolve import Setting
         from flywheel.tiny.weights import SHIPPED, tiny_folder
 
         folders = {"tiny": tiny_folder() if "tiny" in (model, self.judge) else SHIPPED}
-        endpoint = EndpointOptions(url="", in_flight=self.in_flight)
+        endpoint = EndpointOptions(url="", in_flight=self.in_flight, key_env=key_env)
         return Setting(folders=folders, endpoint=endpoint)
 
     def open(self, name: str) -> Meter:
         """The sampler of this name, at a meter that knows the prices."""
-        from flywheel.samplers.meter import Meter
-        from flywheel.samplers.resolve import open_sampler
-
-        return Meter(open_sampler(name, self.setting(name)), self.prices)
+        return self._open(name, "--api-key-env", self.api_key_env)
 
     def open_judge(self, graders: Iterable[Grader]) -> Meter | None:
         """Who answers these graders, None when nobody was named.
@@ -60,9 +66,21 @@ class Asking:
         from flywheel.engines.needs import check_needs
         from flywheel.samplers.resolve import judge_name
 
-        judge = self.open(judge_name(self.judge)) if self.judge else None
+        judge = None
+        if self.judge:
+            name = judge_name(self.judge)
+            judge = self._open(name, "--judge-api-key-env", self.judge_api_key_env)
         check_needs(graders, judge=judge, unsafe_python=self.unsafe_python)
         return judge
+
+    def _open(self, name: str, option: str, key_env: str | None) -> Meter:
+        from flywheel.errors import BadOption
+        from flywheel.samplers.meter import Meter
+        from flywheel.samplers.resolve import open_sampler
+
+        if key_env is not None and not name.lower().startswith(("http://", "https://")):
+            raise BadOption(f"{option} is for an endpoint (https://host/v1#MODEL); got {name!r}")
+        return Meter(open_sampler(name, self.setting(name, key_env)), self.prices)
 
 
 class Measured(NamedTuple):
@@ -91,6 +109,8 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
     )
     asking = Asking(
         judge=given["judge"],
+        api_key_env=given.get("api_key_env"),
+        judge_api_key_env=given["judge_api_key_env"],
         in_flight=given["in_flight"],
         cache=given.get("cache", True),
         unsafe_python=given["unsafe_local_python"],
@@ -159,7 +179,7 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
     if as_json:
         print_json(result.as_json() | _taken(judge))
         return
-    row, cost = result.run, result.cost
+    row = result.run
     run = one_line(row.run)
     of = f"{one_line(row.evalset)} {row.split}, {one_line(row.model)}"
     print_line(f"{run}  {row.kind} of {of}")
@@ -177,11 +197,8 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
     if judge is not None:
         price = "" if judge.price is None else f", ${judge.price:.4f}"
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
-    if cost.errors and row.kind not in ("regrade", "import"):
-        print_line(f"{cost.errors} requests failed; flywheel eval --resume {run} asks again")
-    if result.ungraded > cost.errors:
-        share = (result.ungraded - cost.errors) / max(result.n, 1)
-        print_line(f"{result.ungraded - cost.errors} answers ({share:.0%}) have no verdict")
+    for line in _gaps(result):
+        print_line(line)
     print_line(f"kept in {db}; flywheel show {run}")
 
 
@@ -198,6 +215,31 @@ def _show_floors(result: Result) -> None:
         print_line(f"The run is not shown to be above the {visible(highest.label)}")
 
 
+def check_complete(result: Result) -> None:
+    """Exit with INCOMPLETE, once the result is shown, when requests failed or nothing is graded."""
+    if not result.is_complete:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _gaps(result: Result) -> list[str]:
+    """What is missing in a result, why, and how to get it."""
+    from flywheel.samplers.failures import summary
+
+    row, lines = result.run, list[str]()
+    if result.failures:
+        failed = sum(reason.count for reason in result.failures)
+        lines.append(f"{failed} of {result.planned} requests failed: {summary(result.failures)}")
+        if row.kind not in ("regrade", "import"):
+            lines.append(f"to send them again: flywheel eval --resume {row.run}")
+    if result.no_verdict:
+        share = result.ungraded / max(result.n, 1)
+        why = summary(result.no_verdict)
+        lines.append(f"{result.ungraded} answers ({share:.0%}) have no verdict: {why}")
+        if row.kind == "regrade":
+            lines.append(f"to grade them again: flywheel regrade --resume {row.run}")
+    return lines
+
+
 def _taken(judge: Meter | None) -> dict[str, Any]:
     if judge is None:
         return {}
@@ -207,7 +249,7 @@ def _taken(judge: Meter | None) -> dict[str, Any]:
 def _told(result: Result) -> str:
     cost = result.cost
     if result.run.kind == "regrade":
-        return f"{cost.samples - cost.errors} answers graded again in {result.seconds:.1f} s"
+        return f"{result.n} answers graded again in {result.seconds:.1f} s"
     parts = [f"{result.n} answers in {result.seconds:.1f} s"]
     if cost.cached:
         parts.append(f"{cost.cached} from the cache")

@@ -42,6 +42,22 @@ Temperature = Annotated[
 JudgeName = Annotated[
     str | None, typer.Option("--judge", help="Judge model; same syntax as --model.")
 ]
+ApiKeyEnv = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key-env",
+        help="Environment variable that holds the endpoint's key.  [default: OPENAI_API_KEY]",
+        metavar="NAME",
+    ),
+]
+JudgeApiKeyEnv = Annotated[
+    str | None,
+    typer.Option(
+        "--judge-api-key-env",
+        help="The same for the judge's endpoint.  [default: OPENAI_API_KEY]",
+        metavar="NAME",
+    ),
+]
 InFlight = Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")]
 PriceFile = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from flywheel.cli.options import (
     Db,
     InFlight,
     Json,
+    JudgeApiKeyEnv,
     JudgeName,
     PriceFile,
     UnsafePython,
@@ -98,6 +99,7 @@ def regrade(
         str | None, typer.Option(help="Go on with this regrade: what has no verdict yet.")
     ] = None,
     judge: JudgeName = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
     prices: PriceFile = None,
     in_flight: InFlight = 64,
     db: Db = DEFAULT_DB,
@@ -108,7 +110,14 @@ def regrade(
 
     Ctrl-C leaves a regrade that --resume finishes, with the graders that it began with.
     """
-    from flywheel.cli.measuring import cost_of, read_options, say_unpriced, show_result, stoppable
+    from flywheel.cli.measuring import (
+        check_complete,
+        cost_of,
+        read_options,
+        say_unpriced,
+        show_result,
+        stoppable,
+    )
     from flywheel.cli.progress import progress
     from flywheel.engines.here import Here
     from flywheel.errors import BadOption
@@ -138,3 +147,4 @@ def regrade(
             result = go_on_regrade(store, row, engine, advance)
     say_unpriced(asked)
     show_result(result, as_json, db, asked)
+    check_complete(result)

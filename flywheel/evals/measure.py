@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from flywheel.document import load_document
-from flywheel.errors import BadFile
+from flywheel.errors import BadFile, NothingGraded
 from flywheel.evals.cache import Cache
 from flywheel.evals.events import at_work
 from flywheel.evals.garbage import rarely_collected
@@ -21,6 +21,7 @@ from flywheel.evals.plan import Plan
 from flywheel.evals.preflight import check_items
 from flywheel.evals.results import Result, load_result
 from flywheel.evals.run import Runner
+from flywheel.samplers.failures import summary
 from flywheel.samplers.sampler import Sampler
 from flywheel.store.baselines import BaselineRow
 from flywheel.store.digest import canonical_json
@@ -83,9 +84,23 @@ def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
         with rarely_collected():
             asyncio.run(runner.finish())
     keep_floors(bench.store, row, bench.engine, models=bench.judge_floors)
+    result = load_result(bench.store, row.run)
     if row.kind == "baseline":
+        _check_graded(result)
         appoint_baseline(bench.store, row)
-    return load_result(bench.store, row.run)
+    return result
+
+
+def _check_graded(result: Result) -> None:
+    """Raise NothingGraded for a run that no candidate could be compared with."""
+    if result.primary is not None and result.primary.summary.graded:
+        return
+    row = result.run
+    raise NothingGraded(
+        f"{row.run} is not appointed as a baseline: none of its {result.n} answers has a verdict of"
+        f" {row.primary_grader!r}: {summary(result.no_verdict)}. Correct the cause and run the same"
+        " command again; the answers come from the cache"
+    )
 
 
 def appoint_baseline(store: Store, row: RunRow) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flywheel.errors import NoRun, unnamed
+from flywheel.evals.failures import failed_requests, missing_verdicts
 from flywheel.evals.floors import Floors, load_floors
+from flywheel.samplers.failures import Reason
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.reader import Reader
 from flywheel.store.run_events import run_status
 from flywheel.store.runs import RunRow, find_run, nth_newest, runs_named
+from flywheel.store.samples import NEWEST_SAMPLES
 from flywheel.store.scores import GraderSummary, summarise
 
 
@@ -45,7 +49,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run with its figures."""
+    """A run with its figures.
+
+    `failures` are the reasons of the failed requests, `no_verdict` those of the answers that the
+    primary grader left ungraded.
+    """
 
     run: RunRow
     status: str | None
@@ -53,6 +61,8 @@ class Result:
     cost: Cost
     seconds: float
     floors: Floors | None = None
+    failures: Sequence[Reason] = ()
+    no_verdict: Sequence[Reason] = ()
 
     @property
     def primary(self) -> Figure | None:
@@ -61,13 +71,24 @@ class Result:
 
     @property
     def n(self) -> int:
+        """How many answers there are. Failed requests are none; a log's own count as they are."""
+        imported = self.run.kind == "import"
+        return self.cost.samples if imported else self.cost.samples - self.cost.errors
+
+    @property
+    def planned(self) -> int:
         """How many answers the plan has; of an import, how many came in."""
         planned = self.run.items * self.run.repeats
         return self.cost.samples if self.run.kind == "import" else planned
 
     @property
+    def is_complete(self) -> bool:
+        """Whether no request failed and at least one answer has a verdict."""
+        return not self.failures and self.primary is not None and self.primary.summary.graded > 0
+
+    @property
     def ungraded(self) -> int:
-        """Answers without a verdict of the primary grader, failed requests among them."""
+        """Answers without a verdict of the primary grader. Failed requests are none of them."""
         graded = self.primary.summary.graded if self.primary else 0
         return self.n - graded
 
@@ -83,9 +104,11 @@ class Result:
             "evalset": row.evalset,
             "split": row.split,
             "model": row.model,
+            "planned": self.planned,
             "n": self.n,
             "ungraded": self.ungraded,
             "errors": self.cost.errors,
+            "failures": [reason.as_json() for reason in self.failures],
             "primary": {
                 "grader": row.primary_grader,
                 **{name: primary[name] for name in ("mean", "low", "high")},
@@ -125,7 +148,12 @@ def load_result(store: Reader, run: str) -> Result:
     ordered = {name: figures[name] for name in order if name in figures}
     status, seconds = run_status(store, row.run), run_seconds(store, row.run)
     floors = load_floors(store, row.run)
-    return Result(row, status, ordered, load_cost(store, row), seconds, floors)
+    result = Result(row, status, ordered, load_cost(store, row), seconds, floors)
+    if result.cost.errors:
+        result = replace(result, failures=failed_requests(store, row))
+    if result.ungraded:
+        result = replace(result, no_verdict=missing_verdicts(store, row))
+    return result
 
 
 def the_run(store: Reader, run: str) -> RunRow:
@@ -173,13 +201,7 @@ def field_path(name: str | None) -> str | None:
 def load_cost(store: Reader, row: RunRow) -> Cost:
     """What the answers of a run took, those of its parent for a regrade."""
     (found,) = store.query(
-        """
-        WITH "newest" AS (
-            SELECT * FROM "samples" WHERE "run" = ?
-            QUALIFY row_number() OVER (
-                PARTITION BY "position", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
-            ) = 1
-        )
+        f"""
         SELECT count(*) AS "samples", count("error") AS "errors",
             count(*) FILTER ("cached") AS "cached",
             coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0) AS "prompt_tokens",
@@ -187,9 +209,9 @@ def load_cost(store: Reader, row: RunRow) -> Cost:
             sum("price") FILTER (NOT "cached") AS "price",
             sum(("extra"::JSON -> 'reference_loss' ->> 'nats')::DOUBLE)
                 / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"
-        FROM "newest"
+        FROM ({NEWEST_SAMPLES})
         """,
-        [row.sampled],
+        {"run": row.sampled},
     )
     return Cost(**found)
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from flywheel.evals.grade import Engine, Verdict, grade_answered, grade_samples
 from flywheel.evals.plan import Plan
 from flywheel.evals.refused import REFUSED, Rows
 from flywheel.evals.requests import Pair, pairs, request
+from flywheel.samplers.failures import reasons, summary
 from flywheel.samplers.sampler import Output, Sampler
 from flywheel.store.errors import BadBatch, BadRow
 from flywheel.store.items import ItemRow
@@ -71,7 +73,8 @@ class Runner:
     cache: Cache
     advance: Advance = lambda count: None
     _answers: int = 0
-    _failures: int = 0
+    _kept: int = 0
+    _errors: Counter[str] = field(default_factory=Counter[str])
     _batches: int = 0
     # Batches of one resume must not be taken for those of another.
     _session: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -81,7 +84,8 @@ class Runner:
     async def finish(self) -> None:
         """Do all that is left. Raises GaveUp when no answer comes at all."""
         done = finished(self.store, self.run, self.plan.count, self.plan.repeats).tobytes()
-        self.advance(sum(done))
+        self._kept = sum(done)
+        self.advance(self._kept)
         left = pairs(self.plan, done)
         in_the_air: set[asyncio.Task[None]] = set()
         try:
@@ -93,6 +97,8 @@ class Runner:
             await asyncio.gather(*self._writes)
             if self._fault:  # a batch that was not written is no finished run
                 raise self._fault
+            if self._errors and not self._answers + self._kept:
+                raise self._gave_up()
         finally:
             for task in in_the_air:
                 task.cancel()
@@ -110,13 +116,16 @@ class Runner:
         """Ask one chunk, and write it down batch by batch as the answers come."""
         known = await self.cache.look_up([pair.key for pair in chunk])
         ready: list[Answered] = [(p, known[p.key], True) for p in chunk if p.key in known]
+        self._kept += len(ready)
         asked = [pair for pair in chunk if pair.key not in known]
         written, size = time.monotonic(), 0
         if asked:
             requests = await _unhurried(request(self.plan, pair) for pair in asked)
             async for index, output in self.sampler.sample(requests):
-                self._watch(output)
                 ready.append((asked[index], output, False))
+                if self._is_hopeless(output):
+                    await self._record(ready)
+                    raise self._gave_up()
                 now, size = time.monotonic(), size + len(output.text)
                 is_full = len(ready) >= _BATCH or size >= _BATCH_CHARACTERS
                 if is_full or now - written > _BATCH_SECONDS:
@@ -125,16 +134,23 @@ class Runner:
         if ready:
             await self._record(ready)
 
-    def _watch(self, output: Output) -> None:
+    def _is_hopeless(self, output: Output) -> bool:
+        """Whether so many requests failed before the first answer that nobody is there."""
         if output.error is None:
             self._answers += 1
-            return
-        self._failures += 1
-        if not self._answers and self._failures >= _FAILURES_TO_GIVE_UP:
-            raise GaveUp(
-                f"the first {self._failures} requests all failed, the last one with:"
-                f" {output.error}. Mend it and go on with: flywheel eval --resume {self.run}"
-            )
+        elif not self._answers:
+            # After the first answer they are counted in the store only.
+            self._errors[output.error] += 1
+        return not self._answers and self._errors.total() >= _FAILURES_TO_GIVE_UP
+
+    def _gave_up(self) -> GaveUp:
+        failed = self._errors.total()
+        of = self.plan.count * self.plan.repeats
+        return GaveUp(
+            f"{failed} of {of} requests failed, and none was answered:"
+            f" {summary(reasons(self._errors.items()))}. Correct the cause and resume with:"
+            f" flywheel eval --resume {self.run}"
+        )
 
     async def _record(self, answered: Sequence[Answered]) -> None:
         """Grade a batch and hand it to the store; it counts once the store has it on disk."""

@@ -226,7 +226,10 @@ class EndpointSampler:
     def _explained(self, fault: Fault) -> str:
         if fault.status != 401 or self._key:
             return fault.story
-        return f"{fault.story} (no key was sent; --api-key-env names the variable that holds it)"
+        return (
+            f"{fault.story} (no key was sent; --api-key-env, for a judge --judge-api-key-env, names"
+            " the environment variable that holds it)"
+        )
 
 
 class _Link:

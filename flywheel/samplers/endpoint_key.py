@@ -146,26 +146,10 @@ def check_url(url: str, wanted: str = "http(s)://host:port/v1") -> SplitResult:
         raise BadOption(f"the URL holds a user or a password, which {_INSTEAD}")
     for field, _ in parse_qsl(parts.query, keep_blank_values=True):
         if _SECRET_FIELD.search(field):
-            raise BadOption(
-                f"{shown} holds a key in its field {field!r}, which {_INSTEAD}"
-            )
+            raise BadOption(f"{shown} holds a key in its field {field!r}, which {_INSTEAD}")
     if not fine:
         raise BadOption(f"{shown} is not a URL; wanted {wanted}")
     return parts
-
-
-def same_server(one: str, other: str) -> bool:
-    """Whether two URLs name one server, so that the key of one is that of the other."""
-    return _server(one) == _server(other)
-
-
-def _server(url: str) -> tuple[str, str, int]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        return (url, "", 0)
-    return (parts.scheme, parts.hostname or "", port)
 
 
 def _is_private(url: SplitResult) -> bool:

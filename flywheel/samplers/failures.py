@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 NOT_ASKED = "not asked: the endpoint is out: "
 # What differs from one request to the next, though the reason is the same.
@@ -14,7 +14,8 @@ _NUMBER = re.compile(r"\d+")
 _SHOWN = 3
 
 
-class Reason(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reason:
     """One reason in the words of its first request, and how many requests it cost.
 
     `not_asked` of the `count` were not sent any more, because of those that were.

@@ -50,6 +50,13 @@ SAMPLES = Table(
     counts=("position", "repeat", "prompt_tokens", "completion_tokens", "cached_tokens"),
 )
 
+# One row a pair of $run: its answer, or the newest error that stands in its place.
+NEWEST_SAMPLES = """
+SELECT * FROM "samples" WHERE "run" = $run QUALIFY row_number() OVER (
+    PARTITION BY "position", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
+) = 1
+"""
+
 
 def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bool_]:
     """Which pairs of the plan have an answer: a mask of `items` rows and `repeats` columns.

@@ -60,7 +60,8 @@ class TrainConfig(BaseModel):
     - `steps` wins over `epochs`. `warmup` and the intervals are in steps.
     - `loss` and `beta` are for preferences: `beta` is large to stay near the model as it is.
       `sft_weight` adds the loss of the chosen answer to a DPO.
-    - `judge` answers graders that ask a model, named like a model.
+    - `judge` answers graders that ask a model, named like a model. `judge_api_key_env` names the
+      environment variable that holds the key of its endpoint, by default OPENAI_API_KEY.
     - `eval_samples` dev items are asked at each exam, None is all. `patience` stops after so many
       exams without a better one. `keep` checkpoints stay.
     - `trackers` are told each step and exam; the default one is left out where it is missing.
@@ -74,6 +75,7 @@ class TrainConfig(BaseModel):
     model: Annotated[str, Field(min_length=1)] = "tiny"
     evalset: Annotated[str, Field(min_length=1)]
     judge: str | None = None
+    judge_api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] | None = None
     data: Path | None = None
     pairs: Literal["minimal", "sampled"] | None = None
     rows: Count | None = None

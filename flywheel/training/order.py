@@ -6,6 +6,7 @@ training that goes on after a stop checks first that nothing it depends on has c
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,7 +15,9 @@ from flywheel.document import read_text
 from flywheel.errors import BadFile, FlywheelError
 from flywheel.evals.evalset import load_evalset
 from flywheel.evals.plan import Plan
-from flywheel.samplers.resolve import Setting, model_digest
+from flywheel.samplers.endpoint import EndpointOptions
+from flywheel.samplers.resolve import Setting, model_digest, open_sampler
+from flywheel.samplers.sampler import Sampler
 from flywheel.store.digest import digest_bytes, digest_file
 from flywheel.tiny.weights import SHIPPED, tiny_folder
 from flywheel.training.config import Schedule, TrainConfig
@@ -165,6 +168,14 @@ def digests_of(config: TrainConfig) -> Digests:
 def setting(model: str) -> Setting:
     """What model names mean on this machine. The shipped weights are verified when named."""
     return Setting(folders={"tiny": tiny_folder() if model == "tiny" else SHIPPED})
+
+
+def open_judge(config: TrainConfig) -> Sampler | None:
+    """Who answers graders that ask a model, None when nobody is named. Raises BadOption."""
+    if config.judge is None:
+        return None
+    endpoint = EndpointOptions(url="", key_env=config.judge_api_key_env)
+    return open_sampler(config.judge, replace(setting(config.judge), endpoint=endpoint))
 
 
 def _digest(path: Path) -> str:

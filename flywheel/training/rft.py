@@ -30,7 +30,6 @@ from flywheel.errors import BadOption
 from flywheel.evals.evalset import Evalset, load_evalset
 from flywheel.evals.grade import Engine
 from flywheel.samplers.local_chat import Chat, NoPrompt
-from flywheel.samplers.resolve import open_sampler
 from flywheel.training.alarm import audited_by
 from flywheel.training.arguments import common
 from flywheel.training.base import Base
@@ -38,7 +37,7 @@ from flywheel.training.completions import FOLDER
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of, span
 from flywheel.training.live import plain
-from flywheel.training.order import Order, setting
+from flywheel.training.order import Order, open_judge
 from flywheel.training.rewards import GraderReward, schema_of
 
 # Answers that go through one backward pass; more are done in several.
@@ -140,7 +139,7 @@ def _arguments(base: Base, order: Order, folder: Path, longest: int) -> dict[str
 
 
 def _opened(config: TrainConfig) -> Engine:
-    return Here(open_sampler(config.judge, setting(config.judge)) if config.judge else None)
+    return Here(open_judge(config))
 
 
 def _check_effort(base: Base, config: TrainConfig) -> None:

@@ -22,13 +22,14 @@ from flywheel.evals.measure import Bench, begin, go_on
 from flywheel.evals.plan import Plan
 from flywheel.evals.results import the_run
 from flywheel.samplers.resolve import judge_name, open_sampler
+from flywheel.samplers.sampler import Sampler
 from flywheel.store.baselines import find_baseline
 from flywheel.store.reader import Reader
 from flywheel.store.store import Store
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
 from flywheel.training.job_root import db_option
-from flywheel.training.order import Order, dev_plan, setting
+from flywheel.training.order import Order, dev_plan, open_judge, setting
 from flywheel.training.settle import settle
 
 Say = Callable[[str], None]
@@ -46,6 +47,8 @@ def prepare(
     config = anywhere(config)
     plan = dev_plan(config)
     asked = roles_of(config, plan.evalset.definition).asked
+    # Opened before the order is written: a key that is not there shows now, not in the job.
+    judge = open_judge(config)
     if config.lever != "reward":
         # A reward model writes nothing, so no exam is graded.
         check_needs((g for g in plan.graders if g.name in asked), judge=config.judge)
@@ -60,7 +63,7 @@ def prepare(
     order = settle(config)
     if order.rows < FEW_ROWS:
         say(f"{order.rows} rows: with fewer than {FEW_ROWS}, chance decides most of the result")
-    baseline = baseline or measure_baseline(plan, store, config.judge)
+    baseline = baseline or measure_baseline(plan, store, judge)
     return order.model_copy(update={"baseline": baseline})
 
 
@@ -115,11 +118,10 @@ def find_run_to_beat(plan: Plan, store: Reader) -> tuple[str | None, str]:
     return found.run, ""
 
 
-def measure_baseline(plan: Plan, store: Store, judge: str | None = None) -> str:
+def measure_baseline(plan: Plan, store: Store, judge: Sampler | None = None) -> str:
     """Measure the model as it is, and appoint the run. Its name."""
     sampler = open_sampler(plan.model, setting(plan.model))
-    asked = open_sampler(judge, setting(judge)) if judge else None
-    with Here(asked) as engine:
+    with Here(judge) as engine:
         row = begin(plan, store, "baseline")
         go_on(plan, row, Bench(store, sampler, engine))
     return row.run
@@ -186,5 +188,7 @@ def anywhere(config: TrainConfig) -> TrainConfig:
 
 def _command(config: TrainConfig, db: Path) -> str:
     judge = f" --judge {config.judge}" if config.judge else ""
+    if config.judge_api_key_env:
+        judge += f" --judge-api-key-env {config.judge_api_key_env}"
     store = db_option(db)
     return f"flywheel baseline {config.evalset} -m {config.model}{judge}{store}"

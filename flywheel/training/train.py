@@ -20,17 +20,15 @@ from flywheel.data.training_row import TrainingRow
 from flywheel.engines.here import Here
 from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.evals.grade import Engine
-from flywheel.samplers.resolve import open_sampler
 from flywheel.training import checkpoints, masks
 from flywheel.training.alarm import look
 from flywheel.training.arguments import quiet
 from flywheel.training.base import Base, open_base
-from flywheel.training.config import TrainConfig
 from flywheel.training.exam import ExamResult, open_exam
 from flywheel.training.headroom import Sampling, probe
 from flywheel.training.live import plain
 from flywheel.training.manifest import write_manifest
-from flywheel.training.order import Order, setting
+from flywheel.training.order import Order, open_judge
 from flywheel.training.preflight import preflight
 from flywheel.training.progress import Progress, Stopped
 from flywheel.training.rft import notices
@@ -81,7 +79,7 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
         clear_errors(order, folder),
     ):
         progress = Progress(tell, control)
-        with Here(_judge(order.config), answered=progress.beat) as engine:
+        with Here(open_judge(order.config), answered=progress.beat) as engine:
             try:
                 watch = _train(order, folder, engine, progress)
             except Stopped as stop:
@@ -181,10 +179,6 @@ def _stopped(folder: Path, ended: Ended, tell: Tell) -> Trained:
     step = last.step if last else 0
     tell(ended, {"step": step})
     return Trained(folder / OUT, ended, step, {})
-
-
-def _judge(config: TrainConfig) -> Any:
-    return open_sampler(config.judge, setting(config.judge)) if config.judge else None
 
 
 @contextmanager

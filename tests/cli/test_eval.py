@@ -186,7 +186,11 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, server: 
 @pytest.mark.parametrize(
     ("rules", "errors", "story"),
     [
-        ([{"when": '"7"', "status": 400}], 1, "1 requests failed"),
+        (
+            [{"when": '"7"', "status": 400}],
+            1,
+            "1 of 60 requests failed: the endpoint answered 400 Bad Request",
+        ),
         ([{"times": 30, "status": 429, "headers": {"Retry-After": "0.2"}}], 0, "60 answers"),
         ([{"times": 10, "status": 500}], 0, "60 answers"),
         ([{"times": 5, "fault": "half"}], 0, "60 answers"),
@@ -197,7 +201,7 @@ def test_a_faulty_endpoint(
 ) -> None:
     with MockServer(rules) as faulty:
         done = run(tmp_path, "eval", evalset, "-m", f"{faulty.url}#echo")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (4 if errors else 0), done.stderr
     assert story in done.stdout
     with open_store(tmp_path / "flywheel.duckdb") as store:
         failed = store.query('SELECT count("error") AS "n" FROM "samples"')

@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 
 from flywheel.engines.here import Here
-from flywheel.errors import BadFile, ChangedPlan, GaveUp
+from flywheel.errors import BadFile, ChangedPlan, GaveUp, NothingGraded
 from flywheel.evals.cache import explain
 from flywheel.evals.choose import plan_of_run
 from flywheel.evals.drill import slices, worst_items
 from flywheel.evals.measure import Bench, begin, go_on
 from flywheel.evals.results import load_result
+from flywheel.samplers.failures import Reason
 from flywheel.samplers.resolve import Setting
 from flywheel.samplers.sampler import Loss, Output, Request
 from flywheel.store.baselines import find_baseline
 from flywheel.store.run_events import run_status
 from flywheel.store.store import Store, open_store
 from flywheel.store.test_reads import count_test_reads
-from tests.evals.world import CHECK, Echo, measure, plan, said, say, write_evalset
+from tests.evals.world import CHECK, Echo, failing_on, measure, plan, said, say, write_evalset
 
 
 @pytest.fixture
@@ -105,7 +106,9 @@ def test_failed_requests_are_no_scores_and_are_asked_again(store: Store, tmp_pat
     broken = Echo(lambda p: say(p) if int(said(p)) % 2 else Output(error="503"))
     of = plan(write_evalset(tmp_path / "e"))
     result = measure(store, of, broken)
-    assert (result.cost.errors, result.ungraded) == (10, 10)
+    assert (result.cost.errors, result.n, result.ungraded) == (10, 10, 0)
+    assert result.failures == [Reason("503", 10)]
+    assert not result.is_complete
     assert result.as_json()["primary"]["mean"] == 1.0
     healthy = Echo()
     with Here() as engine:
@@ -119,11 +122,55 @@ def test_nobody_there_stops_the_run_and_says_how_to_go_on(store: Store, tmp_path
     row = begin(of, store)
     silent = Echo(lambda p: Output(error="connection refused"))
     with Here() as engine:
-        with pytest.raises(GaveUp, match=r"first 20 requests all failed.*refused.*--resume run-"):
+        with pytest.raises(
+            GaveUp, match=r"20 of 500 requests failed.*refused \(20\)\..*--resume run-"
+        ):
             go_on(of, row, Bench(store, silent, engine))
         assert run_status(store, row.run) == "failed"
         result = go_on(of, row, Bench(store, Echo(), engine))
     assert (result.status, result.ungraded) == ("finished", 0)
+
+
+def test_a_run_in_which_nothing_came_back_is_failed(store: Store, tmp_path: Path) -> None:
+    of = plan(write_evalset(tmp_path / "e", items=4))
+    row = begin(of, store, "baseline")
+    silent = Echo(lambda p: Output(error=f"401: no key (gave up after {said(p)} attempts)"))
+    with Here() as engine:
+        with pytest.raises(GaveUp, match=r"4 of 4 requests failed.*: 401: no key \(4\)\."):
+            go_on(of, row, Bench(store, silent, engine))
+        kept = load_result(store, row.run)
+        assert (kept.status, kept.n, kept.cost.errors) == ("failed", 0, 4)
+        assert kept.failures == [Reason("401: no key", 4)]
+        assert find_baseline(store, of.identity["evalset"], "dev") is None
+        assert go_on(of, row, Bench(store, Echo(), engine)).is_complete
+
+
+def test_failures_of_some_items_leave_a_resumed_run_finished(store: Store, tmp_path: Path) -> None:
+    of = plan(write_evalset(tmp_path / "e", items=6))
+    row = begin(of, store)
+    with Here() as engine:
+        for _ in range(2):
+            result = go_on(of, row, Bench(store, failing_on(0, 1), engine))
+            assert (result.status, result.n, result.cost.errors) == ("finished", 4, 2)
+
+
+def test_a_run_without_a_verdict_is_no_baseline(store: Store, tmp_path: Path) -> None:
+    judged = {
+        "type": "score_model",
+        "name": "same",
+        "model": "j",
+        "range": [0, 1],
+        "input": [{"role": "user", "content": "{{ sample.output_text }}"}],
+    }
+    of = plan(write_evalset(tmp_path / "e", items=3, graders=[judged]))
+    row = begin(of, store, "baseline")
+    judge = Echo(lambda p: Output(error="the endpoint answered 401 Unauthorized: no"))
+    with (
+        Here(judge, workers=1) as engine,
+        pytest.raises(NothingGraded, match=r"none of its 3 answers .*401 Unauthorized: no \(3\)"),
+    ):
+        go_on(of, row, Bench(store, Echo(), engine))
+    assert find_baseline(store, of.identity["evalset"], "dev") is None
 
 
 class Stopping:

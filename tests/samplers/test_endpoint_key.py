@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.samplers.endpoint_key import Key, read_key, same_server
+from flywheel.samplers.endpoint_key import Key, read_key
 from tests.samplers.asking import ask, endpoint
 from tests.samplers.mock_server import MockServer
 
@@ -57,9 +57,7 @@ def test_without_a_default_key_none_is_sent(monkeypatch: pytest.MonkeyPatch) -> 
     with MockServer([{"status": 401, "body": "who are you"}]) as server:
         (output,) = ask(endpoint(server.url), "hi")
         assert "Authorization" not in server.stats()["heads"][0]
-    assert (output.error or "").endswith(
-        "(no key was sent; --api-key-env names the variable that holds it)"
-    )
+    assert "(no key was sent; --api-key-env, for a judge" in (output.error or "")
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -153,9 +151,3 @@ def test_a_key_is_never_shown_nor_pickled() -> None:
     with pytest.raises(TypeError, match="never written down"):
         pickle.dumps(key)
     assert SECRET not in repr(endpoint("http://127.0.0.1:1/v1", key_env="MY_KEY"))
-
-
-def test_servers_are_told_apart_by_scheme_host_and_port() -> None:
-    assert same_server("https://h/v1#a", "https://H:443/other")
-    for other in ("http://h/v1", "https://h:8443/v1", "https://h.evil/v1", "tiny", "https://h:x"):
-        assert not same_server("https://h/v1", other)
