@@ -29,6 +29,7 @@ from pydantic import (
 from flywheel.document import load_document
 from flywheel.errors import BadItem, NoEvalset
 from flywheel.evals.items import Item, Items
+from flywheel.samplers.schema import BadSchema, check_schema
 from flywheel.store.digest import digest
 from graders.definition import AnyGrader
 from graders.grader import Grader, TemplateText
@@ -201,7 +202,16 @@ def load_evalset(name: str) -> Evalset:
     """The evalset of this name or in this folder. Raises NoEvalset or BadFile."""
     folder = _find(name)
     document = load_document(folder / "evalset.yaml")
-    definition = document.read_as(TypeAdapter(EvalsetDefinition))
+    definition: EvalsetDefinition = document.read_as(TypeAdapter(EvalsetDefinition))
+    for name in ("item_schema", "response_schema"):
+        schema: dict[str, Any] | None = getattr(definition, name)
+        try:
+            if schema is not None:
+                check_schema(schema)
+        except BadSchema as error:
+            place = (name, *error.path)
+            shown = ".".join(map(str, place))
+            raise document.refuse(place, f"{shown}: {error}") from None
     return Evalset(folder.name, folder, definition)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from flywheel.errors import BadFile, BadItem
 from flywheel.evals.items import Item
 from flywheel.evals.plan import Plan
+from flywheel.samplers.schema import Unchecked
 from flywheel.samplers.structured import violation
 from graders.strict_json import dump_json
 
@@ -37,14 +38,16 @@ def check_items(plan: Plan) -> None:
 
 def _fault(plan: Plan, item: Item) -> str | None:
     schema = plan.evalset.definition.item_schema
-    if schema is not None and (found := violation(dump_json(item), schema)):
-        return f"the item does not fit item_schema: {found}"
     try:
+        if schema is not None and (found := violation(dump_json(item), schema)):
+            return f"the item does not fit item_schema: {found}"
         plan.ask(item)
         plan.evalset.gold(item)
         plan.evalset.options(item)
     except BadItem as gap:
         return str(gap)
+    except Unchecked as error:
+        return f"the item cannot be checked against item_schema: {error}; simplify the schema"
     except ValueError as error:
         return f"the prompt or the options are no JSON: {error}"
     return None

@@ -272,6 +272,8 @@ def sample_row(run: str, pair: Pair, output: Output, cached: bool, now: datetime
         extra["refusal"] = output.refusal
     if output.violation:
         extra["violation"] = output.violation
+    if output.unchecked:
+        extra["unchecked"] = output.unchecked
     if output.option_nats:
         extra["option_nats"] = list(output.option_nats)
     if output.reference_loss:

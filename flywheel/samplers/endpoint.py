@@ -28,7 +28,7 @@ from flywheel.samplers.endpoint_wire import DIALECTS, Api, Garbage, read_answer
 from flywheel.samplers.failures import NOT_ASKED
 from flywheel.samplers.retry import Fault, backoff, fault_of
 from flywheel.samplers.sampler import Output, Request
-from flywheel.samplers.structured import violation
+from flywheel.samplers.structured import checked
 
 # An endpoint that never answered is more likely misspelt than restarting.
 _ATTEMPTS_AT_A_STRANGER = 4
@@ -148,9 +148,7 @@ class EndpointSampler:
         output = output._replace(model=output.model or model, seconds=answer.seconds)
         if request.options:
             return choose(output, logprobs, request.options)
-        if request.schema is not None and not output.refusal and not output.tools:
-            output = output._replace(violation=violation(output.text, request.schema))
-        return output
+        return output if output.refusal or output.tools else checked(output, request.schema)
 
     async def _deliver(self, body: bytes, call: _Call, link: _Link) -> Answer | str:
         """The answer to this body, or the story of why there is none."""

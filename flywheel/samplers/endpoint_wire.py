@@ -21,6 +21,8 @@ from graders.ungraded import Usage
 Api = Literal["chat", "responses"]
 TOP = 20
 _LENGTH = ("max_completion_tokens", "max_completions_tokens", "max_tokens", "max_output_tokens")
+# The most tokens of one request that are believed; no context is a hundredth of it.
+_MOST_TOKENS = 1_000_000_000
 _NOT_IN_RESPONSES = frozenset({"seed", "stop", "reasoning_effort", "logprobs"})
 
 
@@ -191,9 +193,16 @@ def _refusal(said: Any, *, filtered: bool) -> str | None:
 
 
 def _usage(usage: Mapping[str, Any], names: tuple[str, str, str]) -> Usage:
+    """The counts of an answer. One that no answer can have is unknown, which counts as 0."""
     cached = _fields(usage.get(names[2])).get("cached_tokens")
-    counts = (usage.get(names[0]), usage.get(names[1]), cached)
-    return Usage(*(count if isinstance(count, int) else 0 for count in counts))
+    prompt, completion = _count(usage.get(names[0])), _count(usage.get(names[1]))
+    return Usage(prompt, completion, min(_count(cached), prompt))
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if 0 <= value <= _MOST_TOKENS and value == int(value) else 0
 
 
 DIALECTS: dict[Api, Dialect] = {

@@ -26,7 +26,7 @@ from flywheel.samplers.local_paged import decode_paged, fits_paged
 from flywheel.samplers.local_rows import NoRow, RowMaker
 from flywheel.samplers.local_score import score
 from flywheel.samplers.sampler import Loss, Output, Request
-from flywheel.samplers.structured import violation
+from flywheel.samplers.structured import checked
 from graders.ungraded import Usage
 
 Emit = Callable[[int, Output], None]
@@ -175,10 +175,8 @@ class _Work:
         if text is None:
             text = self._loaded.tokenizer.decode(row.made, skip_special_tokens=True)
         calls = tool_calls(text) if request.tools else ()
-        broken = None
-        if request.schema is not None and not calls:
-            broken = violation(text, request.schema)
-        return output._replace(text=text, tools=calls, violation=broken)
+        output = output._replace(text=text, tools=calls)
+        return output if calls else checked(output, request.schema)
 
     def _fail(self, row: Row, story: str) -> None:
         row.done = True

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from flywheel.samplers.local_files import check_model, safe_arguments, safe_weights
+
 _BATCH = 64
 
 
@@ -22,8 +24,9 @@ class LocalEmbedder:
         from transformers import AutoModel, AutoTokenizer
 
         where = str(folder)
-        self._tokenizer = cast("Any", AutoTokenizer).from_pretrained(where, local_files_only=True)
-        self._model = cast("Any", AutoModel).from_pretrained(where, local_files_only=True).eval()
+        check_model(folder)
+        self._tokenizer = cast("Any", AutoTokenizer).from_pretrained(where, **safe_arguments())
+        self._model = cast("Any", AutoModel).from_pretrained(where, **safe_weights()).eval()
 
     def embed(self, texts: Sequence[str]) -> list[tuple[float, ...]]:
         """The unit vectors, in the order of the texts."""

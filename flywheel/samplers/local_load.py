@@ -9,7 +9,6 @@ merged into float32 weights; with any other it stays beside them, where merging 
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Generator, Sequence
@@ -19,8 +18,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from flywheel.errors import BadOption
-
-_ADAPTER = "adapter_config.json"
+from flywheel.samplers.local_files import (
+    ADAPTER,
+    base_of,
+    check_adapter,
+    check_model,
+    safe_arguments,
+    safe_weights,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,9 @@ def load(options: LocalOptions) -> Loaded:
     if not options.fetch and not Path(name).is_dir():
         # Looked up here, as from_pretrained asks the hub for some files even when told not to.
         name = str(cached_folder(name))
+    check_model(Path(name))
+    if adapter is not None:
+        check_adapter(Path(adapter))
     try:
         from transformers.utils import logging as bars
     except ImportError:
@@ -148,16 +156,15 @@ def room(model: Any) -> int:
 
 def with_base(options: LocalOptions) -> tuple[str, str | None]:
     """The name of the base model, and the folder of the adapter if there is one."""
-    at = Path(options.name) / _ADAPTER
+    at = Path(options.name) / ADAPTER
     if not at.is_file():
         return options.name, options.adapter
     if options.adapter is not None:
         raise BadOption(f"{options.name!r} is an adapter itself, so it takes no other adapter")
-    base = json.loads(at.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not base:
+    base = base_of(Path(options.name))
+    if base is None:
         raise BadOption(f"{at} names no base model; name the base, and this folder as its adapter")
-    beside = Path(options.name) / base
-    return str(beside if beside.is_dir() else base), options.name
+    return base, options.name
 
 
 def _load_model(options: LocalOptions, name: str) -> Any:
@@ -183,7 +190,7 @@ def _load_model(options: LocalOptions, name: str) -> Any:
             bnb_4bit_compute_dtype=torch.float32 if on_cpu else torch.bfloat16,
         )
     model = cast("Any", AutoModelForCausalLM).from_pretrained(
-        name, dtype=dtype, local_files_only=not options.fetch, use_safetensors=True, **more
+        name, dtype=dtype, **safe_weights(fetch=options.fetch), **more
     )
     return model if options.bits is not None else model.to(device)
 
@@ -195,7 +202,7 @@ def load_tokenizer(options: LocalOptions, name: str, adapter: str | None) -> Any
     # An adapter that was trained with tokens of its own brings its tokenizer along.
     own = adapter is not None and (Path(adapter) / "tokenizer_config.json").is_file()
     return cast("Any", AutoTokenizer).from_pretrained(
-        adapter if own else name, local_files_only=not options.fetch
+        adapter if own else name, **safe_arguments(fetch=options.fetch)
     )
 
 

@@ -12,7 +12,6 @@ its special tokens is broken up, so that an answer cannot end its own turn and p
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -26,6 +25,13 @@ from flywheel.errors import BadOption
 from flywheel.samplers.local_batch import run_batches
 from flywheel.samplers.local_chat import Chat, NoPrompt
 from flywheel.samplers.local_decode import Row
+from flywheel.samplers.local_files import (
+    ADAPTER,
+    check_adapter,
+    check_model,
+    read_config,
+    safe_weights,
+)
 from flywheel.samplers.local_load import (
     LocalOptions,
     cached_folder,
@@ -193,14 +199,15 @@ def _load(folder: Path) -> tuple[Any, Any]:
     name, adapter = with_base(options)
     source = Path(name) if Path(name).is_dir() else cached_folder(name)
     _check_kind(source, adapter)
+    check_model(source)
+    if adapter is not None:
+        check_adapter(Path(adapter))
     on_gpu = torch.cuda.is_available()
     model, told = cast("Any", AutoModelForSequenceClassification).from_pretrained(
         source,
         dtype="auto" if on_gpu else torch.float32,
-        local_files_only=True,
-        use_safetensors=True,
-        trust_remote_code=False,
         output_loading_info=True,
+        **safe_weights(),
         **({"num_labels": 1} if adapter else {}),
     )
     _check_whole(folder, sorted(told["missing_keys"]), adapter)
@@ -226,12 +233,12 @@ def _load(folder: Path) -> tuple[Any, Any]:
 def _check_kind(source: Path, adapter: str | None) -> None:
     """Raise BadOption for what is no reward model, before its weights are read."""
     if adapter is not None:
-        config = json.loads((Path(adapter) / "adapter_config.json").read_text(encoding="utf-8"))
+        config = read_config(Path(adapter) / ADAPTER)
         if config.get("task_type") != "SEQ_CLS":
             kind = config.get("task_type")
             raise BadOption(f"{adapter} is an adapter for {kind}, and no reward model; {_WANTED}")
         return
-    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    config = read_config(source / "config.json")
     kinds = config.get("architectures") or ["nothing"]
     if not any(str(kind).endswith(_KIND) for kind in kinds):
         raise BadOption(f"{source} holds {', '.join(kinds)}, and no reward model; {_WANTED}")

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from flywheel.document import read_text
 from flywheel.errors import BadFile
 from flywheel.samplers.sampler import Output, Request
-from flywheel.samplers.structured import violation
+from flywheel.samplers.structured import checked
 from graders.ungraded import Usage
 
 
@@ -70,18 +70,17 @@ class ReplaySampler:
                 story = f"no answer was recorded for the prompt {digest[:12]}"
             return Output(model="replay", error=f"{story}: {request.text()[:60]!r}")
         record = self._known[key].popleft()
-        broken = None
-        if request.schema is not None and record.error is None and record.refusal is None:
-            broken = violation(record.text, request.schema)
-        return Output(
+        output = Output(
             record.text,
             record.model,
             Usage(*record.usage),
             record.refusal,
             record.truncated,
             record.error,
-            violation=broken,
         )
+        if record.error is not None or record.refusal is not None:
+            return output
+        return checked(output, request.schema)
 
 
 def prompt_digest(messages: Sequence[Mapping[str, Any]]) -> str:

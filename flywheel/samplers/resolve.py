@@ -11,7 +11,6 @@ owner/name               a hub id that is in the cache
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from flywheel.errors import BadOption
 from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
 from flywheel.samplers.endpoint_key import check_url
 from flywheel.samplers.local import LocalSampler
+from flywheel.samplers.local_files import base_of
 from flywheel.samplers.local_load import LocalOptions, cached_folder
 from flywheel.samplers.replay import load_replay
 from flywheel.samplers.sampler import Sampler
@@ -130,14 +130,8 @@ def content_digest(name: str) -> str:
     """
     folder = Path(name) if Path(name).is_dir() else cached_folder(name)
     digest = _folder_digest(folder)
-    config = folder / "adapter_config.json"
-    if not config.is_file():
-        return digest
-    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not base:
-        return digest
-    beside = folder / base
-    return _sha256(digest, content_digest(str(beside if beside.is_dir() else base)))
+    base = base_of(folder)
+    return digest if base is None else _sha256(digest, content_digest(base))
 
 
 def _folder_digest(folder: Path) -> str:

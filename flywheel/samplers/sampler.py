@@ -47,7 +47,7 @@ class Output(NamedTuple):
     `price` is in US dollars, None when unknown. `seconds` is from sending to receiving, without
     the time in a queue. `option_nats` are the negative log-probabilities of `Request.options`, sums
     over `option_tokens` tokens each. `violation` tells where the text breaks `Request.schema`: that
-    is the model's doing, so it is no error.
+    is the model's doing, so it is no error. `unchecked` says why nobody can tell whether it does.
     """
 
     text: str = ""
@@ -63,6 +63,7 @@ class Output(NamedTuple):
     reference_loss: Loss | None = None
     option_tokens: Sequence[int] = ()
     violation: str | None = None
+    unchecked: str | None = None
 
 
 class Sampler(Protocol):

@@ -14,6 +14,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from flywheel.errors import BadOption
+from flywheel.samplers.local_files import (
+    ADAPTER,
+    base_of,
+    check_adapter,
+    check_model,
+    safe_arguments,
+    safe_weights,
+)
 from flywheel.samplers.local_load import cached_folder
 from flywheel.training.arguments import quiet
 from flywheel.training.config import Method
@@ -116,16 +124,17 @@ def _check_length(path: Path) -> None:
 
 def weights_of(folder: Path) -> Path:
     """The folder of the weights: this one, or the base that its adapter names. Raises BadOption."""
+    config = folder / ADAPTER
+    (check_adapter if config.is_file() else check_model)(folder)
     _check_whole(folder)
-    config = folder / "adapter_config.json"
     if not config.is_file():
         return folder
-    named = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not named:
+    named = base_of(folder)
+    if named is None:
         raise BadOption(f"{config} names no base model, so the adapter cannot be trained on")
-    beside = folder / named
-    source = beside if beside.is_dir() else folder_of(named)
+    source = folder_of(named)
     _check_whole(source)
+    check_model(source)
     return source
 
 
@@ -145,8 +154,7 @@ def _load(source: Path, method: Method, scores: bool) -> Any:
     model = cast("Any", kind).from_pretrained(
         source,
         dtype=torch.bfloat16 if halves else torch.float32,
-        local_files_only=True,
-        use_safetensors=True,
+        **safe_weights(),
         **more,
     )
     return model if method.kind == "qlora" else model.to("cuda" if on_gpu else "cpu")
@@ -157,7 +165,7 @@ def load_tokenizer(folder: Path, source: Path) -> Any:
     from transformers import AutoTokenizer
 
     own = folder if (folder / "tokenizer_config.json").is_file() else source
-    tokenizer = cast("Any", AutoTokenizer).from_pretrained(own, local_files_only=True)
+    tokenizer = cast("Any", AutoTokenizer).from_pretrained(own, **safe_arguments())
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

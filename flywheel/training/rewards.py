@@ -21,6 +21,7 @@ from flywheel.errors import BadOption
 from flywheel.evals.grade import Engine, Verdict, grade_samples
 from flywheel.samplers.local_chat import tool_calls
 from flywheel.samplers.resolve import open_sampler
+from flywheel.samplers.schema import BadSchema, Unchecked, check_schema
 from flywheel.samplers.structured import violation
 from flywheel.training.exam import span
 from flywheel.training.order import setting
@@ -70,12 +71,12 @@ class GraderReward:
         began = time.monotonic()
         texts = [text_of(completion) for completion in completions]
         broken = [self._broken(text) for text in texts]
-        fits = [i for i, story in enumerate(broken) if story is None]
+        fits = [i for i, fault in enumerate(broken) if fault is None]
         samples = [self._sample(texts[i], item[i]) for i in fits]
         verdicts = dict(
             zip(fits, await grade_samples(self.grader, samples, self._opened()), strict=True)
         )
-        found = [self._verdict(verdicts.get(i), story) for i, story in enumerate(broken)]
+        found = [self._verdict(verdicts.get(i), fault) for i, fault in enumerate(broken)]
         failed = Counter(kind for _, _, kind in found if kind is not None)
         self.errors.update(failed)
         if log_extra is not None:
@@ -88,24 +89,29 @@ class GraderReward:
                     log_metric(f"rewards/{self.__name__}/errors/{kind}", failed[kind] / count)
             log_metric(f"rewards/{self.__name__}/seconds", time.monotonic() - began)
             if self._schema is not None:
-                bad = sum(story is not None for story in broken)
+                bad = sum(isinstance(fault, str) for fault in broken)
                 log_metric("completions/violations", bad / count)
         return [score for score, _, _ in found]
 
     def _verdict(
-        self, verdict: Verdict | None, story: str | None
+        self, verdict: Verdict | None, fault: str | Unchecked | None
     ) -> tuple[float | None, str, str | None]:
         """(score, reason, kind of error) of one completion."""
+        if isinstance(fault, Unchecked):
+            return None, f"the response format cannot be checked: {fault}", Kind.OTHER.value
         if verdict is None:
-            return span(self.grader)[0], f"breaks the response format: {story}", None
+            return span(self.grader)[0], f"breaks the response format: {fault}", None
         if isinstance(verdict, Grade):
             return float(verdict.score), verdict.reason, None
         return None, f"ungraded: {verdict.detail}", verdict.kind.value
 
-    def _broken(self, text: str) -> str | None:
+    def _broken(self, text: str) -> str | Unchecked | None:
         if self._schema is None or (self._tools and tool_calls(text)):
             return None
-        return violation(text, self._schema)
+        try:
+            return violation(text, self._schema)
+        except Unchecked as error:
+            return error
 
     def _sample(self, text: str, item: str) -> Sample:
         return Sample(json.loads(item), text, output_tools=tool_calls(text) if self._tools else ())
@@ -139,4 +145,9 @@ def schema_of(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | 
             'response_format is {"type": "json_schema", "json_schema": {"name": ..., "schema":'
             f" {{...}}}}}}, got {dict(response_format)!r:.200}"
         )
+    try:
+        check_schema(schema)
+    except BadSchema as error:
+        where = ".".join(map(str, ("response_format", *error.path)))
+        raise BadOption(f"{where}: {error}") from None
     return schema

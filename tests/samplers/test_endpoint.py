@@ -108,6 +108,33 @@ def test_what_a_chat_answer_means(choice: dict[str, Any], wanted: dict[str, Any]
     assert {name: getattr(output, name) for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("count", "read"),
+    [
+        (7, 7),
+        (7.0, 7),
+        (10**9, 10**9),
+        (10**9 + 1, 0),
+        (2**63 - 1, 0),
+        (-1, 0),
+        (1.5, 0),
+        (1e300, 0),
+        ("7", 0),
+        (None, 0),
+        (True, 0),
+        ([7], 0),
+    ],
+)
+def test_an_implausible_count_of_tokens_is_unknown(count: Any, read: int) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": count}
+    details = {"prompt_tokens_details": {"cached_tokens": count}}
+    assert answered(chat({}, usage={**usage, **details})).usage == Usage(read, read, read)
+    named = {"input_tokens": count, "output_tokens": count, "input_tokens_details": count}
+    body: dict[str, Any] = {"output": [], "usage": named}
+    assert answered(body, api="responses").usage == Usage(read, read, 0)
+    assert answered(chat({}, usage=count)).usage == Usage()
+
+
 def test_what_a_response_means() -> None:
     refusal = {"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}
     thought: dict[str, Any] = {"type": "reasoning", "summary": []}

@@ -1,0 +1,108 @@
+"""The folder of a model, taken as hostile: what may be read of it, and what is refused.
+
+Whoever made the folder must not run code here. Code of the author is never loaded, weights come
+from safetensors only (a pickle runs code when it is read), nothing is fetched, and settings that
+make a library import a module by name are refused. Every place that loads a model, a tokenizer or
+an adapter takes its arguments from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.errors import BadOption
+
+ADAPTER = "adapter_config.json"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+# Of peft: modules that it imports by the name in the file.
+_IMPORTS = ("megatron_config", "megatron_core")
+# Of transformers: the name of a kernel on the hub, which is code.
+_KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+_PLAIN_CORE = "megatron.core"
+
+
+def safe_arguments(*, fetch: bool = False) -> dict[str, Any]:
+    """What every `from_pretrained` of transformers gets."""
+    return {"local_files_only": not fetch, "trust_remote_code": False}
+
+
+def safe_weights(*, fetch: bool = False) -> dict[str, Any]:
+    """What a `from_pretrained` that reads weights gets."""
+    return {**safe_arguments(fetch=fetch), "use_safetensors": True}
+
+
+def check_model(folder: Path) -> None:
+    """Raise BadOption for a folder whose config or weights could run code, or cannot be read."""
+    config = read_config(folder / "config.json")
+    named = [name for name in _KERNELS if _names_a_kernel(config.get(name))]
+    if named:
+        raise BadOption(
+            f"{folder / 'config.json'} names code of the hub in {named[0]!r}; remove that field to"
+            " load the model with the code of transformers"
+        )
+    _check_weights(folder, "model")
+
+
+def check_adapter(folder: Path) -> None:
+    """The same for the folder of an adapter."""
+    config = read_config(folder / ADAPTER)
+    for name in _IMPORTS:
+        if config.get(name) not in (None, {}, _PLAIN_CORE):
+            raise BadOption(
+                f"{folder / ADAPTER} names a module to import in {name!r}; remove that field"
+            )
+    _check_weights(folder, "adapter_model")
+
+
+def base_of(folder: Path) -> str | None:
+    """The name of the base of an adapter's folder; None when it names none.
+
+    A folder that is named relative to the adapter is found beside it. Raises BadOption.
+    """
+    named = read_config(folder / ADAPTER).get("base_model_name_or_path")
+    if not named:
+        return None
+    if not isinstance(named, str) or "\0" in named:
+        raise BadOption(f"{folder / ADAPTER}: base_model_name_or_path is no text")
+    beside = folder / named
+    base = beside if beside.is_dir() else Path(named)
+    if (base / ADAPTER).is_file() and not (base / "config.json").is_file():
+        raise BadOption(
+            f"the base of the adapter {folder} is an adapter itself, {base}; merge that one into"
+            " its model first"
+        )
+    return str(base) if base.is_dir() else named
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """A JSON object in a model's folder, empty where there is no such file. Raises BadOption."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadOption(f"{path} cannot be read: {error}"[:300]) from None
+    if not isinstance(found, dict):
+        raise BadOption(f"{path} is no JSON object; copy the model again")
+    return cast("dict[str, Any]", found)
+
+
+def _check_weights(folder: Path, stem: str) -> None:
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for kind in _PICKLES for path in folder.glob(kind))
+    if pickles:
+        raise BadOption(
+            f"{folder} has its weights in a pickle ({pickles[0]}), which runs code when it is read;"
+            " where you trust it, load it with its own library and save it as safetensors:"
+            f" model.save_pretrained(FOLDER) writes {stem}.safetensors"
+        )
+
+
+def _names_a_kernel(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_names_a_kernel, cast("dict[str, Any]", value).values()))
+    return isinstance(value, str) and "/" in value
