@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flywheel.cli.options import Json, JudgeName, UnsafePython
+from flywheel.cli.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
 from flywheel.cli.streams import say
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def grade(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the verdicts on --items go.")] = None,
     judge: JudgeName = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: cores.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file at --out.")] = False,
     as_json: Json = False,
@@ -45,7 +46,10 @@ def grade(
     if item is not None and items is not None:
         raise BadOption("--item goes with --sample; the rows of --items bring their own items")
     definition = load_grader(grader)
-    asked = Asking(judge=judge, unsafe_python=unsafe_local_python).open_judge([definition])
+    asking = Asking(
+        judge=judge, judge_api_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
+    )
+    asked = asking.open_judge([definition])
     with Here(asked, unsafe_python=unsafe_local_python, workers=workers) as engine:
         if sample is not None:
             _grade_one(definition, item, sample, engine)

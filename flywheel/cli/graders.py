@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flywheel.cli.options import Json, JudgeName, UnsafePython
+from flywheel.cli.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
 
 if TYPE_CHECKING:
     from flywheel.engines.here import Here
@@ -32,6 +32,7 @@ def check(
     split: Annotated[str, typer.Option(help="Which split's items to probe with.")] = "dev",
     most: Annotated[int, typer.Option(min=2, help="At most this many items.")] = 50,
     judge: JudgeName = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
     as_json: Json = False,
     unsafe_local_python: UnsafePython = False,
 ) -> None:
@@ -44,7 +45,9 @@ def check(
     from flywheel.engines.here import Here
     from flywheel.evals.evalset import load_evalset
 
-    asking = Asking(judge=judge, unsafe_python=unsafe_local_python)
+    asking = Asking(
+        judge=judge, judge_api_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
+    )
     if Path(what).is_file():
         with Here(unsafe_python=unsafe_local_python) as engine:
             _check_file(Path(what), engine, as_json)

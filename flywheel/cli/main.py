@@ -40,6 +40,7 @@ Exit codes:
        for gate: keep the baseline
   2    the command line is wrong; for gate: undecided
   3    for gate only: any error
+  4    for eval, baseline, regrade: some answers or all verdicts are missing
   70   a bug in flywheel; FLYWHEEL_TRACEBACK=1 shows where it happened
   130  stopped by ctrl-C
 """
