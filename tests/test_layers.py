@@ -17,6 +17,7 @@ LOW = {
     "flywheel.places",
     "flywheel.document",
     "flywheel.visible",
+    "flywheel.extras",
     "flywheel.yaml_text",
     "flywheel.known_fields",
     "flywheel.config",
@@ -35,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.errors": set(),
     "flywheel.places": set(),
     "flywheel.visible": set(),
+    "flywheel.extras": set(),
     "flywheel.yaml_text": {"flywheel.places"},
     "flywheel.known_fields": set(),
     "flywheel.document": {"flywheel.errors", "flywheel.places", "flywheel.visible"}

@@ -14,6 +14,7 @@ import typer
 
 from flywheel.cli.streams import say
 from flywheel.errors import FlywheelError
+from flywheel.extras import missing_extra
 
 ERROR = 1
 USAGE = 2
@@ -35,6 +36,9 @@ def report(error: Exception) -> int:
         return ERROR
     if isinstance(error, FlywheelError):
         say(f"Error: {error}")
+        return ERROR
+    if missing := missing_extra(error):
+        say(f"Error: {missing}")
         return ERROR
     if isinstance(error, MemoryError):
         say("Error: out of memory")
