@@ -18,6 +18,8 @@ from flywheel.extras import missing_extra
 
 ERROR = 1
 USAGE = 2
+# The run is finished, but lacks answers, or has no verdict at all.
+INCOMPLETE = 4
 BUG = 70
 INTERRUPTED = 130
 _VARIABLE = "FLYWHEEL_TRACEBACK"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from flywheel.cli.failure import INCOMPLETE
 from flywheel.cli.streams import say
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from flywheel.store.runs import RunRow
     from flywheel.store.store import Store
     from graders.grader import Grader
-
-
-# The exit code of a run that finished, but lacks answers, or has no verdict at all.
-INCOMPLETE = 4
 
 
 @dataclass(frozen=True, slots=True)
