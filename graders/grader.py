@@ -75,6 +75,10 @@ class Grader(BaseModel, ABC):
         """Whether it never asks: then it can run anywhere, in any number of processes."""
         return not self.needs()
 
+    def slots(self) -> frozenset[str]:
+        """The paths that it shows to the model that it asks, such as `sample.output_text`."""
+        return frozenset()
+
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
     ) -> Grader:

@@ -153,6 +153,11 @@ class JudgeGrader(Grader):
         """A judge."""
         return frozenset({Judge})
 
+    def slots(self) -> frozenset[str]:
+        """The paths in its messages."""
+        texts = (text for message in self.input for text in _texts(message))
+        return frozenset(slot for text in texts for slot in template(text).slots)
+
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """The one question, or none when the answer lacks what the prompt would show."""
         try:

@@ -74,6 +74,10 @@ class MultiGrader(Grader):
         """Whatever a part needs."""
         return frozenset(need for part in self.graders.values() for need in part.needs())
 
+    def slots(self) -> frozenset[str]:
+        """Whatever a part shows."""
+        return frozenset(slot for part in self.graders.values() for slot in part.slots())
+
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
     ) -> Grader:

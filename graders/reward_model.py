@@ -89,6 +89,13 @@ class RewardModelGrader(SpannedGrader):
         """Its model."""
         return frozenset({Rate})
 
+    def slots(self) -> frozenset[str]:
+        """The paths in its conversation, and the answer."""
+        given = () if self.input is None else self.input
+        texts = (given,) if isinstance(given, str) else tuple(turn.content for turn in given)
+        found = {slot for text in texts for slot in template(text).slots}
+        return frozenset(found if self._shows_sample() else found | {"sample.output_text"})
+
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
     ) -> Grader:

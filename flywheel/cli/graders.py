@@ -10,9 +10,11 @@ import typer
 from flywheel.cli.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flywheel.engines.here import Here
     from flywheel.evals.evalset import Evalset, Split
-    from flywheel.evals.validity import ProbeResult
+    from flywheel.evals.validity.check import GraderCheck, ProbeResult
 
 graders = typer.Typer(
     help="Check graders before anything is measured with them.",
@@ -30,7 +32,11 @@ def _group() -> None:
 def check(
     what: Annotated[str, typer.Argument(help="A grader's definition, or an evalset.")],
     split: Annotated[str, typer.Option(help="Which split's items to probe with.")] = "dev",
-    most: Annotated[int, typer.Option(min=2, help="At most this many items.")] = 50,
+    most: Annotated[
+        int | None,
+        typer.Option(min=2, help="At most this many items; 50, or 10 where a judge is asked."),
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every probe.")] = False,
     judge: JudgeName = None,
     judge_api_key_env: JudgeApiKeyEnv = None,
     as_json: Json = False,
@@ -38,8 +44,8 @@ def check(
 ) -> None:
     """Check a definition, or probe the graders of an evalset.
 
-    The gold answer must pass. Nothing at all, the prompt said back, another item's answer and an
-    order to give full marks must not. Exits with 1 when a grader fails a probe.
+    The gold answer must pass, and some twenty kinds of answers that are none must not. Exits with
+    1 when a probe shows a fault that the evalset does not excuse.
     """
     from flywheel.cli.measuring import Asking
     from flywheel.engines.here import Here
@@ -54,7 +60,13 @@ def check(
         return
     evalset = load_evalset(what)
     with Here(asking.open_judge(evalset.graders), unsafe_python=unsafe_local_python) as engine:
-        _check_evalset(evalset, _split(split), most, engine, as_json)
+        checks = _check_evalset(evalset, _split(split), most, engine)
+    bad = any(one.bad for one in checks)
+    if as_json:
+        _print_json(evalset, checks)
+    else:
+        _print_checks(checks, show_all)
+    raise typer.Exit(1 if bad else 0)
 
 
 def _check_file(path: Path, engine: Here, as_json: bool) -> None:
@@ -71,52 +83,104 @@ def _check_file(path: Path, engine: Here, as_json: bool) -> None:
         print_line(f"{path}: ok, {wire_json(grader)['type']} {grader.name!r}")
 
 
-def _check_evalset(evalset: Evalset, split: Split, most: int, engine: Here, as_json: bool) -> None:
+def _check_evalset(
+    evalset: Evalset, split: Split, most: int | None, engine: Here
+) -> list[GraderCheck]:
     import asyncio
-    from itertools import islice
+    import sys
 
-    from flywheel.cli.tables import number, print_json, print_line, print_table
-    from flywheel.evals.validity import check_evalset
+    from flywheel.errors import BadOption
+    from flywheel.evals.validity.check import (
+        check_graders,
+        default_most,
+        draw_items,
+        judge_calls,
+    )
+    from flywheel.evals.validity.probe import Material
 
-    items = list(islice(evalset.split(split), most))
-    results = asyncio.run(check_evalset(evalset, items, engine))
-    bad = [result for result in results if not result.ok]
-    if as_json:
-        print_json({"ok": not bad, "evalset": evalset.name, "probes": [_json(r) for r in results]})
+    items = draw_items(evalset, split, most or default_most(evalset.graders))
+    if len(items) < 2:
+        raise BadOption(f"{evalset.name} {split} has {len(items)} items; a check needs at least 2")
+    material = Material(evalset, tuple(items))
+    calls = judge_calls(material, evalset.graders)
+    if calls:
+        sys.stderr.write(
+            f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.\n"
+        )
+    return asyncio.run(check_graders(material, evalset.graders, engine))
+
+
+def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:
+    from flywheel.cli.tables import number, print_line, print_table
+
+    checks = list(checks)
+    if show_all:
+        rows = [_row(probe) for one in checks for probe in one.probes]
+        print_table(("grader", "probe", "n", "mean", "passed", "unparsed", "verdict"), rows)
     else:
-        columns = ("grader", "probe", "n", "mean", "passed", "unparsed", "ungraded", "verdict")
-        print_table(columns, [_row(r, number(r.summary.mean)) for r in results])
-        for result in bad:
-            print_line(_story(result))
-    raise typer.Exit(1 if bad else 0)
+        summary: list[tuple[str, ...]] = []
+        for one in checks:
+            count = {probe.status: 0 for probe in one.probes}
+            for probe in one.probes:
+                count[probe.status] += 1
+            means = {p.probe: number(p.summary.mean) for p in one.probes}
+            counts = (str(count.get(name, 0)) for name in ("ok", "info", "n/a", "excused", "BAD"))
+            note = "BAD" if one.bad else "format" if one.format_only else "ok"
+            summary.append((one.grader, means["gold"], means["other"], *counts, note))
+        columns = ("grader", "gold", "other", "ok", "info", "n/a", "excused", "BAD", "verdict")
+        print_table(columns, summary)
+    for probe in (probe for one in checks for probe in one.probes):
+        for line in _story(probe, show_all):
+            print_line(line)
 
 
-def _row(result: ProbeResult, mean: str) -> tuple[str, ...]:
+def _row(result: ProbeResult) -> tuple[str, ...]:
+    from flywheel.cli.tables import number
+
     summary = result.summary
-    counts = (summary.passed, summary.unparsed, summary.ungraded.total())
-    verdict = "BAD" if not result.ok else "-" if not summary.n else "ok"
-    return (result.grader, result.probe, str(summary.n), mean, *map(str, counts), verdict)
-
-
-def _json(result: ProbeResult) -> dict[str, object]:
-    return {
-        "grader": result.grader,
-        "probe": result.probe,
-        "ok": result.ok,
-        "wrong": result.wrong,
-        **result.summary.as_json(),
-    }
-
-
-def _story(result: ProbeResult) -> str:
-    ungraded = result.summary.ungraded.total()
-    if ungraded:
-        return f"{result.grader}: no verdict on {ungraded} of the {result.probe!r} probes"
-    if result.probe == "gold":
-        return f"{result.grader}: the gold answer does not pass on {result.wrong} items"
+    counts = (str(summary.passed), str(summary.unparsed))
     return (
-        f"{result.grader}: the {result.probe!r} probe passes, or scores as high as gold, on"
-        f" {result.wrong} items"
+        result.grader,
+        result.probe,
+        str(summary.n),
+        number(summary.mean),
+        *counts,
+        result.status,
+    )
+
+
+def _story(result: ProbeResult, show_all: bool) -> list[str]:
+    """What people read of a fault, excused or not, and of an excuse that is not needed.
+
+    With `show_all` also why a probe is not applicable.
+    """
+    from flywheel.visible import one_line
+
+    name = f"{result.grader}: {result.probe}"
+    if show_all and result.status == "n/a":
+        return [f"{name} is not applicable: {one_line(result.story, 200)}"]
+    if result.status == "excused":
+        return [f"{name} is excused: {one_line(result.excuse, 200)}"]
+    if result.status == "BAD":
+        lines = [f"{name}: {one_line(result.story, 200)} ({result.why})"]
+        if result.worst is not None:
+            lines.append(f"  item {one_line(result.worst.item)}: {one_line(result.worst.answer)}")
+        return lines
+    if result.excuse:
+        return [f"{name} is excused in evalset.yaml, and passes: remove the excuse"]
+    return []
+
+
+def _print_json(evalset: Evalset, checks: list[GraderCheck]) -> None:
+    from flywheel.cli.tables import print_json
+
+    print_json(
+        {
+            "ok": not any(one.bad for one in checks),
+            "evalset": evalset.name,
+            "format_only": [one.grader for one in checks if one.format_only],
+            "probes": [probe.as_json() for one in checks for probe in one.probes],
+        }
     )
 
 

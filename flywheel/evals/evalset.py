@@ -90,6 +90,8 @@ class EvalsetDefinition(BaseModel):
     - `item_schema`, `response_schema`, `tools`: JSON schemas of the items and of the answer, and
       what the model may call. `options` (texts, or a slot that holds a list) are chosen from by
       log-probability, without generating. `reference_loss` measures the loss of the gold answer.
+    - `checks` excuses graders from probes of `flywheel graders check`: grader, probe, reason. They
+      are no part of what is measured, so not of the digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -110,6 +112,7 @@ class EvalsetDefinition(BaseModel):
     response_schema: dict[str, Any] | None = None
     options: ItemText | tuple[str, ...] = ()
     reference_loss: bool = False
+    checks: dict[str, dict[str, Annotated[str, Field(min_length=1)]]] = {}
 
     @field_validator("graders")
     @classmethod
@@ -123,6 +126,10 @@ class EvalsetDefinition(BaseModel):
         said = prompt if isinstance(prompt, str) else [turn.model_dump() for turn in prompt]
         return tuple(grader.about(said, tools) for grader in graders)
 
+    def measured(self) -> dict[str, Any]:
+        """All that a measurement depends on, as JSON: what the digest is made of."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"checks"})
+
     @model_validator(mode="after")
     def _names_are_graders(self) -> Self:
         names = [grader.name for grader in self.graders]
@@ -132,6 +139,7 @@ class EvalsetDefinition(BaseModel):
             ("primary", (self.primary,)),
             ("guard", tuple(self.guards)),
             ("audit", self.audit),
+            ("checks:", tuple(self.checks)),
         ):
             for name in named:
                 if name not in names:
@@ -160,7 +168,7 @@ class Evalset:
     @cached_property
     def digest(self) -> str:
         """The version of the definition. The items have versions of their own, one a split."""
-        return digest(self.definition.model_dump(mode="json", exclude_unset=True))
+        return digest(self.definition.measured())
 
     def split(self, name: Split) -> Items:
         """The items of a split, read as they are wanted."""

@@ -120,7 +120,7 @@ def appoint_baseline(store: Store, row: RunRow) -> None:
 
 def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...]]]:
     """The rows that say what the digests of a run stand for."""
-    definition = plan.evalset.definition.model_dump(mode="json", exclude_unset=True)
+    definition = plan.evalset.definition.measured()
     evalset = EvalsetRow(row.evalset_digest, row.evalset, canonical_json(definition), row.created)
     detail = canonical_json({"name": plan.model, **manifest(plan.model)})
     return {

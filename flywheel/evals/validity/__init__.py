@@ -1,0 +1,1 @@
+"""Is a grader worth trusting? Asked with answers whose verdict is known beforehand."""

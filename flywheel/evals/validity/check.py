@@ -1,0 +1,265 @@
+"""Check graders: play every probe of the battery to every grader of an evalset.
+
+Deterministic: the items are drawn, and the answers made, from a seed. A probe that cannot be made
+of an evalset is reported with the reason, and a probe that its author excuses with theirs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from flywheel.errors import BadOption
+from flywheel.evals.evalset import Evalset, Split
+from flywheel.evals.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.items import Item
+from flywheel.evals.summary import Summary
+from flywheel.evals.validity.battery import BATTERY, NAMES
+from flywheel.evals.validity.decide import Found, Standing, decide, mean
+from flywheel.evals.validity.probe import Material, Probe
+from graders.asks import Judge, Rate
+from graders.grader import Grade, Grader
+from graders.sample import Sample
+
+Status = Literal["ok", "BAD", "excused", "info", "n/a"]
+MOST, MOST_JUDGED = 50, 10
+_CONSTANTS = 20
+_SHOWN = 300
+_OPTIONS = "the model chooses from options"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One answer of a probe, and what a grader made of it. `score` is None without a verdict."""
+
+    item: str
+    answer: str
+    score: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What one grader made of one probe.
+
+    `story` says what is BAD, or why the probe is not applicable. `excuse` is the evalset's own.
+    `worst` is the answer that shows the fault best, or came nearest to one.
+    """
+
+    grader: str
+    probe: str
+    status: Status
+    why: str
+    summary: Summary
+    wrong: int = 0
+    allowed: int = 0
+    story: str = ""
+    excuse: str = ""
+    worst: Example | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is BAD about it."""
+        return self.status != "BAD"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it."""
+        worst = self.worst
+        return {
+            "grader": self.grader,
+            "probe": self.probe,
+            "status": self.status,
+            "ok": self.ok,
+            "why": self.why,
+            "wrong": self.wrong,
+            "allowed": self.allowed,
+            "story": self.story,
+            "excuse": self.excuse,
+            "worst": None if worst is None else {k: getattr(worst, k) for k in Example.__slots__},
+            **self.summary.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GraderCheck:
+    """What one grader made of the whole battery. `format_only`: any item's answer passes."""
+
+    grader: str
+    probes: tuple[ProbeResult, ...]
+    format_only: bool
+
+    @property
+    def bad(self) -> list[ProbeResult]:
+        """The probes that show a fault."""
+        return [probe for probe in self.probes if not probe.ok]
+
+
+def draw_items(evalset: Evalset, split: Split, most: int, seed: int = 0) -> list[Item]:
+    """At most this many items of a split, drawn by the seed and in the order of the file."""
+    drawn = random.Random(seed)
+    kept: list[tuple[int, Item]] = []
+    for at, item in enumerate(evalset.split(split)):
+        if len(kept) < most:
+            kept.append((at, item))
+        elif (place := drawn.randrange(at + 1)) < most:
+            kept[place] = (at, item)
+    return [item for _, item in sorted(kept, key=lambda pair: pair[0])]
+
+
+def default_most(graders: Sequence[Grader]) -> int:
+    """How many items to check with: fewer where each answer costs the call of a judge."""
+    return MOST_JUDGED if any(Judge in grader.needs() for grader in graders) else MOST
+
+
+def judge_calls(material: Material, graders: Sequence[Grader]) -> int:
+    """How often a check asks a judge."""
+    asking = [grader for grader in graders if Judge in grader.needs()]
+    return sum(
+        isinstance(ask, Judge)
+        for grader in asking
+        for probe in BATTERY
+        for _, sample in _samples(probe, material, grader)
+        for ask in grader.asks(sample)
+    )
+
+
+async def check_graders(
+    material: Material, graders: Sequence[Grader], engine: Engine
+) -> list[GraderCheck]:
+    """Every probe, played to each of these graders of the evalset.
+
+    Raises BadOption where `checks` of the evalset excuses a probe that there is not.
+    """
+    for name, excuses in material.evalset.definition.checks.items():
+        for probe in excuses:
+            if probe not in NAMES:
+                raise BadOption(
+                    f"{material.evalset.name}: checks: {name} excuses {probe!r}, which is none of"
+                    f" {', '.join(NAMES)}"
+                )
+    return [await _check(grader, material, engine) for grader in graders]
+
+
+async def _check(grader: Grader, material: Material, engine: Engine) -> GraderCheck:
+    played: dict[str, tuple[list[tuple[int, Sample]], list[Verdict]]] = {}
+    for probe in BATTERY:
+        answers = _samples(probe, material, grader)
+        verdicts = await grade_samples(grader, [sample for _, sample in answers], engine)
+        played[probe.name] = answers, verdicts
+    by = _standing(grader, material, played["gold"][1], played["other"][1])
+    results: list[ProbeResult] = []
+    for probe in BATTERY:
+        answers, verdicts = played[probe.name]
+        if answers:
+            found = decide(probe, [at for at, _ in answers], verdicts, by)
+            results.append(_result(grader, probe, material, answers, verdicts, found))
+        else:
+            lacks = _OPTIONS if material.evalset.definition.options else probe.lacks
+            results.append(
+                ProbeResult(grader.name, probe.name, "n/a", probe.why, Summary(), story=lacks)
+            )
+    if by.format_only and _passes_everything(results):
+        results = [_vacuous(result) for result in results]
+    excuses = material.evalset.definition.checks.get(grader.name, {})
+    return GraderCheck(
+        grader.name, tuple(_excused(result, excuses) for result in results), by.format_only
+    )
+
+
+def _samples(probe: Probe, material: Material, grader: Grader) -> list[tuple[int, Sample]]:
+    if material.evalset.definition.options and not probe.options:
+        return []
+    return [
+        (at, sample)
+        for at in range(len(material.items))
+        for sample in probe.make(material, grader, at)
+    ]
+
+
+def _standing(
+    grader: Grader, material: Material, gold: Sequence[Verdict], other: Sequence[Verdict]
+) -> Standing:
+    passes = [isinstance(verdict, Grade) and verdict.passed for verdict in other]
+    return Standing(
+        gold=gold,
+        gold_mean=mean(gold) or 0.0,
+        other_mean=mean(other) or 0.0,
+        luck=_luck(grader, material),
+        asks_model=bool(grader.needs() & {Judge, Rate}),
+        shared=material.shared,
+        format_only=grader is not material.evalset.primary and bool(passes) and all(passes),
+    )
+
+
+def _luck(grader: Grader, material: Material) -> float:
+    """The share of items on which the luckiest gold answer passes, said to all of them.
+
+    What has to be asked is not asked for this: there the most frequent gold answer counts.
+    """
+    if len(material.counts) < 2:
+        return 0.0
+    common = material.counts.most_common(_CONSTANTS)
+
+    def passing(answer: str) -> int:
+        verdicts = (grade_answered(grader, Sample(item, answer)) for item in material.items)
+        return sum(isinstance(verdict, Grade) and verdict.passed for verdict in verdicts)
+
+    luckiest = max(passing(g) for g, _ in common) if grader.is_pure() else common[0][1]
+    # Right for the item that it came from, and for no other, is no luck.
+    return luckiest / len(material.items) if luckiest > 1 else 0.0
+
+
+def _result(
+    grader: Grader,
+    probe: Probe,
+    material: Material,
+    answers: Sequence[tuple[int, Sample]],
+    verdicts: Sequence[Verdict],
+    found: Found,
+) -> ProbeResult:
+    shown = found.wrong or range(len(verdicts))
+    sign = -1 if probe.wanted == "pass" else 1
+    worst = max(shown, key=lambda i: sign * (mean([verdicts[i]]) or 0.0))
+    at, sample = answers[worst]
+    verdict = verdicts[worst]
+    graded = isinstance(verdict, Grade)
+    example = Example(
+        item=str(material.items[at].get("id", at)),
+        answer=sample.output_text[:_SHOWN],
+        score=verdict.score if graded else None,
+        reason=(verdict.reason if graded else verdict.detail)[:_SHOWN],
+    )
+    return ProbeResult(
+        grader=grader.name,
+        probe=probe.name,
+        status="BAD" if found.story else "info" if probe.wanted == "look" else "ok",
+        why=probe.why,
+        summary=Summary.of(verdicts),
+        wrong=len(found.wrong),
+        allowed=found.allowed,
+        story=found.story,
+        worst=example,
+    )
+
+
+def _passes_everything(results: Sequence[ProbeResult]) -> bool:
+    wanted = {probe.name: probe.wanted for probe in BATTERY}
+    return all(
+        result.summary.passed == result.summary.n
+        for result in results
+        if wanted[result.probe] == "fail"
+    )
+
+
+def _vacuous(result: ProbeResult) -> ProbeResult:
+    if not result.wrong:
+        return result
+    return replace(result, status="BAD", story="passes, as does everything that is said")
+
+
+def _excused(result: ProbeResult, excuses: dict[str, str]) -> ProbeResult:
+    excuse = excuses.get(result.probe, "")
+    status: Status = "excused" if excuse and result.status == "BAD" else result.status
+    return replace(result, status=status, excuse=excuse)
