@@ -65,6 +65,10 @@ class LeakingData(FlywheelError):
     """Items that measure stand in what is trained on. The message shows the pairs."""
 
 
+class WeakReward(FlywheelError):
+    """A reward can be earned without the task. The message has the probes that show it."""
+
+
 class NoJob(FlywheelError):
     """No job of that name here."""
 

@@ -67,6 +67,7 @@ class TrainConfig(BaseModel):
     - `trackers` are told each step and exam; the default one is left out where it is missing.
     - `dollars_per_hour` is what the machine costs: by it the price of the training is foretold.
     - From `reward` on, RFT: the graders that reward, None is the primary one; answers a prompt.
+      `unchecked` rewards with graders that `flywheel graders check` finds weak, unseen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -101,6 +102,7 @@ class TrainConfig(BaseModel):
     dollars_per_hour: Annotated[float, Field(ge=0)] | None = None
     reward: tuple[str, ...] = ()
     reward_weights: tuple[float, ...] = ()
+    unchecked: bool = False
     aggregate: Aggregate = "sum_then_normalize"
     group_size: Annotated[int, Field(ge=2)] = 8
     max_completion_tokens: Count | Auto = "auto"
@@ -122,6 +124,8 @@ class TrainConfig(BaseModel):
             raise ValueError("a dpo needs data (preference rows), or pairs: minimal or sampled")
         if self.lever in ("kto", "reward", "pretrain") and self.data is None:
             raise ValueError(f"{self.lever} needs data: a training file")
+        if self.unchecked and self.lever != "rft":
+            raise ValueError("unchecked is about the rewards of an rft; remove it")
         if len(self.reward_weights) not in (0, len(self.reward)):
             raise ValueError(
                 f"{len(self.reward_weights)} reward_weights for {len(self.reward)} rewards;"

@@ -39,6 +39,7 @@ def write_manifest(
         "config": config.model_dump(mode="json"),
         "numbers": order.numbers.model_dump(mode="json"),
         "baseline": order.baseline,
+        "rewards": None if order.rewards is None else order.rewards.model_dump(mode="json"),
         "best_step": best_step,
         "metrics": dict(metrics),
         "libraries": {name: _version(name) for name in _LIBRARIES},

@@ -22,6 +22,7 @@ from flywheel.store.digest import digest_bytes, digest_file
 from flywheel.tiny.weights import SHIPPED, tiny_folder
 from flywheel.training.config import Schedule, TrainConfig
 from flywheel.training.journal import read_events
+from flywheel.training.reward_check import RewardCheck
 
 FILE = "order.json"
 
@@ -69,7 +70,10 @@ class Digests(BaseModel):
 
 
 class Order(BaseModel):
-    """All that a training is. `rows` are those that it learns from, `baseline` the run to beat."""
+    """All that a training is. `rows` are those that it learns from, `baseline` the run to beat.
+
+    `rewards` says how the rewards of an RFT were checked.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,6 +82,7 @@ class Order(BaseModel):
     digests: Digests
     rows: int
     baseline: str | None = None
+    rewards: RewardCheck | None = None
 
     def save(self, folder: Path) -> None:
         """Write order.json into the job's folder."""

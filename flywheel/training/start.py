@@ -30,6 +30,7 @@ from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
 from flywheel.training.job_root import db_option
 from flywheel.training.order import Order, dev_plan, open_judge, setting
+from flywheel.training.reward_check import check_rewards
 from flywheel.training.settle import settle
 
 Say = Callable[[str], None]
@@ -41,17 +42,17 @@ def prepare(
 ) -> Order:
     """The order for a config, once all holds that must. `say` hears what is worth a warning.
 
-    Raises NoBaseline, unless it is to be measured first; LeakingData; BadFile and others for what
-    would stop the training later.
+    Raises NoBaseline, unless it is to be measured first; LeakingData; WeakReward; BadFile and
+    others for what would stop the training later.
     """
     config = anywhere(config)
     plan = dev_plan(config)
-    asked = roles_of(config, plan.evalset.definition).asked
+    roles = roles_of(config, plan.evalset.definition)
     # Opened before the order is written: a key that is not there shows now, not in the job.
     judge = open_judge(config)
     if config.lever != "reward":
         # A reward model writes nothing, so no exam is graded.
-        check_needs((g for g in plan.graders if g.name in asked), judge=config.judge)
+        check_needs((g for g in plan.graders if g.name in roles.asked), judge=config.judge)
     baseline, why = find_run_to_beat(plan, store)
     if baseline is None and not measure_first:
         raise NoBaseline(
@@ -63,8 +64,12 @@ def prepare(
     order = settle(config)
     if order.rows < FEW_ROWS:
         say(f"{order.rows} rows: with fewer than {FEW_ROWS}, chance decides most of the result")
+    rewards = None
+    if roles.rewards:
+        with Here(judge) as engine:
+            rewards = check_rewards(config, plan, tuple(roles.rewards), engine, say)
     baseline = baseline or measure_baseline(plan, store, judge)
-    return order.model_copy(update={"baseline": baseline})
+    return order.model_copy(update={"baseline": baseline, "rewards": rewards})
 
 
 def explain(config: TrainConfig) -> list[str]:

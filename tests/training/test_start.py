@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline, NoJudge
+from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline, NoJudge, WeakReward
 from flywheel.evals.choose import Choice, plan_of
 from flywheel.evals.measure import appoint_baseline, begin, manifest
 from flywheel.samplers.resolve import Setting
 from flywheel.store.models import find_model
 from flywheel.store.store import Store, open_store
 from flywheel.training.config import TrainConfig
-from flywheel.training.order import dev_plan, load_order
+from flywheel.training.manifest import write_manifest
+from flywheel.training.order import Order, dev_plan, load_order
+from flywheel.training.reward_check import RewardCheck
 from flywheel.training.start import anywhere, check_data, prepare
 from tests.evals.world import write_evalset
 from tests.jobs.world import small_evalset
@@ -79,6 +82,76 @@ def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
     with pytest.raises(NoJudge, match="'liked' needs a judge; name one with --judge, or as judge"):
         prepare(config, store)
     prepare(config.model_copy(update={"judge": "scripted:j.jsonl"}), store)
+
+
+LENGTH = {
+    "type": "python",
+    "name": "length",
+    "source": "def grade(sample, item):\n    return min(1.0, len(sample['output_text']) / 200)\n",
+}
+WORD = {"type": "string_check", "name": "word", "operation": "like", "reference": "billing"}
+OBJECT = {"type": "string_check", "name": "object", "operation": "like", "reference": "category"}
+
+
+def rewarded(config: TrainConfig, *graders: Any, **fields: Any) -> TrainConfig:
+    """An RFT on the evalset of the config, with these graders more."""
+    path = Path(config.evalset) / "evalset.yaml"
+    definition = yaml.safe_load(path.read_text())
+    definition.update(graders=[*definition["graders"], *graders], **fields.pop("definition", {}))
+    path.write_text(yaml.safe_dump(definition))
+    return config.model_copy(update={"lever": "rft", **fields})
+
+
+@pytest.mark.parametrize(
+    ("grader", "story"),
+    [
+        (LENGTH, r"length: filler: passes, or scores as high as gold"),
+        (WORD, r"word: gold: the gold answer does not pass"),
+        (OBJECT, r"object: any item's answer passes, so it rewards the format alone"),
+    ],
+)
+def test_a_weak_reward_does_not_teach(
+    store: Store, config: TrainConfig, grader: dict[str, Any], story: str
+) -> None:
+    weak = rewarded(config, grader, reward=(grader["name"],))
+    appoint(store, weak)
+    with pytest.raises(WeakReward, match=story) as refused:
+        prepare(weak, store)
+    assert f"flywheel graders check {config.evalset} --most 50." in str(refused.value)
+    said: list[str] = []
+    order = prepare(weak.model_copy(update={"unchecked": True}), store, say=said.append)
+    assert order.rewards == RewardCheck(passed=False)
+    assert any(text.startswith("unchecked: the rewards are not checked") for text in said)
+
+
+def test_rewards_that_pass_are_noted_in_the_order_and_the_manifest(
+    store: Store, config: TrainConfig, tmp_path: Path
+) -> None:
+    excuse = {"checks": {"category": {"hedge": "one word"}}}
+    three = ("category", "priority", "order_id", "valid_json")
+    good = rewarded(config, reward=three, definition=excuse)
+    appoint(store, good)
+    order = prepare(good, store)
+    assert order.rewards is not None
+    assert (order.rewards.passed, order.rewards.excused) == (True, {})
+    order.save(tmp_path / "job")
+    assert load_order(tmp_path / "job") == order
+    told = write_manifest(tmp_path, order, 0, {})["rewards"]
+    assert told == {"passed": True, "items": order.rewards.items, "excused": {}}
+
+
+def test_an_excused_probe_of_a_reward_is_noted(store: Store, config: TrainConfig) -> None:
+    held = {**WORD, "name": "held", "reference": "{{ item.order_id }}"}
+    names = ("echo", "hedge", "wrong", "padded_before", "padded_after", "majority")
+    excuses = {"checks": {"held": dict.fromkeys(names, "the prompt is short")}}
+    order = prepare_first(store, rewarded(config, held, reward=("held",), definition=excuses))
+    assert order.rewards is not None
+    assert set(order.rewards.excused["held"]) >= {"echo"}
+
+
+def prepare_first(store: Store, config: TrainConfig) -> Order:
+    appoint(store, config)
+    return prepare(config, store)
 
 
 def test_an_order_is_settled_and_can_be_kept(

@@ -189,7 +189,7 @@ def _standing(
         luck=_luck(grader, material),
         asks_model=bool(grader.needs() & {Judge, Rate}),
         shared=material.shared,
-        format_only=grader is not material.evalset.primary and bool(passes) and all(passes),
+        format_only=grader.name != material.evalset.primary.name and bool(passes) and all(passes),
     )
 
 
