@@ -53,7 +53,8 @@ def hedge(material: Material, grader: Grader, at: int) -> Sequence[Sample]:
 
         def every(path: Path, leaf: Any) -> str:
             values = [str(one) for one in material.fields.get(path, ()) if one != leaf]
-            return " or ".join(_among(str(leaf), values[: _HEDGED - 1]))
+            values = values[: _HEDGED - 1] or [str(mutated(leaf))]
+            return " or ".join(_among(str(leaf), values))
 
         answers.append(dump_json(changed(value, every)))
     return [Sample(item, answer) for answer in answers]

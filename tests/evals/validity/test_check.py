@@ -95,7 +95,7 @@ def test_an_item_without_what_the_prompt_names_is_named(tmp_path: Path) -> None:
         ({"prompt": []}, "prompt: Tuple should have at least 1 item"),
         ({"gold": "{{ x }}"}, "gold: line 1: 'x' must start with"),
         ({"graders": [GOOD, GOOD]}, "every grader needs a name of its own, got g, g"),
-        ({"wrong": 1}, "wrong: no such field here"),
+        ({"wrong": 1}, "wrong: no such field"),
         ({"gold": "{{ sample.output_text }}"}, "it may name {{ item.… }} only"),
         ({"guards": {"nope": 0.1}}, "guard 'nope' is none of the graders g"),
         ({"checks": {"nope": {}}}, "checks: 'nope' is none of the graders g"),
