@@ -81,7 +81,9 @@ def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
     appoint(store, config)
     with pytest.raises(NoJudge, match="'liked' needs a judge; name one with --judge, or as judge"):
         prepare(config, store)
-    prepare(config.model_copy(update={"judge": "scripted:j.jsonl"}), store)
+    script = path.with_name("judge.jsonl")
+    script.write_text('{"when": "", "text": "1"}\n')
+    prepare(config.model_copy(update={"judge": str(script)}), store)
 
 
 LENGTH = {
