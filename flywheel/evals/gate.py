@@ -15,7 +15,7 @@ from flywheel.errors import BadOption, NotComparable
 from flywheel.evals.above_floor import above_floor
 from flywheel.evals.decide import Decision, Evidence, Rules, decide
 from flywheel.evals.looks import look_number
-from flywheel.evals.measure import appoint_baseline
+from flywheel.evals.measure import baseline_rows
 from flywheel.evals.measure_floors import floors_of
 from flywheel.evals.pairs import Pairs, load_facts, load_pairs, no_pairs
 from flywheel.evals.results import definition_of, the_run
@@ -102,9 +102,17 @@ def judge(store: Store, case: Case, rules: Rules | None = None) -> Verdict:
 
 
 def promote(store: Store, verdict: Verdict) -> None:
-    """Make the candidate the baseline, on this split and on dev where it was measured there too."""
+    """Make the candidate the baseline, on this split and on dev where it was measured there too.
+
+    The promotion and its baselines are one batch: all of them hold, or none. To promote what is the
+    baseline already adds nothing.
+    """
     if verdict.decision.outcome != "promote":
         raise BadOption(f"{verdict.name} decided {verdict.decision.outcome}: nothing is promoted")
+    runs = [verdict.candidate, *_elsewhere(store, verdict.candidate)]
+    baselines = baseline_rows(store, runs)
+    if not baselines and _was_promoted(store, verdict):
+        return
     row = PromotionRow(
         evalset=verdict.baseline.evalset,
         baseline=verdict.baseline.run,
@@ -112,9 +120,19 @@ def promote(store: Store, verdict: Verdict) -> None:
         comparison=verdict.name,
         created=utc_now(),
     )
-    store.write(f"{verdict.name}/promotion", {"promotions": [row]})
-    for run in (verdict.candidate, *_elsewhere(store, verdict.candidate)):
-        appoint_baseline(store, run)
+    store.write(
+        f"{verdict.name}/promotion",
+        {"promotions": [row], "baselines": baselines},
+    )
+
+
+def _was_promoted(store: Reader, verdict: Verdict) -> bool:
+    return bool(
+        store.query(
+            'SELECT 1 FROM "promotions" WHERE "baseline" = ? AND "candidate" = ? LIMIT 1',
+            [verdict.baseline.run, verdict.candidate.run],
+        )
+    )
 
 
 def gather(

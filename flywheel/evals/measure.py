@@ -23,12 +23,13 @@ from flywheel.evals.results import Result, load_result
 from flywheel.evals.run import Runner
 from flywheel.samplers.failures import summary
 from flywheel.samplers.sampler import Sampler
-from flywheel.store.baselines import BaselineRow
+from flywheel.store.baselines import BaselineRow, find_baseline
 from flywheel.store.digest import canonical_json
 from flywheel.store.evalsets import EvalsetRow
 from flywheel.store.graders import GraderRow
 from flywheel.store.models import ModelRow
 from flywheel.store.prompts import PromptRow
+from flywheel.store.reader import Reader
 from flywheel.store.runs import Kind, RunRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
@@ -104,18 +105,28 @@ def _check_graded(result: Result) -> None:
 
 
 def appoint_baseline(store: Store, row: RunRow) -> None:
-    """Make a finished run the one that candidates have to beat."""
-    baseline = BaselineRow(
-        evalset=row.evalset,
-        evalset_digest=row.evalset_digest,
-        split=row.split,
-        model_digest=row.model_digest,
-        prompt_digest=row.prompt_digest,
-        sampling_digest=row.sampling_digest,
-        run=row.run,
-        created=utc_now(),
-    )
-    store.write(f"{row.run}/baseline/{uuid.uuid4().hex}", {"baselines": [baseline]})
+    """Make a finished run the one that candidates have to beat. Doing so again adds nothing."""
+    if appointed := baseline_rows(store, [row]):
+        store.write(f"{row.run}/baseline/{uuid.uuid4().hex}", {"baselines": appointed})
+
+
+def baseline_rows(store: Reader, rows: Sequence[RunRow]) -> list[BaselineRow]:
+    """The rows that make these runs the baselines of their splits; none for one that is already."""
+    return [
+        BaselineRow(
+            evalset=row.evalset,
+            evalset_digest=row.evalset_digest,
+            split=row.split,
+            model_digest=row.model_digest,
+            prompt_digest=row.prompt_digest,
+            sampling_digest=row.sampling_digest,
+            run=row.run,
+            created=utc_now(),
+        )
+        for row in rows
+        if (held := find_baseline(store, row.evalset_digest, row.split)) is None
+        or held.run != row.run
+    ]
 
 
 def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from flywheel.store.baselines import find_baseline
 from flywheel.store.check import check_store
 from flywheel.store.store import Store, open_store
 from tests.evals.world import Echo, failing_on, measure, plan, write_evalset, wrong_on
+from tests.store.process import line, python
 
 
 @pytest.fixture
@@ -54,6 +57,56 @@ def test_a_real_gain_is_promoted_and_becomes_the_baseline(store: Store, tmp_path
     (row,) = store.query('SELECT * FROM "promotions"')
     assert (row["baseline"], row["candidate"]) == (a, b)
     assert store.query('SELECT "reason" FROM "test_reads" WHERE "reason" = \'gate\'')
+
+
+def test_a_promotion_that_is_repeated_adds_nothing(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=100)
+    a = run_of(store, folder, BAD, "a")
+    run_of(store, folder, Echo(), "b", split="dev")
+    b = run_of(store, folder, Echo(), "b")
+    for verdict in [judge(store, Case(baseline=a, candidate=b))] * 3:
+        promote(store, verdict)
+    promote(store, judge(store, Case(baseline=a, candidate=b)))
+    counts = 'SELECT (SELECT count(*) FROM "promotions") AS "p", count(*) AS "b" FROM "baselines"'
+    assert store.query(counts) == [{"p": 1, "b": 2}]
+
+
+PROMOTE = """
+import sys
+from pathlib import Path
+from flywheel.evals.decide import Decision
+from flywheel.evals.gate import Verdict, promote
+from flywheel.store.store import open_store
+from tests.store.rows import run
+
+store = open_store(Path(sys.argv[1]))
+print("open", flush=True)
+number = int(sys.argv[2])
+while True:
+    number += 1
+    one, other = (run(f"r{n}", split="test") for n in (number - 1, number))
+    decision = Decision("promote", (), None, 1, 0.05)
+    promote(store, Verdict(f"gate-{number}", one, other, decision))
+    print(number, flush=True)
+"""
+
+
+def test_a_promotion_and_its_baseline_outlive_a_kill_together(tmp_path: Path) -> None:
+    path, random_moment, last = tmp_path / "s.duckdb", random.Random(0), 0
+    for _ in range(4):
+        with python(PROMOTE, path, last) as process:
+            assert line(process) == "open"
+            last = int(line(process))
+            time.sleep(random_moment.uniform(0, 0.2))
+            process.kill()
+            assert process.stdout
+            last = max([last, *map(int, process.stdout.read().split("\n")[:-1])])
+        with open_store(path) as store:
+            promoted = {row["candidate"] for row in store.query('SELECT * FROM "promotions"')}
+            appointed = {row["run"] for row in store.query('SELECT * FROM "baselines"')}
+            assert promoted == appointed
+            assert f"r{last}" in promoted
+            last = max(int(name[1:]) for name in promoted)
 
 
 def test_what_was_not_promoted_cannot_become_the_baseline(store: Store, tmp_path: Path) -> None:
