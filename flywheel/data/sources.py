@@ -97,6 +97,8 @@ def _array(path: Path) -> Iterator[Raw | BadRow]:
             _, end = decoder.raw_decode(text, at)
             value = parse_value(text[at:end])
         except json.JSONDecodeError as error:
+            if error.doc is not text:  # its place is within the row
+                error = json.JSONDecodeError(error.msg, text, at + error.pos)
             raise BadFile(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
         except (ValueError, RecursionError) as error:
             why = "it is nested too deeply to read" if isinstance(error, RecursionError) else error

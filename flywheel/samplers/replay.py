@@ -24,6 +24,7 @@ from flywheel.document import read_text
 from flywheel.errors import BadFile
 from flywheel.samplers.sampler import Output, Request
 from flywheel.samplers.structured import checked
+from graders.strict_json import parse_json
 from graders.ungraded import Usage
 
 
@@ -111,14 +112,15 @@ def load_replay(path: Path) -> ReplaySampler:
         if not line.strip():
             continue
         try:
-            records.append(Recorded.model_validate(json.loads(line)))
-        except (ValueError, RecursionError) as error:
+            records.append(Recorded.model_validate(parse_json(line)))
+        except ValueError as error:
+            column = error.colno if isinstance(error, json.JSONDecodeError) else 1
             story = f"not JSON: {error}"
             if isinstance(error, ValidationError):
                 fault = error.errors(include_url=False)[0]
                 name = ".".join(str(step) for step in fault["loc"])
                 story = f"not a record: {name}: {fault['msg']}"
             raise BadFile(
-                f'{path}:{number}:1: {story}; wanted {{"prompt": "<digest>", "text": "…"}}'
+                f'{path}:{number}:{column}: {story}; wanted {{"prompt": "<digest>", "text": "…"}}'
             ) from None
     return ReplaySampler(records)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from flywheel.document import read_text
 from flywheel.errors import BadFile
 from flywheel.samplers.sampler import Output, Request
+from graders.strict_json import parse_json
 from graders.ungraded import Usage
 
 
@@ -78,11 +79,13 @@ def load_script(path: Path) -> ScriptedSampler:
         if not line.strip():
             continue
         try:
-            rule = adapter.validate_python(json.loads(line))
-        except (ValueError, RecursionError) as error:
+            rule = adapter.validate_python(parse_json(line))
+        except ValueError as error:
+            column = error.colno if isinstance(error, json.JSONDecodeError) else 1
             story = "not a rule" if isinstance(error, ValidationError) else f"not JSON: {error}"
             raise BadFile(
-                f'{path}:{number}:1: {story}; wanted {{"when": "…", "text": "…"}} or a string'
+                f"{path}:{number}:{column}: {story}; wanted"
+                ' {"when": "…", "text": "…"} or a string'
             ) from None
         rules.append(Rule(text=rule) if isinstance(rule, str) else rule)
     return ScriptedSampler(rules)

@@ -116,6 +116,13 @@ def test_a_manifest_that_was_changed_is_refused(
     assert not (tmp_path / "again.duckdb").exists()
 
 
+def test_a_table_that_is_named_twice_is_refused(tmp_path: Path, folder: Path) -> None:
+    text = (folder / MANIFEST).read_text()
+    (folder / MANIFEST).write_text(text.replace('"format": 1,', '"format": 1, "format": 1,'))
+    with pytest.raises(BadExport, match="no complete export"):
+        rebuild_store(folder, tmp_path / "again.duckdb")
+
+
 def test_a_file_that_is_a_link_is_refused(tmp_path: Path, folder: Path) -> None:
     (folder / "runs.parquet").rename(tmp_path / "runs.parquet")
     (folder / "runs.parquet").symlink_to(tmp_path / "runs.parquet")
