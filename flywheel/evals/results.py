@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from flywheel.errors import NoRun, unnamed
 from flywheel.evals.failures import failed_requests, missing_verdicts
 from flywheel.evals.floors import Floors, load_floors
+from flywheel.evals.run_names import steps_back
 from flywheel.samplers.failures import Reason
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.reader import Reader
@@ -123,8 +123,6 @@ class Result:
         }
 
 
-_LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
-
 # Without clusters the items themselves are not read: a million of them are the most of a store.
 _ITEM_MEANS = """
 SELECT avg("score") AS "mean" FROM "scores"
@@ -161,11 +159,11 @@ def the_run(store: Reader, run: str) -> RunRow:
 
     `latest` is the newest one, `latest~1` the one before it.
     """
-    back = _LATEST.fullmatch(run)
-    row = nth_newest(store, int(back[1] or 0)) if back else find_run(store, run)
+    back = steps_back(run)
+    row = find_run(store, run) if back is None else nth_newest(store, back)
     if row is not None:
         return row
-    names = [] if back else runs_named(store, run)
+    names = runs_named(store, run) if back is None else []
     if len(names) == 1:
         row = find_run(store, names[0])
     if row is None:

@@ -13,6 +13,7 @@ from flywheel.errors import BadFile, BadOption
 from flywheel.evals.imported.columns import ImportedEvalset, Run
 from flywheel.evals.imported.spool import Spool
 from flywheel.evals.imported.verdict import MOST_REPEATS, NO_ANSWER, Answer, Source, Verdict
+from flywheel.evals.run_names import why_not
 from flywheel.store.digest import canonical_json
 
 _MOST_GRADERS = 256
@@ -36,6 +37,11 @@ def gather(verdicts: Iterable[Verdict], spool: Spool, primary: str | None = None
         source = verdict.source
         run = runs.get(source.run)
         if run is None:
+            if fault := why_not(source.run):
+                raise BadFile(
+                    f"{verdict.place}: the run is called {source.run!r:.80}: {fault}; rename it in"
+                    " the file, or, where a file is one run, name it with --run"
+                )
             evalset = evalsets.setdefault(source.evalset, ImportedEvalset(source.evalset))
             run = runs[source.run] = Run(source, evalset)
         elif run.source is not source and run.source != source:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flywheel.errors import BadFile, BadOption, FlywheelError
+from flywheel.evals.run_names import why_not
 
 SPLITS = ("train", "dev", "test")
 # An item may be answered this often: 20 bits beside its position.
@@ -92,9 +93,12 @@ class Naming:
     short: dict[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
-        for what, name in (("--evalset", self.evalset), ("--run", self.run)):
-            if name is not None and not is_name(name):
-                raise BadOption(f"{what} is a name of 1 to 200 printable characters, got {name!r}")
+        if self.evalset is not None and not is_name(self.evalset):
+            raise BadOption(
+                f"--evalset is a name of 1 to 200 printable characters, got {self.evalset!r}"
+            )
+        if self.run is not None and (fault := why_not(self.run)):
+            raise BadOption(f"--run {self.run!r}: {fault}; choose another name")
         if self.split not in SPLITS:
             raise BadOption(f"--split is one of {', '.join(SPLITS)}, got {self.split!r}")
 
