@@ -15,14 +15,24 @@ from graders.sample import Sample
 from graders.strict_json import parse_json
 
 _SHOWN = 80
+# A line is held in memory several times while it is read.
+MOST_LINE = 64 << 20
 _SAMPLE_FIELDS = ("output_text", "output_tools", "choices", "output_audio", "model")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The non-empty lines of a file with their numbers, from 1."""
+    """The non-empty lines of a file with their numbers, from 1. Raises BadFile for one of more than
+    64 MiB, before more of it is read."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            number = 0
+            while line := file.readline(MOST_LINE + 1):
+                number += 1
+                if len(line) > MOST_LINE:
+                    raise BadFile(
+                        f"{path}:{number}:1: a line of more than {MOST_LINE >> 20} MiB; shorten the"
+                        " row, or break the file into lines"
+                    )
                 if line.strip():
                     yield number, line
     except OSError as error:

@@ -22,7 +22,14 @@ from flywheel.document import read_text
 from flywheel.errors import BadFile
 
 # A cell may hold a whole conversation; the module's own limit is 128 KiB.
-_LONGEST_CELL = 2**30
+_LONGEST_CELL = 64 << 20
+# Some hundred rows of Parquet may stand for gigabytes: a value of a dictionary is stored once.
+_MOST_PARQUET_ROWS = 50_000_000
+_MOST_COLUMN_BYTES = 1 << 30
+_MOST_RATIO = 200  # and 16 MB for any file, so that a small one may be dense
+_MOST_AT_LEAST = 16 << 20
+_MOST_BATCH_BYTES = 256 << 20
+_PARQUET_BATCH = 64
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -168,13 +175,37 @@ def _parquet(path: Path) -> Iterator[Raw | BadRow]:
     number = 0
     try:
         with cast("Any", pq).ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1000):
+            _check_size(path, file.metadata)
+            for batch in file.iter_batches(batch_size=_PARQUET_BATCH):
+                if batch.nbytes > _MOST_BATCH_BYTES:
+                    raise BadFile(
+                        f"{path}:{number + 1}: {len(batch)} rows of {batch.nbytes >> 20} MiB; the"
+                        f" limit is {_MOST_BATCH_BYTES >> 20} MiB"
+                    )
                 for fields in batch.to_pylist():
                     number += 1
                     yield Raw(f"{path}:{number}", fields)
     except broken as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadFile(f"{path}: not Parquet that can be read: {first}") from None
+
+
+def _check_size(path: Path, metadata: Any) -> None:
+    """Raise BadFile for what the file's own metadata says is too much to read."""
+    if metadata.num_rows > _MOST_PARQUET_ROWS:
+        raise BadFile(
+            f"{path}: {metadata.num_rows:,} rows; the limit is {_MOST_PARQUET_ROWS:,}. Split the"
+            " file"
+        )
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    sizes = [g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)]
+    most = max(_MOST_AT_LEAST, _MOST_RATIO * path.stat().st_size)
+    if sum(sizes) > most or max(sizes, default=0) > _MOST_COLUMN_BYTES or min(sizes, default=0) < 0:
+        raise BadFile(
+            f"{path}: it unpacks to {sum(sizes) / 1e6:,.0f} MB, a column of a row group to"
+            f" {max(sizes) / 1e6:,.0f} MB; the limits are {most / 1e6:,.0f} MB"
+            f" ({_MOST_RATIO} times the file) and {_MOST_COLUMN_BYTES / 1e6:,.0f} MB"
+        )
 
 
 def _datasets(path: Path) -> Iterator[Raw | BadRow]:

@@ -27,7 +27,7 @@ from flywheel.evals.imported.verdict import (
     is_name,
     passes,
 )
-from flywheel.places import json_places
+from flywheel.places import BadPlace, json_places
 
 _NEEDED = ("run", "item", "grader", "score")
 _OF_THE_ANSWER = ("output", "prompt_tokens", "completion_tokens", "seconds", "price")
@@ -186,5 +186,8 @@ def _column(line: bytes, field: str) -> int:
     """Where a field stands in its line; 1 for one that is missing."""
     try:
         return json_places(line.decode("utf-8-sig")).get((field,), (1, 1))[1]
+    except BadPlace as fault:  # a number that is too large; its key stands before it
+        before = line.decode("utf-8-sig")[: fault.column]
+        return max(1, before.rfind(f'"{field}"') + 1)
     except (RecursionError, ValueError):
         return 1

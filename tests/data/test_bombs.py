@@ -1,0 +1,43 @@
+"""Files that stand for far more than they hold are refused before they fill the memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from flywheel.data.rows import MOST_LINE, read_lines
+from flywheel.data.sources import read_raw
+from flywheel.errors import BadFile
+
+arrow: Any = pyarrow
+parquet: Any = pyarrow.parquet
+
+
+def test_a_parquet_file_of_a_kilobyte_is_not_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    text = arrow.DictionaryArray.from_arrays(
+        arrow.array([0] * 1_000, arrow.int32()), arrow.array(["x" * 20_000_000])
+    )
+    parquet.write_table(arrow.table({"prompt": text}), path, compression="zstd")
+    assert path.stat().st_size < 5_000
+    with pytest.raises(BadFile, match=r"unpacks to 20 MB.*the limits are 17 MB"):
+        list(read_raw(path))
+
+
+def test_a_parquet_file_that_repeats_itself_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(arrow.table({"prompt": ["hello"] * 5_000}), path, compression="zstd")
+    assert len(list(read_raw(path))) == 5_000
+
+
+def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"a": 1}\n')
+        file.truncate(3 * MOST_LINE)
+    with pytest.raises(BadFile, match=r"rows\.jsonl:2:1: a line of more than 64 MiB"):
+        list(read_lines(path))
