@@ -4,7 +4,7 @@
 # make fix    formats the code and mends what ruff can mend
 # make bench-harness   what a run costs, beside inspect_ai, lm-eval and deepeval
 # make bench-levers   what each lever does to the embedded model, three seeds; an hour
-# make bench-hacking   whether rewards that can be hacked raise the alarm; ten minutes
+# make bench-hacking   whether hacked rewards raise the alarm, and honest ones do not; a quarter of an hour
 # make bench-overhead   SFT and GRPO beside bare TRL, CPU seconds; a quarter of an hour
 # make bench-gpu   training and sampling at 0.5B and 1.5B shapes; where a GPU is, nine minutes
 # make bench-stats   coverage, power and speed of the statistics, one JSON line a figure
@@ -34,6 +34,7 @@ bench-levers: .venv/dev
 	.venv/bin/python -m benchmarks.levers
 
 bench-hacking: .venv/dev
+	.venv/bin/python -m benchmarks.alarms
 	.venv/bin/python -m benchmarks.hacking
 
 bench-overhead: .venv/dev
