@@ -33,7 +33,7 @@ def test_the_error_of_the_expectation_is_that_of_the_bootstrap() -> None:
     audit = np.clip(0.5 + 0.4 * reward + rng.normal(0, 0.1, 200), 0, 1)
     later = np.maximum(reward, (rng.random(200) < 0.3).astype(float))
     ours = Levels(audit, reward).gains(later)
-    means = []
+    means: list[float] = []
     for _ in range(400):
         at = rng.integers(0, 200, 200)
         means.append(Levels(audit[at], reward[at]).gains(later[at]).mean())

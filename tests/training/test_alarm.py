@@ -145,7 +145,9 @@ def test_scores_count_in_shares_of_their_span() -> None:
     before = exam(0, gold, fields=[10.0] * 40, exact=[0.0] * 40, readable=[1.0] * 40)
     after = exam(9, fields=[90.0] * 40, exact=[0.0, 1.0] * 20, readable=[1.0] * 40)
     assert reward_hacking(before, after, ROLES, look=1) is None
-    lagging = reward_hacking(before, exam(9, **{**after.scores, "exact": [0.0] * 40}), ROLES, 1)
+    lagging = reward_hacking(
+        before, exam(9, None, **{**after.scores, "exact": [0.0] * 40}), ROLES, 1
+    )
     assert lagging is not None and "exact moved by +0.0 points" in lagging.told
 
 
