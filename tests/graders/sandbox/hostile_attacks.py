@@ -93,10 +93,10 @@ for pid in {os.getppid(), 1, world['host']}:
 ]
 
 WRITING = [
-    Attack("writes to /tmp", "return open('/tmp/flywheel-battery', 'w').write('x')"),
-    Attack("writes to /dev/shm", "return open('/dev/shm/flywheel-battery', 'w').write('x')"),
-    Attack("writes to /etc", "return open('/etc/flywheel-battery', 'w').write('x')", False),
-    Attack("writes here", "return open('flywheel-battery', 'w').write('x')", False),
+    Attack("writes to /tmp", "return open('/tmp/' + world['mark'], 'w').write('x')"),
+    Attack("writes to /dev/shm", "return open('/dev/shm/' + world['mark'], 'w').write('x')"),
+    Attack("writes to /etc", "return open('/etc/' + world['mark'], 'w').write('x')", False),
+    Attack("writes here", "return open(world['mark'], 'w').write('x')", False),
     Attack(
         "writes beside the host's file", "return open(world['folder'] + '/new', 'w').write('x')"
     ),
@@ -120,14 +120,16 @@ WRITING = [
 import os
 for folder in ('/tmp', '/dev/shm', '/var/tmp', '/dev', '/run', os.getcwd(), '/'):
     try:
-        open(folder + '/left-behind', 'w').close()
+        open(f"{folder}/{world['mark']}", 'w').close()
         return True
     except OSError:
         pass
 """,
     ),
     Attack(
-        "fills the disk", "f = open('/tmp/fill', 'wb'); return f.write(b'x' * (64 << 20))", False
+        "fills the disk",
+        "f = open('/tmp/' + world['mark'], 'wb'); return f.write(b'x' * (64 << 20))",
+        False,
     ),
     Attack("makes a memory file", "import os; return os.memfd_create('x') >= 0"),
 ]

@@ -27,7 +27,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     (folder / "answers").write_text("secret")
     (folder / "planted.py").write_text("")
     (folder / "link").symlink_to(folder / "answers")
-    abstract = f"flywheel-battery-{os.getpid()}"
+    abstract = mark = f"flywheel-battery-{os.getpid()}"
     with socket.create_server(("127.0.0.1", 0)) as service, socket.socket(socket.AF_UNIX) as local:
         local.bind("\0" + abstract)
         local.listen()
@@ -37,6 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             **{name: str(folder / name) for name in ("answers", "link", "doomed", "doomed2")},
             "port": service.getsockname()[1],
             "abstract": abstract,
+            "mark": mark,
             "host": os.getpid(),
             "package": str(pytest.__file__),
             "start_script": str(HERE / "start.py"),
@@ -61,8 +62,8 @@ def test_the_attacks_are_real(world: dict[str, Any]) -> None:
     with Sandbox(unsafe=True, workers=2, limits=Limits(seconds=10.0)) as unconfined:
         assert unconfined.tier is Tier.UNSAFE
         failed = [a.name for a in real if only(unconfined, grader(a), world) != Returned(1.0)]
-    for left in ("/tmp/flywheel-battery", "/dev/shm/flywheel-battery", "/tmp/left-behind"):
-        Path(left).unlink(missing_ok=True)
+    for left in ("/tmp", "/dev/shm", "/var/tmp", "/dev", "/run", "/", "."):
+        (Path(left) / world["mark"]).unlink(missing_ok=True)
     assert failed == []
 
 
