@@ -139,6 +139,23 @@ def _show_exams(found: View) -> None:
     print_table(("exam", *marked, "ungraded", ""), rows)
     items = max(grader.get("n", 0) for grader in found.exams[max(found.exams)]["graders"].values())
     print_line(f"* primary; each exam asks {items} items of dev, which choose the best step")
+    for line in _floor_lines(found, primary):
+        print_line(line)
+
+
+def _floor_lines(found: View, primary: str | None) -> list[str]:
+    """What is wrong with the best exam, where answers that take no skill score as much."""
+    step = max(found.exams) if found.best_step is None else found.best_step
+    if step not in found.exams:
+        return []
+    exam, mean = found.exams[step], score(found, step, primary)
+    lines: list[str] = []
+    if exam.get("distinct_answers") == 1 and mean is not None:
+        lines.append(f"at step {step} the model gives the same answer to every item")
+    floor = exam.get("floor")
+    if isinstance(floor, float) and mean is not None and 0 < floor >= mean:
+        lines.append(f"step {step} is not above the majority floor of {floor:.3f}")
+    return lines
 
 
 def _next(found: View, db: Path) -> list[str]:

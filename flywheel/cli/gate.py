@@ -145,5 +145,9 @@ def _show(verdict: Verdict, promoted: bool) -> None:
         case "keep":
             print_line(f"KEEP {verdict.baseline.run}")
         case "undecided":
-            items = f"about {decision.items:,} items would decide" if decision.items else "see ?"
+            items = (
+                f"about {decision.items:,} items would decide"
+                if decision.items
+                else "see the lines marked ?"
+            )
             print_line(f"UNDECIDED: {items}")

@@ -247,7 +247,12 @@ def _told(result: Result) -> str:
     cost = result.cost
     if result.run.kind == "regrade":
         return f"{result.n} answers graded again in {result.seconds:.1f} s"
-    parts = [f"{result.n} answers in {result.seconds:.1f} s"]
+    if result.run.kind == "import":
+        parts = [f"{result.n} answers imported"]
+    else:
+        short = result.n < result.planned
+        of = f"{result.n} of {result.planned} answers" if short else f"{result.n} answers"
+        parts = [f"{of} in {result.seconds:.1f} s"]
     if cost.cached:
         parts.append(f"{cost.cached} from the cache")
     parts.append(f"{cost.prompt_tokens + cost.completion_tokens:,} tokens")

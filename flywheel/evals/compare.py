@@ -23,6 +23,7 @@ from flywheel.stats.multiple import holm
 from flywheel.stats.paired import Paired, paired
 from flywheel.stats.power import minimum_effect
 from flywheel.store.reader import Reader
+from flywheel.store.run_events import run_status
 from flywheel.store.runs import RunRow
 
 if TYPE_CHECKING:
@@ -141,12 +142,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A baseline and its candidates."""
+    """A baseline and its candidates. `unfinished` has a sentence for each run that is not whole."""
 
     baseline: RunRow
     spending: Spending
     candidates: tuple[Candidate, ...]
     facts: ItemFacts
+    unfinished: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The object that `compare --json` prints. With one candidate, its graders are on top."""
@@ -184,7 +186,23 @@ def compare(store: Reader, baseline: str, candidates: Sequence[str]) -> Comparis
     facts = load_facts(store, [base, *rows])
     roles = roles_of(store, base)
     compared = [_candidate(store, base, row, facts, roles) for row in rows]
-    return Comparison(base, load_spending(store, base), _adjusted(compared), facts)
+    spending = load_spending(store, base)
+    sides = [(base, spending), *((one.run, one.spending) for one in compared)]
+    unfinished = tuple(
+        told for row, spent in sides if (told := _unfinished(store, row, spent.cost))
+    )
+    return Comparison(base, spending, _adjusted(compared), facts, unfinished)
+
+
+def _unfinished(store: Reader, row: RunRow, cost: Cost) -> str:
+    """What an unfinished run lacks, "" for a finished one."""
+    status = run_status(store, row.run)
+    if status in (None, "finished"):
+        return ""
+    if row.kind == "import":
+        return f"{row.run} is unfinished: its log holds less than it counts."
+    there, planned = cost.samples - cost.errors, row.items * row.repeats
+    return f"{row.run} is unfinished ({status}): {there:,} of {planned:,} answers."
 
 
 def roles_of(store: Reader, run: RunRow) -> dict[str, str]:

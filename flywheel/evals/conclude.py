@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flywheel.evals.compare import Candidate, Comparison, GraderComparison, design_of
-from flywheel.evals.decide import p_of, points
+from flywheel.evals.decide import counted, p_of, points, there_are
 from flywheel.evals.floors import NEAR_ZERO
 from flywheel.stats.power import items_needed
 
@@ -21,8 +21,9 @@ def conclude(comparison: Comparison, candidate: Candidate) -> list[str]:
     if not _is_shown(primary):
         said.append(_too_few(primary))
     said += describe_floor(candidate)
+    said += comparison.unfinished
     said += _fallen(candidate)
-    said += _gaps(primary)
+    said += _gaps(primary, bool(comparison.unfinished))
     if comparison.baseline.split != "test":
         said.append(
             f"Measured on {comparison.baseline.split}: where a lever or a person chose by these"
@@ -35,7 +36,7 @@ def _verdict(found: GraderComparison, many: int) -> str:
     paired, p = found.paired, found.adjusted
     assert paired is not None
     if p is None or paired.low is None or paired.high is None:
-        return f"{found.grader}: {paired.n} items say nothing about the difference."
+        return f"{found.grader}: {counted(paired.n, 'item')} say nothing about the difference."
     adjusted = f" adjusted for {many} candidates" if many > 1 else ""
     numbers = (
         f"{points(paired.difference)} points (95% {points(paired.low)} to {points(paired.high)},"
@@ -60,11 +61,13 @@ def _too_few(found: GraderComparison) -> str:
     none = "This does not show that there is none"
     if found.mde is None:
         if paired.sd:
-            return f"{none}: {paired.n:,} items are too few to detect any difference reliably."
-        return f"{none}: the {paired.n:,} items agree too much, or are too few, to tell."
+            return (
+                f"{none}: {counted(paired.n, 'item')} cannot detect any difference with 80% power."
+            )
+        return f"{none}: too few items, or items that agree too much ({there_are(paired.n)})."
     told = (
-        f"{none}: {paired.n:,} items detect {100 * found.mde:.1f} points with 80% power, and less"
-        " only by luck."
+        f"{none}: {counted(paired.n, 'item')} detect {100 * found.mde:.1f} points with 80%"
+        " power, and less only by luck."
     )
     gap = abs(paired.difference)
     if paired.sd and gap >= 0.001:
@@ -102,12 +105,13 @@ def _fallen(candidate: Candidate) -> list[str]:
     return [f"Fell, by an interval of their own each: {', '.join(fallen)}."] if fallen else []
 
 
-def _gaps(found: GraderComparison) -> list[str]:
+def _gaps(found: GraderComparison, unfinished: bool) -> list[str]:
     said: list[str] = []
     if found.pairs.missing:
-        said.append(f"{found.pairs.missing} items have a score in one run only and are left out.")
+        left_out = counted(found.pairs.missing, "item")
+        said.append(f"Left out, for lack of a score in one run or in both: {left_out}.")
     for side, whose in zip(found.pairs.sides, ("baseline", "candidate"), strict=True):
-        if side.share_ungraded > _NOTED_UNGRADED:
+        if side.share_ungraded > _NOTED_UNGRADED and not unfinished:
             said.append(
                 f"{side.share_ungraded:.0%} of the {whose}'s samples have no verdict: if those are"
                 " the hard ones, the difference is not what it seems."

@@ -158,6 +158,11 @@ def p_of(value: float | None) -> str:
     return "-" if value is None else "<.001" if value < 0.001 else f"{value:.3f}"
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things, in words."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def there_are(n: int) -> str:
     """How many items there are, in words."""
     return f"there {'is' if n == 1 else 'are'} {n:,}"

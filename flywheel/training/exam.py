@@ -14,14 +14,16 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from flywheel.errors import BadOption
+from flywheel.errors import BadItem, BadOption
 from flywheel.evals.evalset import EvalsetDefinition, load_evalset
-from flywheel.evals.grade import Engine, Verdict, grade_samples
+from flywheel.evals.grade import Engine, Verdict, grade_answered, grade_samples
 from flywheel.evals.plan import Plan
 from flywheel.evals.requests import Pair, pairs, request
 from flywheel.evals.run import sample_of
+from flywheel.evals.summary import Summary
 from flywheel.samplers.sampler import Output
 from flywheel.training.base import Base
 from flywheel.training.config import TrainConfig
@@ -29,6 +31,7 @@ from flywheel.training.live import ask_live
 from flywheel.training.order import Order, dev_plan
 from flywheel.training.progress import Progress
 from graders.grader import Grade, Grader
+from graders.sample import Sample
 from graders.ungraded import Kind, Ungraded
 
 Scores = tuple[float | None, ...]
@@ -84,7 +87,8 @@ class ExamResult:
 
     `scores` hold None where there was no verdict; `ungraded` counts those by their kind. `spans`
     are the lowest and the highest score that a grader gives, as it declares them. `gold` are the
-    scores of the gold answers, where they were graded too.
+    scores of the gold answers, where they were graded too. `floor` is what the most frequent gold
+    answer, given to every item, scores by the primary grader; None where that has to ask.
     """
 
     step: int
@@ -96,6 +100,12 @@ class ExamResult:
     spans: Mapping[str, tuple[float, float]]
     seconds: float
     gold: Mapping[str, Scores] = field(default_factory=dict[str, Scores])
+    floor: float | None = None
+
+    @property
+    def distinct_answers(self) -> int:
+        """How many answers differ by more than blanks around them."""
+        return len({answer.strip() for answer in self.answers})
 
     def mean(self, grader: str) -> float | None:
         """The mean of what was graded, None when nothing was."""
@@ -112,7 +122,13 @@ class ExamResult:
             }
             for name, scores in self.scores.items()
         }
-        return {"step": self.step, "graders": graders, "seconds": self.seconds}
+        return {
+            "step": self.step,
+            "graders": graders,
+            "distinct_answers": self.distinct_answers,
+            "floor": self.floor,
+            "seconds": self.seconds,
+        }
 
     def by_item(self) -> dict[str, dict[str, float | None]]:
         """item -> grader -> score, as the event `exam_items` has it."""
@@ -138,6 +154,7 @@ class ExamResult:
             spans={name: (low, high) for name, (low, high) in found["spans"].items()},
             seconds=found["seconds"],
             gold={name: tuple(scores) for name, scores in found.get("gold", {}).items()},
+            floor=found.get("floor"),
         )
 
 
@@ -215,7 +232,21 @@ class Exam:
             spans={grader.name: span(grader) for grader in self._graders},
             seconds=time.monotonic() - began,
             gold=gold,
+            floor=self._floor,
         )
+
+    @cached_property
+    def _floor(self) -> float | None:
+        primary = next(one for one in self._graders if one.name == self.roles.primary)
+        if not primary.is_pure():
+            return None
+        try:
+            golds = [self._plan.evalset.gold(pair.item) for pair in self._pairs]
+        except BadItem:
+            return None
+        answer = Counter(golds).most_common(1)[0][0]
+        verdicts = [grade_answered(primary, Sample(pair.item, answer)) for pair in self._pairs]
+        return Summary.of(verdicts).mean
 
     async def _grade(self, grader: Grader, outputs: Sequence[Output]) -> list[Verdict]:
         good = [i for i, output in enumerate(outputs) if output.error is None]

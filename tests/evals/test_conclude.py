@@ -59,7 +59,7 @@ def test_equal_answers_say_nothing_of_what_could_be_found(store: Store, tmp_path
 def test_gaps_are_told(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", items=100)
     told = said(store, folder, wrong_on(*range(40, 60)), failing_on(*range(20)))
-    assert "20 items have a score in one run only and are left out." in told
+    assert "Left out, for lack of a score in one run or in both: 20 items." in told
     assert any("20% of the candidate's samples have no verdict" in line for line in told)
 
 

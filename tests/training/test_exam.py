@@ -56,8 +56,9 @@ def test_an_exam_asks_what_a_run_asks_and_grades_by_every_role() -> None:
         assert answer.startswith('{"category"')
         parts = [found.scores[name][i] for name in REWARD]
         assert found.scores["exact"][i] == float(all(parts))
-    told = found.told()
-    assert told["graders"]["order_id"] == {"mean": 1.0, "n": 6, "ungraded": 0}
+    event = found.told()
+    assert event["graders"]["order_id"] == {"mean": 1.0, "n": 6, "ungraded": 0}
+    assert event["distinct_answers"] == 6 and event["floor"] == pytest.approx(1 / 6)
     assert found.by_item()[found.ids[0]]["order_id"] == 1.0
     assert ExamResult.from_json(found.as_json()) == found
 

@@ -6,13 +6,20 @@ What cannot be (a verdict given twice, a run in two evalsets) is refused here, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from flywheel.errors import BadFile, BadOption
 from flywheel.evals.imported.columns import ImportedEvalset, Run
 from flywheel.evals.imported.spool import Spool
-from flywheel.evals.imported.verdict import MOST_REPEATS, NO_ANSWER, Answer, Source, Verdict
+from flywheel.evals.imported.verdict import (
+    MOST_REPEATS,
+    NO_ANSWER,
+    Answer,
+    Source,
+    Verdict,
+    passes,
+)
 from flywheel.evals.run_names import why_not
 from flywheel.store.digest import canonical_json
 
@@ -49,6 +56,7 @@ def gather(verdicts: Iterable[Verdict], spool: Spool, primary: str | None = None
         _add(run, verdict, spool)
     for run in runs.values():
         _finish(run, spool)
+    _drop_pass_marks(runs.values())
     for one in evalsets.values():
         _appoint(one, primary)
     return Gathered(runs, spool)
@@ -201,6 +209,23 @@ def _finish(run: Run, spool: Spool) -> None:
     run.later.clear()
     run.group_names.clear()
     del run.first[:]
+
+
+def _drop_pass_marks(runs: Collection[Run]) -> None:
+    """Where a grader's scores leave 0 to 1 no pass mark is known, for its low scores neither."""
+    unknown: set[tuple[str, str]] = set()
+    for run in runs:
+        names, columns = list(run.evalset.graders), run.verdicts
+        for grader, score, passed in zip(
+            columns.grader, columns.score, columns.passed, strict=True
+        ):
+            if passed < 0 and score == score and passes(score) is None:
+                unknown.add((run.evalset.name, names[grader]))
+    for run in runs:
+        names, columns = list(run.evalset.graders), run.verdicts
+        for at, grader in enumerate(columns.grader):
+            if (run.evalset.name, names[grader]) in unknown:
+                columns.passed[at] = -1
 
 
 def _keep(run: Run, spool: Spool, text: str | None) -> int:
