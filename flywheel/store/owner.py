@@ -49,12 +49,12 @@ class Ownership:
 
 
 def real_path(path: Path) -> Path:
-    """The file that a path names, through every link: its log and its owner's file are beside it.
+    """The file that a path names, through links: its log and its owner's file are beside it.
 
-    Raises StoreFailed for links that lead in a circle.
+    A path that is no link stays as given. Raises StoreFailed for links that lead in a circle.
     """
     try:
-        return path.resolve()
+        return path.resolve() if path.is_symlink() else path
     except RuntimeError:
         raise StoreFailed(f"{path}: its symbolic links lead in a circle; mend them") from None
     except OSError as error:
