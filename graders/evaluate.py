@@ -38,6 +38,10 @@ class EvaluateGrader(ComparableGrader):
             raise ValueError("an evaluate module takes one reference, not a list")
         return self
 
+    def packages(self) -> frozenset[str]:
+        """What loads the module."""
+        return frozenset({"evaluate"})
+
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
         """The value that the module gives under the name `result`."""
         (wanted,) = self.read_references(sample)
@@ -72,7 +76,5 @@ def _load(module: str) -> Any:
     try:
         import evaluate
     except ImportError:
-        raise Ungraded(
-            Kind.OTHER, "the package evaluate is not installed: pip install 'flywheel-llm[train]'"
-        ) from None
+        raise Ungraded(Kind.OTHER, "the package evaluate is not installed") from None
     return cast("Any", evaluate).load(str(path.resolve()))

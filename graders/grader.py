@@ -71,6 +71,10 @@ class Grader(BaseModel, ABC):
         """The kinds of asks that it may make: none for most."""
         return frozenset()
 
+    def packages(self) -> frozenset[str]:
+        """The modules outside the core that it imports when it grades: none for most."""
+        return frozenset()
+
     def is_pure(self) -> bool:
         """Whether it never asks: then it can run anywhere, in any number of processes."""
         return not self.needs()

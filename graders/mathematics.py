@@ -11,11 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Self
-
-from pydantic import model_validator
+from typing import Literal
 
 from graders import math_run
 from graders.asks import Answer, Ask, Failed, Returned, Run
@@ -39,11 +36,9 @@ class MathGrader(Grader):
     input: TemplateText = "{{ sample.output_text }}"
     reference: TemplateText
 
-    @model_validator(mode="after")
-    def _math_verify_is_installed(self) -> Self:
-        if find_spec("math_verify") is None:
-            raise ValueError("needs math-verify: pip install 'flywheel-llm[math]'")
-        return self
+    def packages(self) -> frozenset[str]:
+        """What compares, in the sandbox."""
+        return frozenset({"math_verify"})
 
     def is_pure(self) -> bool:
         """Never: it runs in the sandbox."""

@@ -74,6 +74,10 @@ class MultiGrader(Grader):
         """Whatever a part needs."""
         return frozenset(need for part in self.graders.values() for need in part.needs())
 
+    def packages(self) -> frozenset[str]:
+        """Whatever a part imports."""
+        return frozenset(name for part in self.graders.values() for name in part.packages())
+
     def slots(self) -> frozenset[str]:
         """Whatever a part shows."""
         return frozenset(slot for part in self.graders.values() for slot in part.slots())

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.errors": set(),
     "flywheel.places": set(),
     "flywheel.visible": set(),
-    "flywheel.extras": set(),
+    "flywheel.extras": {"flywheel.errors"},
     "flywheel.yaml_text": {"flywheel.places"},
     "flywheel.known_fields": set(),
     "flywheel.document": {"flywheel.errors", "flywheel.places", "flywheel.visible"}

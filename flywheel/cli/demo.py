@@ -21,18 +21,16 @@ def demo(
 
     Stopped with ctrl-C and begun again, it goes on where it was.
     """
-    from importlib.util import find_spec
-
-    from flywheel.errors import BadOption
-
     if graders:
         from flywheel.recipes.demo import main as first_look
 
         first_look()
         return
-    if find_spec("trl") is None:
-        needed = "pip install 'flywheel-llm[train]'"
-        raise BadOption(f"the loop trains, which takes {needed}; or flywheel demo --graders")
+    from flywheel.extras import MissingExtra, missing
+    from flywheel.training.packages import PACKAGES
+
+    if line := missing(*PACKAGES):
+        raise MissingExtra(f"{line} (flywheel demo --graders needs none)")
     from flywheel.recipes.loop import RFT, SFT, main
 
     try:

@@ -29,8 +29,9 @@ def review(
     """
     from flywheel.cli.tables import print_line
     from flywheel.errors import WorkerDied
+    from flywheel.extras import need
 
-    _check_streamlit()
+    need("streamlit")
     _check_port(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     env = {**os.environ, "FLYWHEEL_DB": str(db), "FLYWHEEL_URL": url}
@@ -57,15 +58,6 @@ def review(
             print_line("Ended. Every vote is kept.")
         finally:
             _end(server)
-
-
-def _check_streamlit() -> None:
-    from importlib.util import find_spec
-
-    from flywheel.errors import BadOption
-
-    if find_spec("streamlit") is None:
-        raise BadOption("the pages need Streamlit; pip install 'flywheel-llm[ui]'")
 
 
 def _check_port(host: str, port: int) -> None:

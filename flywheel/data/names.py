@@ -13,6 +13,7 @@ from typing import Any
 
 from flywheel.data.pii import Found
 from flywheel.errors import BadOption
+from flywheel.extras import need
 
 # What pipelines call a person.
 _PEOPLE = ("PERSON", "PER")
@@ -21,12 +22,11 @@ _PEOPLE = ("PERSON", "PER")
 def open_names(pipeline: str) -> Callable[[str], Iterator[Found]]:
     """A finder of names: an installed pipeline, as en_core_web_sm, or its folder.
 
-    Raises BadOption when there is no spaCy, no such pipeline, or one that tells no entities.
+    Raises MissingExtra without spaCy, BadOption without such a pipeline or for one that finds no
+    entities.
     """
-    try:
-        spacy: Any = import_module("spacy")
-    except ImportError:
-        raise BadOption("names take spaCy, which is not installed: pip install spacy") from None
+    need("spacy", user="finding names")
+    spacy: Any = import_module("spacy")
     try:
         model = spacy.load(pipeline)
     except OSError:

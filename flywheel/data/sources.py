@@ -20,6 +20,7 @@ from flywheel.data.shapes import parse_value, shorten
 from flywheel.data.training_row import BadRow
 from flywheel.document import read_text
 from flywheel.errors import BadFile
+from flywheel.extras import need
 
 # A cell may hold a whole conversation; the module's own limit is 128 KiB.
 _LONGEST_CELL = 64 << 20
@@ -209,13 +210,9 @@ def _check_size(path: Path, metadata: Any) -> None:
 
 
 def _datasets(path: Path) -> Iterator[Raw | BadRow]:
-    try:
-        import datasets
-    except ImportError:
-        raise BadFile(
-            f"{path} is a folder, which Hugging Face's datasets reads; pip install"
-            " 'flywheel-llm[train]'"
-        ) from None
+    need("datasets", user=f"{path}: a folder")
+    import datasets
+
     try:
         loaded = cast("Any", datasets).load_from_disk(str(path))
     except Exception as error:

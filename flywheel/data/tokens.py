@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from flywheel.errors import BadFile
+from flywheel.extras import missing
 
 A_TURN = 5
 _BYTES = 4
@@ -40,12 +41,10 @@ def counter_of(name: str, folder: Path) -> TokenCounter:
     path = folder / "tokenizer.json"
     if not path.is_file():
         return estimated(f"{name} has no tokenizer.json")
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        return estimated(
-            "the package tokenizers is not installed; pip install 'flywheel-llm[local]'"
-        )
+    if line := missing("tokenizers"):
+        return estimated(line)
+    from tokenizers import Tokenizer
+
     try:
         tokenizer = cast("Any", Tokenizer).from_file(str(path))
     except Exception as error:

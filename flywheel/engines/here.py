@@ -11,12 +11,11 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from flywheel.engines.needs import NO_EMBEDDER
 from flywheel.errors import BadOption
+from flywheel.extras import MissingExtra, need
 from flywheel.samplers.embedder import Embedder
 from flywheel.samplers.sampler import Output, Request, Sampler
 from graders.asks import Answer, Ask, Embed, Failed, Judge, Rate, Reply, Run, Vectors
@@ -121,11 +120,12 @@ class Here:
         if not asks:
             return
         if self._embedder is None:
-            self._embedder = _installed_embedder()
-        if self._embedder is None:
-            for i, _ in asks:
-                answers[i] = Failed(Kind.OTHER, "no_embedder", NO_EMBEDDER)
-            return
+            try:
+                self._embedder = _installed_embedder()
+            except MissingExtra as error:
+                for i, _ in asks:
+                    answers[i] = Failed(Kind.OTHER, "no_embedder", str(error))
+                return
         rows = iter(self._embedder.embed([text for _, ask in asks for text in ask.texts]))
         for i, ask in asks:
             answers[i] = Vectors(tuple(next(rows) for _ in ask.texts))
@@ -168,11 +168,11 @@ def _unanswered(ask: Ask, why: str) -> Failed:
     return Failed(kinds[type(ask)], "no_answer", f"no answer came back. {why}".rstrip())
 
 
-def _installed_embedder() -> Embedder | None:
-    from flywheel.samplers.local_embedder import LocalEmbedder, default_folder
+def _installed_embedder() -> Embedder:
+    """Raises MissingExtra."""
+    from flywheel.samplers.local_embedder import PACKAGES, LocalEmbedder, default_folder
 
-    folder: Path | None = default_folder()
-    try:
-        return LocalEmbedder(folder) if folder else None
-    except ImportError:
-        return None
+    need(*PACKAGES, user="a grader that compares embeddings")
+    folder = default_folder()
+    assert folder is not None, "its package is installed"
+    return LocalEmbedder(folder)

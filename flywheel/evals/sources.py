@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from flywheel.engines.needs import check_packages
 from flywheel.errors import BadFile
 from graders.asks import Failed
 from graders.grader import Grader
@@ -18,7 +19,11 @@ _DOES_NOT_LOAD = ("syntax", "no_grade", "signature")
 
 
 def check_sources(path: Path, grader: Grader, sandbox: Callable[[], Sandbox]) -> None:
-    """Load each source in the sandbox. Raises BadFile when one has no `grade(sample, item)`."""
+    """Load each source in the sandbox. Raises BadFile when one has no `grade(sample, item)`.
+
+    Raises MissingExtra when a package is missing on which the grader runs.
+    """
+    check_packages(grader)
     for python in _pythons(grader):
         ((_, answer),) = sandbox().grade(python.source, [(Sample({}).namespace(), {})])
         if isinstance(answer, Failed) and _is_about_loading(answer):

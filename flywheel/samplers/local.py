@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from flywheel.samplers.local_batch import run_batches
 from flywheel.samplers.local_chat import tool_calls
 from flywheel.samplers.local_decode import Row, decode
-from flywheel.samplers.local_load import Loaded, LocalOptions, load, room
+from flywheel.samplers.local_load import Loaded, LocalOptions, check_packages, load, room
 from flywheel.samplers.local_paged import decode_paged, fits_paged
 from flywheel.samplers.local_rows import NoRow, RowMaker
 from flywheel.samplers.local_score import score
@@ -33,9 +33,14 @@ Emit = Callable[[int, Output], None]
 
 
 class LocalSampler:
-    """One model in memory. `loaded` hands in a model that is in memory already."""
+    """One model in memory. `loaded` hands in a model that is in memory already.
+
+    Raises MissingExtra, before anything is loaded, when a package is not installed.
+    """
 
     def __init__(self, options: LocalOptions, loaded: Loaded | None = None) -> None:
+        if loaded is None:
+            check_packages(options)
         self._options = options
         self._loaded = loaded
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="local-model")

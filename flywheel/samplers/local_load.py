@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from flywheel.errors import BadOption
+from flywheel.extras import need
 from flywheel.samplers.local_files import (
     ADAPTER,
     base_of,
@@ -68,6 +69,12 @@ class Loaded(NamedTuple):
     window: int | None
 
 
+def check_packages(options: LocalOptions) -> None:
+    """Raise MissingExtra when what runs the model is not installed. Loads nothing."""
+    quantises = ("accelerate", "bitsandbytes") if options.bits is not None else ()
+    need("torch", "transformers", *quantises)
+
+
 def load(options: LocalOptions) -> Loaded:
     """Load what the options name. Raises BadOption with what is missing."""
     name, adapter = with_base(options)
@@ -77,13 +84,9 @@ def load(options: LocalOptions) -> Loaded:
     check_model(Path(name))
     if adapter is not None:
         check_adapter(Path(adapter))
-    try:
-        from transformers.utils import logging as bars
-    except ImportError:
-        raise BadOption(
-            f"{options.name!r} runs on this machine and needs torch;"
-            " pip install 'flywheel-llm[local]'"
-        ) from None
+        need("peft", user=f"the adapter {adapter}")
+    from transformers.utils import logging as bars
+
     noisy = bars.is_progress_bar_enabled()
     bars.disable_progress_bar()
     try:
@@ -103,12 +106,13 @@ def load(options: LocalOptions) -> Loaded:
 
 
 def cached_folder(name: str) -> Path:
-    """The folder of a hub id in the cache. Nothing is fetched. Raises BadOption."""
+    """The folder of a hub id in the cache. Nothing is fetched. Raises BadOption, MissingExtra."""
+    need("huggingface_hub", user=f"the model {name!r}")
     try:
         from huggingface_hub import snapshot_download
 
         return Path(cast("Any", snapshot_download)(name, local_files_only=True))
-    except (ImportError, OSError, ValueError):
+    except (OSError, ValueError):
         raise BadOption(
             f"no model {name!r} on this machine: it is no folder, and not in the cache of the hub"
         ) from None

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from flywheel.errors import BadOption
+from flywheel.errors import BadOption, FlywheelError
+from flywheel.extras import need
 from flywheel.samplers.local_batch import run_batches
 from flywheel.samplers.local_chat import Chat, NoPrompt
 from flywheel.samplers.local_decode import Row
@@ -77,16 +78,12 @@ class LocalRewardModel:
 
     def __init__(self, name: str) -> None:
         """Load it. No random state changes by that. Raises BadOption with what is missing."""
+        need("torch", "transformers", user=f"the reward model {name!r}")
         folder = Path(name) if Path(name).is_dir() else cached_folder(name)
         try:
             with _undisturbed(), quiet_peft():
                 self._model, self._tokenizer = _load(folder)
-        except ImportError as error:
-            raise BadOption(
-                f"the reward model {name!r} runs on this machine and needs {error.name}; pip"
-                " install 'flywheel-llm[local]'"
-            ) from None
-        except BadOption:
+        except FlywheelError:
             raise
         except Exception as error:  # of a broken file each library complains in its own way
             story = first_line(error)

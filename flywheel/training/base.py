@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from flywheel.errors import BadOption
+from flywheel.extras import missing_extra
 from flywheel.samplers.local_files import (
     ADAPTER,
     base_of,
@@ -79,7 +80,7 @@ def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> 
             ready = prepare(model, method)
             model = _go_on(ready, adapter, method) if adapter else apply(ready, method)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
-        if isinstance(error, torch.cuda.OutOfMemoryError):
+        if isinstance(error, torch.cuda.OutOfMemoryError) or missing_extra(error):
             raise
         first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise BadOption(f"the model {name!r} cannot be trained here: {first.strip()}") from None

@@ -30,6 +30,7 @@ from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
 from flywheel.training.job_root import db_option
 from flywheel.training.order import Order, dev_plan, open_judge, setting
+from flywheel.training.packages import check_packages
 from flywheel.training.reward_check import check_rewards
 from flywheel.training.settle import settle
 
@@ -45,6 +46,7 @@ def prepare(
     Raises NoBaseline, unless it is to be measured first; LeakingData; WeakReward; BadFile and
     others for what would stop the training later.
     """
+    check_packages(config)
     config = anywhere(config)
     plan = dev_plan(config)
     roles = roles_of(config, plan.evalset.definition)
@@ -78,6 +80,7 @@ def explain(config: TrainConfig) -> list[str]:
     Needs no baseline, asks no judge, and keeps nothing. Numbers that were "auto" come with their
     reasons, and an RFT with what there is to sharpen.
     """
+    check_packages(config)
     from flywheel.training import masks
     from flywheel.training.arguments import quiet
     from flywheel.training.base import open_base

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from flywheel.errors import FlywheelError, is_out_of_memory
+from flywheel.extras import missing_extra
 from flywheel.training.job_root import resume_command
 from flywheel.training.journal import Event, Journal, holds_lock, take_lock, write_holder
 
@@ -189,6 +190,8 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
     told = f"{type(error).__name__}: {first}" if first else type(error).__name__
     if isinstance(error, FlywheelError):
         return str(error), f"mend that, then: {again}"
+    if line := missing_extra(error):
+        return line, f"install it, then: {again}"
     if is_out_of_memory(error):
         return told, "start again with a smaller batch_size or max_length, or with method.kind=lora"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -210,9 +213,13 @@ def set_threads(cores: int) -> None:
 
 def _train(folder: Path, tell: Tell, control: Control) -> object:
     from flywheel.training.order import load_order
+    from flywheel.training.packages import check_packages
+
+    order = load_order(folder)
+    check_packages(order.config)
     from flywheel.training.train import run
 
-    return run(load_order(folder), folder, tell, control)
+    return run(order, folder, tell, control)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ import http.client
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -88,18 +86,3 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {db}: ") and done.stderr.count("\n") == 1
     assert done.stdout == ""
-
-
-def test_without_streamlit_it_says_what_to_install(tmp_path: Path) -> None:
-    code = """
-import sys
-sys.modules["streamlit"] = None
-from flywheel.cli.main import main
-sys.argv = ["flywheel", "review"]
-main()
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
-    assert done.returncode == 1
-    assert done.stderr == "Error: the pages need Streamlit; pip install 'flywheel-llm[ui]'\n"

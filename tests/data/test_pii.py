@@ -8,7 +8,7 @@ import pytest
 
 from flywheel.data.names import open_names
 from flywheel.data.pii import Found, find_pii
-from flywheel.errors import BadOption
+from flywheel.extras import MissingExtra
 from tests.growth import grows_with_size
 
 
@@ -88,5 +88,5 @@ def test_a_finder_of_names_adds_to_what_has_a_shape() -> None:
 
 @pytest.mark.skipif(find_spec("spacy") is not None, reason="spaCy is installed")
 def test_names_without_a_library_say_what_to_install() -> None:
-    with pytest.raises(BadOption, match="pip install spacy"):
+    with pytest.raises(MissingExtra, match="pip install spacy"):
         open_names("en_core_web_sm")

