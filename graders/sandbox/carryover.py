@@ -13,6 +13,7 @@ host grades one sample of each batch again in a new process; see `sandbox.py`.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from graders.sandbox.harmless import (
@@ -22,6 +23,7 @@ from graders.sandbox.harmless import (
     BUILTINS,
     CALLED_ONLY,
     DATACLASS,
+    DEEPCOPY,
     FLAGS_AT,
     METHODS,
     MODULES,
@@ -39,6 +41,8 @@ _NODES = """
     Yield YieldFrom alias arg arguments comprehension keyword match_case withitem
 """
 _KNOWN = frozenset(_NODES.split())
+# A field of a format string that follows attributes: it shows what others left behind.
+_FOLLOWS = re.compile(r"\{[^{}:!]*[.\[]")
 
 
 class _Unknown(Exception):
@@ -70,7 +74,10 @@ class _Reader:
         if bound & (self._imported.keys() | ALL_BUILTINS):
             raise _Unknown  # a name that means two things
         self._classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
-        self._own = set(_attributes_of(nodes)) - attributes_of_others()
+        attributes = set(_attributes_of(nodes))
+        if "close" in attributes and any(isinstance(node, ast.YieldFrom) for node in nodes):
+            raise _Unknown  # called when the generator is collected, in a neighbour's time
+        self._own = attributes - attributes_of_others()
         self._methods = {f.name for c in nodes if isinstance(c, ast.ClassDef) for f in _methods(c)}
         # The first parameter of a method is an instance as long as nobody can reach the bare
         # function, so a class is only called, inherited, raised or compared with.
@@ -169,7 +176,10 @@ class _Reader:
             self._read_all(map(_typed, [node.value]))
         elif node.attr == "__init__" and self._may_call_super and _is_super(node.value):
             pass
-        elif node.attr != "format" or not isinstance(node.value, ast.Constant):
+        elif node.attr == "format" and isinstance(node.value, ast.Constant):
+            if _FOLLOWS.search(str(node.value.value)):
+                raise _Unknown
+        else:
             self._readable(node.attr)
             self.read(node.value)
 
@@ -188,6 +198,10 @@ class _Reader:
             self._flags(node, FLAGS_AT[found[1]])
         elif found not in CALLED_ONLY:
             self.read(node.func)
+        elif found == DEEPCOPY:
+            one = len(node.args) == 1 and not isinstance(node.args[0], ast.Starred)
+            if not one or node.keywords:
+                raise _Unknown
         self._read_all((*node.args, *node.keywords))
 
     def _flags(self, node: ast.Call, at: int) -> None:
@@ -309,7 +323,7 @@ def _keeps_instance(decorator: ast.expr) -> bool:
 
 
 def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Every name that is given a value, other than by an import."""
+    """Every name that is given a value, other than by an import, or another scope."""
     for node in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
@@ -324,6 +338,8 @@ def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 yield name
             case ast.MatchMapping(rest=str(name)):
                 yield name
+            case ast.Global(names=names):
+                yield from names  # in a nested function it is not what is around it
             case _:
                 pass
 

@@ -79,8 +79,11 @@ FLAGS_AT = {
 
 # Only as the decorator of a class of the source: called on another class it would rewrite that one.
 DATACLASS = ("dataclasses", "dataclass")
-# Only called: `SequenceMatcher.set_seq1(X, ...)` would set attributes of X.
-CALLED_ONLY = frozenset({("difflib", "SequenceMatcher")})
+# With one argument: a memo of one's own could put anything into the place of a method's instance.
+DEEPCOPY = ("copy", "deepcopy")
+# Only called: `SequenceMatcher.set_seq1(X, ...)` would set attributes of X, and `Counter.copy(X)`
+# returns the type of X when X is a class.
+CALLED_ONLY = frozenset({("difflib", "SequenceMatcher"), ("collections", "Counter"), DEEPCOPY})
 
 _EXCEPTIONS = {
     name
@@ -100,10 +103,11 @@ ALL_BUILTINS = frozenset(vars(builtins))
 # `isinstance` says to others, and a subclass of `int` or `str` could pose as a key of their caches.
 BASES = _EXCEPTIONS | {"object"}
 
-# Not `__eq__` and `__hash__` (a key that equals any other), and not `__del__` (runs later).
+# Not `__eq__` and `__hash__` (a key that equals any other), not `__lt__` (a comparison with a
+# read-only view of a shared dict hands it that dict), and not `__del__` (runs later).
 _METHODS = """
     __init__ __post_init__ __repr__ __str__ __len__ __iter__ __next__ __contains__ __getitem__
-    __call__ __enter__ __exit__ __bool__ __lt__
+    __call__ __enter__ __exit__ __bool__
 """
 METHODS = frozenset(_METHODS.split())
 

@@ -241,6 +241,27 @@ STATE = [
         "    except TypeError: return False"
     ),
     CarryOver(
+        "the groups of a pattern",
+        "import re\n"
+        "PATTERN = re.compile('(?P<a>carry)(over)')\n"
+        "class View:\n    def __lt__(self, groups): groups['b'] = 2",
+        "PATTERN.groupindex > View()",
+        "'b' in PATTERN.groupindex",
+    ),
+    CarryOver(
+        "the metadata of a field",
+        "from dataclasses import field\n"
+        "class View:\n    metadata = 0\n    def __lt__(self, data): data['b'] = 2",
+        "field().metadata > View()",
+        "'b' in field().metadata",
+    ),
+    CarryOver(
+        "what a format string shows of a cache",
+        "import re",
+        "re.search('carried over', '')",
+        "'carried over' in '{0.__globals__[_cache]}'.format(re.escape)",
+    ),
+    CarryOver(
         "a late finalizer",
         "import builtins\nclass Late:\n    def __del__(self, b=builtins): b.abs = lambda x: 7",
         "late = Late()\nlate.me = late",

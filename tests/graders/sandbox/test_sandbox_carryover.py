@@ -141,6 +141,8 @@ HARMLESS = [
     "@dataclass(frozen=True)\n"
     "class Point:\n    x: int\n    more: list = field(default_factory=list)\n"
     "def grade(s, i): return Point(1).x",
+    "from copy import deepcopy\ndef g():\n    global N\n    N = 1\n"
+    "def grade(s, i): return float(deepcopy(s) == s and '{:>{}}.'.format('a', 3) == '  a.')",
     "class Bad(ValueError):\n    def __init__(self, why):\n        super().__init__(why)\n"
     "def grade(s, i):\n"
     "    try:\n        raise Bad('x')\n    except Bad as bad:\n        return len(bad.args)",
@@ -170,6 +172,8 @@ UNPROVED = [
     "def g():\n    try:\n        yield 1\n    finally:\n        print()\ndef grade(s, i): return 1",
     "class A(int): pass\ndef grade(s, i): return 1",
     "class A(metaclass=type): pass\ndef grade(s, i): return 1",
+    "class A:\n    def __iter__(self): return self\n    def __next__(self): return 1\n"
+    "    def close(self): print()\ndef g(): yield from A()\ndef grade(s, i): return next(g())",
     "async def grade(s, i): return 1",
     "def grade(s, i) return 1",
     "x = " + "(" * 5000 + ")" * 5000,
