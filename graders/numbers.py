@@ -8,8 +8,9 @@ The last number of a text is read right or not at all: a piece of one is never t
   exactly three digits parts thousands, in front of another count it is a decimal comma: `1,5` is
   1.5, `1.234,56` is 1234.56; `(1,5)` is a pair and is not read. One dot is always a decimal point.
 - Fractions: `3/4`, `\\frac{3}{4}`, `2 1/2`, `2½`. Powers of ten: `1.5e3`, `1.5 x 10^{3}`, `10⁻³`.
-- Not read: dates and times, ranges (`5-7`, `3 - 5`), ratios (`3:4`), sums and products, other
-  powers and roots, `±`, version numbers, numbers of more than 300 digits.
+- Not read: dates and times, ranges (`5-7`, `3 - 5`, `10%-20%`), ratios (`3:4`), sums and products,
+  other powers and roots, pieces of a formula (`n/2`, `2x + 3`, `0.(3)`), `±`, version numbers,
+  numbers of more than 300 digits.
 
 A sign counts when the number follows it at once: `- 42 apples` is a list with 42 apples in it. The
 value is exact (decimal), so the noise of floats never decides a grade; a fraction that does not
@@ -43,14 +44,27 @@ _EXPRESSION = re.compile(
     rf"(?:{_EXPONENT}|{_JOIN}{_CURRENCY}?{_ATOM})*+"
 )
 _SIGN = re.compile(rf"(?P<outer>[-+]?)(?:{_CURRENCY}{_S}?)?(?P<inner>[-+]?)\Z")
-_NAME = re.compile(r"[^\W\d]{1,20}[\^_]?[{(]?\Z|[^\W\d]{2,20}-\Z")
+# Letters of scripts that are written without spaces: 答えは42です.
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_LETTER = rf"[^\W\d{_UNSPACED}]"
+_NAME = re.compile(rf"{_LETTER}{{1,20}}[\^_]?[{{(]?\Z|(?<![0-9]){_LETTER}{{2,20}}-\Z")
 _UNIT_POWER = re.compile(
     r"(?<![^\W\d_])(?:[kcdm]?m|s|h|ft|in|yd|mi|k?g|l)\^[{(]?-?\Z", re.IGNORECASE
 )
 _UNREADABLE_BEFORE = re.compile(
-    r"(?:[\^±√]|\\frac[^A-Za-z]*|\\sqrt\{?|\\pm\s*|[)\]}]\s?\{|[)\]}][-+]|(?:\A|\s)\u2013|[^\W\d]\^[{(]?|[^\W\d]-)\Z"
+    r"(?:[±√]|\^[{(]?-?|\\frac[^A-Za-z=\u2248<>,;$\n]*|\\sqrt\{?|\\pm\s*|[)\]}]\s?\{|[)\]}][-+]|(?:\A|\s)\u2013"
+    rf"|{_LETTER}-|[\w)\]}}!]([ \t]?)[/\u00d7·]\1|{_LETTER}[ \t]?\+[ \t]?|[A-Za-z)] \* |[0-9)]\.?\("
+    r"|[0-9]°[ \t]?)\Z"
 )
-_UNREADABLE_AFTER = re.compile(r"\s?(?:\\sqrt|\\pi\b|√|π|\^|\\pm)|[A-Za-z]+[0-9]|\*\*[A-Za-z(]")
+_UNREADABLE_AFTER = re.compile(
+    r"\s?(?:\\sqrt|\\pi\b|√|π|\^|\\pm)|[A-Za-z]+[0-9]|\*\*[A-Za-z(]|/(?:[xyzne]\b|\\?pi\b)"
+    r"|\.?\\(?:overline|bar|dot)(?![A-Za-z])|[\u0300-\u036f]"
+)
+# Two quantities: `10%-20%`, `5 kg - 10 kg`, `5 cm x 3 cm`.
+_UNIT = r"%|°[CF]?|[^\W\d]{1,10}"
+_QUANTITY_BEFORE = re.compile(
+    rf"[0-9]{_S}?(?P<unit>{_UNIT})(?P<blank>{_S}?)[-\u2013\u2014x\u00d7]{_S}?(?:{_CURRENCY})?\Z"
+)
 
 _PLAIN = (
     (re.compile(r"[0-9]{0,300}(?:\.[0-9]{1,300})?"), ""),
@@ -74,6 +88,7 @@ _FRACTION = re.compile(rf"(?:([0-9]{{1,300}}){_S}+)?([^/]+?){_S}*/{_S}*([^/]+)")
 _LATEX_FRACTION = re.compile(
     rf"(?:([0-9]{{1,300}}){_S}*)?\\frac(?:\{{([^{{}}]+)\}}\{{([^{{}}]+)\}}|([0-9])([0-9]))"
 )
+_SIGNS = str.maketrans("\u2010\u2011\u2212\ufe63\uff0d\u2044\u066b\u066c", "-----/.,")
 _PAIR = re.compile(r"[0-9]+,[0-9]+")
 
 
@@ -87,7 +102,9 @@ def last_number(text: str) -> Decimal | None:
     if last is None:
         return None
     body, after = last[0], text[last.end() : last.end() + 30]
-    before = text[max(0, last.start() - 10) : last.start()]
+    before = text[max(0, last.start() - 20) : last.start()]
+    if _is_second_quantity(before, after):
+        return None
     # The sign that is not parted from the digits: `-5`, `-$5`, `$-5`.
     sign = cast("re.Match[str]", _SIGN.search(before, max(0, len(before) - 4)))
     before = before[: sign.start()] + sign["outer"]
@@ -106,6 +123,11 @@ def plain(number: Decimal) -> str:
         return "0"
     shortest = number.normalize(_EXACT)
     return format(shortest, "f") if abs(shortest.adjusted()) < 310 else str(shortest)
+
+
+def _is_second_quantity(before: str, after: str) -> bool:
+    first = _QUANTITY_BEFORE.search(before)
+    return first is not None and (not first["blank"] or after.lstrip().startswith(first["unit"]))
 
 
 def _is_part_of_a_name(text: str, match: re.Match[str]) -> bool:
@@ -169,7 +191,9 @@ def _without_latex(text: str) -> str:
     if "\\" not in text:
         return text
     text = re.sub(r"\\(?:text|mathrm|mathbf|textbf|mbox)\{([^{}]{0,200})\}", _spaced, text)
-    text = re.sub(r"\\(?:boxed|displaystyle|left|right|big)(?![A-Za-z])|\\!", "", text)
+    text = re.sub(
+        r"\\(?:boxed|fbox|underline|displaystyle|left|right|big)(?![A-Za-z])|\\!", "", text
+    )
     text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
     text = re.sub(r"\\frac\s*\{\s*", r"\\frac{", text)
     text = re.sub(r"\\(?:times|cdot)(?![A-Za-z])", "\u00d7", text)
@@ -186,7 +210,7 @@ def _ascii(text: str) -> str:
     """Digits, signs, fractions and powers of other scripts in plain characters."""
     if text.isascii():
         return text
-    text = text.replace("\u2212", "-").replace("\u2044", "/")
+    text = text.translate(_SIGNS)
     text = re.sub(r"[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207a\u207b]+", _power, text)
     text = re.sub(r"(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e\u2189])", " ", text)
     text = re.sub(r"[\u00bc-\u00be\u2150-\u215e\u2189]", _vulgar, text)
