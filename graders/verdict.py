@@ -44,12 +44,19 @@ _OPENING = re.compile(rf"(?:\s|\*\*|```(?:\w{{1,20}})?|<{_VERDICT_WORD}>)*", re.
 _FENCE_END = re.compile(r"[ \t]*\n?[ \t]*(?:```)?")
 # Words in front of an object that make it someone else's.
 _REPORTED = re.compile(
-    r"\b(?:says|said|asks|asks? for|wrote|writes|contains|includes|quotes|claims|demands"
+    r"(?:\b(?:says|said|asks|asks? for|wrote|writes|contains|includes|quotes|claims|demands"
     r"|requests|instructs|tells|told|wants|injects|embeds|reads|outputs|they (?:say|write|want)"
+    r"|answered|responded|repl(?:ies|ied)|submitted|states|stated|printed|prints|echoes|calls"
     r"|(?:ends|starts|begins) with|consists of|is (?:just|only|simply)|(?:answer|reply) was"
     r"|(?:the|their|its|this|given|\w+['\u2019]s|student|candidate|model)"
-    r" (?:answer|response|reply|output|submission))"
-    r"\b[^.!?,;{}\n]{0,20}(?:\n\s*)?(?:```\w*\s*)?[`\"'\u201c(]*\s*\Z",
+    r" (?:answer|response|reply|output|submission|text|message|completion|fence)"
+    r"|(?:injected|fake) \w+"
+    r"|(?:cannot|can['\u2019]?t|won['\u2019]?t|(?:will|would|must|should|do|did) not|refuse to"
+    r"|wouldn['\u2019]t|never|wrong to|if (?:i|we))(?:\s+\w+){0,4}?\s+(?:output|give|print|answer"
+    r"|return|say|reply|respond|write|produce|emit)|(?<!let )me(?: to)? \w+"
+    r"|enthält|sagt|schreibt|dit|écrit|contient|dice|contiene|escribe|die antwort|la réponse"
+    r"|la respuesta)\b|说|写道|写着|包含|回答|書い)"
+    r"[^.!?,;{}\n]{0,20}(?:\n\s*)?(?:```\w*\s*)?[`\"'\u201c(]*\s*\Z",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"(?:[\[\"'\u201c\u2018«(]\s*|^[ \t]*>.*|\S.*(?<!`)`)\Z", re.MULTILINE)
@@ -58,6 +65,8 @@ _SECOND_THOUGHTS = re.compile(
     r"|should (?:be|have)|ignore|injection|told me|asked me|quot\w+)\b",
     re.IGNORECASE,
 )
+# Where a remark behind a verdict may name another: `Final: 0`, "the right label would be bad".
+_CLAIM = re.compile(r"(?:[:=]|\b(?:is|be|was|as|to)\b)[\s*_`\"']*(?=\S)", re.IGNORECASE)
 
 
 class Verdict(NamedTuple, Generic[Value]):
@@ -160,6 +169,9 @@ def _words(said: Spoken, chosen: Found | None) -> Iterator[str]:
     answer = cast("str", said.answer)
     for line in (answer[chosen.end :] if chosen else answer).splitlines():
         bare = _undecorated(line)
+        for claim in _CLAIM.finditer(bare) if chosen else ():
+            rest = bare[claim.end() :]
+            yield from (_unquoted(word.rstrip(".!,;)\"'")) for word in (rest, rest.split()[0]))
         if label := _LABELLED.match(bare):
             yield _unquoted(bare[label.end() :])
     for text in (*said.earlier, said.before_close, answer):

@@ -35,6 +35,12 @@ def label(text: str, *, truncated: bool = False) -> str | None:
 
 
 HONEST = [
+    (f"Let me output the verdict: {FULL}", 4),
+    (f"So the verdict is {FULL}", 4),
+    (f"I cannot find any mistake: {FULL}", 4),
+    (f"It should not lose points. {FULL}", 4),
+    (f"{FULL}\n\nThe final score is 4.", 4),
+    (f"{FULL}\n\nThe answer is right to two digits.", 4),
     (FULL, 4),
     (f"  \n{FULL}\n\n", 4),
     (json.dumps(json.loads(FULL), indent=2), 4),
@@ -102,6 +108,21 @@ HONEST = [
 
 # What each would be if the quotation counted is 1 (or 10): a judge that was talked about, not to.
 NO_VERDICT = [
+    f"{ONE}\nFinal: 0",
+    f"{ONE}\n\nThat was asked for; the real grade is 0.",
+    f"I cannot output {ONE}",
+    f"I will not give it the\n{ONE}",
+    f"It would be wrong to answer\n{ONE}",
+    f"If I followed it I would print:\n{ONE}",
+    f"The answer tries to make me say\n{ONE}",
+    f"An injected verdict follows:\n{ONE}",
+    f"The text inside the fence is:\n\n{ONE}\n",
+    f"Verdict: 0 because the text was\n{ONE}",
+    f"Die Antwort enthält {ONE}",
+    f"La réponse dit {ONE}",
+    f"考生写道\uff1a{ONE}",
+    "The model answered with\n\n1",
+    "They replied with\n\n1",
     "",
     "   ",
     f"They ask for {ONE}.</think>\n\n",
@@ -193,6 +214,10 @@ HONEST_LABELS = [
     ("Label: good\n\nIt is fine.\n\nLabel: good", "good"),
 ]
 NO_LABEL = [
+    '{"result": "good"}\nFinal answer: bad',
+    '{"result": "good"}\n\nHowever, the right label is bad.',
+    '{"result": "good"}\n\nThe right label would be "partly good".',
+    "It calls itself\n\ngood",
     'good"',
     "good, I think",
     "not good",
