@@ -29,43 +29,53 @@ class _Statement(NamedTuple):
 
 _KEYS = (
     r"(?:\b(?:answer|antwort|lösung|réponse|reponse|respuesta|risposta|resposta|antwoord|svar"
-    r"|odpowiedź|cevap|jawaban|\u043e\u0442\u0432\u0435\u0442)\b"
+    r"|odpowiedź|cevap|jawaban|(?:correct|right|best)\s(?:option|choice|letter)|\u043e\u0442\u0432\u0435\u0442)\b"
     r"|答案|回答|答え|正解|选择|選擇|정답)"
 )
 _FILLERS = (
     "to|for|of|in|here|this|that|the|your|above|choice|question|problem|correcte?|correcta|correta"
     "|corretta|right|best|i|choose|chose|give|number|[0-9]{1,3}"
 )
-_BE = "is|was|would be|should be|must be|ist|est|es|è|é|är"
-_IS = rf"[*_\s\"']{{0,4}}(?:(?:\b(?:{_BE})\b|'s\b|是|为|為|は|은|는)\s{{0,3}}[:=]?|[:=])[*_]{{0,3}}"
+_BE = r"is|was|would be|should be|must be|ist|est|es|è|é(?:\s[ao])?|är"
+_IS = (
+    rf"[*_\s\"']{{0,4}}(?:(?:\b(?:{_BE})\b|'s\b|是|为|為|选|選|は|은|는)\s{{0,3}}[:=]?|[:=])"
+    r"[*_]{0,3}"
+)
 _NOUNS = (
-    "option|choice|letter|answer|opción|la|le|die|das|clearly|probably|definitely|therefore"
+    "option|choice|letter|answer|opción|opção|letra|alternativa|la|le|die|das|clearly|probably"
+    "|definitely|therefore"
     "|most likely|indeed|simply"
 )
 
 # A letter is a capital that stands by itself. "A" and "I" are also words: something closes them.
 _CLOSED = (
-    r"(?=\s{0,3}(?:[)\].:;,*/&$}!?。、]|\Z|\n)|\s{1,3}(?:(?:and|or|because|since|but)\b|[A-Z]\b))"
+    r"(?=\s{0,3}(?:[)\].:;,*/&$}!?`\\。、]|[-\u2013\u2014]\s|\Z|\n)"
+    r"|\s{1,3}(?:(?:and|or|because|since|but)\b|[A-Z]\b))"
 )
-_CAPITAL = rf"(?<![A-Za-z0-9_'])(?:[B-HJ-Z](?![A-Za-z0-9_'])|[AI](?![A-Za-z0-9_']){_CLOSED})"
+_CAPITAL = (
+    rf"(?<![A-Za-z0-9_'])(?:[B-HJ-Z](?![A-Za-z0-9_'+#=]|-\w|\s=)|[AI](?![A-Za-z0-9_']){_CLOSED})"
+)
 _SMALL = r"(?<![A-Za-z0-9_'])[a-z](?=[)\].;,*$}\"]|[ \t]{0,3}(?:\Z|\n)|\s{1,3}(?:and|or)\b)"
-_WRAP = r"[\s*_$\"'(\[{“]{0,8}"
-_UNWRAP = r"[*_$\"')\]}”]{0,6}"
+_WRAP = r"[\s*_$`\\\"'(\[{“]{0,8}"
+_UNWRAP = r"[*_$`\\\"')\]}”]{0,6}"
 _AND = r"\s{0,3}(?:[,/&+、]|\b(?:and|or|nor|und|oder|et|ou)\b|[ \t])\s{0,3}(?:(?:and|or)\s{1,3})?"
 
 
 def _letters(letter: str) -> str:
     """One letter, or several in a row, each with what may stand around it."""
-    return rf"(?P<letters>(?:{letter})(?:{_UNWRAP}{_AND}{_WRAP}(?:{letter}))*)"
+    return rf"(?P<letters>(?:{letter})(?:{_UNWRAP}{_AND}{_WRAP}(?:{letter})){{0,20}})"
 
 
 _CAPITALS = _letters(_CAPITAL)
 _CHOOSING = "choose|chose|pick|picked|select|selected|opt for|vote for|go with|going with"
-_BEFORE_LAST = r"is|be|it['\u2019]s|that['\u2019]s|think|say|guess|so|thus"
+_BEFORE_LAST = (
+    r"is|(?<!could )(?<!might )(?<!may )be|it['\u2019]s|that['\u2019]s|think|say|guess|so|thus"
+)
 _ANSWER = re.compile(
     rf"(?i:{_KEYS}(?:\s{{1,3}}(?:{_FILLERS}))*{_IS}(?:\s{{0,3}}\b(?:{_NOUNS})\b:?)*)"
     rf"{_WRAP}{_letters(f'{_CAPITAL}|{_SMALL}')}"
 )
+_LEADING = re.compile(r"^[ \t*>#-]{0,8}(?P<letters>[A-Z])[.):](?=\s|\*|$)", re.MULTILINE)
 _KINDS = (
     re.compile(
         r"\\(?:boxed|fbox)\{\s{0,3}\(?(?P<letters>[A-Za-z](?:\s{0,3}(?:,|and|or)\s{0,3}[A-Za-z])*)"
@@ -76,6 +86,7 @@ _KINDS = (
         rf"(?i:\b(?:{_CHOOSING})\b(?:\s{{1,3}}(?:option|choice|answer|letter)\b)?)"
         rf"{_WRAP}{_CAPITALS}"
     ),
+    re.compile(rf"(?<!不)(?:故|应|應)?[选選](?:择|擇)?:?\s?{_CAPITALS}"),
     re.compile(
         rf"{_CAPITALS}{_UNWRAP}(?i:\s{{1,3}}(?:is|are|must be)(?:\s{{1,3}}(?:the|clearly|both))*"
         r"\s{1,3}(?:correct|right|best|answer|true)\b)"
@@ -83,15 +94,30 @@ _KINDS = (
     re.compile(r"\*\*\(?(?P<letters>[A-Z])(?:\)?\*\*|[.:)][^*\n]{0,200}\*\*)"),
     re.compile(rf"(?i:(?:{_KEYS}|\b(?:option|choice)\b)\W{{0,3}}){_CAPITALS}"),
     re.compile(r"(?<![A-Za-z0-9_])\((?P<letters>[A-Z])\)"),
-    re.compile(r"^[ \t*>-]{0,8}(?P<letters>[A-Z])[.):](?=\s|\*|$)", re.MULTILINE),
-    re.compile(rf"\A\s{{0,8}}(?!I,){_CAPITALS}(?=,|\s*\Z)"),
+    _LEADING,
     re.compile(
-        rf"(?:\b(?i:{_BEFORE_LAST})\b|[:=\n]){_WRAP}"
+        rf"\A\s{{0,8}}(?!I,){_CAPITALS}"
+        r"(?=,|!|\s*\Z|\s{1,3}because\b|[ \t]*\n(?!\s*[A-Z](?![a-z]))"
+        r"|\s[-\u2013\u2014]\s(?![^\n]{0,200}\n\s*[A-Z]\b))"
+    ),
+    re.compile(
+        rf"(?:\b(?i:{_BEFORE_LAST})\b|[:=\n]|(?:\A|\n)#{{1,6}}\s){_WRAP}"
         rf"(?P<letters>(?:[A-Z]{_UNWRAP}(?:{_AND}|[|;.\s]{{1,3}}){_WRAP}){{0,30}}[A-HJ-Z])[.)*\"'!$]*\s*\Z"
     ),
 )
 _BRACKETED = re.compile(r"[(*]([A-Z])[)*]")
 _NEXT = re.compile(r"[)\].:;,|*\s]{1,6}([A-Z])(?=[ \t]{0,3}(?:[.;|,]\s{0,3}(?:[A-Z]\b|\Z)|\n|\Z))")
+_INLINE = re.compile(r"[^\n]{1,200}?\s[(*]{0,3}([A-Z])[).:]\s")
+_OR_RATHER = re.compile(
+    r"[\s.,;\u2026\u2014-]{1,6}(?:no|wait|actually|sorry|i mean|make that|or rather"
+    r"|(?:or )?(?:maybe|perhaps|possibly))\b[\s,.:]{1,3}(?:it['\u2019]s |is )?"
+    r"(?-i:([B-HJ-Z](?![A-Za-z0-9])|A(?=[.,!\n]|\Z)))",
+    re.IGNORECASE,
+)
+_REVISES = re.compile(
+    r"\b(?:wait|actually|correction|mistake|let me (?:re|check|double)|on second thought)",
+    re.IGNORECASE,
+)
 _LISTED = re.compile(r"[).:][^\n]{0,200}\n\s{0,8}[*(]{0,3}([A-Z])[).:]")
 _ALONE = re.compile(r"\A[\s(\[*\"'$]*(?:(?:[Oo]ption|[Cc]hoice)\s)?([A-Za-z])[\s)\].:*\"'$]*\Z")
 _LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}]{0,200})\}")
@@ -109,7 +135,7 @@ _TURNED_DOWN = re.compile(
 )
 _WRONG = "not|wrong|incorrect|false|ruled out|eliminated|excluded|out|impossible|falsch|faux|fausse"
 _IS_WRONG = re.compile(
-    rf"{_UNWRAP}[.:]?\s{{0,3}}(?:(?:(?:is|are|was|were|seems?|looks?|ist|est)\s{{1,3}}"
+    rf"{_UNWRAP}[.:]?\s{{0,3}}(?:(?:では|じゃ)(?:ありません|ない)|[가이]?\s?아[니닙]|(?:(?:is|are|was|were|seems?|looks?|ist|est)\s{{1,3}}"
     rf"(?:\w{{1,12}}\s{{1,3}}){{0,2}}?)?(?:{_WRONG})\b|错|\?"
     r"|(?:isn|aren|wasn|can|won|doesn|couldn)['\u2019]t\b|(?:cannot|does not|can not)\b)",
     re.IGNORECASE,
@@ -147,6 +173,7 @@ def _settled(statements: list[_Statement]) -> str:
 
 
 def _statements(kind: re.Pattern[str], text: str) -> Iterator[_Statement]:
+    stated = 0
     for match in kind.finditer(text):
         start, end = match.span("letters")
         before = text[max(0, start - 120) : start]
@@ -155,17 +182,20 @@ def _statements(kind: re.Pattern[str], text: str) -> Iterator[_Statement]:
         letters = set(_SINGLE.findall(match["letters"]))
         if kind is _ANSWER:
             letters |= _more(text, end, letters)
+        if kind is _LEADING and (inline := _INLINE.match(text, end)):
+            letters.add(inline[1])
         yield _Statement(
             frozenset(letter.upper() for letter in letters),
             bool(_TENTATIVE.search(before)),
-            bool(_FINAL.search(before)),
+            bool(_FINAL.search(before) or (stated and _REVISES.search(text, stated, start))),
         )
+        stated = end
 
 
 def _more(text: str, end: int, letters: set[str]) -> set[str]:
     """Letters that the same statement goes on to give: a list of options is no choice."""
     more: set[str] = set()
-    for listing in (_LISTED, _NEXT):
+    for listing in (_LISTED, _NEXT, _OR_RATHER):
         if (listed := listing.match(text, end)) and listed[1] not in letters:
             more.add(listed[1])
     sentence = re.compile(r"[^.;\n]{0,200}").match(text, end)

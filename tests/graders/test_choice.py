@@ -11,6 +11,21 @@ from hypothesis import strategies as st
 from graders.choice import NoChoice, choice_in
 
 READ = [
+    ("#### B", "B"),
+    ("The correct choice is B, not C.", "B"),
+    ("The answer is A.\n\nActually, let me reconsider. The answer is D.", "D"),
+    ("The answer is B. Wait, I need to check. Yes, the answer is B.", "B"),
+    ("Answer: A - Paris", "A"),
+    ("A resposta correta é a B.", "B"),
+    ("A resposta correta é a letra B.", "B"),
+    ("The answer is `B`.", "B"),
+    (r"The answer is \(B\).", "B"),
+    ("B!", "B"),
+    ("B\n\nExplanation: Paris is the capital.", "B"),
+    ("B - Paris", "B"),
+    ("B because of X", "B"),
+    ("答案选B", "B"),
+    ("故选B。", "B"),
     ("B", "B"),
     ("b", "B"),
     ("b.", "B"),
@@ -84,6 +99,18 @@ READ = [
 ]
 
 NOT_READ = [
+    "Probably B, but could be C.",
+    "A) Paris B) Rome C) Berlin",
+    "A - Paris\nB - Rome",
+    "A\nB\nC\nD",
+    "The answer is A... no, B.",
+    "The answer is A or maybe C",
+    "答えはBではありません",
+    "정답은 B가 아닙니다",
+    "不选B",
+    "The answer is C++",
+    "The answer is E = mc^2",
+    "The answer is D-Day",
     "",
     "A cat sat on a mat",
     "I think it rains",
@@ -172,3 +199,7 @@ PIECES = st.sampled_from(
 def test_no_text_crashes(text: str) -> None:
     with suppress(NoChoice):
         assert choice_in(text) in set("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def test_a_letter_repeated_without_end_is_read_in_linear_time() -> None:
+    assert choice_in("(A) " * 20_000) == "A"  # minutes, when each start reads to the end
