@@ -14,7 +14,7 @@ import pytest
 import typer.main
 import yaml
 
-from flywheel.cli.main import app
+from flywheel.cli.app import app
 from graders.definition import grader_types, read_grader
 from tests.documents import blocks, commands, matches
 

@@ -150,7 +150,7 @@ def python(code: str) -> str:
 def test_help_loads_nothing_heavy() -> None:
     code = """
 import sys
-from flywheel.cli.main import app
+from flywheel.cli.app import app
 try:
     app(["--help"])
 except SystemExit:

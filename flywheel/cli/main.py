@@ -1,116 +1,23 @@
-"""The `flywheel` command. Each subcommand lives in a file of its own, and loads what it needs late.
-
-So `flywheel --help` stays fast: no torch, no pandas, not even the graders are imported for it.
-"""
+"""Where the `flywheel` command begins: ctrl-C ends it with one line, from the first import on."""
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
 
-import typer
-
-from flywheel import __version__
-from flywheel.cli.baseline import baseline
-from flywheel.cli.compare import compare
-from flywheel.cli.data import data
-from flywheel.cli.demo import demo
-from flywheel.cli.doctor import doctor
-from flywheel.cli.eval import evaluate
-from flywheel.cli.failure import INTERRUPTED, report
-from flywheel.cli.gate import GateCommand, gate
-from flywheel.cli.grade import grade
-from flywheel.cli.graders import graders
-from flywheel.cli.import_ import import_
-from flywheel.cli.jobs import job, jobs
-from flywheel.cli.leakage import leakage
-from flywheel.cli.plan import plan
-from flywheel.cli.review import review
-from flywheel.cli.runs import regrade, runs, show
-from flywheel.cli.store import store
-from flywheel.cli.streams import flush_output, open_streams
-from flywheel.cli.tables import print_line
-from flywheel.cli.tiny import tiny
-from flywheel.cli.train import train
-
-_EXIT_CODES = """\b
-Exit codes:
-  0    done; for gate: promote
-  1    an error whose message says what to do; a check that found a fault;
-       for gate: keep the baseline
-  2    the command line is wrong; for gate: undecided
-  3    for gate only: any error
-  4    for eval, baseline, regrade: some answers or all verdicts are missing
-  70   a bug in flywheel; FLYWHEEL_TRACEBACK=1 shows where it happened
-  130  stopped by ctrl-C
-"""
-
-app = typer.Typer(
-    help="Measure first, then try to beat the measurement, and let statistics decide.",
-    epilog=_EXIT_CODES,
-    # Hints name the first one.
-    context_settings={"help_option_names": ["--help", "-h"]},
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print_line(f"flywheel {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _top(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
-        ),
-    ] = False,
-) -> None:
-    """Measure first, then try to beat the measurement, and let statistics decide."""
-
-
-app.command()(baseline)
-app.command()(compare)
-app.command()(demo)
-app.command()(doctor)
-app.command("eval")(evaluate)
-app.command(cls=GateCommand)(gate)
-app.command()(grade)
-app.command()(job)
-app.command()(jobs)
-app.command()(leakage)
-app.command()(plan)
-app.command()(regrade)
-app.command()(review)
-app.command()(runs)
-app.command()(show)
-app.command()(train)
-app.add_typer(data, name="data")
-app.add_typer(graders, name="graders")
-app.add_typer(import_, name="import")
-app.add_typer(store, name="store")
-app.add_typer(tiny, name="tiny")
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line. Every failure is a line on standard error and an exit code."""
-    open_streams()
-    sys.exit(_run())
-
-
-def _run() -> int:
     try:
-        code = app(standalone_mode=False)
-        flush_output()
-    except Exception as error:
-        return report(error)
+        # Loaded here, for it takes long enough to be interrupted.
+        from flywheel.cli.app import run
+
+        code = run()
     except KeyboardInterrupt:
-        return INTERRUPTED
-    # A command that returns nothing has done its work; typer.Exit arrives here as its number.
-    return code if isinstance(code, int) else 0
+        sys.stderr.write("Stopped.\n")
+        code = _INTERRUPTED
+    # A thread may still be busy. Another ctrl-C ends the process without a word of Python's.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(code)

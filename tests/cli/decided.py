@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from typer.testing import CliRunner, Result
 
-from flywheel.cli.main import app
+from flywheel.cli.app import app
 from flywheel.samplers.sampler import Output
 from flywheel.store.store import open_store
 from tests.evals.world import CHECK, Echo, measure, plan, said, say, write_evalset

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from flywheel.cli.main import app
+from flywheel.cli.app import app
 from flywheel.errors import FlywheelError
 from flywheel.jobs.start import Started, start
 from flywheel.jobs.view import stored_view

@@ -81,7 +81,7 @@ def test_an_encoding_without_the_characters_shows_escapes(folder: Path) -> None:
 
 
 def test_a_crash_is_one_line_and_has_its_own_exit_code(folder: Path) -> None:
-    crash = "from flywheel.cli import main; main.app = lambda **_: 1 / 0; main.main()"
+    crash = "from flywheel.cli import app, main; app.app = lambda **_: 1 / 0; main.main()"
     for env, lines in (({}, 2), ({"FLYWHEEL_TRACEBACK": "1"}, 12)):
         done = subprocess.run(
             [EXECUTABLE.parent / "python", "-c", crash],
