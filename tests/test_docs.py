@@ -38,7 +38,7 @@ def test_a_page_runs_and_prints_what_it_says(page: Path, tmp_path: Path) -> None
             path.write_text(block.text)
         elif block.language == "python":
             script = [sys.executable, "-c", block.text]
-            subprocess.run(script, cwd=tmp_path, env=env, check=True, timeout=120)
+            subprocess.run(script, cwd=tmp_path, env=env, check=True, timeout=600)
         elif block.language == "console":
             for step in commands(block):
                 done = subprocess.run(
@@ -48,7 +48,7 @@ def test_a_page_runs_and_prints_what_it_says(page: Path, tmp_path: Path) -> None
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
-                    timeout=120,
+                    timeout=600,
                     check=False,
                 )
                 where = f"{page.name}:{step.line}: $ {step.command}\n{done.stdout}"

@@ -20,5 +20,5 @@ def flywheel(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )

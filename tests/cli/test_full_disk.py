@@ -47,7 +47,7 @@ def with_full_disk(folder: Path, *words: object) -> subprocess.CompletedProcess[
     command = ["bash", "-c", 'ulimit -f 1500; exec "$@"', "bash", EXECUTABLE, *words]
     shown = [str(word) for word in command]
     return subprocess.run(
-        shown, cwd=folder.parent, capture_output=True, text=True, check=False, timeout=120
+        shown, cwd=folder.parent, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -87,7 +87,7 @@ def test_a_follower_that_stops_leaves_the_job_alone(tmp_path: Path) -> None:
     assert follower.stderr is not None
     assert folder.name in follower.stderr.readline()
     follower.send_signal(signal.SIGINT)
-    _, said = follower.communicate(timeout=30)
+    _, said = follower.communicate(timeout=300)
     assert follower.returncode == 130
     assert f"{folder.name} goes on" in said
     assert is_held(folder)
@@ -119,7 +119,7 @@ def test_ctrl_c_pauses_and_a_second_one_kills(
         follower.send_signal(signal.SIGINT)
         if press == 0:
             assert "Pausing after this step; ctrl-C again" in follower.stderr.readline()
-    said, complaint = follower.communicate(timeout=60)
+    said, complaint = follower.communicate(timeout=300)
     assert said.strip() == f"{status} True", complaint
     process.wait()
     with open_store(tmp_path / "s.duckdb") as store:

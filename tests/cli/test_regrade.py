@@ -62,7 +62,7 @@ def test_a_stopped_regrade_goes_on_where_it_was(tmp_path: Path, run: str, stop: 
         while server.stats()["requests"] < 600 and busy.poll() is None:
             time.sleep(0.02)
         busy.send_signal(stop)
-        _, story = busy.communicate(timeout=30)
+        _, story = busy.communicate(timeout=300)
         ((name, kept, items),) = (tuple(row.values()) for row in scores(tmp_path))
         assert 256 <= kept == items < ITEMS
         if stop == signal.SIGINT:

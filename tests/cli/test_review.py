@@ -63,7 +63,7 @@ def test_a_killed_command_takes_its_pages_along(tmp_path: Path) -> None:
 def test_killed_pages_end_the_command(tmp_path: Path) -> None:
     with serve(tmp_path / "s.duckdb") as server:
         os.kill(server.owner(), signal.SIGKILL)
-        _, errors = server.process.communicate(timeout=60)
+        _, errors = server.process.communicate(timeout=300)
         assert server.process.returncode == 1
         assert errors == "Error: the pages' process ended with -9; what was voted is kept\n"
 

@@ -43,7 +43,7 @@ class Server:
     def end(self) -> str:
         """Ctrl-C, and what was printed."""
         self.process.send_signal(signal.SIGINT)
-        told, errors = self.process.communicate(timeout=60)
+        told, errors = self.process.communicate(timeout=300)
         return told + errors
 
 

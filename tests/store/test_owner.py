@@ -36,7 +36,7 @@ def test_a_second_process_is_told_who_has_it(tmp_path: Path, url: str | None) ->
             with pytest.raises(StoreInUse, match=f"in use by process {process.pid}") as caught:
                 refused(path)
             assert (url or "serves no URL") in str(caught.value)
-        process.communicate("", timeout=10)
+        process.communicate("", timeout=300)
     assert find_owner(path) is None
     assert not owner_path(path).exists()
     open_store(path).close()
@@ -98,7 +98,7 @@ def test_a_link_to_a_store_is_the_store(tmp_path: Path) -> None:
         for refused in (open_store, check_store):
             with pytest.raises(StoreInUse, match=f"in use by process {process.pid}"):
                 refused(link)
-        process.communicate("", timeout=60)
+        process.communicate("", timeout=300)
     with open_store(link) as store:
         assert store.write("b", {"samples": [sample("r", 0)]})
         assert find_owner(path) is not None

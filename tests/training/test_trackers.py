@@ -62,7 +62,7 @@ def tell_steps(folder: Path, first: int, last: int, end: str, **env: str) -> str
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == {"finished": 0, "paused": 10, "failed": 1, "killed": -9}[end], (
         done.stderr
