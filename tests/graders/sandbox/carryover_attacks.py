@@ -279,89 +279,89 @@ PATCHING = [
     ),
 ]
 
-_TOTAL = "def f(self):\n        self.total = 7"
+_ARGS = "def f(self):\n        self.args = 7"
 
 
 def _calls(name: str, classes: str, poison: str) -> CarryOver:
     """A method that sets an attribute of its first parameter, called on a class that is shared."""
     before = f"from json import JSONDecodeError as Shared\n{classes}"
-    return CarryOver(f"a method: {name}", before, poison, "Shared.total == 7")
+    return CarryOver(f"a method: {name}", before, poison, "Shared.args == 7")
 
 
 METHODS = [
     _calls(
         "through a setter of one's own",
         "class D:\n    def setter(self, f): f(Shared)\n",
-        "d = D()\nclass A:\n    @d.setter\n    def f(self):\n        self.total = 7",
+        "d = D()\nclass A:\n    @d.setter\n    def f(self):\n        self.args = 7",
     ),
     _calls(
         "through super in a classmethod",
-        f"class A:\n    {_TOTAL}\n"
+        f"class A:\n    {_ARGS}\n"
         "class B(A):\n    @classmethod\n    def g(cls): super().f(Shared)\n",
         "B().g()",
     ),
     _calls(
         "a constructor through super in a static method",
-        "class A:\n    def __init__(self):\n        self.total = 7\n"
+        "class A:\n    def __init__(self):\n        self.args = 7\n"
         "class B(A):\n    @staticmethod\n    def g(b): super().__init__(Shared)\n",
         "B.g(B)",
     ),
     _calls(
         "a constructor through super in a function",
-        "class A:\n    def __init__(self):\n        self.total = 7\n"
+        "class A:\n    def __init__(self):\n        self.args = 7\n"
         "class B(A):\n    def __init__(self, x):\n"
         "        def g(b): super().__init__(Shared)\n        g(x)\n",
         "B(B)",
     ),
     _calls(
         "through cls",
-        f"class A:\n    {_TOTAL}\n    @classmethod\n    def g(cls): cls.f(Shared)\n",
+        f"class A:\n    {_ARGS}\n    @classmethod\n    def g(cls): cls.f(Shared)\n",
         "A().g()",
     ),
     _calls(
         "through an inner class",
-        "class O:\n    class I:\n        def f(self):\n            self.total = 7\n",
+        "class O:\n    class I:\n        def f(self):\n            self.args = 7\n",
         "O().I.f(Shared)",
     ),
     _calls(
-        "in a default argument", "", f"class A:\n    {_TOTAL}\n    def g(self, x=f(Shared)): pass"
+        "in a default argument", "", f"class A:\n    {_ARGS}\n    def g(self, x=f(Shared)): pass"
     ),
     _calls(
         "through the type that is looked for",
-        f"class A:\n    {_TOTAL}\nclass D:\n    def __contains__(self, k): k.f(Shared)\n",
+        f"class A:\n    {_ARGS}\nclass D:\n    def __contains__(self, k): k.f(Shared)\n",
         "type(A()) in D()",
     ),
     _calls(
         "through the type that is compared",
-        f"class A:\n    {_TOTAL}\nclass D:\n    def __lt__(self, k): k.f(Shared)\n",
+        f"class A:\n    {_ARGS}\nclass D:\n    def __lt__(self, k): k.f(Shared)\n",
         "D() < type(A())",
     ),
     _calls(
         "as an enumeration's _missing_",
         "from enum import Enum\n"
-        "class A(Enum):\n    X = 1\n    def _missing_(self):\n        self.total = 7\n",
+        "class A(Enum):\n    X = 1\n    def _missing_(self):\n        self.args = 7\n",
         "A(Shared)",
     ),
     _calls(
         "through a class pattern",
-        f"class A:\n    {_TOTAL}\n",
+        f"class A:\n    {_ARGS}\n",
         "match 0:\n    case 0:\n        (lambda c: c.f(Shared))(A)",
     ),
     _calls(
         "through another scope's name",
         "s = Shared\n"
         "class A:\n    def f(s):\n"
-        "        def g():\n            global s\n            s.total = 7\n        g()\n",
+        "        def g():\n            global s\n            s.args = 7\n        g()\n",
         "A().f()",
     ),
     _calls(
         "through the type of a class",
-        f"from collections import Counter\nclass A:\n    {_TOTAL}\n",
+        f"from collections import Counter\nclass A:\n    {_ARGS}\n",
         "Counter.copy(int)(A()).f(Shared)",
     ),
     _calls(
         "through the memo of a copy",
-        f"from copy import deepcopy\nclass A:\n    {_TOTAL}\n",
+        f"from copy import deepcopy\nclass A:\n    {_ARGS}\n",
         "a = A()\ndeepcopy(a.f, {int(repr(a).split('0x')[1][:-1], 16): Shared})()",
     ),
 ]
