@@ -15,6 +15,8 @@ from flywheel.review.pages.chosen import PAGES, remember
 from flywheel.review.pages.text import trouble
 
 st.set_page_config(page_title="Flywheel", layout="wide")
+# Streamlit draws the labels of charts in a pale grey.
+st.html("<style>[data-testid=stVegaLiteChart] svg text { fill: currentColor; }</style>")
 # No icons here: the browser would fetch them from Google, as the page's own icon.
 page = st.navigation(
     [

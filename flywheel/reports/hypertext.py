@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from flywheel.visible import one_line, visible
 
-_NUMBER = re.compile(r"[-+\d]|&lt; \d")
+_NUMBER = re.compile(r"[-+\d]|&lt; ?[.\d]")
 
 
 def text(words: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from flywheel.reports.finding import Finding, span
 from flywheel.reports.svg import Drawing
@@ -12,10 +13,13 @@ from flywheel.stats.paired import Paired
 from flywheel.visible import one_line
 
 _WIDTH = 420.0
-_ROW = 36.0
-_AXIS = 34.0
+# A row whose label stands beside its figures, and one whose label has a line of its own.
+_ROW, _HIGH = 36.0, 52.0
+_AXIS = 40.0
 _EDGE = 12.0
 _MOST_TICKS = 7
+# Columns of text: beside the figures in bold, and on the whole line.
+_BESIDE, _ALONE = 22, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +35,32 @@ class Row:
 def interval_plot(rows: Sequence[Row], title: str) -> str:
     """The plot as SVG. A row without an interval says so, and draws none."""
     low, high = _domain(rows)
-    height = _ROW * len(rows) + _AXIS
+    labels = [_elide(one_line(row.label), _ALONE) for row in rows]
+    size = _HIGH if any(_columns(label) > _BESIDE for label in labels) else _ROW
+    height = size * len(rows) + _AXIS
     told = ". ".join(f"{one_line(row.label)}: {span(row.paired)}" for row in rows[:20])
     drawing = Drawing((_WIDTH, height), title, told)
 
     def place(share: float) -> float:
         return _EDGE + (share - low) / (high - low) * (_WIDTH - 2 * _EDGE)
 
-    foot = _ROW * len(rows) + 6
+    foot = size * len(rows) + 6
     for tick in _ticks(low, high):
         x = place(tick)
         drawing.add("line", "zero" if tick == 0 else "grid", x1=x, x2=x, y1=4.0, y2=foot)
         label = "0" if tick == 0 else f"{100 * tick:+g}"
         drawing.add("text", "tick", label, x=x, y=foot + 13, text_anchor="middle")
     drawing.add("text", "tick", "points", x=_WIDTH - _EDGE, y=foot + 26, text_anchor="end")
-    for number, row in enumerate(rows):
-        _draw(drawing, row, number * _ROW, place)
+    for number, (row, label) in enumerate(zip(rows, labels, strict=True)):
+        look = "label strong" if row.strong else "label"
+        drawing.add("text", look, label, x=_EDGE, y=number * size + 15)
+        _draw(drawing, row, (number + 1) * size - _ROW, place)
     return drawing.markup()
 
 
 def _draw(drawing: Drawing, row: Row, top: float, place: Callable[[float], float]) -> None:
-    look = "label strong" if row.strong else "label"
-    drawing.add("text", look, one_line(row.label, 34), x=_EDGE, y=top + 15)
-    drawing.add(
-        "text", f"{look} value", span(row.paired), x=_WIDTH - _EDGE, y=top + 15, text_anchor="end"
-    )
+    look = "label strong value" if row.strong else "label value"
+    drawing.add("text", look, span(row.paired), x=_WIDTH - _EDGE, y=top + 15, text_anchor="end")
     paired = row.paired
     if paired is None or paired.low is None or paired.high is None:
         return
@@ -94,3 +99,19 @@ def _ticks(low: float, high: float) -> list[float]:
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
     first, last = math.ceil(100 * low / step), math.floor(100 * high / step)
     return [round(number * step, 6) / 100 for number in range(first, last + 1)]
+
+
+def _columns(text: str) -> int:
+    """How wide a text is; letters of East Asia count twice."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _elide(text: str, most: int) -> str:
+    """A text without its middle where it is too wide: names often differ in their last word."""
+    if _columns(text) <= most:
+        return text
+    shorter = (
+        f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+        for kept in range(min(len(text), most) - 1, -1, -1)
+    )
+    return next(short for short in shorter if _columns(short) <= most)

@@ -19,6 +19,13 @@ from pathlib import Path
 from flywheel.errors import FlywheelError
 from flywheel.visible import visible
 
+# Streamlit's own captions and chosen buttons have too little contrast with their background.
+_COLOURS = {
+    "theme.light.textColor": "#0e1117",
+    "theme.light.primaryColor": "#c22f2f",
+    "theme.dark.textColor": "#f3f3f3",
+    "theme.dark.primaryColor": "#ff7a7a",
+}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -51,6 +58,7 @@ def flags(host: str, port: int) -> list[str]:
         "logger.hideWelcomeMessage": "true",
         "logger.level": "error",
         "runner.magicEnabled": "false",
+        **_COLOURS,
     }
     allowed = LOOPBACK if host in LOOPBACK else ()
     return [

@@ -31,7 +31,7 @@ def rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_without_a_job_it_says_how_to_begin_one(pages: Open) -> None:
     app = pages().at("trainings")
-    assert "No job was ever told to this store" in words(app, "info")
+    assert "This store has no jobs yet" in words(app, "info")
     assert words(app, "code") == "flywheel train sft sft.yaml"
 
 
@@ -87,7 +87,7 @@ def test_an_evalset_that_is_gone_leaves_means(pages: Open, tmp_path: Path) -> No
     assert len(charts(app)) == 5
 
 
-@pytest.mark.parametrize(("told", "said"), [((), "No exam"), (("started",), "No step")])
+@pytest.mark.parametrize(("told", "said"), [((), "No evaluation"), (("started",), "No step")])
 def test_what_is_missing_is_said(
     pages: Open, tmp_path: Path, told: tuple[str, ...], said: str
 ) -> None:

@@ -14,6 +14,18 @@ from flywheel.review.rows import Mean
 _ROW, _AXIS = 36, 84  # pixels
 # Both stand out from a white page and from a black one; Vega's own rules are black on either.
 MARK, LINE = "#3b82c4", "#8d8d8d"
+# Vega measures text before the page's font is there, so labels can be wider than it thinks.
+_ROOM = {"left": 10, "right": 14, "top": 8, "bottom": 16}  # pixels
+# Without a format Vega writes the only tick of an axis as 2.500000.
+NUMBER, STEP = ",.6~r", ",d"
+
+
+def draw(chart: Any, height: int, alt_text: str) -> None:
+    """Show a chart with room for its labels, each at its own tick."""
+    roomy = chart.properties(height=height, padding=_ROOM)
+    # Streamlit moves the first and the last label of an axis inwards, away from their ticks.
+    whole = roomy.configure_axis(labelFlush=False)
+    st.altair_chart(whole, width="stretch", alt=alt_text)
 
 
 def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None = None) -> None:
@@ -22,12 +34,12 @@ def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None =
         {"name": name, **mean._asdict(), "told": told(mean)} for name, mean in means.items() if mean
     ]
     if not rows:
-        st.caption("nothing was graded in both")
+        st.caption("No item was graded in both runs.")
         return
     x: dict[str, Any] = {
         "title": title,
         "scale": alt.Scale(zero=False, padding=12),
-        "axis": alt.Axis(tickCount=6),
+        "axis": alt.Axis(tickCount=6, format=NUMBER),
     }
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y(
@@ -35,7 +47,8 @@ def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None =
         ),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("told:N", title="mean, 95% interval")],
     )
-    rule = base.mark_rule(strokeWidth=3, color=MARK).encode(x=alt.X("low:Q", **x), x2="high:Q")
+    bounded = base.transform_filter("isValid(datum.low)")
+    rule = bounded.mark_rule(strokeWidth=3, color=MARK).encode(x=alt.X("low:Q", **x), x2="high:Q")
     point = base.mark_point(filled=True, size=110, opacity=1, color=MARK).encode(
         x=alt.X("mean:Q", **x)
     )
@@ -43,8 +56,8 @@ def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None =
     if mark is not None:
         line = alt.Chart(alt.Data(values=[{"at": mark}])).mark_rule(strokeDash=[4, 4], color=LINE)
         layers.insert(0, line.encode(x=alt.X("at:Q", **x)))
-    chart = alt.layer(*layers).properties(height=_ROW * len(rows) + _AXIS)
-    st.altair_chart(chart, width="stretch", alt="; ".join(f"{r['name']} {r['told']}" for r in rows))
+    shown = "; ".join(f"{row['name']} {row['told']}" for row in rows)
+    draw(alt.layer(*layers), _ROW * len(rows) + _AXIS, shown)
 
 
 def told(mean: Mean | None, sign: bool = False) -> str:

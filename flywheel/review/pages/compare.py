@@ -45,7 +45,7 @@ def _figures(found: Compared) -> None:
     for sentence in found.floor:
         plain(sentence)
     plain(
-        f"By {primary.grader}, on {primary.n:,} items in both:"
+        f"By {primary.grader}, on {_items(primary.n)} in both:"
         f" {told(primary.difference, sign=True)}, p {p_value(primary.p)}. {_smallest(primary)}"
     )
 
@@ -72,13 +72,17 @@ def _verdict(difference: Mean | None) -> str:
         return "The candidate scores higher."
     if difference.high < 0:
         return "The candidate scores lower."
-    return "No difference is shown: the interval holds 0."
+    return "No difference is shown: the interval includes 0."
+
+
+def _items(n: int) -> str:
+    return "1 item" if n == 1 else f"{n:,} items"
 
 
 def _smallest(line: GraderLine) -> str:
     if line.mde is None:
         return ""
-    return f"{line.n:,} items detect a difference of {line.mde:.3f} with 80% power."
+    return f"{_items(line.n)} detect a difference of {line.mde:.3f} with 80% power."
 
 
 def _grader(line: GraderLine) -> dict[str, object]:

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
-import streamlit as st
 
-from flywheel.review.pages.charts import LINE, MARK
+from flywheel.review.pages.charts import LINE, MARK, NUMBER, STEP, draw
 from flywheel.review.rows import Curve, Point, Series
 from flywheel.visible import one_line
 
@@ -52,11 +51,13 @@ def exam_curves(curves: Sequence[Curve], title: str, *, change: bool) -> None:
         "at:Q",
         title="step",
         scale=alt.Scale(zero=False, nice=False, padding=12),
-        axis=alt.Axis(tickCount=6, tickMinStep=1, grid=False),
+        axis=alt.Axis(tickCount=6, tickMinStep=1, format=STEP, grid=False),
     )
-    y = alt.Y("mean:Q", title=title, scale=alt.Scale(zero=False))
+    # The padding keeps the ends of intervals off the frame, which would look cut.
+    scale = alt.Scale(zero=False, padding=8)
+    y = alt.Y("mean:Q", title=title, scale=scale, axis=alt.Axis(format=NUMBER))
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=colour)
-    rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.55)
+    rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5)
     layers: list[Any] = [
         rule.encode(y=alt.Y("low:Q", title=title), y2="high:Q"),
         base.mark_line(strokeWidth=2.5).encode(y=y),
@@ -75,26 +76,34 @@ def exam_curves(curves: Sequence[Curve], title: str, *, change: bool) -> None:
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=LINE, strokeWidth=1.5)
         layers.insert(0, zero.encode(y=alt.Y("zero:Q", title=title)))
     height = _HEIGHT + 22 * len(labels)
-    chart = alt.layer(*layers).properties(height=height)
     last = "; ".join(f"{row['name']} {row['told']}" for row in rows if row["last"])
-    st.altair_chart(chart, width="stretch", alt=f"{title} by step, at the last exam: {last}")
+    draw(alt.layer(*layers), height, f"{title} by step, at the last exam: {last}")
 
 
 def series_chart(series: Series) -> None:
     """A small chart of one figure by step."""
     values = [{"step": step, "value": value} for step, value in series.values]
+    point = alt.OverlayMarkDef(color=MARK) if len(values) < 30 else False
     chart = (
         alt.Chart(alt.Data(values=values))
-        .mark_line(strokeWidth=1.5, color=MARK, point=len(values) < 30)
+        .mark_line(strokeWidth=1.5, color=MARK, point=point)
         .encode(
-            x=alt.X("step:Q", axis=alt.Axis(tickCount=5, tickMinStep=1, grid=False)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)),
+            x=alt.X(
+                "step:Q",
+                scale=alt.Scale(zero=False, nice=False, padding=6),
+                axis=alt.Axis(tickCount=5, tickMinStep=1, format=STEP, grid=False),
+            ),
+            y=alt.Y(
+                "value:Q",
+                title=None,
+                scale=alt.Scale(zero=False, padding=6),
+                axis=alt.Axis(tickCount=4, format=NUMBER),
+            ),
             tooltip=[alt.Tooltip("step:Q"), alt.Tooltip("value:Q", format=".4g")],
         )
-        .properties(height=_SMALL)
     )
     alt_text = f"{series.name} by step, {values[0]['value']:.4g} to {values[-1]['value']:.4g}"
-    st.altair_chart(chart, width="stretch", alt=alt_text)
+    draw(chart, _SMALL, alt_text)
 
 
 def moved(point: Point, times: float = 100.0, form: str = "+.1f") -> str:

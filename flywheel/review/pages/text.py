@@ -6,12 +6,17 @@ whatever is not written in this folder goes through these functions, and nowhere
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import streamlit as st
 
 from flywheel.visible import beginning
+
+# A table of more than `_MANY` columns shows `_SHORT` characters of a text; one of up to `_WHOLE`
+# rows does not scroll.
+_MANY, _SHORT, _WHOLE = 5, 32, 30
 
 
 def answer(text: str) -> None:
@@ -42,19 +47,40 @@ def trouble(story: str) -> None:
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Rows under the names of the first one. Cells are text or numbers, never links or images."""
+    """Rows under the names of the first one. Cells are text or numbers, never links or images.
+
+    Among many columns long texts lose their middle, so that they do not push the figures off the
+    screen: grader names often differ in their last word only.
+    """
     names = list(rows[0]) if rows else []
-    gaps = {name for name in names if any(row[name] is None for row in rows)}
-    cells = [{name: _cell(row[name], as_text=name in gaps) for name in names} for row in rows]
-    cast("Any", st).dataframe(cells, hide_index=True, width="stretch")
+    most = _SHORT if len(names) > _MANY else 200
+    gaps = {name for name in names if any(_is_gap(row[name]) for row in rows)}
+    numbers = {name for name in gaps if not any(isinstance(row[name], str) for row in rows)}
+    cast("Any", st).dataframe(
+        [{name: _cell(row[name], most, as_text=name in gaps) for name in names} for row in rows],
+        hide_index=True,
+        width="stretch",
+        height="content" if len(rows) <= _WHOLE else "auto",
+        column_config={name: st.column_config.TextColumn(alignment="right") for name in numbers},
+    )
 
 
-def _cell(value: object, *, as_text: bool) -> object:
+def _is_gap(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _cell(value: object, most: int, *, as_text: bool) -> object:
     """A cell. Streamlit writes None where a number is missing, so such columns are text."""
-    if value is None:
+    if _is_gap(value):
         return "-"
     if isinstance(value, str):
-        return beginning(value, 200)
-    return (
-        f"{value:.3f}" if as_text and isinstance(value, float) else str(value) if as_text else value
-    )
+        return _ends(beginning(value, 200), most)
+    if not as_text:
+        return value
+    return str(round(value, 3)) if isinstance(value, float) else str(value)
+
+
+def _ends(text: str, most: int) -> str:
+    """The beginning and the end of a long text."""
+    head = most // 2
+    return text if len(text) <= most else f"{text[:head]}…{text[head + 1 - most :]}"

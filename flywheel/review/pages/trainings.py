@@ -17,7 +17,7 @@ def show() -> None:
     review = the_review()
     lines = review.trainings()
     if not lines:
-        st.info("No job was ever told to this store. A training begins with:")
+        st.info("This store has no jobs yet. Start a training with:")
         st.code("flywheel train sft sft.yaml", language=None)
         plain(f"store: {review.store.path}")
         return
@@ -86,7 +86,7 @@ def _head(found: Training) -> None:
 def _exams(found: Training) -> None:
     st.subheader("Exams")
     if not found.curves:
-        st.info("No exam was taken yet: the first one comes before the first step.")
+        st.info("No evaluation yet: the first one runs before the first step.")
         return
     if found.trouble is not None:
         plain(
@@ -148,7 +148,7 @@ def _score(grader: str, roles: str, score: float | None) -> str:
 def _steps(found: Training) -> None:
     st.subheader("Steps")
     if not found.series:
-        st.info("No step was told yet.")
+        st.info("No steps yet.")
         return
     for start in range(0, len(found.series), 2):
         for column, series in zip(st.columns(2), found.series[start : start + 2], strict=False):
