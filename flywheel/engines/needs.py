@@ -6,7 +6,7 @@ an outage, and wrong for an option that a user forgot: then nothing at all would
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import need
@@ -19,12 +19,18 @@ from graders.sandbox.tier import NoSandbox, best_tier
 _NAMES = "tiny, a model's folder, http://host/v1#MODEL or scripted:FILE"
 
 
-def check_needs(graders: Iterable[Grader], *, judge: object, unsafe_python: bool = False) -> None:
+def check_needs(
+    graders: Iterable[Grader],
+    *,
+    judge: object,
+    unsafe_python: bool = False,
+    find_tier: Callable[[], object] = best_tier,
+) -> None:
     """Raise when one of these graders asks for what is not here, with its name and the remedy.
 
     `judge` is whatever answers model graders, None when nobody does. Raises NoJudge for a missing
     judge, MissingExtra for a package or the embedding model, BadOption for a missing reward model
-    or sandbox.
+    or sandbox. `find_tier` raises NoSandbox where no tier of the sandbox is possible.
     """
     for grader in graders:
         check_packages(grader)
@@ -35,7 +41,7 @@ def check_needs(graders: Iterable[Grader], *, judge: object, unsafe_python: bool
                 f" a training's config: {_NAMES}"
             )
         if Run in needs and not unsafe_python:
-            _check_sandbox(grader)
+            _check_sandbox(grader, find_tier)
         if Rate in needs:
             _check_reward_model(grader)
 
@@ -46,9 +52,9 @@ def check_packages(grader: Grader) -> None:
     need(*packages, user=f"the grader {grader.name!r}")
 
 
-def _check_sandbox(grader: Grader) -> None:
+def _check_sandbox(grader: Grader, find_tier: Callable[[], object]) -> None:
     try:
-        best_tier()
+        find_tier()
     except NoSandbox as error:
         raise BadOption(f"the grader {grader.name!r} needs a sandbox: {error}") from None
 

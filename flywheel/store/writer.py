@@ -90,8 +90,15 @@ class Pending:
 class Writer:
     """The thread that alone writes to the store."""
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, memory: Memory) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: duckdb.DuckDBPyConnection,
+        memory: Memory,
+        group_seconds: float = GROUP_SECONDS,
+    ) -> None:
         self._path = path
+        self._group_seconds = group_seconds
         self._connection = connection
         self._memory = memory
         self._known = Known(connection)
@@ -176,7 +183,8 @@ class Writer:
         """The next group, as soon as it is due; nothing when the store closes."""
         with self._change:
             while not self._is_due():
-                patience = self._oldest + GROUP_SECONDS - time.monotonic() if self._queue else None
+                due = self._oldest + self._group_seconds - time.monotonic()
+                patience = due if self._queue else None
                 self._change.wait(patience)
             group, self._queue = self._queue, []
             self._rows, self._bytes, self._hurried = 0, 0, False
@@ -186,7 +194,7 @@ class Writer:
     def _is_due(self) -> bool:
         if self._closing or not self._queue:
             return self._closing
-        late = time.monotonic() >= self._oldest + GROUP_SECONDS
+        late = time.monotonic() >= self._oldest + self._group_seconds
         large = self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES
         return self._hurried or late or large
 

@@ -22,7 +22,7 @@ Word = Literal["go", "pause", "cancel"]
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.25
-_REPORT_SECONDS = 5.0
+REPORT_SECONDS = 5.0
 # How long the work may take to end once it was told to.
 _PATIENCE_SECONDS = 10.0
 
@@ -46,11 +46,16 @@ class Progress:
         self,
         tell: Tell = lambda kind, detail: None,
         control: Callable[[], Word] = lambda: "go",
+        report_seconds: float = REPORT_SECONDS,
     ) -> None:
-        """`control` counts as a sign of life; its `peek`, where it has one, does not."""
+        """`control` counts as a sign of life; its `peek`, where it has one, does not.
+
+        Reports that follow one another within `report_seconds` are passed over.
+        """
         self.tell = tell
         self.control = control
         self._peek: Callable[[], Word] = getattr(control, "peek", control)
+        self._report_seconds = report_seconds
         self._beaten = self._reported = 0.0
 
     def beat(self) -> None:
@@ -76,7 +81,7 @@ class Progress:
         """
         self.beat()
         at = time.monotonic()
-        if now or at - self._reported >= _REPORT_SECONDS:
+        if now or at - self._reported >= self._report_seconds:
             self._reported = at
             self.tell("progress", {"text": text})
         self.check()

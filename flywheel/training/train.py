@@ -30,7 +30,7 @@ from flywheel.training.live import plain
 from flywheel.training.manifest import write_manifest
 from flywheel.training.order import Order, open_judge
 from flywheel.training.preflight import preflight
-from flywheel.training.progress import Progress, Stopped
+from flywheel.training.progress import REPORT_SECONDS, Progress, Stopped
 from flywheel.training.rft import notices
 from flywheel.training.rows import training_rows
 from flywheel.training.sampled import sampled_pairs
@@ -65,7 +65,13 @@ class Trained(NamedTuple):
     metrics: Mapping[str, Any]
 
 
-def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
+def run(
+    order: Order,
+    folder: Path,
+    tell: Tell,
+    control: Control,
+    report_seconds: float = REPORT_SECONDS,
+) -> Trained:
     """Train by this order in this folder, or go on with what was begun there."""
     began = time.monotonic()
     order.check_unchanged()
@@ -78,7 +84,7 @@ def run(order: Order, folder: Path, tell: Tell, control: Control) -> Trained:
         tracked(order, folder, tell) as tell,
         clear_errors(order, folder),
     ):
-        progress = Progress(tell, control)
+        progress = Progress(tell, control, report_seconds)
         with Here(open_judge(order.config), answered=progress.beat) as engine:
             try:
                 watch = _train(order, folder, engine, progress)

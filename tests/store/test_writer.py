@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.store import writer
 from flywheel.store.errors import StoreFailed
-from flywheel.store.store import Store, open_store
-from flywheel.store.writer import MOST_WAITING
+from flywheel.store.memory import Memory
+from flywheel.store.samples import SAMPLES
+from flywheel.store.store import Store, connect, open_store
+from flywheel.store.writer import MOST_WAITING, Writer
 from tests.store.rows import item, sample, score
 
 
@@ -63,13 +64,17 @@ def test_batches_gather_for_a_fifth_of_a_second_when_nobody_waits(tmp_path: Path
         assert time.monotonic() - begun > 0.15
 
 
-def test_who_waits_is_answered_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)
-    with open_store(tmp_path / "s.duckdb") as store:
-        for i in range(20):
-            assert store.write(f"b{i}", {"samples": [sample("r", i)]})
-        ack = store.append("last", {"samples": [sample("r", 20)]})
-        assert ack.result(timeout=300)
+def test_who_waits_is_answered_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    open_store(path).close()
+    connection = connect(path)
+    # Whoever waited for a group to be due would wait for an hour.
+    writer = Writer(path, connection.cursor(), Memory(connection.cursor()), group_seconds=3600)
+    for i in range(20):
+        rows = {"samples": SAMPLES.batch([sample("r", i)])}
+        assert writer.submit(f"b{i}", rows).result(timeout=300)
+    writer.close()
+    connection.close()
 
 
 def test_a_coroutine_can_wait(tmp_path: Path) -> None:

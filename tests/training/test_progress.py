@@ -93,10 +93,7 @@ BEFORE = ("reading the rows", "preparing", "probe: 0 of 16", "probe: grading", "
 
 
 @pytest.mark.parametrize("at", [*BEFORE, "exam at step 0", "exam at step 2"])
-def test_a_training_stops_wherever_it_is_and_goes_on_the_same(
-    tmp_path: Path, at: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flywheel.training.progress._REPORT_SECONDS", 0.0)
+def test_a_training_stops_wherever_it_is_and_goes_on_the_same(tmp_path: Path, at: str) -> None:
     given = {"lever": "rft", "steps": 2, "eval_interval": 2, "group_size": 2}
     made, boss = order(tmp_path, **given), Boss()
     told: list[tuple[str, Mapping[str, Any]]] = []
@@ -106,7 +103,7 @@ def test_a_training_stops_wherever_it_is_and_goes_on_the_same(
         if kind == "progress" and detail["text"].startswith(at):
             boss.word = "pause"
 
-    ended = run(made, tmp_path / "job", tell, boss)
+    ended = run(made, tmp_path / "job", tell, boss, report_seconds=0.0)
     step = 2 if at == "exam at step 2" else 0
     assert (ended.ended, ended.best_step, told[-1]) == ("paused", step, ("paused", {"step": step}))
     said = [detail["text"] for kind, detail in told if kind == "progress"]
