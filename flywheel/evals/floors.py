@@ -152,6 +152,8 @@ async def grade_floors(
     answering = [at for at, one in enumerate(answered) if one.score is not None]
     chance, blind = await _chance(marks, answering, rng)
     golds = Counter(one.gold for one in answered if one.gold is not None)
+    # Answers that name every label score alike everywhere too, by a grader that does look.
+    blind = blind and not await _tells_golds_apart(marks, rng, effort.screened)
     found: list[Floor | None] = []
     # Items of one gold answer make any grader look blind; a constant is then what they ask for.
     if golds and not (blind and len(golds) > 1):
@@ -254,6 +256,24 @@ async def _chance(
     own = sum(marks.answered[at].score or 0.0 for at in answering)
     means = {at: sum(scores) / len(scores) for at, scores in sums.items()}
     return _floor(marks, "chance", None, means), alike and own > 0
+
+
+async def _tells_golds_apart(marks: _Marks, rng: random.Random, most: int) -> bool:
+    """Whether gold answers score otherwise on an item whose gold answer is another."""
+    places: dict[str, int] = {}
+    for at, one in enumerate(marks.answered):
+        if one.gold is not None:
+            places.setdefault(one.gold, at)
+    if len(places) < 2:
+        return False
+    golds = rng.sample(sorted(places), min(most, len(places)))
+    own = await marks.of([(Sample({}, gold), places[gold]) for gold in golds])
+    # Each on the place of the next one: no two golds share a place.
+    others = await marks.of(
+        [(Sample({}, gold), places[golds[n - 1]]) for n, gold in enumerate(golds)]
+    )
+    known = [pair for pair in zip(own, others, strict=True) if None not in pair]
+    return any(here != there for here, there in known)
 
 
 def _floor(

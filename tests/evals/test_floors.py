@@ -200,6 +200,16 @@ def test_a_grader_that_looks_at_no_item_has_no_floor(store: Store, tmp_path: Pat
     assert verdict.decision.outcome == "promote"
 
 
+def test_an_answer_that_names_every_label_is_not_above_the_floor(
+    store: Store, tmp_path: Path
+) -> None:
+    folder = labels(tmp_path / "e", graders=[{**CHECK, "operation": "like"}])
+    verdict = gated(store, folder, silent, lambda gold, n: f"{n}: yes or no")
+    state, told = floor_of(verdict)
+    assert state == "fail" and "1.000 against 1.000" in told
+    assert verdict.decision.outcome == "keep"
+
+
 def test_gold_answers_that_all_differ_make_no_floor(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", items=50)
     found = measure(store, plan(folder, "a"), Echo()).floors
