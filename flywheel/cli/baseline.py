@@ -58,5 +58,5 @@ def baseline(
     with open_store(db) as store:
         plan = plan_of(choice, asking.setting(choice.model))
         done = measured(store, plan, asking, lambda: begin(plan, store, "baseline"))
-    show_result(done.result, as_json, db, done.judge)
+    show_result(done, as_json, db)
     check_complete(done.result)

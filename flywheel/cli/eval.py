@@ -80,5 +80,5 @@ def evaluate(
                     print_line(line)
                 return
             done = measured(store, plan, asking, lambda: begin(plan, store))
-    show_result(done.result, as_json, db, done.judge)
+    show_result(done, as_json, db)
     check_complete(done.result)

@@ -161,7 +161,7 @@ def _floor_lines(found: View, primary: str | None) -> list[str]:
 def _next(found: View, db: Path) -> list[str]:
     """What to do now, as commands."""
     from flywheel.jobs.ends import FOR_GOOD
-    from flywheel.training.job_root import db_option
+    from flywheel.store.place import db_option
 
     row = found.row
     store = db_option(db)

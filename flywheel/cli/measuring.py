@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from graders.grader import Grader
 
 
+_CUT = "cut at max_completion_tokens, and graded as they are"
+_REFUSED = "refusals, or stopped by a content filter"
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How a run is carried out, beside what it measures."""
@@ -37,6 +41,7 @@ class Asking:
     unsafe_python: bool = False
     prices: Prices | None = None
     judge_floors: bool = False
+    evalset: str = ""
 
     def setting(self, model: str, key_env: str | None = None) -> Setting:
         """What model names mean on this machine. The shipped weights are verified when named.
@@ -70,6 +75,21 @@ class Asking:
         check_needs(graders, judge=judge, unsafe_python=self.unsafe_python)
         return judge
 
+    def resume_options(self) -> str:
+        """What a command that resumes the run has to name again.
+
+        That is a folder of the evalset which its name does not find, who judges, where keys are.
+        """
+        from shlex import quote
+
+        folder = f" {quote(self.evalset)}" if Path(self.evalset).name != self.evalset else ""
+        given = {
+            "--judge": self.judge,
+            "--api-key-env": self.api_key_env,
+            "--judge-api-key-env": self.judge_api_key_env,
+        }
+        return folder + "".join(f" {name} {quote(value)}" for name, value in given.items() if value)
+
     def _open(self, name: str, option: str, key_env: str | None) -> Meter:
         from flywheel.errors import BadOption
         from flywheel.samplers.meter import Meter
@@ -81,10 +101,11 @@ class Asking:
 
 
 class Measured(NamedTuple):
-    """A run's result, and what its judge took just now."""
+    """A run's result, what its judge took just now, and the options that resuming it needs."""
 
     result: Result
-    judge: Meter | None
+    judge: Meter | None = None
+    options: str = ""
 
 
 def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
@@ -105,6 +126,7 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
         temperature=given.get("temperature"),
     )
     asking = Asking(
+        evalset=given.get("evalset") or "",
         judge=given["judge"],
         api_key_env=given.get("api_key_env"),
         judge_api_key_env=given["judge_api_key_env"],
@@ -127,28 +149,28 @@ def measured(store: Store, plan: Plan, asking: Asking, begin: Callable[[], RunRo
     from flywheel.evals.measure import Bench, go_on
 
     sampler, judge = asking.open(plan.model), asking.open_judge(plan.graders)
-    row = begin()
+    row, options = begin(), asking.resume_options()
     what = f"{plan.evalset.name} {plan.split}"
     with (
-        stoppable(row),
+        stoppable(row, store, options),
         Here(judge, unsafe_python=asking.unsafe_python) as engine,
         progress(what, plan.count * plan.repeats, cost=cost_of(sampler, judge)) as advance,
     ):
-        bench = Bench(store, sampler, engine, advance, asking.cache, asking.judge_floors)
+        bench = Bench(store, sampler, engine, advance, asking.cache, asking.judge_floors, options)
         result = go_on(plan, row, bench)
     say_unpriced(sampler, judge)
-    return Measured(result, judge)
+    return Measured(result, judge, options)
 
 
 @contextmanager
-def stoppable(row: RunRow) -> Generator[None]:
+def stoppable(row: RunRow, store: Store, options: str) -> Generator[None]:
     """Ctrl-C says how to go on, and exits with 130."""
     from flywheel.evals.events import resume_command
 
     try:
         yield
     except KeyboardInterrupt:
-        say(f"Stopped. Resume with: {resume_command(row)}")
+        say(f"Stopped. Resume with: {resume_command(row, store, options)}")
         raise typer.Exit(130) from None
 
 
@@ -168,11 +190,14 @@ def say_unpriced(*meters: Meter | None) -> None:
         say(f"No price fits {model!r}: what it took is not in the cost.")
 
 
-def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = None) -> None:
+def show_result(done: Measured, as_json: bool, db: Path) -> None:
     """One table for people, or the JSON object that scripts read."""
     from flywheel.cli.tables import number, print_json, print_line, print_table
+    from flywheel.store.place import db_option
     from flywheel.visible import one_line
 
+    result, judge, options = done
+    options += db_option(db)
     if as_json:
         print_json(result.as_json() | _taken(judge))
         return
@@ -194,9 +219,9 @@ def show_result(result: Result, as_json: bool, db: Path, judge: Meter | None = N
     if judge is not None:
         price = "" if judge.price is None else f", ${judge.price:.4f}"
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
-    for line in _gaps(result):
+    for line in _gaps(result, options):
         print_line(line)
-    print_line(f"kept in {db}; flywheel show {run}")
+    print_line(f"kept in {db}; flywheel show {run}{db_option(db)}")
 
 
 def _show_floors(result: Result) -> None:
@@ -218,7 +243,7 @@ def check_complete(result: Result) -> None:
         raise typer.Exit(INCOMPLETE)
 
 
-def _gaps(result: Result) -> list[str]:
+def _gaps(result: Result, options: str) -> list[str]:
     """What is missing in a result, why, and how to get it."""
     from flywheel.samplers.failures import summary
 
@@ -227,13 +252,16 @@ def _gaps(result: Result) -> list[str]:
         failed = sum(reason.count for reason in result.failures)
         lines.append(f"{failed} of {result.planned} requests failed: {summary(result.failures)}")
         if row.kind not in ("regrade", "import"):
-            lines.append(f"to send them again: flywheel eval --resume {row.run}")
+            lines.append(f"to send them again: flywheel eval --resume {row.run}{options}")
+    for count, what in ((result.cost.truncated, _CUT), (result.cost.refused, _REFUSED)):
+        if count:
+            lines.append(f"{what}: {count} of {result.n} answers")
     if result.no_verdict:
         share = result.ungraded / max(result.n, 1)
         why = summary(result.no_verdict)
         lines.append(f"{result.ungraded} answers ({share:.0%}) have no verdict: {why}")
         if row.kind == "regrade":
-            lines.append(f"to grade them again: flywheel regrade --resume {row.run}")
+            lines.append(f"to grade them again: flywheel regrade --resume {row.run}{options}")
     return lines
 
 
@@ -255,7 +283,11 @@ def _told(result: Result) -> str:
         parts = [f"{of} in {result.seconds:.1f} s"]
     if cost.cached:
         parts.append(f"{cost.cached} from the cache")
-    parts.append(f"{cost.prompt_tokens + cost.completion_tokens:,} tokens")
+    tokens = cost.prompt_tokens + cost.completion_tokens
+    if tokens or cost.cached == result.n:
+        parts.append(f"{tokens:,} tokens")
+    else:
+        parts.append("no token counts")
     if cost.price is not None:
         parts.append(f"${cost.price:.4f}")
     if cost.loss is not None:

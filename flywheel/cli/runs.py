@@ -44,7 +44,7 @@ def runs(
     for result in results:
         found, row = result.as_json(), result.run
         means = [number(found["primary"][key]) for key in ("mean", "low", "high")]
-        names_ = (row.evalset, row.split, row.model[-24:])
+        names_ = (row.evalset, row.split, row.model)
         rows.append((row.run, row.kind, result.status or "-", *names_, str(result.n), *means))
     drop = ("kind", "split", "n", "status", "low", "high", "evalset")
     print_table(columns, rows, drop=drop)
@@ -59,7 +59,7 @@ def show(
     """Show a run: its figures, its slices, its worst items, its cost."""
     from textwrap import indent
 
-    from flywheel.cli.measuring import show_result
+    from flywheel.cli.measuring import Measured, show_result
     from flywheel.cli.tables import number, print_json, print_line, print_table
     from flywheel.evals.drill import slices, worst_items
     from flywheel.evals.results import load_result
@@ -76,7 +76,7 @@ def show(
         found["worst"] = [item._asdict() for item in bad]
         print_json(found)
         return
-    show_result(result, False, db)
+    show_result(Measured(result), False, db)
     if parts:
         print_line("")
         rows = [(p.tag, str(p.n), number(p.mean), number(p.low), number(p.high)) for p in parts]
@@ -111,6 +111,7 @@ def regrade(
     Ctrl-C leaves a regrade that --resume finishes, with the graders that it began with.
     """
     from flywheel.cli.measuring import (
+        Measured,
         check_complete,
         cost_of,
         read_options,
@@ -135,16 +136,17 @@ def regrade(
         raise BadOption("give a RUN and --graders FILE, or --resume RUN")
     chosen = load_graders(graders) if graders else ()
     _, asking = read_options(context.params)
+    options = asking.resume_options()
     with open_store(db) as store:
         row = find_regrade(store, resume, chosen) if resume else None
         asked = asking.open_judge(graders_of(store, row) if row else chosen)
         row = row or begin_regrade(store, run or "", chosen)
         with (
-            stoppable(row),
+            stoppable(row, store, options),
             Here(asked, unsafe_python=unsafe_local_python) as engine,
             progress("grading", count_left(store, row), "verdicts", cost_of(asked)) as advance,
         ):
             result = go_on_regrade(store, row, engine, advance)
     say_unpriced(asked)
-    show_result(result, as_json, db, asked)
+    show_result(Measured(result, asked, options), as_json, db)
     check_complete(result)

@@ -7,6 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from flywheel.store.errors import BrokenStore, StoreFailed
+from flywheel.store.place import db_option
+from flywheel.store.reader import Reader
 from flywheel.store.run_events import RunEventRow, Status
 from flywheel.store.runs import RunRow
 from flywheel.store.store import Store
@@ -14,10 +16,11 @@ from flywheel.store.table import utc_now
 
 
 @contextmanager
-def at_work(store: Store, row: RunRow) -> Generator[None]:
+def at_work(store: Store, row: RunRow, options: str = "") -> Generator[None]:
     """Say that work on a run starts, and at the end whether it finished, failed or was interrupted.
 
-    A store that cannot be written takes no event either: its error tells how to go on instead.
+    A store that cannot be written takes no event either: its error tells how to go on instead,
+    with the `options` that the command needs.
     """
     try:
         say(store, row.run, "started")
@@ -35,7 +38,9 @@ def at_work(store: Store, row: RunRow) -> Generator[None]:
     except BrokenStore:
         raise
     except StoreFailed as error:
-        raise StoreFailed(f"{error}. Then go on with: {resume_command(row)}") from error
+        raise StoreFailed(
+            f"{error}. Then go on with: {resume_command(row, store, options)}"
+        ) from error
 
 
 def say(store: Store, run: str, status: Status, detail: str | None = None) -> None:
@@ -44,6 +49,7 @@ def say(store: Store, run: str, status: Status, detail: str | None = None) -> No
     store.write(f"{run}/{uuid.uuid4().hex}", {"run_events": [event]})
 
 
-def resume_command(row: RunRow) -> str:
-    """The command that does what is left of a run."""
-    return f"flywheel {'regrade' if row.kind == 'regrade' else 'eval'} --resume {row.run}"
+def resume_command(row: RunRow, store: Reader, options: str = "") -> str:
+    """The command that does what is left of a run. It names the store where that is needed."""
+    verb = "regrade" if row.kind == "regrade" else "eval"
+    return f"flywheel {verb} --resume {row.run}{options}{db_option(store.path)}"

@@ -13,7 +13,7 @@ from typing import Any, cast
 from flywheel.document import load_document
 from flywheel.errors import BadFile, NothingGraded
 from flywheel.evals.cache import Cache
-from flywheel.evals.events import at_work
+from flywheel.evals.events import at_work, resume_command
 from flywheel.evals.garbage import rarely_collected
 from flywheel.evals.grade import Engine
 from flywheel.evals.measure_floors import keep_floors
@@ -46,7 +46,8 @@ MANIFEST = "flywheel.manifest"
 class Bench:
     """Where measuring happens: the store, who answers, who judges.
 
-    `judge_floors` lets a grader ask its judge about floors, too.
+    `judge_floors` lets a grader ask its judge about floors, too. `options` is what the command that
+    resumes a run needs beside its name.
     """
 
     store: Store
@@ -55,6 +56,7 @@ class Bench:
     advance: Advance = lambda count: None
     use_cache: bool = True
     judge_floors: bool = False
+    options: str = ""
 
 
 def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
@@ -77,10 +79,11 @@ def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
 
 def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
     plan.check_same(row)
-    with at_work(bench.store, row):
+    with at_work(bench.store, row, bench.options):
         cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
+        again = resume_command(row, bench.store, bench.options)
         runner = Runner(
-            plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance
+            plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance, again
         )
         with rarely_collected():
             asyncio.run(runner.finish())

@@ -36,11 +36,16 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the answers of a run took. Answers from the cache took nothing."""
+    """What the answers of a run took, and how many the model did not give in full.
+
+    Answers from the cache took nothing.
+    """
 
     samples: int
     errors: int
     cached: int
+    truncated: int
+    refused: int
     prompt_tokens: int
     completion_tokens: int
     price: float | None
@@ -118,6 +123,8 @@ class Result:
             "seconds": self.seconds,
             "tokens": self.cost.prompt_tokens + self.cost.completion_tokens,
             "cached": self.cost.cached,
+            "truncated": self.cost.truncated,
+            "refused": self.cost.refused,
             "price": self.cost.price,
             "loss": self.cost.loss,
         }
@@ -202,6 +209,8 @@ def load_cost(store: Reader, row: RunRow) -> Cost:
         f"""
         SELECT count(*) AS "samples", count("error") AS "errors",
             count(*) FILTER ("cached") AS "cached",
+            count(*) FILTER ("truncated") AS "truncated",
+            count("extra"::JSON ->> 'refusal') AS "refused",
             coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0) AS "prompt_tokens",
             coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0) AS "completion_tokens",
             sum("price") FILTER (NOT "cached") AS "price",

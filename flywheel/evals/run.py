@@ -63,7 +63,10 @@ class Where(NamedTuple):
 
 @dataclass
 class Runner:
-    """One run under way. `run` is its id in the store, where its plan is written already."""
+    """One run under way. `run` is its id in the store, where its plan is written already.
+
+    `again` is the command that resumes it.
+    """
 
     plan: Plan
     run: str
@@ -72,6 +75,7 @@ class Runner:
     engine: Engine
     cache: Cache
     advance: Advance = lambda count: None
+    again: str = ""
     _answers: int = 0
     _kept: int = 0
     _errors: Counter[str] = field(default_factory=Counter[str])
@@ -149,7 +153,7 @@ class Runner:
         return GaveUp(
             f"{failed} of {of} requests failed, and none was answered:"
             f" {summary(reasons(self._errors.items()))}. Correct the cause and resume with:"
-            f" flywheel eval --resume {self.run}"
+            f" {self.again}"
         )
 
     async def _record(self, answered: Sequence[Answered]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DEFAULT_STORE = "flywheel.duckdb"
+from flywheel.store.place import DEFAULT_STORE, db_option
+
 _JOBS = ".jobs"
 
 
@@ -17,14 +18,6 @@ def jobs_root(db: Path) -> Path:
 def resume_command(folder: Path) -> str:
     """What to type to resume the job of this folder from the working directory."""
     return f"flywheel job {folder.name} --resume{db_option(_store_of(folder.absolute()))}"
-
-
-def db_option(db: Path | None) -> str:
-    """` --db PATH`, empty where a command finds the store by itself."""
-    if db is None or db.absolute() == Path.cwd() / DEFAULT_STORE:
-        return ""
-    here = Path.cwd()
-    return f" --db {db.relative_to(here) if db.is_relative_to(here) else db}"
 
 
 def _store_of(folder: Path) -> Path | None:

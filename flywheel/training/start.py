@@ -24,11 +24,11 @@ from flywheel.evals.results import the_run
 from flywheel.samplers.resolve import judge_name, open_sampler
 from flywheel.samplers.sampler import Sampler
 from flywheel.store.baselines import find_baseline
+from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
 from flywheel.store.store import Store
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
-from flywheel.training.job_root import db_option
 from flywheel.training.order import Order, dev_plan, open_judge, setting
 from flywheel.training.packages import check_packages
 from flywheel.training.reward_check import check_rewards

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,45 @@ def test_a_url_with_a_password_reaches_no_store(tmp_path: Path, evalset: Path) -
         assert done.returncode == 1
         assert "--api-key-env" in done.stderr
         assert_hidden(tmp_path, done.stderr)
+
+
+@pytest.mark.parametrize("all_fail", [True, False], ids=["none", "some"])
+def test_the_command_that_resumes_a_run_works_as_printed(
+    tmp_path: Path, evalset: Path, all_fail: bool
+) -> None:
+    broken = {"when": "" if all_fail else '"1"', "status": 400, "times": 4 if all_fail else 1}
+    store = tmp_path / "other runs" / "s.duckdb"
+    store.parent.mkdir()
+    with MockServer([broken]) as server:
+        words = ("eval", evalset, "-m", f"{server.url}#m", "--api-key-env", "MY_KEY")
+        done = flywheel(*words, "--db", store, cwd=tmp_path, MY_KEY=SECRET)
+        assert done.returncode == (1 if all_fail else 4)
+        (line,) = [one for one in (done.stdout + done.stderr).splitlines() if "--resume" in one]
+        resume = shlex.split(line[line.index("flywheel eval --resume") :])
+        again = flywheel(*resume[1:], cwd=tmp_path, MY_KEY=SECRET)
+        heads = server.stats()["heads"]
+    assert again.returncode == 0, again.stderr
+    assert all(f"Authorization: Bearer {SECRET}" in head for head in heads)
+    (line,) = [one for one in again.stdout.splitlines() if one.startswith("kept in")]
+    show = shlex.split(line[line.index("flywheel show") :])
+    assert flywheel(*show[1:], cwd=tmp_path).returncode == 0
+
+
+def test_answers_that_were_cut_or_refused_are_counted(tmp_path: Path, evalset: Path) -> None:
+    rules = [
+        {"when": f'"{number}"', "body": json.dumps({"choices": [choice]})}
+        for number, choice in enumerate(
+            [
+                {"message": {"content": ""}, "finish_reason": "length"},
+                {"message": {"content": ""}, "finish_reason": "content_filter"},
+                {"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"},
+                {"message": {"content": "3"}, "finish_reason": "stop"},
+            ]
+        )
+    ]
+    with MockServer(rules) as server:
+        done = flywheel("eval", evalset, "-m", f"{server.url}#m", cwd=tmp_path)
+    assert "cut at max_completion_tokens, and graded as they are: 1 of 4 answers" in done.stdout
+    assert "refusals, or stopped by a content filter: 2 of 4 answers" in done.stdout
+    assert "no token counts" in done.stdout
+    assert f"http://127.0.0.1:{server.port}/v1#m" in flywheel("runs", cwd=tmp_path).stdout

@@ -67,7 +67,8 @@ def test_a_stopped_regrade_goes_on_where_it_was(tmp_path: Path, run: str, stop: 
         assert 256 <= kept == items < ITEMS
         if stop == signal.SIGINT:
             assert busy.returncode == 130
-            assert story == f"Stopped. Resume with: flywheel regrade --resume {name}\n"
+            asked = f"--judge '{server.url}#judge'"
+            assert story == f"Stopped. Resume with: flywheel regrade --resume {name} {asked}\n"
         asked = server.stats()["requests"]
         done = flywheel("regrade", "--resume", name, *judge, "--json", cwd=tmp_path)
         assert server.stats()["requests"] - asked == ITEMS - kept

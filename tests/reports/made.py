@@ -79,7 +79,7 @@ def candidate(
     return Candidate(run_row(run), found, tuple(slices), SPENT)
 
 
-SPENT = Spending(Cost(100, 0, 3, 1200, 345, 0.0123, None), 12.5, 0.25)
+SPENT = Spending(Cost(100, 0, 3, 0, 0, 1200, 345, 0.0123, None), 12.5, 0.25)
 GAIN = pairs_of("right", [0.0] * 60 + [1.0] * 40, [1.0] * 40 + [0.0] * 20 + [1.0] * 36 + [0.0] * 4)
 FALL = pairs_of("right", [1.0] * 40 + [0.0] * 60, [0.0] * 30 + [1.0] * 10 + [0.0] * 60)
 SAME = pairs_of("right", [1.0] * 40 + [0.0] * 60, [0.0] + [1.0] * 39 + [1.0] + [0.0] * 59)

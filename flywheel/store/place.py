@@ -1,0 +1,16 @@
+"""Where a store is, as a command line names it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+DEFAULT_STORE = "flywheel.duckdb"
+
+
+def db_option(db: Path | None) -> str:
+    """` --db PATH`, quoted for a shell; empty where a command finds the store by itself."""
+    here = Path.cwd()
+    if db is None or db.absolute() == here / DEFAULT_STORE:
+        return ""
+    return f" --db {shlex.quote(str(db.relative_to(here) if db.is_relative_to(here) else db))}"
