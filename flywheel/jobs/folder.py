@@ -54,6 +54,20 @@ def match_job(name: str, names: Sequence[str], where: Path) -> str:
     return fitting[0]
 
 
+def damaged_row(folder: Path) -> JobRow:
+    """The row that stands for a job whose order cannot be read: nothing but its name is known."""
+    return JobRow(
+        job=folder.name,
+        created=datetime.fromtimestamp(0, UTC).replace(tzinfo=None),
+        lever="-",
+        evalset="-",
+        model="-",
+        order="{}",
+        folder=str(folder),
+        baseline=None,
+    )
+
+
 def read_row(folder: Path) -> JobRow:
     """The job as the store keeps it. Raises BadFile when its order cannot be read."""
     path = folder / ORDER
@@ -62,6 +76,8 @@ def read_row(folder: Path) -> JobRow:
         order = cast("dict[str, Any]", json.loads(text))
         config = order["config"]
         named = str(config["lever"]), str(config["evalset"]), str(config["model"])
+        if not isinstance(order.get("numbers", {}), dict):
+            raise TypeError("numbers")
     except (ValueError, KeyError, TypeError) as error:
         raise BadFile(f"{path}: no order of a job ({error!r}); remove {folder}") from None
     first = next(read_events(folder), None)

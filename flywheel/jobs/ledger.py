@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flywheel.errors import BadFile
 from flywheel.jobs.folder import read_row
 from flywheel.store.checkpoints import CheckpointRow
 from flywheel.store.errors import StoreInUse
@@ -48,7 +49,7 @@ class Ledger:
 
 
 def tell_store(store: Store, folders: Iterable[Path]) -> None:
-    """Write down what the store does not know of these jobs yet."""
+    """Write down what the store does not know of these jobs yet, but for unreadable orders."""
     known = last_events(store)
     for folder in folders:
         last, _ = last_event(folder)
@@ -56,7 +57,11 @@ def tell_store(store: Store, folders: Iterable[Path]) -> None:
         if last is None or last.n <= told:
             continue
         if not told:
-            store.write(f"{folder.name}/accepted", {"jobs": [read_row(folder)]})
+            try:
+                row = read_row(folder)
+            except BadFile:  # it is shown as damaged; the other jobs are told all the same
+                continue
+            store.write(f"{folder.name}/accepted", {"jobs": [row]})
         new = (event for event in read_events(folder) if event.n > told)
         for events in _batched(new):
             _write(store, folder.name, events)

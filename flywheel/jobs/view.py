@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flywheel.errors import BadFile
 from flywheel.jobs.ends import ENDS
-from flywheel.jobs.folder import job_folders, match_job, read_row
+from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row
 from flywheel.store.job_events import job_events
 from flywheel.store.jobs import JobRow, list_jobs
 from flywheel.store.reader import Reader
@@ -42,7 +43,7 @@ class View:
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
-        self.damaged += event.n - self.n - 1
+        self.damaged += max(0, event.n - self.n - 1)
         self.n = event.n
         detail, step = event.detail, event.detail.get("step")
         if event.kind == "started":
@@ -156,10 +157,18 @@ def views(root: Path, store: Reader | None, most: int) -> list[View]:
     found: list[View] = []
     for name in sorted({*here, *gone}, reverse=True)[:most]:
         if name in here:
-            found.append(view(here[name]))
+            found.append(_view_or_damaged(here[name]))
         elif store is not None:
             found.append(stored(store, gone[name]))
     return found
+
+
+def _view_or_damaged(folder: Path) -> View:
+    """A job, also one whose order cannot be read: it must not hide the others."""
+    try:
+        return view(folder)
+    except BadFile as error:
+        return View(damaged_row(folder), "damaged", end={"error": str(error)})
 
 
 def summed(row: JobRow, events: Iterable[Event]) -> View:

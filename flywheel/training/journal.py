@@ -22,6 +22,7 @@ EVENTS = "events.jsonl"
 LOCK = "lock"
 _PATIENCE = 1.0  # seconds; somebody may just be looking whether the lock is held
 _BLOCK = 2**16
+_MOST_EVENTS = 2**53
 
 
 class Event(NamedTuple):
@@ -74,10 +75,11 @@ def read_line(line: bytes) -> Event | None:
     if not isinstance(told, dict):
         return None
     rest = cast("dict[str, Any]", told)
-    try:
-        return Event(int(rest.pop("n")), str(rest.pop("at")), str(rest.pop("kind")), rest)
-    except (KeyError, TypeError, ValueError):
+    n = rest.pop("n", None)
+    # A number that no journal reaches would be told to the store, which refuses it for ever.
+    if type(n) is not int or not 0 < n <= _MOST_EVENTS or "at" not in rest or "kind" not in rest:
         return None
+    return Event(n, str(rest.pop("at")), str(rest.pop("kind")), rest)
 
 
 def read_events(folder: Path) -> Iterator[Event]:

@@ -53,6 +53,27 @@ def test_a_job_is_followed_to_its_end(tmp_path: Path) -> None:
     assert job_folders(tmp_path) == [folder]
 
 
+@pytest.mark.parametrize("damage", ["garbage", "[1]", '{"numbers": []}'])
+def test_a_damaged_order_does_not_hide_the_other_jobs(tmp_path: Path, damage: str) -> None:
+    folder, process = begin(tmp_path, steps=2)
+    end(folder, process)
+    other = tmp_path / "job-zz"
+    shutil.copytree(folder, other)
+    order_file = other / "order.json"
+    if damage.startswith("{"):
+        told = json.loads(order_file.read_text(encoding="utf-8"))
+        damage = json.dumps({**told, **json.loads(damage)})
+    order_file.write_text(damage, encoding="utf-8")
+    with open_store(tmp_path / "s.duckdb") as store:
+        tell_store(store, [other, folder])
+        found = views(tmp_path, store, 5)
+        assert [(one.row.job, one.status) for one in found] == [
+            ("job-zz", "damaged"),
+            (folder.name, "finished"),
+        ]
+        assert stored_view(store, folder.name).status == "finished"
+
+
 def test_pause_keeps_a_checkpoint_and_resume_does_the_rest(tmp_path: Path) -> None:
     folder, process = begin(tmp_path, steps=40, seconds=0.03)
     wait_for(folder, 3)

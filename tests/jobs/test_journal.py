@@ -101,7 +101,17 @@ def test_the_lock_is_one_and_says_whose_it_is(tmp_path: Path) -> None:
     assert holder(tmp_path) is None
 
 
-@pytest.mark.parametrize("damage", [b"x" * 40 + b"\n", b"[" * 100_000 + b"\n", b"\0\n", b"{}\n"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"x" * 40 + b"\n",
+        b"[" * 100_000 + b"\n",
+        b"\0\n",
+        b"{}\n",
+        b'{"n": Infinity, "at": "", "kind": "step"}\n',
+        b'{"n": 9223372036854775808, "at": "", "kind": "step"}\n',
+    ],
+)
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_a_damaged_line_costs_its_own_event_alone(tmp_path: Path, at: int, damage: bytes) -> None:
     write(tmp_path, "accepted", "started", "step", "finished")
