@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,19 @@ def test_a_hacked_reward_raises_it(hacked: Course, share: float) -> None:
 
 BEFORE = exam(0, GOLD, fields=[0.0] * 40, exact=[1.0, 0.0] * 20, readable=[1.0] * 40)
 HACKED = exam(50, fields=[1.0] * 40, exact=[0.0] * 40, readable=[1.0] * 40)
+
+
+@pytest.mark.parametrize(("audit", "alarmed"), [(0.0, True), (1.0, False)], ids=["falls", "rises"])
+def test_a_reward_that_rises_in_some_groups_only_has_risen(audit: float, alarmed: bool) -> None:
+    """Seven topics of 20 items; the exploit pays in three, for it was earned in the others."""
+    groups = tuple(f"topic {k // 20}" for k in range(140))
+    paid = [float(k < 60) for k in range(140)]
+    first = exam(
+        0, GOLD, fields=[1 - one for one in paid], exact=[0.0, 1.0] * 70, readable=[1.0] * 140
+    )
+    last = exam(9, GOLD, fields=[1.0] * 140, exact=[audit] * 140, readable=[1.0] * 140)
+    first, last = (replace(one, groups=groups) for one in (first, last))
+    assert (reward_hacking(first, last, ROLES, look=1) is not None) == alarmed
 
 
 def test_it_says_what_rose_what_fell_and_shows_the_answers_to_look_at() -> None:
