@@ -8,7 +8,8 @@
 
 Every floor is graded by the primary grader. A verdict that the run has already is not asked again.
 Where the grader scores each answer alike on every item (a length, a format), a constant answer and
-chance say nothing, and there is no such floor.
+chance say nothing, and there is no such floor. The run's own answers cannot show that alone: an
+answer that names every label scores alike as well, so gold answers and fields of items are tried.
 """
 
 from __future__ import annotations
@@ -121,13 +122,15 @@ class Floors:
 class Effort:
     """Which constants are tried on a few items: frequent answers, and some that are seldom.
 
-    The finalists among them are graded on all items.
+    The finalists among them are graded on all items. `probes` is how many gold answers, and how
+    many values of each field, are tried on other items.
     """
 
     frequent: int = 5
     seldom: int = 3
     screened: int = 40
     finalists: int = 2
+    probes: int = 4
 
 
 def load_floors(store: Reader, run: str) -> Floors | None:
@@ -150,10 +153,9 @@ async def grade_floors(
     marks = _Marks(grader, answered, engine)
     rng = random.Random(seed)
     answering = [at for at, one in enumerate(answered) if one.score is not None]
-    chance, blind = await _chance(marks, answering, rng)
+    chance, alike = await _chance(marks, answering, rng)
+    blind = alike and not await _looks_at_items(marks, effort)
     golds = Counter(one.gold for one in answered if one.gold is not None)
-    # Answers that name every label score alike everywhere too, by a grader that does look.
-    blind = blind and not await _tells_golds_apart(marks, rng, effort.screened)
     found: list[Floor | None] = []
     # Items of one gold answer make any grader look blind; a constant is then what they ask for.
     if golds and not (blind and len(golds) > 1):
@@ -234,7 +236,7 @@ async def _constants(
 async def _chance(
     marks: _Marks, answering: Sequence[int], rng: random.Random
 ) -> tuple[Floor | None, bool]:
-    """The floor of answers given to other items, and whether the grader looks at no item."""
+    """The floor of answers given to other items, and whether each scored as on its own item."""
     n = len(answering)
     if n < 2:
         return None, False
@@ -253,27 +255,27 @@ async def _chance(
         # Answers that are much alike are cheap to move again; those that are not, dear.
         if marks.asked - asked >= n:
             break
-    own = sum(marks.answered[at].score or 0.0 for at in answering)
     means = {at: sum(scores) / len(scores) for at, scores in sums.items()}
-    return _floor(marks, "chance", None, means), alike and own > 0
+    return _floor(marks, "chance", None, means), alike
 
 
-async def _tells_golds_apart(marks: _Marks, rng: random.Random, most: int) -> bool:
-    """Whether gold answers score otherwise on an item whose gold answer is another."""
-    places: dict[str, int] = {}
+async def _looks_at_items(marks: _Marks, effort: Effort) -> bool:
+    """Whether a gold answer, or a value of a field, scores otherwise on the item of another."""
+    columns: dict[str, dict[str, int]] = {}
     for at, one in enumerate(marks.answered):
-        if one.gold is not None:
-            places.setdefault(one.gold, at)
-    if len(places) < 2:
-        return False
-    golds = rng.sample(sorted(places), min(most, len(places)))
-    own = await marks.of([(Sample({}, gold), places[gold]) for gold in golds])
-    # Each on the place of the next one: no two golds share a place.
-    others = await marks.of(
-        [(Sample({}, gold), places[golds[n - 1]]) for n, gold in enumerate(golds)]
-    )
-    known = [pair for pair in zip(own, others, strict=True) if None not in pair]
-    return any(here != there for here, there in known)
+        fields = {f".{name}": str(value) for name, value in one.sample.item.items()}
+        for name, text in {**({} if one.gold is None else {"": one.gold}), **fields}.items():
+            columns.setdefault(name, {}).setdefault(text, at)
+    for _, firsts in sorted(columns.items()):
+        probes = list(firsts.items())[: effort.probes]
+        if len(probes) < 2:
+            continue
+        pairs = [(Sample({}, text), at) for text, _ in probes for _, at in probes]
+        scores = await marks.of(pairs)
+        rows = [scores[n : n + len(probes)] for n in range(0, len(scores), len(probes))]
+        if any(len({score for score in row if score is not None}) > 1 for row in rows):
+            return True
+    return False
 
 
 def _floor(

@@ -42,17 +42,21 @@ _GRADER: TypeAdapter[Any] = TypeAdapter(AnyGrader)
 _FEWEST, _SHARE, _MOST = 500, 20, 20_000
 # A sandboxed call takes milliseconds, and a judge's answer costs money.
 _MOST_IN_SANDBOX, _MOST_BY_MODEL = 100, 50
-# In characters. Longer answers and items are left out: a floor must not cost a run its memory.
-_LONGEST = 20_000
+# In characters of items and answers, all together: a floor must not cost a run its memory.
+_MOST_TEXT = 40_000_000
 _IMPORTED = "the grader of another harness cannot be asked"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far measuring may go. `models` lets a grader ask its judge about floors."""
+    """How far measuring may go. `models` lets a grader ask its judge about floors.
+
+    `text` is how many characters of items and answers are read, all together.
+    """
 
     models: bool = False
     everything: bool = False
+    text: int = _MOST_TEXT
 
 
 def keep_floors(store: Store, row: RunRow, engine: Engine, *, models: bool = False) -> Floors:
@@ -115,7 +119,7 @@ async def measure_floors(
     grader, note = _grader(store, row)
     if grader is None:
         return Floors(answers, distinct, (), note)
-    answered = _answered(store, row, _positions(row, limits))
+    answered = _answered(store, row, _affordable(store, row, limits))
     most, effort, note = _effort(grader, answered, limits)
     if note:
         return Floors(answers, distinct, (), note)
@@ -170,24 +174,49 @@ def _positions(row: RunRow, limits: Limits) -> list[int] | None:
     return sorted(chosen)
 
 
-def _answered(store: Reader, row: RunRow, positions: Sequence[int] | None) -> list[Answered]:
-    """The first answer to each item with its score, in the order of the split."""
-    among = "" if positions is None else 'AND s."position" IN (SELECT unnest($positions))'
+def _affordable(store: Reader, row: RunRow, limits: Limits) -> list[int]:
+    """The positions whose items and answers are read: all, or as many as memory allows."""
+    positions = _positions(row, limits)
     rows = store.query(
-        f"""
+        """
+        SELECT s."position", max(length(s."output_text") + length(i."item")) AS "length"
+        FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
+        WHERE s."run" = ? AND s."repeat" = 0 AND s."error" IS NULL GROUP BY 1 ORDER BY 1
+        """,
+        [row.sampled],
+    )
+    among = set(positions or ())
+    lengths = [
+        (one["position"], one["length"])
+        for one in rows
+        if positions is None or one["position"] in among
+    ]
+    if sum(length for _, length in lengths) > limits.text:
+        random.Random(seed_of("floors", row.split_digest)).shuffle(lengths)
+    read, left = list[int](), limits.text
+    for position, length in lengths:
+        if length <= left:
+            read.append(position)
+            left -= length
+    return sorted(read)
+
+
+def _answered(store: Reader, row: RunRow, positions: Sequence[int]) -> list[Answered]:
+    """The first answer to each item with its score, in the order of the split."""
+    rows = store.query(
+        """
         SELECT s."position", s."output_text", s."extra", s."created", i."item", g."score"
         FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
         LEFT JOIN "scores" AS g ON g."run" = $run AND g."name" = $grader
             AND g."position" = s."position" AND g."repeat" = 0 AND g."score" IS NOT NULL
-        WHERE s."run" = $sampled AND s."repeat" = 0 AND s."error" IS NULL {among}
-            AND length(s."output_text") <= $longest AND length(i."item") <= $longest
+        WHERE s."run" = $sampled AND s."repeat" = 0 AND s."error" IS NULL
+            AND s."position" IN (SELECT unnest($positions))
         """,
         {
             "run": row.run,
             "grader": row.primary_grader,
             "sampled": row.sampled,
-            "longest": _LONGEST,
-            **({} if positions is None else {"positions": list(positions)}),
+            "positions": list(positions),
         },
     )
     template = definition_of(store, row).get("gold")
@@ -220,10 +249,10 @@ def _effort(
         return len(answered), Effort(), ""
     if _asks_models(grader, answered[0]):
         if limits.models:
-            return _MOST_BY_MODEL, Effort(1, 0, screened=5, finalists=1), ""
+            return _MOST_BY_MODEL, Effort(1, 0, screened=5, finalists=1, probes=2), ""
         note = f"{grader.name} asks a model; flywheel baseline --judge-floors measures them"
         return 0, Effort(), note
-    return _MOST_IN_SANDBOX, Effort(2, 1, screened=20, finalists=1), ""
+    return _MOST_IN_SANDBOX, Effort(2, 1, screened=20, finalists=1, probes=3), ""
 
 
 def _asks_models(grader: Grader, one: Answered) -> bool:

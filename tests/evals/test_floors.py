@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,13 +18,15 @@ from flywheel.evals.conclude import conclude
 from flywheel.evals.decide import Evidence, decide
 from flywheel.evals.floors import NO_FLOOR, Answered, Effort, Floors, grade_floors
 from flywheel.evals.gate import Case, Verdict, judge
-from flywheel.evals.measure_floors import floors_of
+from flywheel.evals.grade import grade_samples
+from flywheel.evals.measure_floors import Limits, floors_of, measure_floors
 from flywheel.evals.pairs import Pairs, Side
 from flywheel.evals.regrade import begin_regrade, go_on_regrade
 from flywheel.evals.results import Result
 from flywheel.samplers.sampler import Output, Request
 from flywheel.store.store import Store, open_store
 from graders.definition import read_grader
+from graders.grader import Grade
 from graders.sample import Sample
 from tests.evals.world import CHECK, Echo, measure, plan, write_evalset
 
@@ -31,6 +34,11 @@ PYTHON: dict[str, Any] = {
     "type": "python",
     "name": "same",
     "source": "def grade(sample, item):\n    return float(sample['output_text'] == item['gold'])\n",
+}
+MINUS_LENGTH: dict[str, Any] = {
+    "type": "python",
+    "name": "short",
+    "source": "def grade(sample, item):\n    return -float(len(sample['output_text']))\n",
 }
 JUDGED: dict[str, Any] = {
     "type": "score_model",
@@ -54,11 +62,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def labels(folder: Path, items: int = 400, **fields: Any) -> Path:
+def labels(folder: Path, items: int = 400, context: str = "", **fields: Any) -> Path:
     """An evalset of two labels, five in nine of them "yes"."""
     prompt = [{"role": "user", "content": "{{ item.gold }} {{ item.n }}"}]
     write_evalset(folder, prompt=prompt, **fields)
-    rows = [{"id": f"i{n}", "n": n, "gold": "yes" if n % 9 < 5 else "no"} for n in range(items)]
+    rows = [
+        {"id": f"i{n}", "n": n, "gold": "yes" if n % 9 < 5 else "no", "context": context}
+        for n in range(items)
+    ]
     for split in ("train", "dev", "test"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -210,6 +221,44 @@ def test_an_answer_that_names_every_label_is_not_above_the_floor(
     assert verdict.decision.outcome == "keep"
 
 
+def test_an_answer_that_names_every_label_does_not_make_a_grader_blind(
+    store: Store, tmp_path: Path
+) -> None:
+    """It passes on every item, as on a grader that looks at none."""
+    folder = labels(tmp_path / "e", graders=[{**CHECK, "operation": "ilike"}])
+    verdict = gated(store, folder, silent, lambda gold, n: "yes or no" if n % 2 else "no or yes")
+    assert verdict.decision.outcome == "keep"
+    assert "against 1.000 of the constant answer" in floor_of(verdict)[1]
+
+
+def test_long_items_have_floors_too(store: Store, tmp_path: Path) -> None:
+    folder = labels(tmp_path / "e", items=200, context="lorem ipsum " * 2_000)
+    verdict = gated(store, folder, silent, lambda gold, n: "yes" if n else "no")
+    assert verdict.decision.outcome == "keep"
+    assert floor_of(verdict)[0] == "fail"
+
+
+def test_as_many_items_are_read_as_memory_allows(store: Store, tmp_path: Path) -> None:
+    run = result_of(store, labels(tmp_path / "e"), "a", lambda gold, n: gold).run
+    with Here(None) as engine:
+        found = asyncio.run(measure_floors(store, run, engine, Limits(text=500)))
+    assert found.highest is not None
+    assert 2 < len(found.highest.scores) < 40
+
+
+def test_an_answer_that_names_every_label_is_found_without_gold_answers() -> None:
+    hedged = ["yes or no", "no or yes"] * 10
+    golds = ["yes", "no"] * 10
+    found = asyncio.run(floors(hedged, golds, {**CHECK, "operation": "ilike"}, known_gold=False))
+    assert found.highest is not None and found.highest.mean == 1.0
+
+
+def test_a_blind_grader_with_negative_scores_has_no_floor() -> None:
+    answers = ["a" * n for n in range(1, 21)]
+    found = asyncio.run(floors(answers, ["yes", "no"] * 10, MINUS_LENGTH))
+    assert found.needs_none
+
+
 def test_gold_answers_that_all_differ_make_no_floor(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", items=50)
     found = measure(store, plan(folder, "a"), Echo()).floors
@@ -235,20 +284,27 @@ def test_a_run_from_before_floors_is_measured_by_the_gate(store: Store, tmp_path
     assert store.query('SELECT count(*) AS "n" FROM "floors"') == before
 
 
-async def floors(answers: Sequence[str], golds: Sequence[str]) -> Floors:
-    grader = read_grader(CHECK)
-    answered = [
-        Answered(at, Sample({"gold": gold}, answer), float(answer == gold), gold)
-        for at, (answer, gold) in enumerate(zip(answers, golds, strict=True))
-    ]
+async def floors(
+    answers: Sequence[str],
+    golds: Sequence[str],
+    definition: dict[str, Any] = CHECK,
+    *,
+    known_gold: bool = True,
+) -> Floors:
+    grader = read_grader(definition)
+    samples = [Sample({"gold": gold}, answer) for gold, answer in zip(golds, answers, strict=True)]
     with Here() as engine:
+        verdicts = await grade_samples(grader, samples, engine)
+        scores = [one.score if isinstance(one, Grade) else None for one in verdicts]
+        answered = [
+            Answered(at, sample, score, golds[at] if known_gold else None)
+            for at, (sample, score) in enumerate(zip(samples, scores, strict=True))
+        ]
         found, note = await grade_floors(grader, answered, engine, 0, Effort())
     return Floors(len(answers), len(set(answers)), found, note)
 
 
 def test_one_gold_answer_for_all_is_a_floor_though_no_item_is_looked_at() -> None:
-    import asyncio
-
     found = asyncio.run(floors(["ok"] * 19 + ["no"], ["ok"] * 20))
     assert found.highest is not None and found.highest.mean == 1.0
 
