@@ -201,12 +201,16 @@ def test_a_definition_comes_through_a_pipe_too() -> None:
     assert json.loads(done.stdout)["metadata"]["name"] == "same"
 
 
-def test_a_lone_surrogate_is_printed_as_its_escape(tmp_path: Path) -> None:
+def test_half_of_a_surrogate_pair_is_refused_with_its_place(tmp_path: Path) -> None:
     grader = tmp_path / "g.json"
     grader.write_text(
         '{"type": "string_check", "name": "\\ud800", "operation": "eq", "reference": "x"}'
     )
-    assert "\\ud800" in flywheel("grade", grader, "--sample", "x").stdout
+    done = flywheel("grade", grader, "--sample", "x")
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "g.json:1:34: half of a surrogate pair is no character; remove it\n"
+    )
 
 
 def test_ctrl_c_ends_at_once_and_leaves_nothing_behind(tmp_path: Path) -> None:
