@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flywheel.cli.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
+from flywheel.cli.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +88,6 @@ def _check_evalset(
     evalset: Evalset, split: Split, most: int | None, engine: Here
 ) -> list[GraderCheck]:
     import asyncio
-    import sys
 
     from flywheel.errors import BadOption
     from flywheel.evals.validity.check import (
@@ -104,9 +104,7 @@ def _check_evalset(
     material = Material(evalset, tuple(items))
     calls = judge_calls(material, evalset.graders)
     if calls:
-        sys.stderr.write(
-            f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.\n"
-        )
+        say(f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.")
     return asyncio.run(check_graders(material, evalset.graders, engine))
 
 

@@ -113,7 +113,8 @@ def test_json_stays_json(folder: Path) -> None:
 
 
 def test_every_command_prints_through_the_functions_that_make_text_visible() -> None:
-    allowed = {"tables.py", "streams.py"}
+    # main.py has one word of its own to say, before anything is loaded.
+    allowed = {"tables.py", "streams.py", "main.py"}
     for path in sorted((ROOT / "flywheel/cli").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
