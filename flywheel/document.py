@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from flywheel.errors import BadFile
 from flywheel.known_fields import unknown_field
 from flywheel.places import BadPlace, Places, read_json
+from flywheel.regular_file import open_regular
 from flywheel.yaml_text import read_yaml
 
 _SHOWN = 120
@@ -101,10 +102,14 @@ def load_document(path: Path) -> Document:
         raise BadFile(f"{path}:{error.line}:{error.column}: {error}") from None
 
 
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8. Raises BadFile, with the place of the first byte that is not."""
+def read_text(path: Path, *, regular: bool = False) -> str:
+    """The text of a file in UTF-8. Raises BadFile, with the place of the first byte that is not.
+
+    With `regular`, a pipe or a device is refused: reading it may never end.
+    """
     try:
-        data = path.read_bytes()
+        with open_regular(path) if regular else path.open("rb") as file:
+            data = file.read()
     except OSError as error:
         raise BadFile(f"{path}: cannot be read: {error.strerror}") from None
     try:

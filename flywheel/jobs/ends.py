@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flywheel.regular_file import NotRegular
 from flywheel.training.job_root import resume_command
 from flywheel.training.journal import Journal, holder, is_held, last_event, take_lock
 from flywheel.training.worker import LOG, STACKS
@@ -39,6 +40,8 @@ def settle(folder: Path, returncode: int | None = None) -> None:
         if _gave_up(folder):
             kind, told = "stalled", f"nothing happened for too long; {folder / STACKS} says where"
         _say(folder, kind, {"error": told, "remedy": resume_command(folder)})
+    except NotRegular:  # no journal can be written here: the job is shown as it is read
+        return
     finally:
         os.close(descriptor)
 

@@ -71,7 +71,7 @@ def damaged_row(folder: Path) -> JobRow:
 def read_row(folder: Path) -> JobRow:
     """The job as the store keeps it. Raises BadFile when its order cannot be read."""
     path = folder / ORDER
-    text = read_text(path)
+    text = read_text(path, regular=True)
     try:
         order = cast("dict[str, Any]", json.loads(text))
         config = order["config"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flywheel.jobs.ends import end_stalled, settle
+from flywheel.regular_file import NotRegular, open_regular
 from flywheel.training.journal import EVENTS, Event, is_held, read_line
 from flywheel.training.worker import HEARTBEAT
 
@@ -28,10 +29,10 @@ class Tail:
     def read(self) -> list[Event]:
         """The events since the last time, each once, in their order."""
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 file.seek(self._offset)
                 data = file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotRegular):
             return []
         found: list[Event] = []
         whole = data[: data.rfind(b"\n") + 1]

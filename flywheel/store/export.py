@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
+from flywheel.regular_file import NotRegular, open_regular
 from flywheel.store.arrow import ArrowTable, pyarrow
 from flywheel.store.digest import digest_file
 from flywheel.store.errors import BadExport, denied
@@ -94,6 +95,11 @@ def load_manifest(folder: Path) -> Manifest:
     """
     try:
         manifest = _read_manifest(folder)
+    except NotRegular:
+        raise BadExport(
+            f"{folder / MANIFEST}: not a regular file; name a folder that `flywheel store export`"
+            " wrote"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadExport(
             f"{folder}: no complete export (no readable {MANIFEST}); name a folder that"
@@ -113,7 +119,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def _read_manifest(folder: Path) -> Manifest:
-    with (folder / MANIFEST).open("rb") as file:
+    with open_regular(folder / MANIFEST) as file:
         told = cast("dict[str, Any]", parse_json(file.read(_MOST_MANIFEST)))
     if told["format"] != FORMAT:
         raise BadExport(f"{folder}: export format {told['format']!r:.80}; upgrade Flywheel")

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from flywheel.regular_file import NotRegular, append_regular, open_regular
+
 EVENTS = "events.jsonl"
 LOCK = "lock"
 _PATIENCE = 1.0  # seconds; somebody may just be looking whether the lock is held
@@ -41,7 +43,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / EVENTS).open("ab")
+        self._file = append_regular(folder / EVENTS)
         last, end = last_event(folder)
         self._file.truncate(end)
         self._n = last.n if last else 0
@@ -88,21 +90,21 @@ def read_events(folder: Path) -> Iterator[Event]:
     A gap in the numbers shows where. A line that is not yet whole ends the reading.
     """
     try:
-        with (folder / EVENTS).open("rb") as file:
+        with open_regular(folder / EVENTS) as file:
             for line in file:
                 if not line.endswith(b"\n"):
                     return
                 event = read_line(line)
                 if event is not None:
                     yield event
-    except FileNotFoundError:
+    except (FileNotFoundError, NotRegular):
         return
 
 
 def last_event(folder: Path) -> tuple[Event | None, int]:
     """The last whole event, and where in the file it ends. Reads from the end."""
     try:
-        with (folder / EVENTS).open("rb") as file:
+        with open_regular(folder / EVENTS) as file:
             size = at = file.seek(0, os.SEEK_END)
             held = b""
             while at:
@@ -118,7 +120,7 @@ def last_event(folder: Path) -> tuple[Event | None, int]:
                     if event is not None:
                         return event, end
                     end -= len(line)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotRegular):
         pass
     return None, 0
 
@@ -155,7 +157,7 @@ def holds_lock(folder: Path, descriptor: int) -> bool:
 def is_held(folder: Path) -> bool:
     """Whether a living process holds the folder's lock."""
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -124,7 +124,7 @@ _NAMES = {
 def load_order(folder: Path) -> Order:
     """The order in a job's folder. Raises BadFile, and ChangedOrder for one that was edited."""
     path = folder / FILE
-    text = read_text(path)
+    text = read_text(path, regular=True)
     first = next(read_events(folder), None)
     accepted = first.detail.get("order") if first and first.kind == "accepted" else None
     if accepted not in (None, digest_bytes(text.encode())):

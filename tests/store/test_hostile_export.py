@@ -116,6 +116,22 @@ def test_a_manifest_that_was_changed_is_refused(
     assert not (tmp_path / "again.duckdb").exists()
 
 
+def link_to_zero(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "runs.parquet"])
+@pytest.mark.parametrize("place", [os.mkfifo, link_to_zero, os.mkdir])
+def test_a_pipe_or_a_device_in_an_export_is_not_read(
+    tmp_path: Path, folder: Path, name: str, place: Callable[[Path], None]
+) -> None:
+    (folder / name).unlink()
+    place(folder / name)
+    with pytest.raises(BadExport, match=r"not (a regular|the) file"):
+        rebuild_store(folder, tmp_path / "again.duckdb")
+    assert not (tmp_path / "again.duckdb").exists()
+
+
 def test_a_table_that_is_named_twice_is_refused(tmp_path: Path, folder: Path) -> None:
     text = (folder / MANIFEST).read_text()
     (folder / MANIFEST).write_text(text.replace('"format": 1,', '"format": 1, "format": 1,'))
