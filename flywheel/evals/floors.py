@@ -23,8 +23,10 @@ from typing import Any, NamedTuple
 
 from flywheel.evals.grade import Engine, grade_samples
 from flywheel.stats.intervals import mean_interval
+from flywheel.store.errors import wrong_data
 from flywheel.store.floors import newest_floors
 from flywheel.store.reader import Reader
+from flywheel.store.values import object_of
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 
@@ -138,12 +140,15 @@ def load_floors(store: Reader, run: str) -> Floors | None:
     row = newest_floors(store, run)
     if row is None:
         return None
-    detail, scores = json.loads(row.detail), json.loads(row.scores)
-    floors = tuple(
-        Floor(**found, scores={int(at): score for at, score in scores[found["name"]].items()})
-        for found in detail["floors"]
-    )
-    return Floors(row.answers, row.distinct_answers, floors, detail["note"])
+    try:
+        detail, scores = object_of(row.detail), object_of(row.scores)
+        floors = tuple(
+            Floor(**found, scores={int(at): score for at, score in scores[found["name"]].items()})
+            for found in detail["floors"]
+        )
+        return Floors(row.answers, row.distinct_answers, floors, detail["note"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise wrong_data(store.path, f"the floors of run {run} cannot be read") from None
 
 
 async def grade_floors(

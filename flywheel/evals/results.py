@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,11 +12,13 @@ from flywheel.evals.floors import Floors, load_floors
 from flywheel.evals.run_names import steps_back
 from flywheel.samplers.failures import Reason
 from flywheel.stats.intervals import Interval, mean_interval
+from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
 from flywheel.store.run_events import run_status
 from flywheel.store.runs import RunRow, find_run, nth_newest, runs_named
 from flywheel.store.samples import NEWEST_SAMPLES
 from flywheel.store.scores import GraderSummary, summarise
+from flywheel.store.values import object_of, pairs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,10 @@ def load_result(store: Reader, run: str) -> Result:
         summary.name: Figure(summary, _interval(store, row, summary.grader))
         for summary in summarise(store, row.run)
     }
-    order = [name for name, _ in json.loads(row.graders)]
+    try:
+        order = [name for name, _ in pairs_of(row.graders)]
+    except ValueError:
+        raise wrong_data(store.path, f"the graders of run {row.run} cannot be read") from None
     ordered = {name: figures[name] for name in order if name in figures}
     status, seconds = run_status(store, row.run), run_seconds(store, row.run)
     floors = load_floors(store, row.run)
@@ -191,11 +195,13 @@ def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:
 
 def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:
     """The evalset's definition as it was when the run began."""
-    (found,) = store.query(
+    found = store.query(
         'SELECT "definition" FROM "evalsets" WHERE "digest" = ?', [run.evalset_digest]
     )
-    definition: dict[str, Any] = json.loads(found["definition"])
-    return definition
+    try:
+        return object_of(found[0]["definition"])
+    except (IndexError, ValueError):
+        raise wrong_data(store.path, f"the evalset of run {run.run} cannot be read") from None
 
 
 def field_path(name: str | None) -> str | None:

@@ -14,6 +14,7 @@ from flywheel.store.reader import Reader
 from flywheel.store.store import connect
 from flywheel.store.table import MOST_COUNT, Table
 from flywheel.store.tables import TABLES
+from flywheel.store.values import wrong_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ def _faults(store: Reader, rows: dict[str, int]) -> Iterator[Finding]:
         yield from _found(store, table.name, "rows that are there twice", _twice(table))
     sql = f"""SELECT "run" || ' ' || "item" FROM "samples" WHERE {_UNCOUNTABLE}"""
     yield from _found(store, "samples", "rows with an impossible count, such as of tokens", sql)
+    yield from (Finding(*wrong) for wrong in wrong_values(store))
     for name, story, sql in _LEADS:
         yield from _found(store, name, story, sql)
     told = int(store.query('SELECT coalesce(sum("rows"), 0) AS "n" FROM "batches"')[0]["n"])

@@ -87,6 +87,15 @@ def failed(path: Path, error: Exception) -> FlywheelError:
     )
 
 
+def wrong_data(path: Path, what: Exception | str) -> BrokenStore:
+    """The story of a value that the store holds and that cannot be read."""
+    said = what if isinstance(what, str) else f"a value cannot be read ({first_line(what)})"
+    return BrokenStore(
+        f"{path}: {said}; look with `flywheel store check --db {path}` and restore with `flywheel"
+        " store rebuild EXPORT --db NEW`"
+    )
+
+
 def refused(batch: str, error: Exception) -> BadBatch:
     """The story of a batch that DuckDB does not take."""
     return BadBatch(f"batch {batch}: refused by the store: {first_line(error)}")

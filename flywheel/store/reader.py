@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flywheel.store.arrow import ArrowTable
-from flywheel.store.errors import StoreFailed, failed
+from flywheel.store.errors import StoreFailed, failed, wrong_data
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +27,8 @@ class Reader:
 
     @contextmanager
     def cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
-        """A connection of one's own, for one thread. DuckDB's own failures become StoreFailed.
+        """A connection of one's own, for one thread. DuckDB's own failures become StoreFailed,
+        and so does what it says of a value that cannot be read.
 
         What is wrong with a query itself (a name, a type) stays DuckDB's error: it is our mistake.
         """
@@ -44,6 +45,12 @@ class Reader:
             yield cursor
         except (*broken, *more) as error:
             raise failed(self.path, error) from error
+        except duckdb.DataError as error:
+            raise wrong_data(self.path, error) from error
+        except duckdb.InvalidInputException as error:
+            if "malformed json" not in str(error).lower():
+                raise
+            raise wrong_data(self.path, error) from error
         finally:
             cursor.close()
 

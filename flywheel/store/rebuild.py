@@ -20,6 +20,7 @@ from flywheel.store.migrations import STEPS, migrate
 from flywheel.store.owner import own, real_path
 from flywheel.store.reader import Reader
 from flywheel.store.store import connect
+from flywheel.store.values import wrong_values
 
 _BATCH_ROWS = 2_048
 
@@ -56,8 +57,14 @@ def rebuild_store(folder: Path, path: Path) -> Manifest:
 def _build(path: Path, folder: Path, manifest: Manifest) -> None:
     connection = connect(path)
     try:
-        with Reader(path, connection).cursor() as cursor:
+        store = Reader(path, connection)
+        with store.cursor() as cursor:
             _fill(cursor, folder, path, manifest)
+        for wrong in wrong_values(store):
+            raise BadExport(
+                f"{folder / wrong.table}.parquet: {wrong.rows} {wrong.story}, one of them"
+                f" {wrong.example!r:.200}; take another export"
+            )
     finally:
         connection.close()
 

@@ -6,11 +6,13 @@ counted. A sample that was ungraded may be graded later in the same run: the sco
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from flywheel.store.arrow import ArrowTable
+from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
 from flywheel.store.table import Table
 
@@ -103,6 +105,8 @@ def summarise(store: Reader, run: str) -> list[GraderSummary]:
             """,
             {"run": run, "grader": grader},
         )
+        if not math.isfinite(row["mean"] or 0.0):
+            raise wrong_data(store.path, f"scores of run {run} are NaN or infinite")
         found.append(GraderSummary(grader, name, **row, ungraded=kinds.get(grader, {})))
     return found
 
