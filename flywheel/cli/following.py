@@ -195,9 +195,11 @@ def _near(path: str) -> str:
 
 
 def _say(event: Event) -> None:
+    from flywheel.training.event_shape import fits
+
     if event.kind in ("notice", "progress"):
         say(str(event.detail.get("text", "")))
-    elif event.kind in ("masks", "preflight"):
+    elif event.kind in ("masks", "preflight") and fits(event):
         for line in event.detail.get("told", ()):
             say(str(line))
     elif event.kind == "alarm":

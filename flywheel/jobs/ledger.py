@@ -21,6 +21,7 @@ from flywheel.store.checkpoints import CheckpointRow
 from flywheel.store.errors import StoreInUse
 from flywheel.store.job_events import JobEventRow, last_events
 from flywheel.store.store import Store, open_store
+from flywheel.training.event_shape import fits
 from flywheel.training.journal import Event, last_event, read_events
 
 _BATCH = 500
@@ -72,7 +73,7 @@ def _write(store: Store, job: str, events: Sequence[Event]) -> None:
         "job_events": [
             JobEventRow(job, e.n, _moment(e.at), e.kind, json.dumps(e.detail)) for e in events
         ],
-        "checkpoints": [_checkpoint(job, e) for e in events if e.kind == "checkpoint"],
+        "checkpoints": [_checkpoint(job, e) for e in events if e.kind == "checkpoint" and fits(e)],
     }
     store.write(f"{job}/events/{events[0].n}-{events[-1].n}", tables)
 
@@ -83,7 +84,7 @@ def _checkpoint(job: str, event: Event) -> CheckpointRow:
     return CheckpointRow(
         job=job,
         n=event.n,
-        step=int(detail.get("step", 0)),
+        step=detail["step"],
         path=str(detail.get("path", "")),
         digest=None if digest is None else str(digest),
         metrics=json.dumps(detail.get("metrics") or {}),

@@ -14,6 +14,7 @@ from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row
 from flywheel.store.job_events import job_events
 from flywheel.store.jobs import JobRow, list_jobs
 from flywheel.store.reader import Reader
+from flywheel.training.event_shape import fits
 from flywheel.training.job_root import resume_command
 from flywheel.training.journal import Event, is_held, read_events
 
@@ -26,7 +27,8 @@ class View:
 
     Steps, exams and checkpoints are by step: a job that goes on from a checkpoint does the steps
     after it again, and the later word holds. `losses` are the trained ones, `exams` the means.
-    `damaged` counts the events whose lines in the journal cannot be read.
+    `damaged` counts the events whose lines in the journal cannot be read, or whose detail has not
+    the shape of its kind.
     """
 
     row: JobRow
@@ -45,6 +47,9 @@ class View:
         """Take in the next event."""
         self.damaged += max(0, event.n - self.n - 1)
         self.n = event.n
+        if not fits(event):
+            self.damaged += 1
+            return
         detail, step = event.detail, event.detail.get("step")
         if event.kind == "started":
             self._go_on(detail.get("resumed_from"))

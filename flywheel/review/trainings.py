@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flywheel.evals.evalset import Evalset
     from flywheel.jobs.view import View
     from flywheel.training.exam import Roles
+    from flywheel.training.journal import Event
 
 # All that the table needs: of steps the last one, and no scores of single items.
 _NEWS = """
@@ -129,9 +130,14 @@ def _status(row: JobRow, view: View) -> str:
 
 def _summed(row: JobRow, events: Iterable[JobEventRow]) -> View:
     from flywheel.jobs.view import summed
+
+    return summed(row, map(_event, events))
+
+
+def _event(row: JobEventRow) -> Event:
     from flywheel.training.journal import Event
 
-    return summed(row, (Event(e.n, e.at.isoformat(), e.kind, json.loads(e.detail)) for e in events))
+    return Event(row.n, row.at.isoformat(), row.kind, json.loads(row.detail))
 
 
 def _config(row: JobRow) -> tuple[str, int | None]:
@@ -175,9 +181,11 @@ def _scores(
     view: View, events: Sequence[JobEventRow]
 ) -> dict[int, Mapping[str, Mapping[str, float | None]]]:
     """step -> item -> grader -> score, of the exams that hold, in their order."""
+    from flywheel.training.event_shape import fits
+
     found: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for event in events:
-        if event.kind == "exam_items":
+        if event.kind == "exam_items" and fits(_event(event)):
             told = json.loads(event.detail)
             found[told["step"]] = told["items"]
     return {step: found[step] for step in sorted(found) if step in view.exams}

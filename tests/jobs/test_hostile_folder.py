@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from flywheel.cli.app import app
 from flywheel.errors import BadFile
 from flywheel.jobs.ends import settle
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.view import views
+from flywheel.review.trainings import training, training_lines
 from flywheel.store.store import open_store
+from flywheel.training.job_root import jobs_root
 from flywheel.training.order import load_order
 from tests.jobs.world import order
 
@@ -39,3 +45,66 @@ def test_a_pipe_or_a_device_in_a_job_is_not_read(
         assert "not a regular file" in found.end["error"]
         with pytest.raises(BadFile, match="not a regular file"):
             load_order(folder)
+
+
+GOOD = {"step": 1, "graders": {"exact": {"mean": 0.5, "n": 2, "ungraded": 0}}}
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail"),
+    [
+        ("exam", {"step": 2}),
+        ("exam", {"step": 2, "graders": None}),
+        ("exam", {"step": 2, "graders": ["exact"]}),
+        ("exam", {"step": 2, "graders": {"exact": 0.5}}),
+        ("exam", {"step": 2, "graders": {"exact": {"mean": "high"}}}),
+        ("exam", {"step": 2, "graders": {"exact": {"mean": HUGE}}}),
+        ("exam", {"step": 2, "graders": {"exact": {"mean": 0.5, "ungraded": "none"}}}),
+        ("exam", {"step": -1, "graders": {}}),
+        ("exam", {"step": HUGE, "graders": {}}),
+        ("exam_items", {"step": 1}),
+        ("exam_items", {"step": 1, "items": {"a": {"exact": "high"}}}),
+        ("step", {"loss": 0.1}),
+        ("step", {"step": 1, "loss": "low"}),
+        ("step", {"step": 1, "loss": HUGE}),
+        ("step", {"step": 1, "loss": float("nan")}),
+        ("checkpoint", {"step": "second", "path": 3}),
+        ("alarm", {"samples": [1]}),
+        ("masks", {"told": 3}),
+        ("preflight", {"told": 3}),
+        ("finished", {"best_step": [1]}),
+    ],
+)
+def test_an_event_of_another_shape_is_damaged(
+    tmp_path: Path, kind: str, detail: dict[str, Any]
+) -> None:
+    db = tmp_path / "s.duckdb"
+    folder = jobs_root(db) / "job-a"
+    order(steps=2).save(folder)
+    events: list[tuple[str, dict[str, Any]]] = [
+        ("accepted", {}),
+        ("started", {}),
+        ("exam", GOOD),
+        (kind, detail),
+        ("failed", {}),
+    ]
+    lines = (
+        json.dumps({"n": n, "at": "2026-11-20T12:00:00", "kind": kind, **told})
+        for n, (kind, told) in enumerate(events, 1)
+    )
+    (folder / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # Without a store the commands read the folder alone, and are quicker.
+    for command in (["jobs"], ["job", "job-a"]):
+        done = CliRunner().invoke(app, [*command, "--db", str(db)])
+        assert (done.exit_code, done.exception) == (0, None), command
+    done = CliRunner().invoke(app, ["job", "job-a", "--json", "--db", str(db)])
+    shown = json.loads(done.stdout)
+    assert (shown["damaged_events"], shown["exams"]) == (1, [GOOD])
+    with open_store(db) as store:
+        tell_store(store, [folder])
+        (line,) = training_lines(store, 5)
+        assert (line.status, training(store, "job-a").events) == ("failed", 5)
+    if kind in ("masks", "preflight"):  # what is told while a job is followed
+        done = CliRunner().invoke(app, ["job", "job-a", "--follow", "--db", str(db)])
+        assert isinstance(done.exception, SystemExit)
