@@ -16,13 +16,13 @@ from graders.strict_json import parse_json
 
 _SHOWN = 80
 # A line is held in memory several times while it is read.
-MOST_LINE = 64 << 20
+MOST_LINE = 256 << 20
 _SAMPLE_FIELDS = ("output_text", "output_tools", "choices", "output_audio", "model")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The non-empty lines of a file with their numbers, from 1. Raises BadFile for one of more than
-    64 MiB, before more of it is read."""
+    256 MiB, before more of it is read."""
     try:
         with path.open("rb") as file:
             number = 0
