@@ -38,6 +38,7 @@ def followed(
     from flywheel.jobs.follow import follow
     from flywheel.jobs.ledger import Ledger
     from flywheel.jobs.view import View, view
+    from flywheel.store.place import db_option
 
     found, ledger = View(read_row(folder)), Ledger(db, folder)
     presses = obeyed = 0
@@ -46,7 +47,8 @@ def followed(
             # A press is only counted where it falls: the next may fall while this one is obeyed.
             try:
                 if presses and not pauses:
-                    say(f"{folder.name} goes on; flywheel job {folder.name} --follow")
+                    again = f"flywheel job {folder.name}{db_option(db)} --follow"
+                    say(f"{folder.name} keeps running; {again}")
                     return view(folder), True
                 if presses > obeyed:
                     obeyed = presses

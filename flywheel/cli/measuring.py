@@ -61,7 +61,7 @@ class Asking:
         return self._open(name, "--api-key-env", self.api_key_env)
 
     def open_judge(self, graders: Iterable[Grader]) -> Meter | None:
-        """Who answers these graders, None when nobody was named.
+        """The judge of these graders, None when none was named.
 
         Raises a FlywheelError when a grader needs a judge, or another model, that is not here.
         """

@@ -89,7 +89,7 @@ def test_a_follower_that_stops_leaves_the_job_alone(tmp_path: Path) -> None:
     follower.send_signal(signal.SIGINT)
     _, said = follower.communicate(timeout=300)
     assert follower.returncode == 130
-    assert f"{folder.name} goes on" in said
+    assert f"{folder.name} keeps running" in said
     assert is_held(folder)
     os.kill(process.pid, signal.SIGTERM)
     assert end(folder, process)[-1].kind == "paused"
