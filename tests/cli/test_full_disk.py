@@ -6,6 +6,7 @@ The disk is full for one process: no file of its may grow beyond a limit.
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -69,8 +70,8 @@ def test_a_run_stops_with_one_line_and_is_finished_later(folder: Path, tmp_path:
     samples, scores = kept(tmp_path / "flywheel.duckdb")
     assert 0 < samples == scores < ITEMS
     assert flywheel("store", "check", cwd=tmp_path).returncode == 0
-    name = stopped.stderr.split("--resume ")[1].strip()
-    done = flywheel("eval", folder, "--resume", name, "--json", cwd=tmp_path)
+    advised = shlex.split(stopped.stderr.split("go on with: flywheel ")[1])
+    done = flywheel(*advised, "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     assert (found["status"], found["n"], found["ungraded"]) == ("finished", ITEMS, 0)
     assert kept(tmp_path / "flywheel.duckdb") == (ITEMS, ITEMS)
@@ -94,6 +95,7 @@ def test_a_regrade_stops_with_one_line_too(folder: Path, tmp_path: Path) -> None
     assert stopped.returncode == 1
     assert stopped.stderr.count("\n") == 1
     assert "the disk is full" in stopped.stderr
-    name = stopped.stderr.split("go on with: flywheel regrade --resume ")[1].strip()
-    done = flywheel("regrade", "--resume", name, "--json", cwd=tmp_path)
+    advised = shlex.split(stopped.stderr.split("go on with: flywheel ")[1])
+    assert advised[:2] == ["regrade", "--resume"]
+    done = flywheel(*advised, "--json", cwd=tmp_path)
     assert {figure["n"] for figure in json.loads(done.stdout)["graders"].values()} == {ITEMS}
