@@ -24,6 +24,7 @@ from flywheel.evals.plan import Plan
 from flywheel.evals.requests import Pair, pairs, request
 from flywheel.evals.run import sample_of
 from flywheel.evals.summary import Summary
+from flywheel.samplers.failures import reasons, summary
 from flywheel.samplers.sampler import Output
 from flywheel.training.base import Base
 from flywheel.training.config import TrainConfig
@@ -204,7 +205,8 @@ class Exam:
         """Answer and grade every item with the model as it is, and leave it as it was.
 
         Where something is rewarded, the exam before the first step grades the gold answers too.
-        `progress` hears how far it is, and may end it: raises Stopped then.
+        `progress` hears how far it is and why verdicts are missing, and may end it: raises
+        Stopped then.
         """
         began, progress = time.monotonic(), progress or Progress()
         name, asked = f"exam at step {step}", [request(self._plan, one) for one in self._pairs]
@@ -219,8 +221,12 @@ class Exam:
             progress.report(f"{name}: grading by {grader.name}")
             verdicts = progress.wait(self._grade(grader, outputs))
             scores[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
-            kinds = Counter(v.kind.value for v in verdicts if isinstance(v, Ungraded))
-            ungraded[grader.name] = dict(kinds)
+            missing = [v for v in verdicts if isinstance(v, Ungraded)]
+            ungraded[grader.name] = dict(Counter(v.kind.value for v in missing))
+            if missing:
+                why = summary(reasons((v.detail or v.kind.value, 1) for v in missing))
+                count = f"{len(missing)} of {self.n} answers have no verdict of {grader.name}"
+                progress.tell("notice", {"text": f"{name}: {count}: {why}"})
         gold = self._gold(progress) if step == 0 and self.roles.rewards else {}
         return ExamResult(
             step=step,

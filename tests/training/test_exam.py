@@ -24,6 +24,7 @@ from flywheel.training.order import Order
 from flywheel.training.progress import Progress
 from flywheel.training.rows import training_rows
 from flywheel.training.settle import settle
+from graders.definition import read_grader
 
 REWARD = ("category", "priority", "order_id")
 
@@ -61,6 +62,27 @@ def test_an_exam_asks_what_a_run_asks_and_grades_by_every_role() -> None:
     assert event["distinct_answers"] == 6 and event["floor"] == pytest.approx(1 / 6)
     assert found.by_item()[found.ids[0]]["order_id"] == 1.0
     assert ExamResult.from_json(found.as_json()) == found
+
+
+def test_an_exam_says_why_verdicts_are_missing() -> None:
+    order = order_of(eval_samples=4)
+    exam = open_exam(order, Here())
+    judged = {
+        "type": "label_model",
+        "name": "order_id",
+        "model": "judge",
+        "labels": ["a", "b"],
+        "passing_labels": ["a"],
+        "input": [{"role": "user", "content": "{{ sample.output_text }}"}],
+    }
+    exam._graders = [read_grader(judged), *(g for g in exam._graders if g.name == "exact")]
+    told: list[tuple[str, str]] = []
+    progress = Progress(lambda kind, detail: told.append((kind, detail["text"])))
+    found = exam.sit(opened(order), 3, progress)
+    assert sum(found.ungraded["order_id"].values()) == 4 and not found.ungraded["exact"]
+    (notice,) = [text for kind, text in told if kind == "notice"]
+    assert notice.startswith("exam at step 3: 4 of 4 answers have no verdict of order_id: no judge")
+    assert notice.endswith(" (4)")
 
 
 def test_the_same_items_are_asked_in_every_exam_and_others_by_another_seed() -> None:
