@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# Names made of a date share most of their characters.
+_NEAR = 0.9
+
 
 class FlywheelError(Exception):
     """The user can mend this; the message says how."""
@@ -81,10 +84,18 @@ class JobFailed(FlywheelError):
     """A job that a story waited for did not finish."""
 
 
-def unnamed(kind: str, name: str, several: Sequence[str], where: str) -> str:
-    """What to say about a name that no run or job has, or that begins the names of several."""
+def unnamed(
+    kind: str, name: str, several: Sequence[str], where: str, known: Sequence[str] = ()
+) -> str:
+    """What to say about a name that no run or job has, or that begins the names of several.
+
+    One of the `known` names that is nearly the same is suggested.
+    """
     if not several:
-        return f"no {kind} {name!r} {where}"
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, 1, _NEAR)
+        return f"no {kind} {name!r} {where}" + (f"; did you mean {near[0]}?" if near else "")
     return f"{name!r} fits several {kind}s: {', '.join(several[:5])}; write more of the name"
 
 

@@ -53,7 +53,7 @@ def _at(schema: Schema, root: Schema, loc: tuple[str | int, ...]) -> Iterator[li
             yield from _at(cast("Schema", inner), root, rest)
     for key in ("oneOf", "anyOf", "allOf"):
         for member in cast("list[Schema]", schema.get(key, ())):
-            named = loc and _is_named(member, str(loc[0]), schema)
+            named = loc and (_is_named(member, str(loc[0]), schema) or _is_tag(member, loc))
             yield from _at(member, root, loc[1:] if named else loc)
 
 
@@ -62,3 +62,8 @@ def _is_named(member: Schema, step: str, union: Schema) -> bool:
     reference = str(member.get("$ref", ""))
     tags = union.get("discriminator", {}).get("mapping", {})
     return bool(reference) and (reference == tags.get(step) or reference.endswith(f"/{step}"))
+
+
+def _is_tag(member: Schema, loc: tuple[str | int, ...]) -> bool:
+    """Whether the path begins with the tag of a list, which no schema mentions, and an index."""
+    return member.get("type") == "array" and isinstance(loc[0], str) and len(loc) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from flywheel.document import load_document
 from flywheel.errors import BadFile
 from flywheel.evals.definitions import load_grader
-from flywheel.evals.evalset import EvalsetDefinition
+from flywheel.evals.evalset import EvalsetDefinition, load_evalset
 
 JSON = """{
   "type": "multi",
@@ -156,12 +157,19 @@ def test_keys_are_text_and_merges_keep_what_is_there(tmp_path: Path) -> None:
             "graders: {a: {type: python, sorce: x}}",
             "did you mean source? fields: name, type",
         ),
-        ("input: [{role: user, contnt: x}]", "input.0.contnt: no such field"),
+        ("input: [{role: user, contnt: x}]", "did you mean content? fields: type, role, content"),
     ],
 )
 def test_an_unknown_field_lists_the_known_ones(tmp_path: Path, text: str, story: str) -> None:
     kind = "multi" if "graders" in text else "label_model" if "input" in text else "string_check"
     assert story in "\n".join(faults(tmp_path / "g.yaml", f"type: {kind}\n{text}"))
+
+
+def test_an_unknown_field_of_a_prompt_lists_the_known_ones(tmp_path: Path) -> None:
+    path = tmp_path / "evalset.yaml"
+    path.write_text(json.dumps({**EVALSET, "prompt": [{"role": "user", "contnt": "x"}]}))
+    with pytest.raises(BadFile, match=r"did you mean content\? fields: role, content"):
+        load_evalset(tmp_path)
 
 
 def test_a_guard_margin_is_a_finite_number() -> None:

@@ -15,7 +15,7 @@ from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
 from flywheel.store.run_events import run_status
-from flywheel.store.runs import RunRow, find_run, nth_newest, runs_named
+from flywheel.store.runs import RunRow, find_run, newest_names, nth_newest, runs_named
 from flywheel.store.samples import NEWEST_SAMPLES
 from flywheel.store.scores import GraderSummary, summarise
 from flywheel.store.values import object_of, pairs_of
@@ -178,7 +178,8 @@ def the_run(store: Reader, run: str) -> RunRow:
     if len(names) == 1:
         row = find_run(store, names[0])
     if row is None:
-        raise NoRun(unnamed("run", run, names, f"in {store.path}; flywheel runs lists them"))
+        listed = f"in {store.path}; flywheel runs lists them"
+        raise NoRun(unnamed("run", run, names, listed, newest_names(store)))
     return row
 
 

@@ -50,7 +50,8 @@ def match_job(name: str, names: Sequence[str], where: Path) -> str:
     else:
         fitting = [one for one in names if name and one.startswith(name)]
     if len(fitting) != 1:
-        raise NoJob(unnamed("job", name, fitting, f"in {where}; flywheel jobs lists them"))
+        listed = f"in {where}; flywheel jobs lists them"
+        raise NoJob(unnamed("job", name, fitting, listed, names))
     return fitting[0]
 
 

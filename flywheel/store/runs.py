@@ -67,6 +67,12 @@ def runs_named(store: Reader, begun: str, most: int = 6) -> list[str]:
     return [str(row["run"]) for row in found]
 
 
+def newest_names(store: Reader, most: int = 1000) -> list[str]:
+    """The names of the newest runs."""
+    sql = 'SELECT "run" FROM "runs" ORDER BY "created" DESC, "run" DESC LIMIT ?'
+    return [str(row["run"]) for row in store.query(sql, [most])]
+
+
 def nth_newest(store: Reader, back: int) -> RunRow | None:
     """The newest run, or the one so many before it."""
     found = store.query(

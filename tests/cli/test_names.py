@@ -38,6 +38,7 @@ def test_a_job_is_found_by_what_tells_it_apart(name: str, meant: str) -> None:
         ("job-260101", f"'job-260101' fits several jobs: {NAMES[1]}, {NAMES[2]}; write more"),
         ("latest~3", "no job 'latest~3' in jobs; flywheel jobs lists them"),
         ("", "no job '' in jobs"),
+        (NAMES[0] + "x", f"lists them; did you mean {NAMES[0]}"),
         ("../x", "no job '../x' in jobs"),
     ],
 )
@@ -57,6 +58,12 @@ def test_a_run_is_found_by_what_tells_it_apart(tmp_path: Path) -> None:
         assert the_run(store, "run-ax").run == "run-axx"
         assert the_run(store, "run-b").run == "run-b"
         assert the_run(store, "run-b%").run == "run-b%"
-        for name, story in (("run-a_", "fits several runs: "), ("%", "no run '%'"), ("", "no run")):
+        stories = {
+            "run-a_": "fits several runs: ",
+            "%": "no run '%'",
+            "": "no run ''",
+            "run-a_1x": "did you mean run-a_1",
+        }
+        for name, story in stories.items():
             with pytest.raises(NoRun, match=story):
                 the_run(store, name)
