@@ -105,13 +105,12 @@ def show_job(found: View, db: Path, as_json: bool) -> None:
 
 def primary_of(found: View) -> str | None:
     """The grader that decides, None when the evalset is not to be found any more."""
-    import json
-
     from flywheel.errors import FlywheelError
     from flywheel.evals.evalset import load_evalset
+    from flywheel.jobs.rows import order_of
 
     try:
-        return load_evalset(json.loads(found.row.order)["config"]["evalset"]).primary.name
+        return load_evalset(str(order_of(found.row).get("config", {}).get("evalset"))).primary.name
     except FlywheelError:
         return None
 

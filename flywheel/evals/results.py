@@ -150,10 +150,7 @@ def load_result(store: Reader, run: str) -> Result:
         summary.name: Figure(summary, _interval(store, row, summary.grader))
         for summary in summarise(store, row.run)
     }
-    try:
-        order = [name for name, _ in pairs_of(row.graders)]
-    except ValueError:
-        raise wrong_data(store.path, f"the graders of run {row.run} cannot be read") from None
+    order = [name for name, _ in pairs_of(row.graders)]
     ordered = {name: figures[name] for name in order if name in figures}
     status, seconds = run_status(store, row.run), run_seconds(store, row.run)
     floors = load_floors(store, row.run)
@@ -166,21 +163,29 @@ def load_result(store: Reader, run: str) -> Result:
 
 
 def the_run(store: Reader, run: str) -> RunRow:
-    """The run of this name, or the only one whose name begins so. Raises NoRun.
+    """The run of this name, or the only one whose name begins so. Raises NoRun, and BrokenStore
+    where its graders cannot be read.
 
     `latest` is the newest one, `latest~1` the one before it.
     """
+    row = _find(store, run)
+    try:
+        pairs_of(row.graders)
+    except ValueError:
+        raise wrong_data(store.path, f"the graders of run {row.run} cannot be read") from None
+    return row
+
+
+def _find(store: Reader, run: str) -> RunRow:
     back = steps_back(run)
     row = find_run(store, run) if back is None else nth_newest(store, back)
     if row is not None:
         return row
     names = runs_named(store, run) if back is None else []
-    if len(names) == 1:
-        row = find_run(store, names[0])
-    if row is None:
-        listed = f"in {store.path}; flywheel runs lists them"
-        raise NoRun(unnamed("run", run, names, listed, newest_names(store)))
-    return row
+    if len(names) == 1 and (row := find_run(store, names[0])):
+        return row
+    listed = f"in {store.path}; flywheel runs lists them"
+    raise NoRun(unnamed("run", run, names, listed, newest_names(store)))
 
 
 def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:

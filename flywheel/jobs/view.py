@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from flywheel.errors import BadFile
 from flywheel.jobs.ends import ENDS
 from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row
+from flywheel.jobs.rows import events_of, order_of
 from flywheel.store.job_events import job_events
 from flywheel.store.jobs import JobRow, list_jobs
 from flywheel.store.reader import Reader
@@ -83,8 +83,7 @@ class View:
     @property
     def total(self) -> int | None:
         """How many steps there will be, by the order."""
-        order: dict[str, Any] = json.loads(self.row.order)
-        steps: object = order.get("numbers", {}).get("steps")
+        steps: object = order_of(self.row).get("numbers", {}).get("steps")
         return steps if isinstance(steps, int) else None
 
     @property
@@ -146,11 +145,7 @@ def stored_view(store: Reader, job: str) -> View:
 
 def stored(store: Reader, row: JobRow) -> View:
     """A job by what the store was told of it."""
-    events = (
-        Event(e.n, e.at.isoformat(), e.kind, json.loads(e.detail))
-        for e in job_events(store, row.job)
-    )
-    return summed(row, events)
+    return summed(row, events_of(job_events(store, row.job)))
 
 
 def views(root: Path, store: Reader | None, most: int) -> list[View]:

@@ -7,7 +7,6 @@ read any more, the means are all that there is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -53,20 +52,26 @@ class _Setting(NamedTuple):
 
 def training_lines(store: Reader, most: int) -> list[TrainingLine]:
     """The newest jobs first."""
+    from flywheel.jobs.rows import events_of
+
     rows = list_jobs(store)[:most]
     told: dict[str, list[JobEventRow]] = {row.job: [] for row in rows}
     for event in store.query(_NEWS, {"jobs": list(told)}):
         told[str(event["job"])].append(JobEventRow(**event))
     primary = lru_cache(None)(_primary)
-    return [_line(row, _summed(row, told[row.job]), primary(_config(row)[0])) for row in rows]
+    return [
+        _line(row, _summed(row, events_of(told[row.job])), primary(_config(row)[0])) for row in rows
+    ]
 
 
 def training(store: Reader, job: str) -> Training:
     """All that is shown of one job. Raises NoJob."""
+    from flywheel.jobs.rows import events_of
+
     row = next((row for row in list_jobs(store) if row.job == job), None)
     if row is None:
         raise NoJob(f"no job {job!r} in {store.path}; flywheel jobs lists them")
-    events = job_events(store, job)
+    events = list(events_of(job_events(store, job)))
     view = _summed(row, events)
     setting, trouble = _known(row)
     curves: list[Curve] = []
@@ -128,21 +133,17 @@ def _status(row: JobRow, view: View) -> str:
     return "died" if folder.is_dir() else "unknown"
 
 
-def _summed(row: JobRow, events: Iterable[JobEventRow]) -> View:
+def _summed(row: JobRow, events: Iterable[Event]) -> View:
     from flywheel.jobs.view import summed
 
-    return summed(row, map(_event, events))
-
-
-def _event(row: JobEventRow) -> Event:
-    from flywheel.training.journal import Event
-
-    return Event(row.n, row.at.isoformat(), row.kind, json.loads(row.detail))
+    return summed(row, events)
 
 
 def _config(row: JobRow) -> tuple[str, int | None]:
     """The evalset as it was named, and the seed."""
-    config: Mapping[str, Any] = json.loads(row.order).get("config", {})
+    from flywheel.jobs.rows import order_of
+
+    config: Mapping[str, Any] = order_of(row).get("config", {})
     seed = config.get("seed")
     return str(config.get("evalset", "")), seed if isinstance(seed, int) else None
 
@@ -161,10 +162,11 @@ def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
     from pydantic import ValidationError
 
     from flywheel.evals.evalset import load_evalset
+    from flywheel.jobs.rows import order_of
     from flywheel.training.config import TrainConfig
     from flywheel.training.exam import roles_of
 
-    order: Mapping[str, Any] = json.loads(row.order)
+    order = order_of(row)
     try:
         config = TrainConfig.model_validate(order.get("config"))
         evalset = load_evalset(config.evalset)
@@ -178,16 +180,15 @@ def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
 
 
 def _scores(
-    view: View, events: Sequence[JobEventRow]
+    view: View, events: Sequence[Event]
 ) -> dict[int, Mapping[str, Mapping[str, float | None]]]:
     """step -> item -> grader -> score, of the exams that hold, in their order."""
     from flywheel.training.event_shape import fits
 
     found: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for event in events:
-        if event.kind == "exam_items" and fits(_event(event)):
-            told = json.loads(event.detail)
-            found[told["step"]] = told["items"]
+        if event.kind == "exam_items" and fits(event):
+            found[event.detail["step"]] = event.detail["items"]
     return {step: found[step] for step in sorted(found) if step in view.exams}
 
 

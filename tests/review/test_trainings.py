@@ -9,11 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from flywheel.cli.app import app
 from flywheel.errors import NoJob
 from flywheel.review.data import Review, open_review
 from flywheel.review.rows import Curve, Training
 from flywheel.stats.paired import paired
+from flywheel.store.store import connect
+from flywheel.training.job_root import jobs_root
 from tests.review.trained import HACKED, ITEMS, Job, evalset, hacked, ordered
 
 
@@ -207,3 +211,27 @@ assert review.trainings() and review.training("job-hacked").curves
 assert not {{"torch", "transformers", "trl", "peft"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("detail", ["no JSON", "[]", "[" * 100_000 + "]" * 100_000])
+@pytest.mark.parametrize("order", [None, "no JSON", "[1]", '{"config": 1, "numbers": []}'])
+def test_rows_that_hold_no_objects_hide_no_job(
+    tmp_path: Path, detail: str, order: str | None
+) -> None:
+    hacked(tmp_path)
+    Job(tmp_path, "job-other", ordered(tmp_path / "e")).keep()
+    listed(tmp_path).close()
+    shutil.rmtree(jobs_root(tmp_path / "s.duckdb"))
+    connection = connect(tmp_path / "s.duckdb")
+    of = """WHERE "job" = 'job-hacked'"""
+    connection.execute(f'UPDATE "job_events" SET "detail" = ? {of} AND "n" > 3', [detail])
+    if order is not None:
+        connection.execute(f'UPDATE "jobs" SET "order" = ? {of}', [order])
+    connection.close()
+    review = listed(tmp_path)
+    assert {line.job for line in review.trainings()} == {"job-hacked", "job-other"}
+    assert review.training("job-hacked").line.status == "unknown"
+    review.close()
+    for command in (["jobs"], ["job", "job-hacked"], ["job", "job-hacked", "--json"]):
+        done = CliRunner().invoke(app, [*command, "--db", str(tmp_path / "s.duckdb")])
+        assert done.exit_code == 0 and "job-hacked" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from flywheel.store.errors import BadExport, StoreFailed
 from flywheel.store.export import export_store
 from flywheel.store.rebuild import rebuild_store
 from flywheel.store.store import connect, open_store
+from tests.cli.command import flywheel
+from tests.evals.world import CHECK
 from tests.store.rows import item, sample, whole
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -68,6 +71,27 @@ def test_a_value_that_no_run_gives_is_found(
         done = CliRunner().invoke(app, [*command, "--db", str(path)])
         assert isinstance(done.exception, StoreFailed), done.exception
         assert "store check" in str(done.exception)
+
+
+@pytest.mark.parametrize("graders", ["no JSON", "{}", "[1]", DEEP])
+def test_graders_that_cannot_be_read_are_one_line_in_every_command(
+    tmp_path: Path, graders: str
+) -> None:
+    path = tmp_path / "s.duckdb"
+    with open_store(path) as store:
+        store.write("a", whole("r"))
+        store.write("b", whole("q"))
+    changed(path, tmp_path / "t.duckdb", "runs", "graders", graders)
+    (tmp_path / "g.json").write_text(json.dumps(CHECK))
+    for words in (
+        ("compare", "r", "q"),
+        ("gate", "q", "--baseline", "r"),
+        ("regrade", "r", "--graders", tmp_path / "g.json"),
+        ("plan", "ticket_triage", "--like", "r", "--like", "q"),
+    ):
+        done = flywheel(*words, "--db", tmp_path / "t.duckdb")
+        assert done.returncode in (1, 3) and done.stderr.count("\n") == 1, done
+        assert "the graders of run" in done.stderr and "store check" in done.stderr
 
 
 @pytest.mark.parametrize(("table", "column", "value", "read"), [WRONG[0], WRONG[7]])
