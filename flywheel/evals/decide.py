@@ -200,7 +200,10 @@ def _above(
         least = points(rules.margin + rules.effect)
         return "fail", f"{shown}: a gain of {least} points is excluded", None
     wanted = _wanted(pairs, gain, alpha, rules)
-    return "open", f"{shown}: needs about {wanted:,} items; {there_are(gain.n)}", wanted
+    least = points(rules.margin + rules.effect)
+    goal = "to show a gain" if gain.difference > rules.margin else f"to exclude a gain of {least}"
+    told = f"{shown}: needs about {wanted:,} items {goal}; {there_are(gain.n)}"
+    return "open", told, wanted
 
 
 def _floor(floor: AboveFloor, alpha: float, rules: Rules) -> Check:
