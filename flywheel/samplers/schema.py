@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, cast
 
 from flywheel.errors import BadOption
@@ -159,12 +160,18 @@ def _find(schema: Any, part: Any) -> tuple[str | int, ...]:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    import regex
-
     left = _call.deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    return regex.search(pattern, text, timeout=left) is not None
+    return _matcher(pattern).search(text, timeout=left) is not None
+
+
+@lru_cache(_MOST_COMPILED)
+def _matcher(pattern: str) -> Any:
+    """The pattern, compiled. The cache of `regex` itself costs as much as a short search."""
+    import regex
+
+    return regex.compile(pattern)
 
 
 def _error(story: str) -> Any:
