@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.cli.command import flywheel
 
 # As on a processor with AVX-512 for bfloat16, where bitsandbytes looks for an optional kernel.
 _IMPORT = """
@@ -24,3 +27,9 @@ def test_bitsandbytes_does_not_warn_of_an_optional_kernel(first: str, lines: int
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(done.stderr.splitlines()) == lines, done.stderr
     assert done.stderr.endswith("another warning\n")
+
+
+def test_nothing_but_the_result_is_printed_by_a_first_run(tmp_path: Path) -> None:
+    words = ("eval", "ticket_triage", "-m", "tiny", "--limit", "4")
+    done = flywheel(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")

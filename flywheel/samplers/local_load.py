@@ -9,7 +9,6 @@ merged into float32 weights; with any other it stays beside them, where merging 
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -229,9 +228,7 @@ def with_adapter(model: Any, tokenizer: Any, adapter: str) -> Any:
 
 @contextmanager
 def quiet_peft() -> Generator[None]:
-    """Without what peft makes other libraries say: a kernel that nobody needs here is missing, and
-    a property that peft reads will be renamed."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    """Without the warning that a property which peft reads will be renamed."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         yield

@@ -62,7 +62,7 @@ def quiet() -> Generator[None]:
     import warnings
 
     # Said by the libraries when they are imported: what is missing here is not needed here.
-    for name in ("bitsandbytes", "torchao", "trl", "transformers", "accelerate", "peft"):
+    for name in ("torchao", "trl", "transformers", "accelerate", "peft"):
         logging.getLogger(name).setLevel(logging.ERROR)
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     import datasets

@@ -34,11 +34,15 @@ STEPS = 10
 
 
 class Calm(NamedTuple):
-    """A training that nothing disturbed: its folder, its store, and what the command printed."""
+    """A training that nothing disturbed: its folder, its store, and what the command printed.
+
+    It is the first command in its folder: `complaint` is all that its user saw beside the result.
+    """
 
     folder: Path
     db: Path
     said: str
+    complaint: str
     seen: list[dict[str, Any]]
 
 
@@ -71,7 +75,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calm]:
     said, complaint = command.communicate(timeout=300)
     assert command.returncode == 0, complaint
     (folder,) = job_folders(jobs_root(place / "flywheel.duckdb"))
-    yield Calm(folder, place / "flywheel.duckdb", said, seen)
+    yield Calm(folder, place / "flywheel.duckdb", said, complaint, seen)
 
 
 def test_nothing_is_trained_without_a_baseline(tmp_path: Path) -> None:
@@ -98,6 +102,13 @@ def test_a_training_ends_with_its_exams_and_what_comes_next(calm: Calm) -> None:
         kept = stored_view(store, calm.folder.name)
     assert runs == [{"run": found.row.baseline, "kind": "baseline"}]
     assert kept.as_json() == found.as_json()
+
+
+def test_no_library_speaks_in_a_first_training(calm: Calm) -> None:
+    begins = ("24 rows", "reading the rows", "preparing 24 rows", "trying one step", "163,840 of")
+    tells = ("job-", "row ", "weights, gradients", "about ", "step ", "exam ")
+    strange = [line for line in calm.complaint.splitlines() if not line.startswith(begins + tells)]
+    assert strange == []
 
 
 def test_kills_and_a_pause_at_any_moment_change_nothing(calm: Calm, tmp_path: Path) -> None:
