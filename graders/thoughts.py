@@ -50,19 +50,30 @@ def spoken(text: str) -> Spoken:
     text = _PLAIN_CHANNELS.sub(_close_plain_channels, text)
     earlier: list[str] = []
     before_close = ""
-    start, thinking, closed = 0, False, False
+    start, thinking, closed = 0, "", False
     for mark in _marks(text):
+        family = _family(mark[0])
+        if thinking and family != thinking:
+            continue  # a thought about another model's marks
         if not thinking:
             passed = text[start : mark.start()]
             if mark.lastgroup == "close" and not closed:
                 before_close = passed
             else:
                 earlier.append(passed)
-        thinking = mark.lastgroup == "open"
+        thinking = family if mark.lastgroup == "open" else ""
         closed = closed or not thinking
         start = mark.end()
     answer = None if thinking else _turn(text[start:])
     return Spoken(answer, tuple(filter(str.strip, earlier)), before_close)
+
+
+def _family(mark: str) -> str:
+    """Which marks belong together: a thought ends by a mark of the kind that opened it."""
+    mark = mark.replace("/", "").casefold()
+    if "channel" in mark:
+        return "channel"
+    return mark[0] if mark[1] != "|" else mark[:2]
 
 
 def _close_plain_channels(match: re.Match[str]) -> str:

@@ -4,7 +4,8 @@ A judge is asked for `{"steps": [...], "result": ...}`. One rule reads its reply
 
 - Only the answer counts: what follows the last closing thought or the final channel.
 - The verdict ends the answer: a JSON object with a `result`, or a number or label alone on the last
-  line. An object that opens the answer may have a short remark behind it.
+  line. An object that opens the answer, or follows "Here is my evaluation:", may have a short
+  remark behind it. A tag or a box around the whole is taken off.
 - All results in the answer must agree. Two that differ, a key named twice, an object in a list,
   inside broken JSON or inside a sentence about someone's words ("it says {...}"): no verdict.
 - In a reply that is cut off only a complete object at the end counts; "1" may be the start of "10".
@@ -20,6 +21,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
+from graders.around_verdict import (
+    VERDICT_WORD,
+    asks_for_verdict,
+    claims_in,
+    introduces,
+    is_heading_of_another,
+    is_quoted,
+    is_reported,
+    may_follow,
+)
 from graders.asks import Answer, Failed, Reply
 from graders.json_objects import Found, objects_in
 from graders.thoughts import Spoken, spoken
@@ -27,46 +38,34 @@ from graders.ungraded import Kind, Ungraded
 
 Value = TypeVar("Value", float, str)
 _READ = 1_000_000  # characters of a reply; a longer one is not read at all
-_REMARK = 300  # characters that may follow a verdict which opens the answer
 _SHOWN = 300
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
-_VERDICT_WORD = r"(?:result|score|verdict|rating|grade|label|judge?ment|assessment)"
+_SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:\s*/\s*|\s+out\s+of\s+)([0-9]{1,9})")
 _LABELLED = re.compile(
-    rf"(?:(?:the|my|final|overall|total)\s+)*{_VERDICT_WORD}\s*(?:is\s*:?|[:=])\s*", re.IGNORECASE
+    rf"(?:(?:the|my|final|overall|total)\s+)*{VERDICT_WORD}\s*"
+    r"(?:\([^()]{1,20}\)|\[[^][]{1,20}\])?\s*(?:is\s*:?|[:=\uff1a])\s*",
+    re.IGNORECASE,
 )
-_ASKS_FOR_VERDICT = re.compile(rf"{_VERDICT_WORD}\W*\Z", re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}*")
+_DISPLAYED_BOX = re.compile(
+    r"(?:\\\[|\\\(|\$\$)\s*(\\boxed\{[^{}\n]*(?:\{[^{}\n]*\})?\})\.?\s*(?:\\\]|\\\)|\$\$)"
+)
+_BOX = re.compile(r"<\|begin_of_box\|>((?:(?!<\|begin_of_box\|>).)*?)<\|end_of_box\|>", re.DOTALL)
+_WRAPPED = re.compile(
+    rf"<(answer|output|response|json|evaluation|final|final_answer|(?:final_)?{VERDICT_WORD})>",
+    re.IGNORECASE,
+)
+_TAGGED = re.compile(
+    rf"<((?:final_)?{VERDICT_WORD})>([^<>]{{1,200}})</\1>|(?:.*\s)?\[RESULT\]\s*(.+)", re.IGNORECASE
+)
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "«": "»", "$": "$"}
+# A heading or an element of a list, which needs no full stop.
+_ITEM = re.compile(r"#{1,6} |[-*+\u2022] |[0-9]{1,3}[.)] ")
 # What may stand around a verdict at the end or the start of an answer: blanks, a code block, a tag.
-_ENDING = re.compile(rf"(?:[\s`*]|</{_VERDICT_WORD}>)*", re.IGNORECASE)
-_OPENING = re.compile(rf"(?:\s|\*\*|```(?:\w{{1,20}})?|<{_VERDICT_WORD}>)*", re.IGNORECASE)
+_ENDING = re.compile(rf"(?:[\s`*]|</{VERDICT_WORD}>)*", re.IGNORECASE)
+_OPENING = re.compile(rf"(?:\s|\*\*|```(?:\w{{1,20}})?|<{VERDICT_WORD}>)*", re.IGNORECASE)
 _FENCE_END = re.compile(r"[ \t]*\n?[ \t]*(?:```)?")
-# Words in front of an object that make it someone else's.
-_REPORTED = re.compile(
-    r"(?:\b(?:says|said|asks|asks? for|wrote|writes|contains|includes|quotes|claims|demands"
-    r"|requests|instructs|tells|told|wants|injects|embeds|reads|outputs|they (?:say|write|want)"
-    r"|answered|responded|repl(?:ies|ied)|submitted|states|stated|printed|prints|echoes|calls"
-    r"|(?:ends|starts|begins) with|consists of|is (?:just|only|simply)|(?:answer|reply) was"
-    r"|(?:the|their|its|this|given|\w+['\u2019]s|student|candidate|model)"
-    r" (?:answer|response|reply|output|submission|text|message|completion|fence)"
-    r"|(?:injected|fake) \w+"
-    r"|(?:cannot|can['\u2019]?t|won['\u2019]?t|(?:will|would|must|should|do|did) not|refuse to"
-    r"|wouldn['\u2019]t|never|wrong to|if (?:i|we))(?:\s+\w+){0,4}?\s+(?:output|give|print|answer"
-    r"|return|say|reply|respond|write|produce|emit)|(?<!let )me(?: to)? \w+"
-    r"|enthält|sagt|schreibt|dit|écrit|contient|dice|contiene|escribe|die antwort|la réponse"
-    r"|la respuesta)\b|说|写道|写着|包含|回答|書い)"
-    r"[^.!?,;{}\n]{0,20}(?:\n\s*)?(?:```\w*\s*)?[`\"'\u201c(]*\s*\Z",
-    re.IGNORECASE,
-)
-_QUOTED = re.compile(r"(?:[\[\"'\u201c\u2018«(]\s*|^[ \t]*>.*|\S.*(?<!`)`)\Z", re.MULTILINE)
-_SECOND_THOUGHTS = re.compile(
-    r"[{>`]|\b(?:wait|actually|correction|on second thought|instead|sorry|scratch that|mistake"
-    r"|should (?:be|have)|ignore|injection|told me|asked me|quot\w+)\b",
-    re.IGNORECASE,
-)
-# Where a remark behind a verdict may name another: `Final: 0`, "the right label would be bad".
-_CLAIM = re.compile(r"(?:[:=]|\b(?:is|be|was|as|to)\b)[\s*_`\"']*(?=\S)", re.IGNORECASE)
 
 
 class Verdict(NamedTuple, Generic[Value]):
@@ -90,8 +89,16 @@ def the_reply(answers: Sequence[Answer]) -> Reply:
 
 
 def read_score(reply: Reply, low: float, high: float) -> Verdict[float]:
-    """The number in `result`, clamped to the range."""
-    score, explanation = _read(reply, _as_number, "a number")
+    """The number in `result`, clamped to the range. A number outside of it is no verdict alone."""
+
+    def as_score(result: Any) -> float | None:
+        return _as_number(_of_range(result, low, high) if isinstance(result, str) else result)
+
+    def as_word(word: str) -> float | None:
+        score = as_score(word)
+        return score if score is not None and low <= score <= high else None
+
+    score, explanation = _read(reply, as_score, as_word, "a number")
     return Verdict(min(max(score, low), high), explanation)
 
 
@@ -106,7 +113,18 @@ def read_label(reply: Reply, labels: Sequence[str]) -> Verdict[str]:
         fits = [label for label in labels if _bare(label) == _bare(result)]
         return fits[0] if len(fits) == 1 else None
 
-    return _read(reply, as_label, f"one of {', '.join(labels)}")
+    return _read(reply, as_label, as_label, f"one of {', '.join(labels)}")
+
+
+def _of_range(text: str, low: float, high: float) -> str:
+    """`7/10` and `7 out of 10` as 7 where the range ends at 10, or as 0.7 where it is 0 to 1."""
+    share = _SHARE.fullmatch(text.strip())
+    if share is None:
+        return text
+    part, whole = float(share[1]), float(share[2])
+    if whole == high:
+        return share[1]
+    return str(part * high / whole) if low == 0 and whole > 0 and part <= whole else ""
 
 
 def _as_number(result: Any) -> float | None:
@@ -121,18 +139,27 @@ def _as_number(result: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _read(reply: Reply, accept: Callable[[Any], Value | None], wanted: str) -> Verdict[Value]:
-    """The one verdict of the reply. `accept` gives the value of a result that fits, else None."""
+def _read(
+    reply: Reply,
+    accept: Callable[[Any], Value | None],
+    accept_word: Callable[[str], Value | None],
+    wanted: str,
+) -> Verdict[Value]:
+    """The one verdict of the reply.
+
+    `accept` gives the value of a result that fits, else None; `accept_word` that of a bare word.
+    """
     if len(reply.text) > _READ:
         raise _unreadable(reply, f"it is longer than {_READ:,} characters")
-    said = spoken(reply.text)
+    said = spoken(_without_boxes(reply.text))
+    said = said._replace(answer=_unwrapped(said.answer or ""))
     if not said.answer:
         raise _unreadable(reply, "nothing follows its thoughts" if reply.text else "it is empty")
     objects = [found for found in objects_in(said.answer) if "result" in found.value]
     if any(found.repeats for found in objects):
         raise _unreadable(reply, "an object in it names a key twice")
     chosen: Found | None = None
-    value = None if reply.truncated else accept(_last_word(said.answer))
+    value = None if reply.truncated else accept_word(_last_word(said.answer))
     if value is None:
         chosen = objects[-1] if objects else None
         if chosen is None or not _counts(said.answer, chosen, objects, cut=reply.truncated):
@@ -140,11 +167,25 @@ def _read(reply: Reply, accept: Callable[[Any], Value | None], wanted: str) -> V
         value = accept(chosen.value["result"])
         if value is None:
             raise _unreadable(reply, f"its result is {chosen.value['result']!r}, wanted {wanted}")
-    words = [accept(word) for word in _words(said, chosen)]
+    words = [accept_word(word) for word in _words(said, chosen)]
     others = [*(accept(result) for result in _results(said)), *filter(_is_some, words)]
     if any(other != value for other in others):
         raise _unreadable(reply, "it holds different results")
     return Verdict(value, _steps(chosen.value) if chosen else "")
+
+
+def _without_boxes(text: str) -> str:
+    """A reply with the marks that models put around a final answer as LaTeX's box."""
+    text = _DISPLAYED_BOX.sub(r"\1", text)
+    return _BOX.sub(lambda box: box[1] if "{" in box[1] else rf"\boxed{{{box[1]}}}", text)
+
+
+def _unwrapped(answer: str) -> str:
+    """An answer without the one tag that stands around all of it: `<answer>...</answer>`."""
+    tag = _WRAPPED.match(answer)
+    if tag is None or answer.count(tag[0]) > 1 or not answer.endswith(f"</{tag[1]}>"):
+        return answer
+    return answer[tag.end() : -len(tag[0]) - 1].strip()
 
 
 def _is_some(value: object) -> bool:
@@ -167,11 +208,12 @@ def _words(said: Spoken, chosen: Found | None) -> Iterator[str]:
     In front of an object that was chosen, a line such as "Score: 3" is one of its reasons.
     """
     answer = cast("str", said.answer)
+    if chosen:
+        yield from (
+            _unquoted(claim.rstrip(".!,;)\"'")) for claim in claims_in(answer[chosen.end :])
+        )
     for line in (answer[chosen.end :] if chosen else answer).splitlines():
         bare = _undecorated(line)
-        for claim in _CLAIM.finditer(bare) if chosen else ():
-            rest = bare[claim.end() :]
-            yield from (_unquoted(word.rstrip(".!,;)\"'")) for word in (rest, rest.split()[0]))
         if label := _LABELLED.match(bare):
             yield _unquoted(bare[label.end() :])
     for text in (*said.earlier, said.before_close, answer):
@@ -192,20 +234,16 @@ def _opens_with_verdict(text: str) -> bool:
 def _counts(text: str, found: Found, objects: Sequence[Found], *, cut: bool) -> bool:
     """Whether an object is the judge's own verdict, by where it stands."""
     before, after = text[: found.start], text[found.end :]
-    if not found.clean or _REPORTED.search(before[-200:]) or _is_quoted(before):
+    if not found.clean or is_reported(before) or is_quoted(before):
         return False
     if _ENDING.fullmatch(after):
         return True
-    if cut or len(objects) > 1 or not _OPENING.fullmatch(before):
+    opens = _OPENING.fullmatch(before) or introduces(before)
+    if cut or len(objects) > 1 or not opens:
         return False
     remark = after[cast("re.Match[str]", _FENCE_END.match(after)).end() :]
     own_line = after.lstrip(" \t`")[:1] == "\n"
-    return own_line and len(remark) <= _REMARK and not _SECOND_THOUGHTS.search(remark)
-
-
-def _is_quoted(before: str) -> bool:
-    line = before.rpartition("\n")[2]
-    return bool(_QUOTED.search(line)) and not _ASKS_FOR_VERDICT.search(line)
+    return own_line and may_follow(remark)
 
 
 def _last_word(text: str) -> str:
@@ -213,16 +251,16 @@ def _last_word(text: str) -> str:
     if text.startswith("```") and text.endswith("```") and text.count("```") == 2:
         text = text[3:-3].strip()
     before, _, line = text.rpartition("\n")
-    bare = _undecorated(line)
-    labelled = _LABELLED.match(bare)
-    word = _unquoted(bare[labelled.end() :] if labelled else bare)
+    word, labelled = _labelled_word(line)
+    if not labelled and _SHARE.fullmatch(word):
+        return ""  # "3/4" may be anything
     if not before.strip():
         return word.removesuffix(".")
     above = before.rstrip().rpartition("\n")[2].strip()
     quoted = (
         above.startswith(">")
-        or (above.endswith((":", ",", ";")) and not _ASKS_FOR_VERDICT.search(above))
-        or (not labelled and _goes_on(before))
+        or (above.endswith((":", ",", ";")) and not asks_for_verdict(above))
+        or (is_heading_of_another(before) or is_reported(before) if labelled else _goes_on(before))
         or before.count("```") % 2
         or before.count('"') % 2
         or before.count("“") != before.count("”")
@@ -232,12 +270,24 @@ def _last_word(text: str) -> str:
     return word
 
 
+def _labelled_word(line: str) -> tuple[str, bool]:
+    """The word of a line that may be a verdict, and whether the line calls it one."""
+    bare = _undecorated(line)
+    if tagged := _TAGGED.fullmatch(bare):
+        return _unquoted(tagged[2] or tagged[3]), True
+    labelled = _LABELLED.match(bare)
+    return _unquoted(bare[labelled.end() :] if labelled else bare), labelled is not None
+
+
 def _goes_on(before: str) -> bool:
     """Whether the text breaks off in a sentence, so that the next line may be its object."""
-    if _ASKS_FOR_VERDICT.search(before):
+    if asks_for_verdict(before):
         return False
-    at_once = not before.endswith("\n") and before.rstrip()[-1:] not in ".!?)*`]}。"
-    return at_once or bool(_REPORTED.search(before[-200:]))
+    above = before.rstrip().rpartition("\n")[2].strip()
+    unfinished = above[-1:] not in ".!?)*`]}。|>" and (
+        not before.endswith("\n") or not _ITEM.match(above)
+    )
+    return unfinished or is_reported(before)
 
 
 def _undecorated(line: str) -> str:
@@ -248,8 +298,10 @@ def _undecorated(line: str) -> str:
 def _unquoted(word: str) -> str:
     """A word without \\boxed{...} or the pair of quotes around it."""
     word = word.strip()
-    if boxed := _BOXED.fullmatch(word.strip("$")):
+    if boxed := _BOXED.fullmatch(word.removesuffix(".").strip("$")):
         return boxed[1].strip()
+    if word.startswith("[[") and word.endswith("]]"):
+        return word[2:-2].strip()
     if len(word) > 1 and _QUOTES.get(word[0]) == word[-1]:
         return word[1:-1].strip()
     return word
