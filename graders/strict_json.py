@@ -25,14 +25,15 @@ class RepeatedKey(json.JSONDecodeError):
     """An object names a key twice. The place is that of the second one."""
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, nan_is_null: bool = False) -> Any:
     """Parse one JSON value. Raises ValueError for everything that is not JSON.
 
     It is a JSONDecodeError, which knows the place, for a fault of syntax and a key given twice.
+    `nan_is_null` reads NaN and Infinity as null, for programs that write them for a missing number.
     """
     text = text if isinstance(text, str) else text.decode("utf-8")
     try:
-        return _DECODER.decode(text)
+        return (_NAN_DECODER if nan_is_null else _DECODER).decode(text)
     except RecursionError:
         raise TooDeep from None
     except _KeyTwice:
@@ -105,6 +106,7 @@ def _first_repeat(text: str) -> tuple[str, str, int]:
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
+_NAN_DECODER = json.JSONDecoder(parse_constant=lambda name: None, object_pairs_hook=_refuse_repeats)
 _MARKING_DECODER = json.JSONDecoder(
     parse_constant=_refuse_constant, object_pairs_hook=_mark_repeats
 )

@@ -177,3 +177,27 @@ def test_deep_variables_are_kept_or_refused(tmp_path: Path, depth: int) -> None:
         assert len(list(read_promptfoo(path, Naming()))) == 1
     except BadFile as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("read", [read_inspect, read_promptfoo])
+def test_a_key_given_twice_is_refused_with_its_place(tmp_path: Path, read: Any) -> None:
+    path = tmp_path / "log.json"
+    path.write_text('{"status": "success",\n "eval": {"task": "a", "task": "b"}}')
+    with pytest.raises(BadFile, match=r"log\.json:2:24: not JSON: the key 'task' is given twice"):
+        list(read(path, Naming()))
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_packing_that_unpacks_by_the_gigabyte_is_refused(tmp_path: Path, kind: int) -> None:
+    path = zipped(tmp_path / "log.eval", b"{}", kind)
+    with pytest.raises(BadFile, match=r"header\.json: packed by method 1[24]; wanted Zstandard"):
+        list(read_inspect(path, Naming()))
+
+
+def test_a_name_that_is_no_utf8_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("é.json", b"{}")
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(BadFile, match=r"log\.eval: no log of inspect_ai: 'utf-8' codec"):
+        list(read_inspect(path, Naming()))

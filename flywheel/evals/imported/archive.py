@@ -1,6 +1,8 @@
 """The files in a zip, one by one and never more than asked for.
 
-Python before 3.14 cannot unpack Zstandard, in which inspect_ai writes, so pyarrow does. A member
+Python before 3.14 cannot unpack Zstandard, in which inspect_ai writes, so pyarrow does. Other ways
+of packing than that and Deflate are refused: Python unpacks a block of bzip2 whole, and 4 kB of it
+may stand for gigabytes. A member
 may unpack to 256 MB, all of them together to 200 times the file's size (or 1 GB): beyond that it is
 a bomb, whatever its directory says.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -22,6 +24,7 @@ _MOST_OF_ONE = 256 << 20
 _MOST_AT_LEAST = 1 << 30
 _MOST_RATIO = 200
 _ZSTANDARD = 93
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, _ZSTANDARD)
 _HEADER = 30
 _ENCRYPTED = 1
 
@@ -46,6 +49,11 @@ class Archive:
             raise BadFile(f"{self.path}: there is no {name} in it")
         if info.flag_bits & _ENCRYPTED:
             raise BadFile(f"{self.path}: {name}: it is encrypted")
+        if info.compress_type not in _METHODS:
+            raise BadFile(
+                f"{self.path}: {name}: packed by method {info.compress_type}; wanted Zstandard or"
+                " Deflate, which inspect_ai writes"
+            )
         most = min(_MOST_OF_ONE, self.left)
         try:
             if info.compress_type == _ZSTANDARD:
@@ -83,11 +91,13 @@ class Archive:
 @contextmanager
 def open_archive(path: Path) -> Generator[Archive]:
     """Open a zip for reading. Raises BadFile when it is none."""
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as zipped:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))
+            zipped = stack.enter_context(zipfile.ZipFile(file))
             size = path.stat().st_size
-            yield Archive(path, max(_MOST_AT_LEAST, _MOST_RATIO * size), zipped, file)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise BadFile(f"{path}: no log of inspect_ai: {error}") from None
-    except OSError as error:
-        raise BadFile(f"{path}: cannot be read: {error.strerror or error}") from None
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise BadFile(f"{path}: no log of inspect_ai: {error}") from None
+        except OSError as error:
+            raise BadFile(f"{path}: cannot be read: {error.strerror or error}") from None
+        yield Archive(path, max(_MOST_AT_LEAST, _MOST_RATIO * size), zipped, file)

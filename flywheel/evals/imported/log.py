@@ -1,7 +1,8 @@
 """A log in JSON, read with suspicion: each value knows where it stands, and what it must be.
 
-Other harnesses write NaN for a score that is not there, so NaN and infinity are read as null. Logs
-of more than 256 MB are refused: a parsed log takes several times its size in memory.
+Other harnesses write NaN for a score that is not there, so NaN and infinity are read as null. A key
+given twice is refused: readers differ on which value counts. Logs of more than 256 MB are refused:
+a parsed log takes several times its size in memory.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from flywheel.errors import BadFile
+from graders.strict_json import TooDeep, parse_json
 
 MOST_BYTES = 256 << 20
 _MOST_COUNT = 1 << 53
-_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,13 @@ def parse_log(place: str, data: bytes) -> Part:
     if len(data) > MOST_BYTES:
         raise BadFile(f"{place}: more than {MOST_BYTES >> 20} MB unpacked; that is no log to read")
     try:
-        return Part(place, _DECODER.decode(data.decode("utf-8-sig")))
+        return Part(place, parse_json(data.decode("utf-8-sig"), nan_is_null=True))
     except UnicodeDecodeError as error:
         raise BadFile(f"{place}: byte {error.start} is not UTF-8") from None
     except json.JSONDecodeError as error:
         story = f"{place}:{error.lineno}:{error.colno}: not JSON: {error.msg}"
         raise BadFile(story) from None
-    except RecursionError:
-        raise BadFile(f"{place}: it is nested too deeply to read") from None
+    except TooDeep as error:
+        raise BadFile(f"{place}: {error}") from None
     except ValueError as error:
         raise BadFile(f"{place}: not JSON: {error}") from None
