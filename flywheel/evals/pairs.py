@@ -6,7 +6,7 @@ are matched by their digest, so two runs that cover different parts of a split s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -161,14 +161,18 @@ def load_pairs(
 ) -> dict[str, Pairs]:
     """The pairs of two runs by grader, in the order of the evalset's graders."""
     check_comparable(baseline, candidate)
-    table = store.arrow(_PAIRS, {"a": baseline.run, "b": candidate.run})
-    names = table["name"].to_pylist()
+    columns = store.columns(_PAIRS, {"a": baseline.run, "b": candidate.run})
     found: dict[str, list[int]] = {}
-    for row, name in enumerate(names):
+    for row, name in enumerate(columns.pop("name")):
         found.setdefault(name, []).append(row)
     order = [name for name, _ in _named(baseline)]
     return {
-        name: _pairs(name, table.take(found[name]), facts, (baseline, candidate))
+        name: _pairs(
+            name,
+            {key: values[found[name]] for key, values in columns.items()},
+            facts,
+            (baseline, candidate),
+        )
         for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
     }
 
@@ -195,15 +199,17 @@ def _named(run: RunRow) -> list[tuple[str, str]]:
     return [(name, digest) for name, digest in json.loads(run.graders)]
 
 
-def _pairs(name: str, table: Any, facts: ItemFacts, runs: tuple[RunRow, RunRow]) -> Pairs:
+def _pairs(
+    name: str, columns: Mapping[str, Any], facts: ItemFacts, runs: tuple[RunRow, RunRow]
+) -> Pairs:
     import numpy as np
 
     def column(which: str) -> Floats:
-        return np.asarray(table[which].to_numpy(), dtype=np.float64)
+        return np.ma.filled(columns[which].astype(np.float64), np.nan)
 
     before, after = column("a_mean"), column("b_mean")
     both = np.flatnonzero(~(np.isnan(before) | np.isnan(after)))
-    digests = table["item"].to_pylist()
+    digests = columns["item"]
     items = tuple(digests[i] for i in both)
     sides = (
         _side(runs[0], column("a_n"), column("a_graded")),

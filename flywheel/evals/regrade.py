@@ -25,6 +25,7 @@ from flywheel.evals.results import Result, definition_of, load_result, the_run
 from flywheel.evals.run import Where, sample_of, score_row
 from flywheel.samplers.resolve import content_digest
 from flywheel.store.digest import digest
+from flywheel.store.execute import execute
 from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
 from flywheel.store.samples import SAMPLES, SampleRow
@@ -159,7 +160,7 @@ def _answers(store: Store, row: RunRow, named: Named) -> Iterator[list[tuple[Sam
     columns = ", ".join(f's."{column.name}"' for column in SAMPLES.columns)
     sql = f'SELECT {columns}, i."item" {_LEFT} ORDER BY s."position", s."repeat"'
     with store.cursor() as cursor:
-        cursor.execute(sql, _places(row, named))
+        execute(cursor, sql, _places(row, named))
         while rows := cursor.fetchmany(_BATCH):
             yield [(SampleRow(*found[:-1]), json.loads(found[-1])) for found in rows]
 

@@ -193,10 +193,9 @@ def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:
     group = field_path(definition_of(store, run).get("group"))
     params = {"run": run.run, "grader": grader}
     if group is None:
-        table = store.arrow(_ITEM_MEANS, params)
-        return mean_interval(table["mean"].to_numpy())
-    table = store.arrow(_CLUSTERED_MEANS, {**params, "group": group})
-    return mean_interval(table["mean"].to_numpy(), table["cluster"].to_pylist())
+        return mean_interval(store.columns(_ITEM_MEANS, params)["mean"])
+    found = store.columns(_CLUSTERED_MEANS, {**params, "group": group})
+    return mean_interval(found["mean"], found["cluster"].tolist())
 
 
 def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flywheel.store.errors import BrokenStore, NewerStore
+from flywheel.store.execute import execute
 from flywheel.store.table import utc_now
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ CREATE TABLE "migrations" (
     "created" TIMESTAMP NOT NULL
 )
 """
+_DONE = 'INSERT INTO "migrations" ("number", "name", "version", "created") VALUES (?, ?, ?, ?)'
 
 
 def first_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -170,17 +172,8 @@ def migrate(
             if number == 1:
                 connection.execute(_RECORD)
             step(connection)
-            # As text: a datetime parameter would make DuckDB import pandas, which takes a while.
-            connection.execute(
-                'INSERT INTO "migrations" ("number", "name", "version", "created")'
-                " VALUES (?, ?, ?, ?::TIMESTAMP)",
-                [
-                    number,
-                    getattr(step, "__name__", "step"),
-                    version("flywheel-llm"),
-                    str(utc_now()),
-                ],
-            )
+            name = getattr(step, "__name__", "step")
+            execute(connection, _DONE, [number, name, version("flywheel-llm"), utc_now()])
             connection.commit()
         except BaseException:
             connection.rollback()

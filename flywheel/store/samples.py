@@ -66,7 +66,7 @@ def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bo
     """
     import numpy as np
 
-    found = store.arrow(
+    found = store.columns(
         """
         SELECT "position", "repeat" FROM "samples" WHERE "run" = $run AND "error" IS NULL
             AND "position" BETWEEN 0 AND $items - 1 AND "repeat" BETWEEN 0 AND $repeats - 1
@@ -74,7 +74,7 @@ def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bo
         {"run": run, "items": items, "repeats": repeats},
     )
     mask = np.zeros((items, repeats), dtype=np.bool_)
-    mask[found["position"].to_numpy(), found["repeat"].to_numpy()] = True
+    mask[found["position"], found["repeat"]] = True
     return mask
 
 

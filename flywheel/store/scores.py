@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from flywheel.store.arrow import ArrowTable
 from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
 from flywheel.store.table import Table
@@ -134,21 +133,3 @@ def _ungraded(store: Reader, run: str) -> dict[str, dict[str, int]]:
     ):
         kinds.setdefault(row["grader"], {})[row["error_kind"]] = row["n"]
     return kinds
-
-
-def scores_with_items(store: Reader, run: str) -> ArrowTable:
-    """The verdicts of a run beside their items, for slices and for pairing two runs.
-
-    Columns: grader, name, item, repeat, score, passed, parsed, error_kind, and of the item id
-    and item_json, from which clusters and slices are read. In the order of grader name, position,
-    repeat.
-    """
-    return store.arrow(
-        f"""
-        SELECT v."grader", v."name", v."item", v."repeat", v."score", v."passed", v."parsed",
-            v."error_kind", i."id", i."item" AS "item_json"
-        FROM ({VERDICTS}) AS v LEFT JOIN "items" AS i ON i."digest" = v."item"
-        ORDER BY v."name", v."grader", v."position", v."repeat"
-        """,
-        {"run": run},
-    )

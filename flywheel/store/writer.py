@@ -25,6 +25,7 @@ from flywheel.errors import FlywheelError
 from flywheel.store.arrow import ArrowBatch, pyarrow
 from flywheel.store.batches import BATCHES, BatchRow
 from flywheel.store.errors import StoreFailed, failed, refused, stops
+from flywheel.store.execute import execute
 from flywheel.store.known import Known
 from flywheel.store.memory import Memory
 from flywheel.store.table import Table, utc_now
@@ -226,7 +227,7 @@ class Writer:
         """Those of these batches that are in the ledger."""
         marks = ", ".join("?" * len(batches))
         sql = f'SELECT "batch" FROM "batches" WHERE "batch" IN ({marks})'
-        return [batch for (batch,) in self._connection.execute(sql, batches).fetchall()]
+        return [batch for (batch,) in execute(self._connection, sql, batches).fetchall()]
 
     def _without_known(
         self, group: Iterable[Pending]

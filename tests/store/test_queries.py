@@ -13,14 +13,13 @@ from flywheel.store.digest import digest
 from flywheel.store.run_events import run_status
 from flywheel.store.runs import find_run, list_runs
 from flywheel.store.samples import find_cached, finished
-from flywheel.store.scores import scores_with_items, summarise
+from flywheel.store.scores import summarise
 from flywheel.store.store import Store, open_store
 from flywheel.store.test_reads import ReadRow, count_test_reads
 from tests.store.rows import (
     NOON,
     baseline,
     event,
-    item,
     run,
     sample,
     score,
@@ -104,17 +103,6 @@ def test_a_run_that_nobody_graded_has_no_mean(store: Store) -> None:
     assert summarise(store, "nobody") == []
 
 
-def test_scores_stand_beside_their_items(store: Store) -> None:
-    items = [item(0, item='{"kind": "easy"}'), item(1)]
-    store.write("b", {"items": items, "scores": [ungraded("r", 1), score("r", 0)]})
-    found = scores_with_items(store, "r").to_pylist()
-    assert [(row["id"], row["item_json"], row["score"]) for row in found] == [
-        ("i0", '{"kind": "easy"}', 1.0),
-        ("i1", "{}", None),
-    ]
-    assert found[1]["error_kind"] == "other_error"
-
-
 def test_runs_are_listed_with_their_counts_and_status(store: Store) -> None:
     store.write("a", whole("a"))
     again = run("a2", 1, kind="regrade", parent="a")
@@ -162,4 +150,4 @@ def test_looks_at_the_test_split_are_counted_by_run(store: Store) -> None:
 def test_a_query_takes_parameters_by_name_and_by_place(store: Store) -> None:
     assert store.query("SELECT ? + 1 AS n", [1]) == [{"n": 2}]
     assert store.query("SELECT $x + 1 AS n", {"x": 1}) == [{"n": 2}]
-    assert store.arrow("SELECT $x + 1 AS n", {"x": 1}).to_pydict() == {"n": [2]}
+    assert store.columns("SELECT $x + 1 AS n", {"x": 1})["n"].tolist() == [2]

@@ -1,0 +1,51 @@
+"""Parameters do not make DuckDB import pandas, and nobody else is kept from it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flywheel.store.store import open_store
+from tests.cli.command import flywheel
+from tests.store.rows import whole
+
+ASKED = """
+import sys
+from pathlib import Path
+from flywheel.store.store import connect
+from flywheel.store.execute import execute
+from flywheel.store.reader import Reader
+
+reader = Reader(Path("x"), connect(Path(sys.argv[1])))
+params = ["a", 1, 1.5, True, None, ["a"]]
+assert reader.query("SELECT ? AS a, ?, ?, ?, ?, ?", params)[0]["a"] == "a"
+assert reader.columns("SELECT $n AS n", {"n": 2})["n"].tolist() == [2]
+assert "pandas" not in sys.modules
+try:
+    with reader.cursor() as cursor:
+        execute(cursor, "SELECT nothing", [1])
+except Exception:
+    pass
+import pandas
+assert reader.query("SELECT ? AS t", [pandas.NaT]) == [{"t": None}]
+print("done")
+"""
+
+
+def test_parameters_import_no_pandas_and_it_can_be_imported_after_them(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    command = [sys.executable, "-c", ASKED, str(tmp_path / "s.duckdb")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_a_command_that_reads_imports_no_pandas(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    with open_store(path) as store:
+        store.write("a", whole("r"))
+    done = flywheel("show", "r", "--db", path, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    assert "| duckdb" in done.stderr and "pandas.core" not in done.stderr
