@@ -22,13 +22,16 @@ from graders.sandbox.harmless import (
     BASES,
     BUILTINS,
     CALLED_ONLY,
+    CAST,
     DATACLASS,
     DEEPCOPY,
     FLAGS_AT,
     METHODS,
     MODULES,
+    TYPES_ONLY,
     attributes_of_others,
 )
+from graders.sandbox.names import attributes_of, bound, loads_but_plain_uses, methods
 
 _NODES = """
     Add And AnnAssign Assert Assign Attribute AugAssign BinOp BitAnd BitOr BitXor BoolOp Break
@@ -41,6 +44,9 @@ _NODES = """
     Yield YieldFrom alias arg arguments comprehension keyword match_case withitem
 """
 _KNOWN = frozenset(_NODES.split())
+# What a type is written with; nothing of it can be kept for use as a value.
+_TYPES = "Attribute BinOp BitOr Constant List Load Name Subscript Tuple"
+_TYPE = frozenset(_TYPES.split())
 # A field of a format string that follows attributes: it shows what others left behind.
 _FOLLOWS = re.compile(r"\{[^{}:!]*[.\[]")
 
@@ -70,20 +76,20 @@ class _Reader:
                 raise _Unknown
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self._import(node)
-        bound = set(_bound(nodes))
-        if bound & (self._imported.keys() | ALL_BUILTINS):
+        if set(bound(nodes)) & (self._imported.keys() | ALL_BUILTINS):
             raise _Unknown  # a name that means two things
         self._classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
-        attributes = set(_attributes_of(nodes))
+        attributes = set(attributes_of(nodes))
         if "close" in attributes and any(isinstance(node, ast.YieldFrom) for node in nodes):
             raise _Unknown  # called when the generator is collected, in a neighbour's time
         self._own = attributes - attributes_of_others()
-        self._methods = {f.name for c in nodes if isinstance(c, ast.ClassDef) for f in _methods(c)}
+        self._methods = {f.name for c in nodes if isinstance(c, ast.ClassDef) for f in methods(c)}
         # The first parameter of a method is an instance as long as nobody can reach the bare
         # function, so a class is only called, inherited, raised or compared with.
-        self._bare_classes = _loads_but_plain_uses(nodes, self._classes)
+        self._bare_classes = loads_but_plain_uses(nodes, self._classes)
         self._self: str | None = None
         self._may_call_super = False
+        self._in_type = False
 
     def read(self, node: ast.AST) -> None:
         """Read a node and all below it."""
@@ -102,6 +108,10 @@ class _Reader:
                 self._class(node)
             case ast.FunctionDef():
                 self._function(node)
+            case ast.arg() | ast.AnnAssign():
+                self._type(node.annotation)
+                below = ast.iter_child_nodes(node)
+                self._read_all(inner for inner in below if inner is not node.annotation)
             case _:
                 for name in node.kwd_attrs if isinstance(node, ast.MatchClass) else ():
                     self._readable(name)
@@ -110,6 +120,14 @@ class _Reader:
     def _read_all(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:
             self.read(node)
+
+    def _type(self, node: ast.expr | None) -> None:
+        """Read an annotation, whose value nobody can get at."""
+        if node is None:
+            return
+        self._in_type = all(type(inner).__name__ in _TYPE for inner in ast.walk(node))
+        self.read(node)
+        self._in_type = False
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
@@ -123,10 +141,10 @@ class _Reader:
                     raise _Unknown
                 if alias.asname is None:
                     module = module.partition(".")[0]
-            bound = alias.asname or alias.name.partition(".")[0]
-            if self._imported.setdefault(bound, (module, name)) != (module, name):
+            name_here = alias.asname or alias.name.partition(".")[0]
+            if self._imported.setdefault(name_here, (module, name)) != (module, name):
                 raise _Unknown
-            if bound in ALL_BUILTINS:
+            if name_here in ALL_BUILTINS:
                 raise _Unknown
 
     def _module(self, node: ast.expr) -> str | None:
@@ -189,6 +207,8 @@ class _Reader:
 
     def _plain(self, module: str, name: str) -> None:
         """Refuse, as a value, what is harmless only in the place where it is looked for."""
+        if (module, name) in TYPES_ONLY and not self._in_type:
+            raise _Unknown
         if (module, name) in CALLED_ONLY | {DATACLASS} or (module == "re" and name in FLAGS_AT):
             raise _Unknown
 
@@ -202,7 +222,10 @@ class _Reader:
             one = len(node.args) == 1 and not isinstance(node.args[0], ast.Starred)
             if not one or node.keywords:
                 raise _Unknown
-        self._read_all((*node.args, *node.keywords))
+        types = 1 if found == CAST else 0
+        self._read_all((*node.args[types:], *node.keywords))
+        for named in node.args[:types]:
+            self._type(named)
 
     def _flags(self, node: ast.Call, at: int) -> None:
         flags = [keyword.value for keyword in node.keywords if keyword.arg in ("flags", None)]
@@ -270,7 +293,7 @@ class _Reader:
         instance = None
         if safe and parameters and all(map(_keeps_instance, node.decorator_list)):
             first = parameters[0].arg
-            if list(_bound(ast.walk(node))).count(first) == 1:
+            if list(bound(ast.walk(node))).count(first) == 1:
                 instance = first
         scopes = sum(isinstance(inner, ast.FunctionDef | ast.Lambda) for inner in ast.walk(node))
         self._may_call_super = node.name == "__init__" and instance is not None and scopes == 1
@@ -287,7 +310,8 @@ class _Reader:
         if kinds & {ast.Yield, ast.YieldFrom} and kinds & {ast.Try, ast.With}:
             raise _Unknown  # its end may run when it is collected, in a neighbour's time
         # Defaults, annotations and decorators belong to the scope around the function.
-        self._read_all(_around(node))
+        self._read_all((*node.decorator_list, node.args))
+        self._type(node.returns)
         outside, self._self = self._self, instance
         self._read_all(node.body)
         self._self = outside
@@ -320,71 +344,3 @@ def _around(node: ast.FunctionDef) -> Iterator[ast.AST]:
 def _keeps_instance(decorator: ast.expr) -> bool:
     """Whether a decorator hands the method nothing but instances."""
     return isinstance(decorator, ast.Name) and decorator.id == "property"
-
-
-def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Every name that is given a value, other than by an import, or another scope."""
-    for node in nodes:
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                yield name
-            case ast.arg(arg=name):
-                yield name
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.ExceptHandler(name=str(name)):
-                yield name
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                yield name
-            case ast.MatchMapping(rest=str(name)):
-                yield name
-            case ast.Global(names=names):
-                yield from names  # in a nested function it is not what is around it
-            case _:
-                pass
-
-
-def _methods(node: ast.ClassDef) -> list[ast.FunctionDef]:
-    return [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
-
-
-def _attributes_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """The names that classes of the source give to their attributes."""
-    for node in nodes:
-        match node:
-            case ast.Attribute(attr=name, ctx=ast.Store()):
-                yield name
-            case ast.ClassDef():
-                yield from _bound(node.body)
-                for inner in node.body:
-                    yield from _bound(ast.walk(inner)) if isinstance(inner, ast.Assign) else ()
-                    if isinstance(inner, ast.AnnAssign):
-                        yield from _bound([inner.target])
-            case _:
-                pass
-
-
-def _loads_but_plain_uses(nodes: Iterable[ast.AST], classes: set[str]) -> bool:
-    """Whether a class of the source is used as a value, rather than called or named."""
-    loads, plain = 0, 0
-    for node in nodes:
-        match node:
-            case ast.Name(id="classmethod", ctx=ast.Load()):
-                return True
-            case ast.Name(id=name, ctx=ast.Load()) if name in classes:
-                loads += 1
-            case ast.Call(
-                func=ast.Name(id="isinstance" | "issubclass"), args=[_, ast.Name(id=name)]
-            ):
-                plain += name in classes
-            case ast.Call(func=ast.Name(id=name)):
-                plain += name in classes
-            case ast.ClassDef(bases=bases):
-                plain += sum(isinstance(base, ast.Name) and base.id in classes for base in bases)
-            case ast.ExceptHandler(type=ast.Name(id=name)) | ast.Raise(exc=ast.Name(id=name)):
-                plain += name in classes
-            case ast.arg(annotation=ast.Name(id=name)) | ast.FunctionDef(returns=ast.Name(id=name)):
-                plain += name in classes
-            case _:
-                pass
-    return loads != plain

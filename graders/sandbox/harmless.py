@@ -85,6 +85,13 @@ DEEPCOPY = ("copy", "deepcopy")
 # returns the type of X when X is a class.
 CALLED_ONLY = frozenset({("difflib", "SequenceMatcher"), ("collections", "Counter"), DEEPCOPY})
 
+# Only in annotations and as the type of `cast`: `typing` remembers `List[2]` and gives it for
+# `List[2.0]`, as for every key that equals one of before.
+TYPES_ONLY = frozenset(
+    ("typing", name) for name in MODULES["typing"] if name not in ("Any", "cast")
+)
+CAST = ("typing", "cast")
+
 _EXCEPTIONS = {
     name
     for name, value in vars(builtins).items()

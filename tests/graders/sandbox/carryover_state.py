@@ -106,6 +106,24 @@ REGISTERING = [
         "typing.List[E()]",
         "typing.get_args(typing.List[int])[0] is not int",
     ),
+    CarryOver(
+        "a number in the cache of typing",
+        "from typing import List",
+        "List[7]",
+        "repr(List[7.0]) == 'typing.List[7]'",
+    ),
+    CarryOver(
+        "a union in the cache of typing",
+        "import typing as t\nmany = t.List",
+        "many[t.Union[int, bytes]]",
+        "repr(many[t.Union[bytes, int]]).endswith('bytes]]')",
+    ),
+    CarryOver(
+        "an annotation that keeps a type",
+        "from typing import Optional",
+        "def f(x: (kept := Optional[8])): pass",
+        "repr([a for a in (Optional[8.0],)]) == '[typing.Optional[8]]'",
+    ),
 ]
 
 STATE = [

@@ -187,6 +187,19 @@ def test_what_is_not_known_to_be_harmless_has_a_fork_a_sample(source: str) -> No
     assert not leaves_nothing(source)
 
 
+def test_annotations_cost_no_process() -> None:
+    source = (
+        "import typing\n"
+        "from typing import Any, Dict, List, Optional, cast\n"
+        "def right(a: str, b: Optional[List[str]] = None) -> typing.Union[float, None]:\n"
+        "    seen: Dict[str, Any] = {}\n"
+        "    return cast(Optional[float], 1.0)\n"
+        "def grade(sample: Dict[str, Any], item: Dict[str, Any]) -> float:\n"
+        "    return right('', None) or 0.0\n"
+    )
+    assert leaves_nothing(source)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_harmless_can_be_changed_in_place(module: str) -> None:
     for name in MODULES[module]:
