@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from flywheel.cli.progress import told
-from tests.cli.command import EXECUTABLE
+from tests.cli.terminal import on_a_terminal
 from tests.evals.world import write_evalset
 from tests.samplers.mock_server import MockServer
 
@@ -29,31 +26,13 @@ def test_what_is_known_is_told(rate: float | None, cost: float | None, shown: st
     assert told(rate, "samples", cost) == shown
 
 
-def on_a_terminal(folder: Path, *words: object) -> str:
-    """What the command shows on a terminal of 100 columns, which is its standard error."""
-    ours, theirs = pty.openpty()
-    env = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
-    command = [str(word) for word in (EXECUTABLE, *words)]
-    with subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=theirs
-    ) as running:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                shown += os.read(ours, 65536)
-            except OSError:  # Linux says that the other side is gone with EIO.
-                break
-    os.close(ours)
-    assert running.returncode == 0, shown
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
-
-
 def test_a_run_shows_rate_time_left_and_cost(tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "numbers", items=300)
     prices = tmp_path / "prices.yaml"
     prices.write_text('"": {input: 100, output: 100}\n')
     with MockServer(latency=0.1) as server:
         model = ["-m", f"{server.url}#echo", "--in-flight", 8, "--prices", prices]
-        shown = on_a_terminal(tmp_path, "eval", folder, *model)
+        done = on_a_terminal("eval", folder, *model, cwd=tmp_path, columns=100)
+    assert done.code == 0, done.raw
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.raw)
     assert re.search(r"numbers dev .*\d+/300 0:00:\d\d [\d.]+ samples/s  \$0\.\d{4}", shown)
