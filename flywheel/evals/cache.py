@@ -67,6 +67,8 @@ def output_of(row: SampleRow) -> Output:
         price=row.price,
         option_nats=extra.get("option_nats", ()),
         reference_loss=Loss(**loss) if loss else None,
+        violation=extra.get("violation"),
+        unchecked=extra.get("unchecked"),
     )
 
 

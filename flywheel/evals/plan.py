@@ -73,12 +73,14 @@ class Plan:
     def asking(self) -> dict[str, Any]:
         """Everything beside prompt and item that shapes the answer, as JSON."""
         definition = self.evalset.definition
-        return {
+        asked = {
             "sampling": dict(self.sampling),
             "response_schema": definition.response_schema,
             "tools": list(definition.tools),
             "options": definition.options,
         }
+        # The text whose loss is measured beside the answer.
+        return asked | ({"loss_of": definition.gold} if definition.reference_loss else {})
 
     @cached_property
     def grader_digests(self) -> list[tuple[str, str]]:

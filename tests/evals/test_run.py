@@ -297,6 +297,27 @@ def test_options_tools_schema_and_loss_reach_the_model(store: Store, tmp_path: P
     assert result.cost.loss == 1.5
 
 
+def test_a_cached_answer_keeps_what_was_measured_beside_it(store: Store, tmp_path: Path) -> None:
+    schema: dict[str, Any] = {"response_schema": {"type": "string"}}
+    folder = write_evalset(tmp_path / "e", items=2, **schema)
+    breaks = Echo(lambda p: say(p)._replace(violation="$: not JSON"))
+    measure(store, plan(folder), breaks)
+    again = measure(store, plan(folder), breaks)
+    assert len(breaks.asked) == 2 and again.cost.cached == 2
+    kept = store.query('SELECT "extra" FROM "samples" WHERE "run" = ?', [again.run.run])
+    assert [json.loads(row["extra"]) for row in kept] == [{"violation": "$: not JSON"}] * 2
+
+
+def test_the_loss_of_another_reference_is_measured_anew(store: Store, tmp_path: Path) -> None:
+    model = Echo(lambda p: say(p)._replace(reference_loss=Loss(3.0, 2)))
+    measure(store, plan(write_evalset(tmp_path / "a", items=2)), model)
+    for folder, gold in (("b", "{{ item.gold }}"), ("c", "It is {{ item.gold }}")):
+        of = plan(write_evalset(tmp_path / folder, items=2, reference_loss=True, gold=gold))
+        result = measure(store, of, model)
+        assert (result.cost.cached, result.cost.loss) == (0, 1.5)
+    assert measure(store, of, model).cost.cached == 2
+
+
 def test_a_conversation_may_come_from_the_item(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", prompt="{{ item.messages }}")
     turns = [

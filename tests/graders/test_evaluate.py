@@ -77,3 +77,23 @@ def test_a_module_that_is_not_here_is_not_looked_for_on_a_hub() -> None:
 
 def test_it_is_marked_as_unfit_for_a_service() -> None:
     assert "evaluate" in LOCAL_ONLY
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_module_edited_since_a_run_began_gives_no_verdict(module: Path, inside: bool) -> None:
+    if inside:
+        (module.parent / "same").mkdir()
+        module = module.rename(module.parent / "same" / "same.py")
+    where = module.parent if inside else module
+    of_the_run = grader(where).pinned(str)
+    assert of_the_run.pinned(str) is of_the_run
+    module.write_text(MODULE.replace("set(p.split())", "p"))
+    assert grader(where).pinned(str).digest != of_the_run.digest
+    with pytest.raises(Ungraded, match="was edited since the run began"):
+        of_the_run.grade(Sample({"gold": "a b"}, "b a"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_module_as_it_was_gives_verdicts(module: Path) -> None:
+    assert grader(module).pinned(str).grade(Sample({"gold": "a b"}, "b a")).score == 1.0
+    assert grader("./nowhere").pinned(str).digest is None
