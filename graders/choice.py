@@ -30,13 +30,14 @@ class _Statement(NamedTuple):
 _KEYS = (
     r"(?:\b(?:answer|antwort|lösung|réponse|reponse|respuesta|risposta|resposta|antwoord|svar"
     r"|odpowiedź|cevap|jawaban|(?:correct|right|best)\s(?:option|choice|letter)|\u043e\u0442\u0432\u0435\u0442)\b"
-    r"|答案|回答|答え|正解|选择|選擇|정답)"
+    r"|答案|回答|答え|正解|选择|選擇|정답|\bđáp án(?: đúng)?|\bfinal(?=[*\s]{0,4}:)"
+    r"|[\"'](?:choice|option|letter)(?=[\"']))"
 )
 _FILLERS = (
     "to|for|of|in|here|this|that|the|your|above|choice|question|problem|correcte?|correcta|correta"
     "|corretta|right|best|i|choose|chose|give|number|[0-9]{1,3}"
 )
-_BE = r"is|was|would be|should be|must be|ist|est|es|è|é(?:\s[ao])?|är"
+_BE = r"is|was|would be|should be|must be|ist|lautet|est|es|è|là|é(?:\s[ao])?|är"
 _IS = (
     rf"[*_\s\"']{{0,4}}(?:(?:\b(?:{_BE})\b|'s\b|是|为|為|选|選|は|은|는)\s{{0,3}}[:=]?|[:=])"
     r"[*_]{0,3}"
@@ -44,13 +45,13 @@ _IS = (
 _NOUNS = (
     "option|choice|letter|answer|opción|opção|letra|alternativa|la|le|die|das|clearly|probably"
     "|definitely|therefore"
-    "|most likely|indeed|simply"
+    "|most likely|indeed|simply|also|instead|rather|alternatively"
 )
 
 # A letter is a capital that stands by itself. "A" and "I" are also words: something closes them.
 _CLOSED = (
-    r"(?=\s{0,3}(?:[)\].:;,*/&$}!?`\\。、]|[-\u2013\u2014]\s|\Z|\n)"
-    r"|\s{1,3}(?:(?:and|or|because|since|but)\b|[A-Z]\b))"
+    r"(?=\s{0,3}(?:[()\].:;,*/&$}!?`\\。、]|[-\u2013\u2014]\s|\Z|\n)"
+    r"|\s{1,3}(?:(?:and|or|because|since|but|is|are|was|must|would|cannot)\b|[A-Z]\b))"
 )
 _CAPITAL = (
     rf"(?<![A-Za-z0-9_'])(?:[B-HJ-Z](?![A-Za-z0-9_'+#=]|-\w|\s=)|[AI](?![A-Za-z0-9_']){_CLOSED})"
@@ -58,7 +59,10 @@ _CAPITAL = (
 _SMALL = r"(?<![A-Za-z0-9_'])[a-z](?=[)\].;,*$}\"]|[ \t]{0,3}(?:\Z|\n)|\s{1,3}(?:and|or)\b)"
 _WRAP = r"[\s*_$`\\\"'(\[{“]{0,8}"
 _UNWRAP = r"[*_$`\\\"')\]}”]{0,6}"
-_AND = r"\s{0,3}(?:[,/&+、]|\b(?:and|or|nor|und|oder|et|ou)\b|[ \t])\s{0,3}(?:(?:and|or)\s{1,3})?"
+_AND = (
+    r"\s{0,3}(?:[,/&+、]|[-\u2013\u2014](?=\s)|\b(?:and|or|nor|und|oder|et|ou)\b|[ \t])\s{0,3}"
+    r"(?:(?:and|or)\s{1,3})?"
+)
 
 
 def _letters(letter: str) -> str:
@@ -88,7 +92,8 @@ _KINDS = (
     ),
     re.compile(rf"(?<!不)(?:故|应|應)?[选選](?:择|擇)?:?\s?{_CAPITALS}"),
     re.compile(
-        rf"{_CAPITALS}{_UNWRAP}(?i:\s{{1,3}}(?:is|are|must be)(?:\s{{1,3}}(?:the|clearly|both))*"
+        rf"{_CAPITALS}{_UNWRAP}(?i:\s{{1,3}}(?:is|are|must be)"
+        r"(?:\s{1,3}(?:the|clearly|both|also|only))*"
         r"\s{1,3}(?:correct|right|best|answer|true)\b)"
     ),
     re.compile(r"\*\*\(?(?P<letters>[A-Z])(?:\)?\*\*|[.:)][^*\n]{0,200}\*\*)"),
@@ -109,10 +114,16 @@ _BRACKETED = re.compile(r"[(*]([A-Z])[)*]")
 _NEXT = re.compile(r"[)\].:;,|*\s]{1,6}([A-Z])(?=[ \t]{0,3}(?:[.;|,]\s{0,3}(?:[A-Z]\b|\Z)|\n|\Z))")
 _INLINE = re.compile(r"[^\n]{1,200}?\s[(*]{0,3}([A-Z])[).:]\s")
 _OR_RATHER = re.compile(
-    r"[\s.,;\u2026\u2014-]{1,6}(?:no|wait|actually|sorry|i mean|make that|or rather"
-    r"|(?:or )?(?:maybe|perhaps|possibly))\b[\s,.:]{1,3}(?:it['\u2019]s |is )?"
+    r"[\s.,;(\u2026\u2014-]{1,6}(?:no|(?:no,? )?wait|actually|sorry|i mean|make that|or rather"
+    r"|just kidding|otherwise|alternatively|then again|as well as|also|on reflection"
+    r"|(?:or )?(?:maybe|perhaps|possibly))\b[\s,.:]{1,3}(?:i think )?(?:it['\u2019]s |(?:it )?is )?"
     r"(?-i:([B-HJ-Z](?![A-Za-z0-9])|A(?=[.,!\n]|\Z)))",
     re.IGNORECASE,
+)
+_WITH_REMARKS = re.compile(r"\s?\([^()\n]{1,30}\)\s?[,;/]\s?(?:and |or )?([A-Z])(?=\s?\()")
+_ALSO = re.compile(
+    r"[^\n]{0,120}?(?<![A-Za-z0-9])([A-Z])[)\"'*]{0,3}\s(?:is|are|would be|may be|could be)\s"
+    r"(?:also|equally|just as)\s"
 )
 _REVISES = re.compile(
     r"\b(?:wait|actually|correction|mistake|let me (?:re|check|double)|on second thought)",
@@ -125,7 +136,8 @@ _SINGLE = re.compile(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 
 _TURNING_DOWN = (
     r"\bnot|n['\u2019]t|\bcannot|\bnever|\bneither|\bnor|\brul(?:e|es|ed|ing) out|\beliminat\w+"
-    r"|\bexclud\w+|\breject\w*|\brather than|\binstead of|\bother than|\bnicht|\bkeine?|\bpas"
+    r"|\bexclud\w+|\breject\w*|\b(?:all|anything|everything|nothing) but"
+    r"|\brather than|\binstead of|\bother than|\bnicht|\bkeine?|\bpas"
     r"|不是|不选|排除"
 )
 _TURNED_DOWN = re.compile(
@@ -133,11 +145,32 @@ _TURNED_DOWN = re.compile(
     r"[\s(\[\"'*]{0,8}\Z",
     re.IGNORECASE,
 )
-_WRONG = "not|wrong|incorrect|false|ruled out|eliminated|excluded|out|impossible|falsch|faux|fausse"
+_WRONG = (
+    "not|never|unlikely|too|wrong|incorrect|false|ruled out|eliminated|excluded|out|impossible"
+    "|falsch|faux|fausse"
+)
 _IS_WRONG = re.compile(
     rf"{_UNWRAP}[.:]?\s{{0,3}}(?:(?:では|じゃ)(?:ありません|ない)|[가이]?\s?아[니닙]|(?:(?:is|are|was|were|seems?|looks?|ist|est)\s{{1,3}}"
     rf"(?:\w{{1,12}}\s{{1,3}}){{0,2}}?)?(?:{_WRONG})\b|错|\?"
-    r"|(?:isn|aren|wasn|can|won|doesn|couldn)['\u2019]t\b|(?:cannot|does not|can not)\b)",
+    r"|(?:isn|aren|wasn|can|won|doesn|couldn)['\u2019]t\b|(?:cannot|does not|can not|fails"
+    r"|makes no sense|can be (?:ruled out|eliminated|excluded)"
+    r"|is (?:a (?:trap|distractor)|the (?:worst|wrong|opposite)))\b)",
+    re.IGNORECASE,
+)
+# In front of a statement: it is about another answer than the right one, or somebody else's.
+_NOT_MEANT = re.compile(
+    r"\b(?:wrong|incorrect|worst|least likely|tempting|distractor|second best|opposite of|doubt"
+    r"|unlikely|false|no way|(?:do|does|did)(?:n['\u2019]t| not) (?:think|believe)"
+    r"|(?:many|most|some|someone|somebody|people|students|others)\b[^.!?\n]{0,40}"
+    r"\b(?:say|says|said|think|thinks|claim|claims|claimed|believe|choose|pick))\b"
+    r"[^.!?:;,\n]{0,40}\Z",
+    re.IGNORECASE,
+)
+# In front of a letter that is only named: "figure (B)", "let me start with option A".
+_ONLY_NAMED = re.compile(
+    r"\b(?:figure|fig\.|table|appendix|section|equation|eq\.|formula|matrix|sentence|according to"
+    r"|start(?:ing)? with|consider(?:ing)?|look(?:ing)? at|check(?:ing)?|examin\w+|evaluat\w+"
+    r"|analy[sz]\w+|regarding)\s{1,3}(?:the\s)?[(*]{0,3}\Z",
     re.IGNORECASE,
 )
 _TENTATIVE = re.compile(
@@ -146,7 +179,9 @@ _TENTATIVE = re.compile(
     re.IGNORECASE,
 )
 _FINAL = re.compile(
-    r"\b(?:final|finally|wait|actually|correction|no,|sorry)\b[^.!?\n]{0,60}\Z", re.IGNORECASE
+    r"\b(?:final|finally|corrected|revised|updated|wait|actually|correction|no,|sorry)\b"
+    r"[^.!?\n]{0,60}\Z",
+    re.IGNORECASE,
 )
 
 
@@ -179,9 +214,11 @@ def _statements(kind: re.Pattern[str], text: str) -> Iterator[_Statement]:
         before = text[max(0, start - 120) : start]
         if _TURNED_DOWN.search(before) or _IS_WRONG.match(text, end):
             continue
+        ahead = text[max(0, match.start() - 100) : match.start()]
+        if _NOT_MEANT.search(ahead) or _ONLY_NAMED.search(ahead):
+            continue
         letters = set(_SINGLE.findall(match["letters"]))
-        if kind is _ANSWER:
-            letters |= _more(text, end, letters)
+        letters |= _more(text, end, letters) if kind is _ANSWER else _taken_back(text, end)
         if kind is _LEADING and (inline := _INLINE.match(text, end)):
             letters.add(inline[1])
         yield _Statement(
@@ -192,10 +229,16 @@ def _statements(kind: re.Pattern[str], text: str) -> Iterator[_Statement]:
         stated = end
 
 
+def _taken_back(text: str, end: int) -> set[str]:
+    """The letter that a statement goes on to prefer: "B. No wait, C"."""
+    other = _OR_RATHER.match(text, end)
+    return {other[1]} if other else set()
+
+
 def _more(text: str, end: int, letters: set[str]) -> set[str]:
     """Letters that the same statement goes on to give: a list of options is no choice."""
     more: set[str] = set()
-    for listing in (_LISTED, _NEXT, _OR_RATHER):
+    for listing in (_LISTED, _NEXT, _OR_RATHER, _WITH_REMARKS, _ALSO):
         if (listed := listing.match(text, end)) and listed[1] not in letters:
             more.add(listed[1])
     sentence = re.compile(r"[^.;\n]{0,200}").match(text, end)

@@ -203,3 +203,59 @@ def test_no_text_crashes(text: str) -> None:
 
 def test_a_letter_repeated_without_end_is_read_in_linear_time() -> None:
     assert choice_in("(A) " * 20_000) == "A"  # minutes, when each start reads to the end
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("A is correct", "A"),
+        ("A is the correct answer because B is false", "A"),
+        ("Answer: A (not B)", "A"),
+        ("Answer: A (the wind)", "A"),
+        ('{"choice": "B", "reason": "x"}', "B"),
+        ("B is the only correct option.", "B"),
+        ("Die Antwort lautet B.", "B"),
+        ("Đáp án đúng là B", "B"),
+        ("Answer: B\n\nCorrected answer: C", "C"),
+        ("Answer: B\nFinal: C", "C"),
+        ("Many students say the answer is B. The answer is C.", "C"),
+        ("A tempting answer is C, but the answer is D.", "D"),
+        ("The answer is B, not C, since C is too large.", "B"),
+    ],
+)
+def test_a_choice_is_read_among_other_letters(text: str, letter: str) -> None:
+    assert choice_in(text) == letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is A. The answer is also B.",
+        "The answer is A. B is also correct.",
+        "A is correct. B is correct.",
+        "Option A is correct. Option B is also correct.",
+        "The answer is A, alternatively B",
+        "The answer is A, as well as B",
+        "The answer is A - B - C - D",
+        "The answer is A (70%), B (30%)",
+        "If x > 0 the answer is B, otherwise C.",
+        "B, maybe C",
+        "B. No wait, C.",
+        "B\n\nActually C.",
+        "The wrong answer is C.",
+        "The least likely answer is C.",
+        "I doubt the answer is C",
+        "I don't think the answer is C",
+        "Most people think the answer is B.",
+        "Option C can be ruled out.",
+        "Option C is unlikely.",
+        "(C) is a distractor.",
+        "**C** fails.",
+        "Everything but (C)",
+        "See figure (B)",
+        "Let me start with option A.",
+    ],
+)
+def test_a_letter_that_is_hedged_or_only_named_is_no_choice(text: str) -> None:
+    with pytest.raises(NoChoice):
+        choice_in(text)
