@@ -10,10 +10,10 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flywheel.regular_file import NotRegular
 from flywheel.training.job_root import resume_command
 from flywheel.training.journal import Journal, holder, is_held, last_event, take_lock
 from flywheel.training.worker import LOG, STACKS
@@ -27,8 +27,14 @@ _DEATH_SECONDS = 30.0
 def settle(folder: Path, returncode: int | None = None) -> None:
     """Say how a job ended whose process is gone without a word. Does nothing for any other.
 
-    `returncode` is the process's, where it is known: minus the signal that killed it.
+    `returncode` is the process's, where it is known: minus the signal that killed it. A job whose
+    files cannot be read or written is left as it is, and shown as far as it can be read.
     """
+    with suppress(OSError):
+        _settle(folder, returncode)
+
+
+def _settle(folder: Path, returncode: int | None) -> None:
     descriptor = take_lock(folder) if not is_held(folder) else None
     if descriptor is None:
         return
@@ -40,8 +46,6 @@ def settle(folder: Path, returncode: int | None = None) -> None:
         if _gave_up(folder):
             kind, told = "stalled", f"nothing happened for too long; {folder / STACKS} says where"
         _say(folder, kind, {"error": told, "remedy": resume_command(folder)})
-    except NotRegular:  # no journal can be written here: the job is shown as it is read
-        return
     finally:
         os.close(descriptor)
 

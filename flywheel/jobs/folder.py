@@ -21,6 +21,7 @@ from flywheel.training.journal import read_events
 _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 ORDER = "order.json"
 CHECKPOINTS = "checkpoints"
+_UNKNOWN = datetime(1970, 1, 1)
 
 
 def new_name() -> str:
@@ -59,7 +60,7 @@ def damaged_row(folder: Path) -> JobRow:
     """The row that stands for a job whose order cannot be read: nothing but its name is known."""
     return JobRow(
         job=folder.name,
-        created=datetime.fromtimestamp(0, UTC).replace(tzinfo=None),
+        created=_UNKNOWN,
         lever="-",
         evalset="-",
         model="-",
@@ -79,15 +80,15 @@ def read_row(folder: Path) -> JobRow:
         named = str(config["lever"]), str(config["evalset"]), str(config["model"])
         if not isinstance(order.get("numbers", {}), dict):
             raise TypeError("numbers")
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(order.get("baseline"), str | None):
+            raise TypeError("baseline")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadFile(f"{path}: no order of a job ({error!r}); remove {folder}") from None
     first = next(read_events(folder), None)
-    at = datetime.fromisoformat(first.at) if first else datetime.fromtimestamp(0, UTC)
-    at = at.astimezone(UTC).replace(tzinfo=None)
     lever, evalset, model = named
     return JobRow(
         job=folder.name,
-        created=at,
+        created=first.moment if first else _UNKNOWN,
         lever=lever,
         evalset=Path(evalset).name,
         model=model,

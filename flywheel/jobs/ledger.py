@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadFile
 from flywheel.jobs.folder import read_row
 from flywheel.store.checkpoints import CheckpointRow
-from flywheel.store.errors import StoreInUse
+from flywheel.store.errors import BadRow, StoreInUse
 from flywheel.store.job_events import JobEventRow, last_events
 from flywheel.store.store import Store, open_store
 from flywheel.training.event_shape import fits
@@ -50,28 +50,29 @@ class Ledger:
 
 
 def tell_store(store: Store, folders: Iterable[Path]) -> None:
-    """Write down what the store does not know of these jobs yet, but for unreadable orders."""
+    """Write down what the store does not know of these jobs yet, but for unreadable ones."""
     known = last_events(store)
     for folder in folders:
-        last, _ = last_event(folder)
-        told = known.get(folder.name, 0)
-        if last is None or last.n <= told:
-            continue
-        if not told:
-            try:
-                row = read_row(folder)
-            except BadFile:  # it is shown as damaged; the other jobs are told all the same
-                continue
-            store.write(f"{folder.name}/accepted", {"jobs": [row]})
-        new = (event for event in read_events(folder) if event.n > told)
-        for events in _batched(new):
-            _write(store, folder.name, events)
+        # It is shown as damaged; the other jobs are told all the same.
+        with suppress(BadFile, BadRow, OSError):
+            _tell(store, folder, known.get(folder.name, 0))
+
+
+def _tell(store: Store, folder: Path, told: int) -> None:
+    last, _ = last_event(folder)
+    if last is None or last.n <= told:
+        return
+    if not told:
+        store.write(f"{folder.name}/accepted", {"jobs": [read_row(folder)]})
+    new = (event for event in read_events(folder) if event.n > told)
+    for events in _batched(new):
+        _write(store, folder.name, events)
 
 
 def _write(store: Store, job: str, events: Sequence[Event]) -> None:
     tables: dict[str, Sequence[tuple[Any, ...]]] = {
         "job_events": [
-            JobEventRow(job, e.n, _moment(e.at), e.kind, json.dumps(e.detail)) for e in events
+            JobEventRow(job, e.n, e.moment, e.kind, json.dumps(e.detail)) for e in events
         ],
         "checkpoints": [_checkpoint(job, e) for e in events if e.kind == "checkpoint" and fits(e)],
     }
@@ -89,13 +90,6 @@ def _checkpoint(job: str, event: Event) -> CheckpointRow:
         digest=None if digest is None else str(digest),
         metrics=json.dumps(detail.get("metrics") or {}),
     )
-
-
-def _moment(at: str) -> datetime:
-    try:
-        return datetime.fromisoformat(at)
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
 
 
 def _batched(events: Iterable[Event]) -> Iterable[list[Event]]:

@@ -164,10 +164,10 @@ def views(root: Path, store: Reader | None, most: int) -> list[View]:
 
 
 def _view_or_damaged(folder: Path) -> View:
-    """A job, also one whose order cannot be read: it must not hide the others."""
+    """A job, also one whose files cannot be read: it must not hide the others."""
     try:
         return view(folder)
-    except BadFile as error:
+    except (BadFile, OSError) as error:
         return View(damaged_row(folder), "damaged", end={"error": str(error)})
 
 

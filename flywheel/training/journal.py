@@ -35,6 +35,14 @@ class Event(NamedTuple):
     kind: str
     detail: Mapping[str, Any]
 
+    @property
+    def moment(self) -> datetime:
+        """`at` as UTC without a zone; 1970 where it cannot be read."""
+        try:
+            return datetime.fromisoformat(self.at).astimezone(UTC).replace(tzinfo=None)
+        except (ValueError, OverflowError):
+            return datetime(1970, 1, 1)
+
 
 class Journal:
     """Appends events. For the one process that holds the folder's lock; its threads may share it.

@@ -17,6 +17,7 @@ from flywheel.jobs.ends import settle
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.view import views
 from flywheel.review.trainings import training, training_lines
+from flywheel.store.jobs import list_jobs
 from flywheel.store.store import open_store
 from flywheel.training.job_root import jobs_root
 from flywheel.training.order import load_order
@@ -45,6 +46,55 @@ def test_a_pipe_or_a_device_in_a_job_is_not_read(
         assert "not a regular file" in found.end["error"]
         with pytest.raises(BadFile, match="not a regular file"):
             load_order(folder)
+
+
+def deep(folder: Path) -> None:
+    (folder / "order.json").write_text("[" * 100_000)
+
+
+def baseline_object(folder: Path) -> None:
+    told = json.loads((folder / "order.json").read_text())
+    (folder / "order.json").write_text(json.dumps({**told, "baseline": {"run": "a"}}))
+
+
+def loop(name: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).symlink_to(name)
+
+
+def first_at(at: str) -> Callable[[Path], object]:
+    line = json.dumps({"n": 1, "at": at, "kind": "accepted"})
+    return lambda folder: (folder / "events.jsonl").write_text(line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "status"),
+    [
+        (deep, "damaged"),
+        (baseline_object, "damaged"),
+        (loop("lock"), "damaged"),
+        (loop("events.jsonl"), "damaged"),
+        (first_at("yesterday"), "died"),
+        (first_at("0001-01-01T00:00:00+14:00"), "died"),
+        (first_at("9999-12-31T23:59:59-14:00"), "died"),
+    ],
+)
+def test_a_damaged_job_does_not_hide_the_others(
+    tmp_path: Path, damage: Callable[[Path], object], status: str
+) -> None:
+    db = tmp_path / "s.duckdb"
+    root = jobs_root(db)
+    for name in ("job-a", "job-b"):
+        order(steps=2).save(root / name)
+    damage(root / "job-b")
+    first_at("2026-11-20T12:00:00+00:00")(root / "job-a")
+    open_store(db).close()
+    for _ in range(2):  # the second time the store knows of them
+        done = CliRunner().invoke(app, ["jobs", "--json", "--db", str(db)])
+        assert done.exception is None
+        shown = {one["job"]: one["status"] for one in json.loads(done.stdout)}
+        assert shown == {"job-a": "died", "job-b": status}
+    with open_store(db) as store:
+        assert "job-a" in {row.job for row in list_jobs(store)}
 
 
 GOOD = {"step": 1, "graders": {"exact": {"mean": 0.5, "n": 2, "ungraded": 0}}}
