@@ -26,7 +26,7 @@ from flywheel.samplers.endpoint_key import check_url, read_key
 from flywheel.samplers.endpoint_options import choose
 from flywheel.samplers.endpoint_wire import DIALECTS, Api, Garbage, read_answer
 from flywheel.samplers.failures import NOT_ASKED
-from flywheel.samplers.retry import Fault, backoff, fault_of
+from flywheel.samplers.retry import Fault, backoff, fault_of, refuses_name
 from flywheel.samplers.sampler import Output, Request
 from flywheel.samplers.structured import checked
 
@@ -35,14 +35,17 @@ _ATTEMPTS_AT_A_STRANGER = 4
 # So many refusals of a kind, before any answer, hold for every request. 0 is no connection at all.
 _REFUSALS = {0: 1, 301: 3, 302: 3, 307: 3, 308: 3, 401: 1, 403: 3, 404: 3}
 
+# The two names of the limit. OpenAI's newer models know the first only, older servers the second.
+_OTHER = {"max_completion_tokens": "max_tokens", "max_tokens": "max_completion_tokens"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointOptions:
     """Where to ask, as whom, and how patiently.
 
     `model` overrides the requests' own. `key_env` names the environment variable that holds the
-    key; None is OPENAI_API_KEY, sent over https or to this machine only. `length_name` is for
-    servers that know `max_tokens` only.
+    key; None is OPENAI_API_KEY, sent over https or to this machine only. `length_name` is the
+    parameter that limits a chat answer; a server that refuses it as unknown gets the other name.
     `attempt_timeout` ends one attempt, `total_timeout` a request with all its attempts and waits;
     neither counts the time in our own queue. `first_wait` is the most seconds before the second
     attempt; it doubles from one to the next.
@@ -72,6 +75,7 @@ class EndpointSampler:
         self._url = _checked_url(options)
         self._key = read_key(options.url, options.key_env)
         self._heard = False
+        self._length_name = options.length_name
         self._links: WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
@@ -134,11 +138,16 @@ class EndpointSampler:
         unable = _unable(request, model)
         if unable:
             return Output(model=model, error=unable)
+        name = self._length_name
         try:
-            body = self._dialect.ask(request, model, self._options.length_name)
+            bodies = {one: self._dialect.ask(request, model, one) for one in (name, _OTHER[name])}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return Output(model=model, error=f"the request cannot be sent: {error}")
-        answer = await self._deliver(body, call, link)
+        answer = await self._deliver(bodies[name], call, link)
+        if isinstance(answer, str) and refuses_name(answer, name):
+            second = await self._deliver(bodies[_OTHER[name]], call, link)
+            if isinstance(second, Answer):
+                self._length_name, answer = _OTHER[name], second
         if isinstance(answer, str):
             return Output(model=model, error=answer)
         try:

@@ -23,6 +23,10 @@ TOP = 20
 _LENGTH = ("max_completion_tokens", "max_completions_tokens", "max_tokens", "max_output_tokens")
 # The most tokens of one request that are believed; no context is a hundredth of it.
 _MOST_TOKENS = 1_000_000_000
+# The provider gave up in mid-answer: OpenRouter and Mistral, vLLM and SGLang, DeepSeek.
+_FAILED = ("error", "abort", "insufficient_system_resource")
+# The model's context was full before the limit: Mistral.
+_CUT = ("length", "model_length")
 _NOT_IN_RESPONSES = frozenset({"seed", "stop", "reasoning_effort", "logprobs"})
 
 
@@ -48,10 +52,8 @@ def read_answer(dialect: Dialect, body: bytes) -> tuple[Output, Any]:
     if not isinstance(answer, dict):
         raise Garbage(f"the answer is no object: {shorten(repr(answer))}")
     fields = cast("dict[str, Any]", answer)
-    if fields.get("error"):
-        said = _fields(fields["error"]).get("message") or fields["error"]
-        raise Garbage(f"the answer is an error: {shorten(str(said))}")
     try:
+        _refuse_error(fields)
         return dialect.read(fields)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError):
         raise Garbage(f"the answer has another shape: {shorten(body.decode())}") from None
@@ -129,17 +131,20 @@ def _flat(tool: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _read_chat(answer: Mapping[str, Any]) -> tuple[Output, Any]:
     choice = answer["choices"][0]
+    _refuse_error(choice)
     message: Mapping[str, Any] = choice["message"]
     tools: Sequence[Mapping[str, Any]] = message.get("tool_calls") or ()
-    content = message["content"] if not tools else message.get("content")
     usage = _fields(answer.get("usage"))
     reason = choice.get("finish_reason")
+    # A thought that was cut before the answer began, or a filter, may leave no content at all.
+    empty = tools or message.get("refusal") or reason in (*_CUT, "content_filter")
+    content = message.get("content") if empty else message["content"]
     output = Output(
         _joined(content),
         str(answer.get("model") or ""),
         _usage(usage, ("prompt_tokens", "completion_tokens", "prompt_tokens_details")),
         _refusal(message.get("refusal"), filtered=reason == "content_filter"),
-        truncated=reason == "length",
+        truncated=reason in _CUT,
         tools=tuple(tools),
     )
     return output, _fields(choice.get("logprobs")).get("content")
@@ -169,6 +174,14 @@ def _read_responses(answer: Mapping[str, Any]) -> tuple[Output, Any]:
         tools=tuple(_call(item) for item in answer["output"] if item["type"] == "function_call"),
     )
     return output, logprobs
+
+
+def _refuse_error(fields: Mapping[str, Any]) -> None:
+    """Raise Garbage for an answer, or a choice, that tells of a failure under status 200."""
+    error, reason = fields.get("error"), fields.get("finish_reason")
+    if error or reason in _FAILED:
+        said = _fields(error).get("message") or error or f"finish_reason {reason!r}"
+        raise Garbage(f"the answer is an error: {shorten(str(said))}")
 
 
 def _call(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,6 +22,11 @@ from graders.strict_json import parse_json
 _AGAIN = frozenset({408, 409, 429})
 _LONGEST_WAIT = 30.0
 _SHOWN = 300
+_UNKNOWN = re.compile(
+    r"unsupported|unrecogni[sz]ed|unknown|unexpected|invalid parameter|extra|forbidden"
+    r"|not (supported|permitted|allowed|recogni[sz]ed)",
+    re.IGNORECASE,
+)
 
 
 class Fault(NamedTuple):
@@ -57,6 +63,15 @@ def fault_of(answer: Answer) -> Fault | None:
     again = {"true": True, "false": False}.get(answer.headers.get("x-should-retry", ""), again)
     wait = retry_after(answer.headers, datetime.now(UTC)) if again else None
     return Fault(story, again, status in (429, 503), status == 429, wait, status)
+
+
+def refuses_name(story: str, name: str) -> bool:
+    """Whether a request was refused because the server does not know the parameter `name`.
+
+    A value that is too large names the parameter too, and is no reason to ask under another name.
+    """
+    refused = tuple(f"the endpoint answered {_named(code)}" for code in (400, 422))
+    return story.startswith(refused) and name in story and _UNKNOWN.search(story) is not None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -18,6 +18,9 @@ from tests.samplers.mock_server import MockServer
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
+ERROR = "the answer is an error: over"
+GAVE_UP = "the answer is an error: finish_reason 'error'"
+
 
 def answered(body: Any, **options: Any) -> Output:
     """What an endpoint that answers with this body gives."""
@@ -93,6 +96,36 @@ def test_a_server_that_knows_max_tokens_only_gets_that() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "other", "said"),
+    [
+        ("max_completion_tokens", "max_tokens", "Unsupported parameter: 'max_completion_tokens'"),
+        ("max_completion_tokens", "max_tokens", "max_completion_tokens: extra_forbidden"),
+        ("max_tokens", "max_completion_tokens", "'max_tokens' is not supported with this model."),
+    ],
+)
+def test_a_server_that_refuses_the_name_of_the_limit_gets_the_other(
+    name: str, other: str, said: str
+) -> None:
+    refusal = {"when": f'"{name}"', "status": 400, "body": json.dumps({"error": {"message": said}})}
+    with MockServer([refusal]) as server:
+        sampler = endpoint(server.url, length_name=name, in_flight=1)
+        outputs = ask(sampler, "a", sampling={"max_tokens": 9})
+        outputs += ask(sampler, "b", "c", sampling={"max_tokens": 9})
+        bodies = [json.loads(body) for body in server.stats()["bodies"]]
+    assert [output.error for output in outputs] == [None, None, None]
+    assert [body.get(other) for body in bodies] == [None, 9, 9, 9]
+
+
+def test_a_limit_that_is_too_large_is_not_asked_again_under_another_name() -> None:
+    said = {"error": {"message": "max_completion_tokens is too large: this model supports 10"}}
+    refusal = {"when": '"max_completion_tokens"', "status": 400, "body": json.dumps(said)}
+    with MockServer([refusal]) as server:
+        (output,) = ask(endpoint(server.url), "a", sampling={"max_tokens": 99})
+        assert len(server.stats()["bodies"]) == 1
+    assert "too large" in (output.error or "")
+
+
+@pytest.mark.parametrize(
     ("choice", "wanted"),
     [
         ({"finish_reason": "length"}, {"text": "x", "truncated": True}),
@@ -100,6 +133,10 @@ def test_a_server_that_knows_max_tokens_only_gets_that() -> None:
         ({"finish_reason": "content_filter"}, {"refusal": "the endpoint filtered the answer"}),
         ({"message": {"content": None}}, {"text": "", "error": None}),
         ({"message": {"content": [{"type": "text", "text": "y"}]}}, {"text": "y"}),
+        ({"finish_reason": "length", "message": {}}, {"text": "", "truncated": True}),
+        ({"finish_reason": "model_length"}, {"text": "x", "truncated": True}),
+        ({"finish_reason": "content_filter", "message": {}}, {"text": "", "error": None}),
+        ({"message": {"refusal": "no"}}, {"text": "", "refusal": "no"}),
         ({"message": {"tool_calls": [{"id": "1"}]}}, {"text": "", "tools": ({"id": "1"},)}),
     ],
 )
@@ -167,7 +204,10 @@ def test_what_a_response_means() -> None:
         ('{"choices": [{"message": {}}]}', "the answer has another shape"),
         ('{"choices": [{"message": {"content": 3}}]}', "the answer has another shape"),
         ('{"choices": "no"}', "the answer has another shape"),
-        ('{"error": {"message": "over"}}', "the answer is an error: over"),
+        ('{"error": {"message": "over"}}', ERROR),
+        ('{"choices": [{"error": {"message": "over"}, "message": {"content": ""}}]}', ERROR),
+        ('{"choices": [{"error": "over", "finish_reason": "error"}]}', ERROR),
+        ('{"choices": [{"finish_reason": "error", "message": {"content": "half"}}]}', GAVE_UP),
         ('{"choices": NaN}', "the answer is not JSON"),
         ("[" * 100_000, "the answer is not JSON"),
     ],
