@@ -8,7 +8,8 @@ The last number of a text is read right or not at all: a piece of one is never t
   exactly three digits parts thousands, in front of another count it is a decimal comma: `1,5` is
   1.5, `1.234,56` is 1234.56; `(1,5)` is a pair and is not read. One dot is always a decimal point.
 - Fractions: `3/4`, `\\frac{3}{4}`, `2 1/2`, `2½`. Powers of ten: `1.5e3`, `1.5 x 10^{3}`, `10⁻³`.
-- Not read: dates and times, ranges (`5-7`, `3 - 5`, `10%-20%`), ratios (`3:4`), sums and products,
+- Not read: dates and times, ranges (`5-7`, `3 - 5`, `10%-20%`, "5 to 7"), ratios (`3:4`, "1 in 4"),
+  alternatives ("5 or 7"), quantities in two units ("3 ft 4 in"), sums and products,
   other powers and roots, pieces of a formula (`n/2`, `2x + 3`, `0.(3)`), `±`, version numbers,
   numbers of more than 300 digits.
 
@@ -33,7 +34,7 @@ _EXPONENT = r"(?:\^|\*\*)(?:\{[-+]?[0-9]+\}|\([-+]?[0-9]+\)|[-+]?[0-9]+)"
 _ATOM = r"(?:\\frac(?:\{[^{}]{0,200}\}\{[^{}]{0,200}\}|[0-9]{2})|[0-9]+)"
 # What makes one expression of two numbers. A piece of an expression is never read as a number.
 _JOIN = (
-    rf"(?:[/*\u00d7·]-|[.,'\u2019_:/*\u00d7·xX+\-\u2013\u2014±]|[eE][-+]?|{_S}{{1,2}}[:/*\u00d7·÷xX+\-\u2013\u2014±]{_S}{{1,2}}"
+    rf"(?:[/*\u00d7·]-|{_S}?[/÷]{_S}?|[.,'\u2019_:*\u00d7·xX+\-\u2013\u2014±]|[eE][-+]?|{_S}{{1,2}}[:/*\u00d7·÷xX+\-\u2013\u2014±]{_S}{{1,2}}"
     rf"|(?<![0-9]{{4}}){_S}(?=[0-9]{{3}}(?![0-9]))|{_S}{{1,2}}(?=[0-9]+/[0-9])|{_S}{{0,2}}(?=\\frac))"
 )
 _CURRENCY = r"[$€£¥₹₽₩]"
@@ -58,12 +59,31 @@ _UNREADABLE_BEFORE = re.compile(
 )
 _UNREADABLE_AFTER = re.compile(
     r"\s?(?:\\sqrt|\\pi\b|√|π|\^|\\pm)|[A-Za-z]+[0-9]|\*\*[A-Za-z(]|/(?:[xyzne]\b|\\?pi\b)"
-    r"|\.?\\(?:overline|bar|dot)(?![A-Za-z])|[\u0300-\u036f]"
+    r"|[xyz](?=\s?(?:[-+*/=^)$.,]|\Z))|\.?\\(?:overline|bar|dot)(?![A-Za-z])|[\u0300-\u036f]"
 )
 # Two quantities: `10%-20%`, `5 kg - 10 kg`, `5 cm x 3 cm`.
 _UNIT = r"%|°[CF]?|[^\W\d]{1,10}"
 _QUANTITY_BEFORE = re.compile(
     rf"[0-9]{_S}?(?P<unit>{_UNIT})(?P<blank>{_S}?)[-\u2013\u2014x\u00d7]{_S}?(?:{_CURRENCY})?\Z"
+)
+
+# Two numbers that words make one: "5 to 7", "between 5 and 7", "5 or 7", "1 in 4".
+_WORDED_BEFORE = re.compile(
+    rf"(?:[0-9]{_S}?(?:{_UNIT})?{_S}(?:to|or|through)|[0-9]{_S}(?:out of|of|per|in|by)"
+    rf"|\bbetween{_S}{_CURRENCY}?[0-9][0-9.,]{{0,12}}{_S}?(?:{_UNIT})?{_S}and){_S}(?:{_CURRENCY})?\Z",
+    re.IGNORECASE,
+)
+_ROUNDS = re.compile(r"\bround", re.IGNORECASE)
+# Of one quantity in two units the last number is a piece: "5 hours and 30 minutes", "3 ft 4 in".
+_LARGER = re.compile(
+    rf"[0-9]{_S}?(?:dollars?|euros?|pounds?|years?|months?|weeks?|days?|hours?|hrs?|h|minutes?"
+    rf"|mins?|min|ft|feet|foot|lbs?|kg|km),?{_S}?(?:and{_S})?\Z",
+    re.IGNORECASE,
+)
+_SMALLER = re.compile(
+    rf"{_S}?(?:cents?|pence|months?|weeks?|days?|hours?|h|minutes?|mins?|min|m|seconds?|secs?|s"
+    r"|inch(?:es)?|in|ounces?|oz|g|grams?|met(?:er|re)s?)\b",
+    re.IGNORECASE,
 )
 
 _PLAIN = (
@@ -88,7 +108,7 @@ _FRACTION = re.compile(rf"(?:([0-9]{{1,300}}){_S}+)?([^/]+?){_S}*/{_S}*([^/]+)")
 _LATEX_FRACTION = re.compile(
     rf"(?:([0-9]{{1,300}}){_S}*)?\\frac(?:\{{([^{{}}]+)\}}\{{([^{{}}]+)\}}|([0-9])([0-9]))"
 )
-_SIGNS = str.maketrans("\u2010\u2011\u2212\ufe63\uff0d\u2044\u066b\u066c", "-----/.,")
+_SIGNS = str.maketrans("\u2010\u2011\u2212\ufe63\uff0d\u2044\u066b\u066c\uff0e\uff0c", "-----/.,.,")
 _PAIR = re.compile(r"[0-9]+,[0-9]+")
 
 
@@ -102,7 +122,7 @@ def last_number(text: str) -> Decimal | None:
     if last is None:
         return None
     body, after = last[0], text[last.end() : last.end() + 30]
-    before = text[max(0, last.start() - 20) : last.start()]
+    before = text[max(0, last.start() - 40) : last.start()]
     if _is_second_quantity(before, after):
         return None
     # The sign that is not parted from the digits: `-5`, `-$5`, `$-5`.
@@ -126,6 +146,10 @@ def plain(number: Decimal) -> str:
 
 
 def _is_second_quantity(before: str, after: str) -> bool:
+    if _WORDED_BEFORE.search(before) and not _ROUNDS.search(before):
+        return True
+    if _LARGER.search(before) and _SMALLER.match(after):
+        return True
     first = _QUANTITY_BEFORE.search(before)
     return first is not None and (not first["blank"] or after.lstrip().startswith(first["unit"]))
 

@@ -243,3 +243,42 @@ def test_no_text_crashes(text: str) -> None:
 )
 def test_a_hostile_answer_is_read_in_linear_time(piece: str) -> None:
     last_number(piece * 200_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 to 7",
+        "from 5 to 7 days",
+        "between 5 and 7",
+        "between $5 and $7",
+        "5 or 7",
+        "1 in 4",
+        "5 out of 100",
+        "5 hours and 30 minutes",
+        "3h 20min",
+        "3 ft 4 in",
+        "42 dollars and 50 cents",
+        "1\u00f72",
+        "2x",
+        "y = 2x",
+    ],
+)
+def test_two_numbers_that_words_make_one_are_not_read(text: str) -> None:
+    assert last_number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("We round 3.14159 to 3.14", "3.14"),
+        ("He walks 10 km in 2 hours", "2"),
+        ("1 /2", "0.5"),
+        ("\uff10\uff0e\uff15", "0.5"),
+        ("2x + 3 = 7, so x = 2", "2"),
+        ("Add 2 to 5 to get 7", "7"),
+        ("He has 3 dollars and 5 apples", "5"),
+    ],
+)
+def test_a_number_beside_such_words_is_read(text: str, number: str) -> None:
+    assert last_number(text) == Decimal(number)
