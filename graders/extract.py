@@ -12,6 +12,7 @@ An answer that holds no such thing is Unreadable: it scores 0 and counts as a pa
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Literal, Protocol
 
@@ -26,6 +27,7 @@ from graders.template import BadTemplate, template
 from graders.ungraded import Ungraded
 
 _SHOWN = 80
+_BOX = re.compile(r"\\(?:boxed|fbox)[ \t]{0,4}\{")
 
 
 class Extractor(Protocol):
@@ -70,12 +72,12 @@ class ExtractBoxed(_Extract):
     type: Literal["boxed"] = "boxed"
 
     def __call__(self, text: str) -> str:
-        start = text.rfind("\\boxed{")
-        depth = 0
-        for at in range(start + 6, len(text)) if start >= 0 else ():
+        start = max((box.end() for box in _BOX.finditer(text)), default=0)
+        depth = 1
+        for at in range(start, len(text)) if start else ():
             depth += (text[at] == "{") - (text[at] == "}")
             if depth == 0:
-                return text[start + 7 : at].strip()
+                return text[start:at].strip()
         raise Unreadable(f"no closed \\boxed{{...}} in {_shorten(text)}")
 
 

@@ -268,3 +268,15 @@ def test_definitions_with_extensions_go_out_as_they_came() -> None:
         {"type": "string_check", "operation": "eq", "reference": "a", "extract": {"type": "json"}},
     ):
         assert wire_json(read_grader(definition)) == {**definition, "name": definition["type"]}
+
+
+@pytest.mark.parametrize("answer", ["\\boxed {1}", "\\fbox{1}", "\\boxed{2} no, \\boxed{1}"])
+def test_a_box_is_read_in_its_other_spellings(answer: str) -> None:
+    check = {"type": "string_check", "operation": "eq", "reference": "1", "extract": "boxed"}
+    assert read_grader(check).grade(Sample({}, answer)).score == 1.0
+
+
+def test_a_code_block_with_other_line_ends_is_taken_off() -> None:
+    check = {"type": "string_check", "operation": "json", "reference": '{"a": 1}'}
+    answer = Sample({}, '```json\r\n{"a": 1}\r\n```')
+    assert read_grader(check).grade(answer).score == 1.0
