@@ -21,6 +21,7 @@ from flywheel.data.training_row import BadRow
 from flywheel.document import read_text
 from flywheel.errors import BadFile
 from flywheel.extras import need
+from flywheel.store.parquet import batch_rows, decoded
 
 # A cell may hold a whole conversation; the module's own limit is 128 KiB.
 _LONGEST_CELL = 64 << 20
@@ -173,16 +174,20 @@ def _parquet(path: Path) -> Iterator[Raw | BadRow]:
     import pyarrow.parquet as pq
 
     broken: tuple[type[Exception], ...] = (cast("Any", pa).ArrowException, OSError, ValueError)
-    number = 0
+    number = near = size = 0  # near: of the rows before, those whose size is summed up
     try:
         with cast("Any", pq).ParquetFile(path) as file:
             _check_size(path, file.metadata)
-            for batch in file.iter_batches(batch_size=_PARQUET_BATCH):
-                if batch.nbytes > _MOST_BATCH_BYTES:
+            rows = batch_rows(path, file.metadata, _PARQUET_BATCH)
+            for batch in map(decoded, file.iter_batches(batch_size=rows)):
+                near, size = near + len(batch), size + batch.nbytes
+                if size > _MOST_BATCH_BYTES:
                     raise BadFile(
-                        f"{path}:{number + 1}: {len(batch)} rows of {batch.nbytes >> 20} MiB; the"
-                        f" limit is {_MOST_BATCH_BYTES >> 20} MiB"
+                        f"{path}:{number + 1}: {near} rows of {size >> 20} MiB; the limit for"
+                        f" {_PARQUET_BATCH} rows is {_MOST_BATCH_BYTES >> 20} MiB"
                     )
+                if near >= _PARQUET_BATCH:
+                    near = size = 0
                 for fields in batch.to_pylist():
                     number += 1
                     yield Raw(f"{path}:{number}", fields)

@@ -18,6 +18,7 @@ from flywheel.store.errors import BadExport, NewerStore, denied, first_line
 from flywheel.store.export import Manifest, load_manifest
 from flywheel.store.migrations import STEPS, migrate
 from flywheel.store.owner import own, real_path
+from flywheel.store.parquet import batch_rows
 from flywheel.store.reader import Reader
 from flywheel.store.store import connect
 from flywheel.store.values import wrong_values
@@ -98,7 +99,8 @@ def _read_into(cursor: Any, name: str, path: Path) -> int:
         with parquet.ParquetFile(path) as file:
             if sorted(file.schema_arrow.names) != sorted(columns):
                 raise BadExport(f"{path}: wanted the columns {', '.join(columns)}")
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            most = batch_rows(path, file.metadata, _BATCH_ROWS)
+            for batch in file.iter_batches(batch_size=most):
                 cursor.register("incoming", arrow.Table.from_batches([batch]))
                 cursor.execute(f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "incoming"')
                 cursor.unregister("incoming")
