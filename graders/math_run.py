@@ -24,6 +24,14 @@ _MOST_DIGITS = 50  # of a power of ten that is written out
 _VULGAR = r"(\d*)([\u00bc-\u00be\u2150-\u215e])"
 _TIMES_TEN = r"(?<=\d)\s*(?:x|X|\u00d7|\\times|\\cdot)\s*(10\s*(?:\^|\*\*))"
 _SCIENTIFIC = r"(?<![\w.])\d+(?:\.\d+)?[eE][+-]?\d+(?![\w.]\w)"
+_MIXED = r"(?<![\w.,/])(\d+)[ \u00a0](\d+)/(\d+)(?![\w.,/])"
+_REPEATING = r"(?<![\w.])(\d*)\.(\d*)\\overline\s*\{(\d{1,12})\}"
+_RADICAL = r"\u221a\s*(\d+(?:\.\d+)?|[A-Za-z]|\([^()]*\)|\{[^{}]*\})"
+# In prose: digits and signs around a root or pi, of which math-verify would see one number.
+_TERM = r"\\sqrt\{[^{}]*\}|\u03c0"
+_IN_PROSE = (
+    rf"(?:[\d()+\-*/^.][\d ()+\-*/^.]{{0,40}})?(?:{_TERM})(?:{_TERM}|[\d ()+\-*/^]){{0,100}}"
+)
 _DELIMITED = r"(?s)(?<!\\)\$.*(?<!\\)\$|\\\(|\\\[|\\boxed|\\begin"
 _NUMBER = r"[\s$\u20ac\u00a3]*[-+]?(?:\d{1,3}(?:[ ,]\d{3})+|\d+)?(?:\.\d+)?\s*(?:%|percent)?[\s.]*"
 _PLAIN = rf"{_NUMBER}|-?[\d.\s()*/+^-]+"
@@ -93,12 +101,16 @@ def as_latex(text: str) -> str:
     """The end of the text, with what math-verify would misread written as LaTeX."""
     text = re.sub(_VULGAR, _as_fraction, text[-MOST_CHARACTERS:]).strip()
     text = re.sub(_SCIENTIFIC, _written_out, re.sub(_TIMES_TEN, r"*\1", text))
+    text = re.sub(_REPEATING, _repeated, re.sub(_MIXED, _mixed, text)).removeprefix("+")
+    text = re.sub(_RADICAL, _root, text)
+    if text.startswith("\\begin{") and "$" not in text:
+        return f"${text}$"
     if (
         re.search(_DELIMITED, text)
         or re.fullmatch(_PLAIN, text)
         or not re.fullmatch(_FORMULA, text)
     ):
-        return text
+        return text if re.search(_DELIMITED, text) else re.sub(_IN_PROSE, _delimited, text)
     for sign, command in _COMMANDS.items():
         text = text.replace(sign, command)
     text = re.sub(_NAMES, r"\\\1 ", re.sub(_ROOT, r"\\sqrt{\1}", text))
@@ -110,6 +122,30 @@ def as_latex(text: str) -> str:
 def _as_fraction(match: re.Match[str]) -> str:
     value = Fraction(unicodedata.numeric(match[2])).limit_denominator(10)
     return f"({match[1]}+{value})" if match[1] else f"({value})"
+
+
+def _delimited(match: re.Match[str]) -> str:
+    formula = match[0].strip().replace("\u03c0", r"\pi ")
+    if formula.count("(") != formula.count(")"):
+        formula = formula.strip("() ")
+    return f" ${formula}$ " if formula.count("(") == formula.count(")") else ""
+
+
+def _mixed(match: re.Match[str]) -> str:
+    whole, above, below = map(int, match.groups())
+    return f"({whole}+{above}/{below})" if above < below else match[0]
+
+
+def _repeated(match: re.Match[str]) -> str:
+    whole, decimals, again = match.groups()
+    scale, nines = 10 ** len(decimals), 10 ** len(again) - 1
+    value = Fraction(int((whole or "0") + decimals), scale) + Fraction(int(again), nines * scale)
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def _root(match: re.Match[str]) -> str:
+    inner = match[1][1:-1] if match[1][0] in "({" else match[1]
+    return rf"\sqrt{{{inner}}}"
 
 
 def _written_out(match: re.Match[str]) -> str:

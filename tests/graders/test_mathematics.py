@@ -22,6 +22,15 @@ GRADER = read_grader({"type": "math", "reference": "{{ item.gold }}"})
 SAME = [
     ("1/2", r"So the answer is \boxed{\frac{1}{2}}."),
     ("1/2", r"We get $\frac12$"),
+    (r"2\sqrt{2}", "2\u221a2"),
+    (r"2\sqrt{2}", "The answer is 2\u221a2"),
+    (r"\frac{1+\sqrt{5}}{2}", "x is (1+\u221a5)/2."),
+    (r"3\pi", "The area is 3\u03c0 cm"),
+    ("2", "Since \u221a4 = 2, the answer is 2"),
+    ("1.5", "1 1/2"),
+    (r"\frac{1}{6}", r"$0.1\overline{6}$"),
+    ("5", "+5"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"$\begin{pmatrix}1&2\\3&4\end{pmatrix}$"),
     ("1/2", "0.5"),
     (r"\frac{1}{2}", r"\frac{2}{4}"),
     ("14916", r"$14{,}916$"),
@@ -49,6 +58,9 @@ SAME = [
     (r"$\begin{pmatrix}1&2\\3&4\end{pmatrix}$", r"$\begin{bmatrix}1&2\\3&4\end{bmatrix}$"),
 ]
 DIFFERENT = [
+    ("2", "The answer is 2\u221a2"),
+    ("3", "The answer is 3\u03c0"),
+    ("0.5", "1 1/2"),
     ("2", "2\N{VULGAR FRACTION ONE HALF}"),
     ("4", "3/4"),
     ("3/4", "-3/4"),
@@ -154,6 +166,23 @@ def test_only_whole_formulas_are_rewritten(text: str, written: str) -> None:
     assert as_latex(text) == written
 
 
-@pytest.mark.parametrize("piece", ["1", "x ", "{", r"\text{", "1,", "sqrt(", "1e", "$", "-1 "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "1",
+        "x ",
+        "{",
+        r"\text{",
+        "1,",
+        "sqrt(",
+        "1e",
+        "$",
+        "-1 ",
+        "\u221a",
+        "1\u03c0 ",
+        "\u221a(",
+        "1 1/",
+    ],
+)
 def test_hostile_answers_are_rewritten_at_once(piece: str) -> None:
     assert len(as_latex(piece * 4_000)) < 50_000
