@@ -48,9 +48,9 @@ class EvaluateGrader(ComparableGrader):
         """What loads the module."""
         return frozenset({"evaluate"})
 
-    def pinned(self, digest_of: Callable[[str], str]) -> Grader:
+    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
         """The same grader, tied to the content that its module has now."""
-        del digest_of
+        del digest_of, judge
         path = _path(self.module)
         if self.digest is not None or not path.exists():
             return self

@@ -90,13 +90,18 @@ class Grader(BaseModel, ABC):
         del prompt, tools
         return self
 
-    def pinned(self, digest_of: Callable[[str], str]) -> Grader:
-        """The grader, tied to the content of the models of this machine that it names, if any.
+    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
+        """The grader, tied to the judge it asks and to the models of this machine that it names.
 
-        `digest_of` is asked for each, and may raise what it likes.
+        `judge` is the judge's digest, None where none is known. `digest_of` is asked for each
+        model, and may raise what it likes.
         """
-        del digest_of
+        del digest_of, judge
         return self
+
+    def judges(self) -> frozenset[str]:
+        """The digests of the judges that it is tied to: none for most."""
+        return frozenset()
 
     @abstractmethod
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:

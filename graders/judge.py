@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -131,11 +131,15 @@ class SamplingParams(_Wire):
 
 
 class JudgeGrader(Grader):
-    """A grader that asks a judge one question."""
+    """A grader that asks a judge one question.
+
+    `judge_digest` says which judge: a run fills it in, for another judge measures something else.
+    """
 
     model: str
     input: tuple[Message, ...] = Field(min_length=1)
     sampling_params: SamplingParams | None = None
+    judge_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
     @abstractmethod
     def wanted(self) -> tuple[str, Mapping[str, Any]]:
@@ -152,6 +156,17 @@ class JudgeGrader(Grader):
     def needs(self) -> frozenset[type[Ask]]:
         """A judge."""
         return frozenset({Judge})
+
+    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
+        """The same grader, tied to this judge."""
+        del digest_of
+        if judge is None or self.judge_digest is not None:
+            return self
+        return self.model_copy(update={"judge_digest": judge})
+
+    def judges(self) -> frozenset[str]:
+        """The judge that it is tied to."""
+        return frozenset({self.judge_digest} if self.judge_digest else ())
 
     def slots(self) -> frozenset[str]:
         """The paths in its messages."""

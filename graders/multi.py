@@ -88,9 +88,15 @@ class MultiGrader(Grader):
         """The same formula over parts that know the prompt."""
         return self._with({name: part.about(prompt, tools) for name, part in self.graders.items()})
 
-    def pinned(self, digest_of: Callable[[str], str]) -> Grader:
+    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
         """The same formula over parts that are tied to their models."""
-        return self._with({name: part.pinned(digest_of) for name, part in self.graders.items()})
+        return self._with(
+            {name: part.pinned(digest_of, judge) for name, part in self.graders.items()}
+        )
+
+    def judges(self) -> frozenset[str]:
+        """Whatever judges a part is tied to."""
+        return frozenset(judge for part in self.graders.values() for judge in part.judges())
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """Everything that the parts ask, in their order."""

@@ -105,8 +105,9 @@ class RewardModelGrader(SpannedGrader):
         fields = {**self.model_dump(exclude_unset=True), "input": prompt}
         return type(self).model_validate({**fields, "tools": tools} if tools else fields)
 
-    def pinned(self, digest_of: Callable[[str], str]) -> Grader:
+    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
         """The same grader, tied to the content that its model has now."""
+        del judge
         if self.digest is not None:
             return self
         return self.model_copy(update={"digest": digest_of(self.model)})

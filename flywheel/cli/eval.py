@@ -71,7 +71,7 @@ def evaluate(
                 raise BadOption(
                     f"{resume} is a regrade; go on with: flywheel regrade --resume {resume}"
                 )
-            plan = plan_of_run(store, row, asking.setting(row.model), evalset)
+            plan = plan_of_run(store, row, asking.setting(row.model), evalset, judge)
             done = measured(store, plan, asking, lambda: row)
         else:
             plan = plan_of(choice, asking.setting(choice.model))

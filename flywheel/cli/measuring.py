@@ -124,6 +124,7 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
         repeats=given.get("repeats"),
         limit=given.get("limit"),
         temperature=given.get("temperature"),
+        judge=given.get("judge"),
     )
     asking = Asking(
         evalset=given.get("evalset") or "",

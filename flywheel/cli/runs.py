@@ -130,6 +130,7 @@ def regrade(
         go_on_regrade,
         graders_of,
     )
+    from flywheel.samplers.resolve import judge_digest
     from flywheel.store.store import open_store
 
     if (run is None) == (resume is None) or (run and graders is None):
@@ -138,9 +139,10 @@ def regrade(
     _, asking = read_options(context.params)
     options = asking.resume_options()
     with open_store(db) as store:
-        row = find_regrade(store, resume, chosen) if resume else None
+        judged = judge_digest(judge, asking.setting(""))
+        row = find_regrade(store, resume, chosen, judged) if resume else None
         asked = asking.open_judge(graders_of(store, row) if row else chosen)
-        row = row or begin_regrade(store, run or "", chosen)
+        row = row or begin_regrade(store, run or "", chosen, judged)
         with (
             stoppable(row, store, options),
             Here(asked, unsafe_python=unsafe_local_python) as engine,

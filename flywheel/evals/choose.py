@@ -12,14 +12,14 @@ from pydantic import TypeAdapter
 from flywheel.errors import BadOption
 from flywheel.evals.evalset import SPLITS, Prompt, Split, load_evalset
 from flywheel.evals.plan import Plan, load_prompt
-from flywheel.samplers.resolve import Setting, model_digest
+from flywheel.samplers.resolve import Setting, judge_digest, model_digest
 from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What to measure, in words. None stands for what the evalset says."""
+    """What to measure, in words. None stands for what the evalset says; for `judge`, nobody."""
 
     evalset: str
     model: str
@@ -28,6 +28,7 @@ class Choice:
     repeats: int | None = None
     limit: int | None = None
     temperature: float | None = None
+    judge: str | None = None
 
 
 def plan_of(choice: Choice, setting: Setting) -> Plan:
@@ -49,10 +50,17 @@ def plan_of(choice: Choice, setting: Setting) -> Plan:
         sampling=sampling,
         repeats=choice.repeats or definition.repeats,
         limit=choice.limit,
+        judge=judge_digest(choice.judge, setting),
     )
 
 
-def plan_of_run(store: Reader, run: RunRow, setting: Setting, evalset: str | None = None) -> Plan:
+def plan_of_run(
+    store: Reader,
+    run: RunRow,
+    setting: Setting,
+    evalset: str | None = None,
+    judge: str | None = None,
+) -> Plan:
     """The plan of a run as it would be today. `evalset` names a folder that is not found by name.
 
     Prompt, sampling and repeats are the run's own; evalset and model are read anew, and
@@ -71,4 +79,5 @@ def plan_of_run(store: Reader, run: RunRow, setting: Setting, evalset: str | Non
         sampling=json.loads(run.sampling)["sampling"],
         repeats=run.repeats,
         limit=run.items,
+        judge=judge_digest(judge, setting),
     )

@@ -238,7 +238,8 @@ def _difference(key: str, baseline: RunRow, candidate: RunRow) -> str:
     """What differs: of the graders, their names."""
     if key == "graders":
         before, after = set(_named(baseline)), set(_named(candidate))
-        return ", ".join(sorted({name for name, _ in before ^ after})) or "their order"
+        names = ", ".join(sorted({name for name, _ in before ^ after}))
+        return f"{names}: another definition, judge, model or module" if names else "their order"
     return f"{_short(getattr(baseline, key))} against {_short(getattr(candidate, key))}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,7 +34,10 @@ _PROMPT: TypeAdapter[Any] = TypeAdapter(Prompt)
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be measured. `limit` takes the first items only, None takes all."""
+    """What will be measured. `limit` takes the first items only, None takes all.
+
+    `judge` is the digest of who answers graders that ask a model, None when nobody does.
+    """
 
     evalset: Evalset
     split: Split
@@ -44,6 +47,7 @@ class Plan:
     sampling: Mapping[str, Any]
     repeats: int
     limit: int | None = None
+    judge: str | None = None
 
     @cached_property
     def items(self) -> Items:
@@ -52,11 +56,11 @@ class Plan:
 
     @cached_property
     def graders(self) -> tuple[Grader, ...]:
-        """Who judges the answers, each tied to the weights that it judges with, where it has any.
+        """Who judges the answers, each tied to the judge and to the weights that it judges with.
 
         Raises BadOption for weights that are not there.
         """
-        return tuple(grader.pinned(content_digest) for grader in self.evalset.graders)
+        return tuple(grader.pinned(content_digest, self.judge) for grader in self.evalset.graders)
 
     @cached_property
     def count(self) -> int:
@@ -130,8 +134,11 @@ class Plan:
             note=note,
         )
 
-    def check_same(self, run: RunRow) -> None:
-        """Raise ChangedPlan, naming what differs, when this is not the plan of that run."""
+    def check_same(self, run: RunRow, graders: Collection[str] | None = None) -> None:
+        """Raise ChangedPlan, naming what differs, when this is not the plan of that run.
+
+        With `graders` only those of these names need to be the same.
+        """
         then = {
             "evalset": run.evalset_digest,
             "split": run.split_digest,
@@ -142,7 +149,10 @@ class Plan:
             "items": str(run.items),
             "graders": run.graders,
         }
-        now = self.identity
+        now = dict(self.identity)
+        then["graders"], now["graders"] = _differing(
+            json.loads(then["graders"]), self.grader_digests, graders
+        )
         differs = [name for name in now if now[name] != then[name]]
         if differs:
             told = "; ".join(f"{name} was {then[name]:.60}, is {now[name]:.60}" for name in differs)
@@ -150,6 +160,28 @@ class Plan:
                 f"run {run.run} cannot go on, for {', '.join(differs)} changed: {told}. Start a new"
                 " run; what is the same comes from the cache"
             )
+
+
+def _differing(
+    then: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]], names: Collection[str] | None
+) -> tuple[str, str]:
+    """The graders that differ in definition, judge or weights, with the digests of both.
+
+    In the order in which they are named; of these `names`, None being all.
+    """
+    before = {str(name): str(value) for name, value in then}
+    after = {str(name): str(value) for name, value in now}
+    if names is None and list(before) != list(after):
+        return ", ".join(before), ", ".join(after)
+    changed = [
+        name
+        for name in {**before, **after}
+        if before.get(name) != after.get(name) and (names is None or name in names)
+    ]
+    return (
+        ", ".join(f"{name} {before.get(name, 'not there'):.12}" for name in changed),
+        ", ".join(f"{name} {after.get(name, 'not there'):.12}" for name in changed),
+    )
 
 
 def new_run_id() -> str:

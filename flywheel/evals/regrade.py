@@ -58,14 +58,19 @@ class Named(NamedTuple):
         return cls(grader, digest(wire_json(grader)))
 
 
-def begin_regrade(store: Store, run: str, graders: Sequence[Grader]) -> RunRow:
-    """Write down a new regrade of `run`. The first grader is the primary one. Raises BadOption."""
+def begin_regrade(
+    store: Store, run: str, graders: Sequence[Grader], judge: str | None = None
+) -> RunRow:
+    """Write down a new regrade of `run`. The first grader is the primary one. Raises BadOption.
+
+    `judge` is the digest of who answers graders that ask a model.
+    """
     parent = the_run(store, run)
     if parent.kind == "regrade":
         raise BadOption(
             f"run {run} is a regrade itself; name {parent.parent}, which has the samples"
         )
-    graders = _ready(store, parent, graders)
+    graders = _ready(store, parent, graders, judge)
     digests = [(grader.name, digest(wire_json(grader))) for grader in graders]
     row = parent._replace(
         run=new_run_id(),
@@ -80,14 +85,16 @@ def begin_regrade(store: Store, run: str, graders: Sequence[Grader]) -> RunRow:
     return row
 
 
-def find_regrade(store: Reader, run: str, graders: Sequence[Grader] = ()) -> RunRow:
-    """The regrade that is to go on. Raises BadOption when it is none, NoRun, and ChangedPlan,
-    naming them, when these graders are given and are not its own."""
+def find_regrade(
+    store: Reader, run: str, graders: Sequence[Grader] = (), judge: str | None = None
+) -> RunRow:
+    """The regrade that is to go on. Raises BadOption when it is none, NoRun, and ChangedPlan when
+    it has another judge, or, naming them, when these graders are given and are not its own."""
     row = the_run(store, run)
     if row.kind != "regrade":
         raise BadOption(f"{run} is no regrade; go on with: flywheel eval --resume {run}")
     then = {str(name): str(value) for name, value in json.loads(row.graders)}
-    given = _ready(store, row, graders)
+    given = _ready(store, row, graders, judge)
     now = {grader.name: digest(wire_json(grader)) for grader in given} if given else then
     differs = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     if differs:
@@ -99,6 +106,12 @@ def find_regrade(store: Reader, run: str, graders: Sequence[Grader] = ()) -> Run
             f"run {run} cannot go on, for its graders changed: {told}. Leave --graders out, or"
             f" start a new one: flywheel regrade {row.parent} --graders FILE"
         )
+    for grader in graders_of(store, row):
+        if judge is not None and grader.judges() - {judge}:
+            raise ChangedPlan(
+                f"run {run} cannot go on: {grader.name} was judged by another judge; name that one"
+                f" with --judge, or start a new one: flywheel regrade {row.parent} --graders FILE"
+            )
     return row
 
 
@@ -128,11 +141,13 @@ def graders_of(store: Reader, row: RunRow) -> list[Grader]:
     return [named.grader for named in _graders(store, row)]
 
 
-def _ready(store: Reader, row: RunRow, graders: Sequence[Grader]) -> list[Grader]:
-    """The graders, knowing the prompt of the run's evalset, and tied to weights of theirs."""
+def _ready(
+    store: Reader, row: RunRow, graders: Sequence[Grader], judge: str | None
+) -> list[Grader]:
+    """The graders, knowing the prompt of the run's evalset, and tied to judge and weights."""
     asked = definition_of(store, row)
     prompt, tools = asked.get("prompt", ""), asked.get("tools", ())
-    return [grader.about(prompt, tools).pinned(content_digest) for grader in graders]
+    return [grader.about(prompt, tools).pinned(content_digest, judge) for grader in graders]
 
 
 def _graders(store: Reader, row: RunRow) -> list[Named]:

@@ -71,6 +71,11 @@ def judge_name(name: str) -> str:
     return f"scripted:{name}" if Path(name).is_file() else name
 
 
+def judge_digest(name: str | None, setting: Setting | None = None) -> str | None:
+    """The digest of the judge of this name, None where none is named."""
+    return model_digest(judge_name(name), setting) if name else None
+
+
 def model_digest(name: str, setting: Setting | None = None) -> str:
     """The sha256 of what the name stands for, in hex.
 

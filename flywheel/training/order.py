@@ -16,7 +16,7 @@ from flywheel.errors import BadFile, FlywheelError
 from flywheel.evals.evalset import load_evalset
 from flywheel.evals.plan import Plan
 from flywheel.samplers.endpoint import EndpointOptions
-from flywheel.samplers.resolve import Setting, model_digest, open_sampler
+from flywheel.samplers.resolve import Setting, judge_digest, model_digest, open_sampler
 from flywheel.samplers.sampler import Sampler
 from flywheel.store.digest import digest_bytes, digest_file
 from flywheel.tiny.weights import SHIPPED, tiny_folder
@@ -152,6 +152,7 @@ def dev_plan(config: TrainConfig) -> Plan:
         prompt=definition.prompt,
         sampling=definition.sampling.model_dump(),
         repeats=definition.repeats,
+        judge=judge_digest(config.judge, setting(config.judge or "")),
     )
 
 

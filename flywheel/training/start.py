@@ -6,7 +6,7 @@ nothing of dev or test stands in it. Whatever fails here costs seconds, not a ni
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,10 +52,10 @@ def prepare(
     roles = roles_of(config, plan.evalset.definition)
     # Opened before the order is written: a key that is not there shows now, not in the job.
     judge = open_judge(config)
-    if config.lever != "reward":
-        # A reward model writes nothing, so no exam is graded.
-        check_needs((g for g in plan.graders if g.name in roles.asked), judge=config.judge)
-    baseline, why = find_run_to_beat(plan, store)
+    # A reward model writes nothing, so no exam is graded.
+    asked = frozenset[str]() if config.lever == "reward" else roles.asked
+    check_needs((g for g in plan.graders if g.name in asked), judge=config.judge)
+    baseline, why = find_run_to_beat(plan, store, asked)
     if baseline is None and not measure_first:
         raise NoBaseline(
             f"{why}, and nothing is trained before there is a measurement to beat:"
@@ -104,8 +104,13 @@ def explain(config: TrainConfig) -> list[str]:
     return [*lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]
 
 
-def find_run_to_beat(plan: Plan, store: Reader) -> tuple[str | None, str]:
-    """The baseline that measured just this plan, and where there is none, why."""
+def find_run_to_beat(
+    plan: Plan, store: Reader, graders: Collection[str] | None = None
+) -> tuple[str | None, str]:
+    """The baseline that measured just this plan, and where there is none, why.
+
+    Of these graders, None being all: what nobody asks in the training may have another judge.
+    """
     named = f"no baseline of {plan.evalset.name} dev with {plan.model}"
     same = plan.identity
     found = find_baseline(
@@ -119,7 +124,7 @@ def find_run_to_beat(plan: Plan, store: Reader) -> tuple[str | None, str]:
     if found is None:
         return None, named
     try:
-        plan.check_same(the_run(store, found.run))
+        plan.check_same(the_run(store, found.run), graders)
     except ChangedPlan as change:
         told = str(change).partition(" changed: ")[2].partition(". Start")[0]
         return None, f"{named}: {found.run} measured something else ({told})"

@@ -286,3 +286,30 @@ def test_a_regrade_without_its_judge_does_not_begin(tmp_path: Path) -> None:
     again = read(run(tmp_path, *words))["run"]
     done = run(tmp_path, "regrade", "--resume", again)
     assert "the grader 'liked' needs a judge" in done.stderr
+
+
+def test_runs_of_different_judges_do_not_mix(tmp_path: Path) -> None:
+    folder = write_evalset(
+        tmp_path / "judged", items=4, graders=[yaml.safe_load(JUDGED)], primary="liked"
+    )
+    (tmp_path / "model.jsonl").write_text('{"when": "", "text": "1"}\n')
+    (tmp_path / "kind.jsonl").write_text(VERDICT)
+    (tmp_path / "strict.jsonl").write_text(VERDICT.replace("1.0", "0.2"))
+    words = ("eval", folder, "-m", "scripted:model.jsonl", "--json", "--judge")
+    kind, again, strict = (
+        read(run(tmp_path, *words, f"{name}.jsonl"))["run"] for name in ("kind", "kind", "strict")
+    )
+    assert run(tmp_path, "compare", kind, again).returncode == 0
+    story = "graders (liked: another definition, judge, model or module)"
+    done = run(tmp_path, "compare", kind, strict)
+    assert done.returncode == 1 and story in done.stderr
+    done = run(tmp_path, "gate", strict, "--baseline", kind)
+    assert done.returncode == 3 and story in done.stderr
+    done = run(tmp_path, "eval", folder, "--resume", kind, "--judge", "strict.jsonl")
+    assert done.returncode == 1 and "for graders changed: graders was liked " in done.stderr
+    (tmp_path / "liked.yaml").write_text(JUDGED)
+    graders = ("--graders", "liked.yaml", "--judge", "kind.jsonl", "--json")
+    graded = read(run(tmp_path, "regrade", strict, *graders))["run"]
+    assert run(tmp_path, "compare", kind, graded).returncode == 0
+    done = run(tmp_path, "regrade", "--resume", graded, "--judge", "strict.jsonl")
+    assert done.returncode == 1 and "liked was judged by another judge" in done.stderr

@@ -113,7 +113,9 @@ def test_other_weights_are_another_grader(
     assert changed.identity["evalset"] == first.run.evalset_digest
     last = measure(store, changed, Echo())
     assert mean(last, "liked") == pytest.approx(sum(numbers(models[1])) / 4, abs=1e-4)
-    with pytest.raises(NotComparable, match=r"they differ in graders \(liked\)\. Measure both"):
+    with pytest.raises(
+        NotComparable, match=r"they differ in graders \(liked: another definition, judge"
+    ):
         compare(store, first.run.run, [last.run.run])
     bench = Bench(store, Echo(), Here())
     with pytest.raises(ChangedPlan, match="for graders changed"):

@@ -69,21 +69,41 @@ def test_a_baseline_of_another_dev_split_does_not_count(store: Store, config: Tr
         prepare(config, store)
 
 
-def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
-    store: Store, config: TrainConfig
-) -> None:
+def judged(config: TrainConfig, **roles: Any) -> Path:
+    """Give the evalset of the config a grader that asks a judge; the folder for judges' scripts."""
     path = Path(config.evalset) / "evalset.yaml"
     definition = yaml.safe_load(path.read_text())
     shown = [{"role": "user", "content": "{{ sample.output_text }}"}]
     liked = {"type": "score_model", "name": "liked", "model": "j", "input": shown}
-    definition.update(graders=[*definition["graders"], liked], audit=["liked"])
+    definition.update(graders=[*definition["graders"], liked], **roles)
     path.write_text(yaml.safe_dump(definition))
-    appoint(store, config)
+    for name, score in (("kind", 1), ("strict", 0)):
+        path.with_name(f"{name}.jsonl").write_text(json.dumps({"when": "", "text": str(score)}))
+    return path.parent
+
+
+def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
+    store: Store, config: TrainConfig
+) -> None:
+    folder = judged(config, audit=["liked"])
+    kind, strict = (
+        config.model_copy(update={"judge": str(folder / name)})
+        for name in ("kind.jsonl", "strict.jsonl")
+    )
+    run = appoint(store, kind)
     with pytest.raises(NoJudge, match="'liked' needs a judge; name one with --judge, or as judge"):
         prepare(config, store)
-    script = path.with_name("judge.jsonl")
-    script.write_text('{"when": "", "text": "1"}\n')
-    prepare(config.model_copy(update={"judge": str(script)}), store)
+    with pytest.raises(NoBaseline, match=rf"{run} measured something else \(graders was liked \w"):
+        prepare(strict, store)
+    assert prepare(kind, store).baseline == run
+
+
+def test_the_judge_of_a_grader_that_no_exam_asks_does_not_matter(
+    store: Store, config: TrainConfig
+) -> None:
+    folder = judged(config)
+    run = appoint(store, config.model_copy(update={"judge": str(folder / "kind.jsonl")}))
+    assert prepare(config, store).baseline == run
 
 
 LENGTH = {
