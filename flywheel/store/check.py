@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flywheel.errors import FlywheelError
-from flywheel.store.errors import StoreFailed
+from flywheel.store.errors import OlderStore, StoreFailed
 from flywheel.store.migrations import STEPS, schema_number
 from flywheel.store.owner import own, real_path
+from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
 from flywheel.store.store import connect
 from flywheel.store.table import MOST_COUNT, Table
@@ -101,8 +102,8 @@ _COUNTS = {"samples": '"error" IS NULL', "scores": '"score" IS NOT NULL'}
 def check_store(path: Path) -> Report:
     """Read all of a store that nobody has open, changing nothing.
 
-    Raises StoreInUse, NewerStore, and StoreFailed when it cannot even be opened. What cannot be
-    read once it is open is a finding.
+    Raises StoreInUse, NewerStore, OlderStore, and StoreFailed when it cannot even be opened. What
+    cannot be read once it is open is a finding.
     """
     if not path.is_file():
         raise StoreFailed(f"{path}: no such file; name the store with --db")
@@ -124,10 +125,11 @@ def _check(store: Reader) -> Report:
     with store.cursor() as cursor:
         schema = schema_number(cursor, store.path)
     if schema < len(STEPS):
-        story = (
-            f"schema {schema} of {len(STEPS)}: any command that opens it for writing migrates it"
+        raise OlderStore(
+            f"{store.path}: written by an older version (schema {schema} of {len(STEPS)}), so it"
+            f" was not checked; migrate it with flywheel runs{db_option(store.path)}, then check it"
+            " again"
         )
-        return Report(rows, [Finding("migrations", story, 1)])
     for table in TABLES.values():
         try:
             # A hash of every row reads, and so verifies, every block.

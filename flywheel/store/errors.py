@@ -37,6 +37,10 @@ class NewerStore(FlywheelError):
     """The store was written by a newer version, which alone knows how to read it."""
 
 
+class OlderStore(FlywheelError):
+    """The store was written by an older version, and nothing has migrated it yet."""
+
+
 class BadRow(FlywheelError):
     """A row does not fit its table. Nothing of its batch was written."""
 
