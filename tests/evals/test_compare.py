@@ -62,7 +62,7 @@ def test_runs_without_a_common_item_are_refused(store: Store, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("fields", "choice", "told"),
     [
-        ({"description": "another"}, {}, "evalset version"),
+        ({"tags": ["kind"]}, {}, "evalset version"),
         ({}, {"split": "train"}, "split (dev against train)"),
         ({}, {"temperature": 1.0}, "sampling parameters"),
     ],

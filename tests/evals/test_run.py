@@ -13,6 +13,7 @@ from flywheel.engines.here import Here
 from flywheel.errors import BadFile, ChangedPlan, GaveUp, NothingGraded
 from flywheel.evals.cache import explain
 from flywheel.evals.choose import plan_of_run
+from flywheel.evals.compare import compare
 from flywheel.evals.drill import slices, worst_items
 from flywheel.evals.measure import Bench, begin, go_on
 from flywheel.evals.results import load_result
@@ -354,3 +355,11 @@ def test_what_is_wrong_with_the_items_is_said_before_anything_is_asked(
     assert story in str(refused.value)
     assert model.asked == []
     assert store.query('SELECT * FROM "runs"') == []
+
+
+def test_a_description_is_no_part_of_what_is_measured(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=4, description="Nubmers")
+    first = measure(store, plan(folder), Echo())
+    write_evalset(folder, items=4, description="Numbers")
+    again = measure(store, plan(folder), Echo())
+    assert compare(store, first.run.run, [again.run.run]).candidates
