@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from flywheel.evals.validity.golds import (
     Path,
+    anywhere,
     apart,
     changed,
     leaves,
@@ -40,7 +41,7 @@ def echo(material: Material, at: int) -> str:
 
 
 def hedge(material: Material, grader: Grader, at: int) -> Sequence[Sample]:
-    """Every gold answer that occurs, or ten of them; of JSON also every value, field by field."""
+    """Every gold answer that occurs, or ten of them; of JSON also every value."""
     del grader
     mine, item = material.golds[at], material.items[at]
     if len(material.counts) < 2:
@@ -57,7 +58,27 @@ def hedge(material: Material, grader: Grader, at: int) -> Sequence[Sample]:
             return " or ".join(_among(str(leaf), values))
 
         answers.append(dump_json(changed(value, every)))
+        full = _with_full_lists(material, value)
+        if full != value:
+            answers.append(dump_json(full))
     return [Sample(item, answer) for answer in answers]
+
+
+def _with_full_lists(material: Material, value: Any, path: Path = ()) -> Any:
+    """The JSON value with every list of plain values holding what such lists hold elsewhere too."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {k: _with_full_lists(material, one, (*path, k)) for k, one in fields.items()}
+    if not isinstance(value, list):
+        return value
+    rows = cast("list[Any]", value)
+    if any(isinstance(one, dict | list) for one in rows):
+        return [_with_full_lists(material, one, (*path, at)) for at, one in enumerate(rows)]
+    place = anywhere((*path, 0))
+    known = [counts for other, counts in material.fields.items() if anywhere(other) == place]
+    seen = dict.fromkeys(one for counts in known for one in counts)
+    others = [one for one in seen if one not in rows]
+    return [*rows, *others[: _HEDGED - 1]]
 
 
 def _among(mine: str, others: Sequence[str]) -> list[str]:
@@ -95,9 +116,13 @@ def wrong(material: Material, at: int) -> str | None:
         numbered = "```" not in gold and renumbered(gold) != gold
         return renumbered(gold) if numbered else None
     drawn = material.random("wrong", at)
+    right: dict[tuple[str, ...], list[Any]] = {}
+    for path, leaf in leaves(value).items():
+        right.setdefault(anywhere(path), []).append(leaf)
 
     def another(path: Path, leaf: Any) -> Any:
-        values = [one for one in material.fields.get(path, ()) if one != leaf and one is not None]
+        own = [None, *right[anywhere(path)]]
+        values = [one for one in material.fields.get(path, ()) if one not in own]
         return drawn.choice(values) if values else mutated(leaf)
 
     return dump_json(changed(value, another))

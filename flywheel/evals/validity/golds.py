@@ -35,6 +35,11 @@ def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
     }
 
 
+def anywhere(path: Path) -> tuple[str, ...]:
+    """A path without positions in lists: a label is the same wherever in its list it stands."""
+    return tuple(step if isinstance(step, str) else "[]" for step in path)
+
+
 def changed(value: Any, change: Callable[[Path, Any], Any], path: Path = ()) -> Any:
     """The same JSON value with every leaf changed."""
     if isinstance(value, dict):
@@ -50,7 +55,8 @@ def parts(text: str) -> frozenset[str]:
     """What in an answer is right or wrong by itself: leaves of JSON, or numbers, or the text."""
     value = read_json(text)
     if value is not None:
-        return frozenset(f"{path}={dump_json(leaf)}" for path, leaf in leaves(value).items())
+        found = leaves(value).items()
+        return frozenset(f"{anywhere(path)}={dump_json(leaf)}" for path, leaf in found)
     found = [str(float(number)) for number in _NUMBER.findall(text)]
     return frozenset(found or [" ".join(text.casefold().split())])
 
