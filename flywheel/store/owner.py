@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,8 +79,10 @@ def own(path: Path, url: str | None = None) -> Ownership:
         if descriptor is not None:
             _held.add(descriptor)
             story = Owner(os.getpid(), url, datetime.now(UTC).isoformat(timespec="seconds"))
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, json.dumps(asdict(story)).encode())
+            # On a full disk the lock alone says that the store is taken.
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, json.dumps(asdict(story)).encode())
             return Ownership(place, descriptor)
         if time.monotonic() > deadline:
             raise _in_use(path, _read(place))

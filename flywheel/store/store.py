@@ -127,11 +127,18 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     """
     import duckdb
 
+    place = path.absolute()
+    if "?" in str(place):
+        raise StoreFailed(
+            f"{place}: DuckDB keeps no log for a path with a question mark; choose another place"
+            " with --db"
+        )
     try:
         # What is beside the file must be readable, or DuckDB would begin an empty one.
         if path.exists():
             path.open("rb").close()
-        return duckdb.connect(path, read_only=read_only, config=_CONFIG)
+        # To DuckDB a relative `:memory:` is no file, and `md:x` or `sqlite:x` is another database.
+        return duckdb.connect(place, read_only=read_only, config=_CONFIG)
     except OSError as error:
         raise denied(path, error) from None
     except duckdb.Error as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,40 @@ def test_a_place_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it drops Linux capabilities")
+@pytest.mark.parametrize("name", [":memory:", ":memory:a", "md:a", "sqlite:a.db", "s3:a"])
+def test_a_name_is_that_of_a_file_whatever_duckdb_makes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_store(Path(name)) as store:
+        store.write("b", whole("a"))
+    assert (tmp_path / name).is_file()
+    assert check_store(Path(name)).rows["runs"] == 1
+
+
+def test_a_question_mark_in_a_path_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "why?"
+    folder.mkdir()
+    with pytest.raises(StoreFailed, match="no log for a path with a question mark; choose another"):
+        open_store(folder / "s.duckdb")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_disk_without_a_byte_left_still_tells_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    open_store(path).close()
+    code = (
+        "import resource, sys; from pathlib import Path;"
+        "from flywheel.store.check import check_store;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
+        "print(check_store(Path(sys.argv[1])).findings)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with python(DENIED, tmp_path / "s.duckdb") as process:
