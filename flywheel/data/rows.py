@@ -5,6 +5,7 @@ A line that is no object, or no UTF-8, is named as file:line:col. Empty lines ar
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,13 +22,17 @@ _SAMPLE_FIELDS = ("output_text", "output_tools", "choices", "output_audio", "mod
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The non-empty lines of a file with their numbers, from 1. Raises BadFile for one of more than
-    256 MiB, before more of it is read."""
+    """The non-empty lines of a file with their numbers, from 1, without a byte order mark.
+
+    Raises BadFile for one of more than 256 MiB, before more of it is read.
+    """
     try:
         with path.open("rb") as file:
             number = 0
             while line := file.readline(MOST_LINE + 1):
                 number += 1
+                if number == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
                 if len(line) > MOST_LINE:
                     raise BadFile(
                         f"{path}:{number}:1: a line of more than {MOST_LINE >> 20} MiB; shorten the"

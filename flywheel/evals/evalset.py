@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -186,16 +186,32 @@ class Evalset:
         """What the model chooses from, empty when it writes its answer."""
         options = self.definition.options
         if isinstance(options, str):
-            return tuple(map(str, parse_json(fill(options, item))))
+            given = parse_json(fill(options, item))
+            if not isinstance(given, list):
+                raise BadItem(f"the options are no JSON list, got {given!r:.80}")
+            return tuple(map(str, cast("list[Any]", given)))
         return options
 
 
 def ask(prompt: str | tuple[PromptMessage, ...], item: Item) -> list[dict[str, Any]]:
     """The messages that put this item to a model."""
     if isinstance(prompt, str):
-        messages: list[dict[str, Any]] = parse_json(fill(prompt, item))
-        return messages
+        return _messages(parse_json(fill(prompt, item)))
     return [{"role": message.role, "content": fill(message.content, item)} for message in prompt]
+
+
+def _messages(given: Any) -> list[dict[str, Any]]:
+    """The messages that a template made. Raises BadItem when they are none."""
+    messages = cast("list[Any]", given) if isinstance(given, list) else []
+    for message in messages:
+        match message:
+            case {"role": str()} if isinstance(message.get("content"), str | list | None):
+                continue
+            case _:
+                messages = []
+    if not messages:
+        raise BadItem(f"the prompt is no JSON list of messages with a role, got {given!r:.80}")
+    return messages
 
 
 def fill(text: str, item: Item) -> str:

@@ -13,7 +13,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
 
 from flywheel.document import read_text
 from flywheel.errors import BadFile
@@ -32,6 +32,17 @@ class Rule(BaseModel):
     text: str = ""
     refusal: str | None = None
     error: str | None = None
+
+    @field_validator("match")
+    @classmethod
+    def _match_can_be_read(cls, match: str | None) -> str | None:
+        import regex
+
+        try:
+            regex.compile(match or "")
+        except regex.error as error:
+            raise ValueError(f"the expression {match!r:.80} cannot be read: {error}") from None
+        return match
 
     def fits(self, prompt: str) -> bool:
         """Whether the rule answers this prompt. An expression that explodes does not fit."""

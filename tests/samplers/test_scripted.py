@@ -48,7 +48,7 @@ def test_a_script_is_read_from_a_file(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", "3", '{"wen": "x"}', "[" * 100_000])
+@pytest.mark.parametrize("line", ["{", "[1]", "3", '{"wen": "x"}', '{"match": "("}', "[" * 100_000])
 def test_a_line_that_is_no_rule_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "s.jsonl"
     path.write_text(f'"fine"\n{line}\n')
