@@ -5,6 +5,8 @@
   one, given to every item.
 - `chance`: the run's own answers, each given to another item: what an answer scores that is
   well-formed and about something else. Up to eight seeded pairings, averaged.
+- `echo`: the prompt of each item said back at the length of the run's longer answers, where that
+  scores more than all of these.
 
 Every floor is graded by the primary grader. A verdict that the run has already is not asked again.
 Where the grader scores each answer alike on every item (a length, a format), a constant answer and
@@ -41,12 +43,16 @@ NO_FLOOR = (
 
 
 class Answered(NamedTuple):
-    """An item with the run's own answer to it, and that answer's score; None where it has none."""
+    """An item with the run's own answer to it, and that answer's score; None where it has none.
+
+    `gold` is its gold answer, and `asked` the last message of its prompt, as far as they are known.
+    """
 
     position: int
     sample: Sample
     score: float | None
     gold: str | None
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Floor:
     @property
     def label(self) -> str:
         """The floor in a few words, with the answer that it is made of."""
+        if self.name == "echo":
+            return "prompt said back"
         if self.answer is None:
             return f"{self.name} level"
         shown = " ".join(self.answer.split())
@@ -170,6 +178,9 @@ async def grade_floors(
         for constant in await _constants(marks, answering, rng, effort):
             found.append(await _everywhere(marks, "constant", constant))
         found.append(chance)
+        echo = await _echo(marks, answering)
+        if echo and all(echo.mean > one.mean for one in found if one is not None):
+            found.append(echo)
     best: dict[str, Floor] = {}
     for one in sorted((one for one in found if one is not None), key=lambda one: -one.mean):
         best.setdefault(one.name, one)
@@ -215,6 +226,19 @@ async def _everywhere(marks: _Marks, name: str, answer: Sample) -> Floor | None:
     """The floor of one answer given to every item."""
     scores = await marks.of([(answer, at) for at in range(len(marks.answered))])
     return _floor(marks, name, _shown(answer), dict(enumerate(scores)))
+
+
+async def _echo(marks: _Marks, answering: Sequence[int]) -> Floor | None:
+    """The floor of answers that say the prompt back, as far as a run's longer answers go.
+
+    A run whose answers are words is not held against a prompt that names every option.
+    """
+    lengths = sorted(len(marks.answered[at].sample.output_text) for at in answering)
+    most = lengths[len(lengths) * 3 // 4] * 5 // 4 if lengths else 0
+    asked = [(one.asked or "", at) for at, one in enumerate(marks.answered)]
+    pairs = [(Sample({}, text[:most]), at) for text, at in asked if text[:most].strip()]
+    found = {at: score for (_, at), score in zip(pairs, await marks.of(pairs), strict=True)}
+    return _floor(marks, "echo", None, found)
 
 
 async def _constants(

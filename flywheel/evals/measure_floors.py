@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from flywheel.errors import BadItem, BadOption
-from flywheel.evals.evalset import fill
+from flywheel.evals.evalset import PromptMessage, ask, fill
 from flywheel.evals.floors import Answered, Effort, Floors, grade_floors, load_floors
 from flywheel.evals.grade import Engine
 from flywheel.evals.results import definition_of
@@ -38,6 +38,7 @@ from graders.sample import Sample
 from graders.ungraded import Kind
 
 _GRADER: TypeAdapter[Any] = TypeAdapter(AnyGrader)
+_PROMPT: TypeAdapter[Any] = TypeAdapter(str | tuple[PromptMessage, ...])
 # All items of a small run, a twentieth of a large one: no run takes 5% longer for its floors.
 _FEWEST, _SHARE, _MOST = 500, 20, 20_000
 # A sandboxed call takes milliseconds, and a judge's answer costs money.
@@ -128,6 +129,8 @@ async def measure_floors(
         kept = sorted(random.Random(seed).sample(range(len(answered)), most))
         answered = [answered[at] for at in kept]
     asking = engine if limits.models else _Sandboxed(engine)
+    if limits.models and not grader.is_pure():  # calls of a judge cost money
+        answered = [one._replace(asked=None) for one in answered]
     floors, note = await grade_floors(grader, answered, asking, seed, effort)
     return Floors(answers, distinct, floors, note)
 
@@ -219,15 +222,27 @@ def _answered(store: Reader, row: RunRow, positions: Sequence[int]) -> list[Answ
             "positions": list(positions),
         },
     )
-    template = definition_of(store, row).get("gold")
+    definition = definition_of(store, row)
+    template, prompt = definition.get("gold"), definition.get("prompt")
     found: list[Answered] = []
     newest = {one["position"]: one for one in sorted(rows, key=lambda one: one["created"])}
     for _, one in sorted(newest.items()):
         item: dict[str, Any] = json.loads(one["item"])
         tools = json.loads(one["extra"]).get("tools", ()) if one["extra"] else ()
         sample = Sample(item, one["output_text"], tools)
-        found.append(Answered(one["position"], sample, one["score"], _gold(template, item)))
+        gold, asked = _gold(template, item), _asked(prompt, item)
+        found.append(Answered(one["position"], sample, one["score"], gold, asked))
     return found
+
+
+def _asked(prompt: Any, item: Any) -> str | None:
+    """The last message that a model was asked this item with."""
+    try:
+        messages = ask(_PROMPT.validate_python(prompt), item)
+    except (BadItem, ValueError):
+        return None
+    content: Any = messages[-1].get("content") if messages else None
+    return content if isinstance(content, str) else None
 
 
 def _gold(template: str | None, item: Any) -> str | None:
