@@ -27,8 +27,18 @@ _VARIABLE = "FLYWHEEL_TRACEBACK"
 UsageError: Any = typer.BadParameter.__base__
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether this is ctrl-C, also where DuckDB made a RuntimeError of it in mid-query."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
+
+
 def report(error: Exception) -> int:
     """Print what went wrong on standard error. Returns the exit code."""
+    if is_interrupt(error):
+        say("Stopped.")
+        return INTERRUPTED
     if os.environ.get(_VARIABLE):
         say("".join(traceback.format_exception(error)).rstrip("\n"))
     if isinstance(error, UsageError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from flywheel.cli.failure import report
+from flywheel.cli.failure import is_interrupt, report
 from flywheel.cli.options import DEFAULT_DB, Db, Json, finite
 from flywheel.cli.streams import flush_output
 
@@ -40,6 +40,8 @@ class GateCommand(TyperCommand):
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
+            if is_interrupt(error):
+                raise KeyboardInterrupt from None
             report(error)
             raise typer.Exit(_ERROR) from None
 

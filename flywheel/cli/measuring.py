@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from flywheel.cli.failure import INCOMPLETE
+from flywheel.cli.failure import INCOMPLETE, is_interrupt
 from flywheel.cli.streams import say
 
 if TYPE_CHECKING:
@@ -170,7 +170,9 @@ def stoppable(row: RunRow, store: Store, options: str) -> Generator[None]:
 
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not is_interrupt(error):
+            raise
         say(f"Stopped. Resume with: {resume_command(row, store, options)}")
         raise typer.Exit(130) from None
 

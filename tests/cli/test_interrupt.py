@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,24 @@ class Slow:
             time.sleep(600)
 sys.meta_path.insert(0, Slow())
 """
+
+_QUERY = """
+import os, signal, sys, threading
+import duckdb
+from flywheel.cli.failure import report
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    duckdb.execute("SELECT count(*) FROM range(100_000_000_000) t(x) WHERE x % 7 = 3")
+except Exception as error:
+    code = report(error)
+os._exit(code)
+"""
+
+
+def test_ctrl_c_in_a_query_is_no_bug() -> None:
+    command = [sys.executable, "-c", _QUERY]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stderr, done.returncode) == ("Stopped.\n", 130)
 
 
 @pytest.mark.parametrize(
