@@ -15,6 +15,7 @@ from flywheel.visible import one_line
 
 if TYPE_CHECKING:
     from flywheel.jobs.view import View
+    from flywheel.store.jobs import JobRow
     from flywheel.training.journal import Event
 
 Show = Callable[["View"], None]
@@ -172,10 +173,10 @@ def _next(found: View, db: Path) -> list[str]:
         lines = [f"the model of step {found.best_step} is in {out}"]
         if row.lever == "reward":
             return lines
-        base = _near(row.model)
+        base, second = _near(row.model), f"--set seed={other_seed(row)}"
         return [
             *lines,
-            "next, on the split that no lever saw (and again with --set seed=1, for the gate):",
+            f"next, on the split that no lever saw (and again with {second}, for the gate):",
             f"  flywheel baseline {row.evalset} -m {base} --split test{store}",
             f"  flywheel eval {row.evalset} -m {out} --split test{store}",
             f"  flywheel gate RUN --baseline RUN --seed-run RUN{store}",
@@ -185,6 +186,14 @@ def _next(found: View, db: Path) -> list[str]:
     if found.status in FOR_GOOD:
         return []
     return [f"next: {found.end.get('remedy') or f'{job} --resume{store}'}"]
+
+
+def other_seed(row: JobRow) -> int:
+    """A seed that this training did not have; the gate wants a second one."""
+    from flywheel.jobs.rows import order_of
+
+    seed = order_of(row).get("config", {}).get("seed")
+    return seed + 1 if isinstance(seed, int) else 1
 
 
 def _near(path: str) -> str:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from flywheel.cli.app import app
+from flywheel.cli.following import other_seed
 from flywheel.errors import FlywheelError
 from flywheel.jobs.start import Started, start
 from flywheel.jobs.view import stored_view
+from flywheel.store.jobs import JobRow
 from flywheel.store.store import open_store
 from flywheel.training.job_root import jobs_root
 from flywheel.training.journal import is_held
@@ -51,6 +54,13 @@ def test_a_job_is_listed_followed_and_stopped_from_another_process(tmp_path: Pat
     again = flywheel("job", folder.name, "--pause", cwd=tmp_path)
     assert again.returncode == 1
     assert "not at work, so it cannot pause: it is cancelled" in again.stderr
+
+
+@pytest.mark.parametrize(("config", "other"), [({}, 1), ({"seed": 0}, 1), ({"seed": 1}, 2)])
+def test_the_seed_named_for_the_gate_is_another_one(config: dict[str, Any], other: int) -> None:
+    order = json.dumps({"config": config})
+    row = JobRow("j", datetime(2026, 1, 1, tzinfo=UTC), "sft", "e", "m", order, "f", None)
+    assert other_seed(row) == other
 
 
 def test_jobs_can_be_looked_at_while_another_process_has_the_store(tmp_path: Path) -> None:
