@@ -169,7 +169,7 @@ def test_an_unknown_field_of_a_prompt_lists_the_known_ones(tmp_path: Path) -> No
     path = tmp_path / "evalset.yaml"
     path.write_text(json.dumps({**EVALSET, "prompt": [{"role": "user", "contnt": "x"}]}))
     with pytest.raises(BadFile, match=r"did you mean content\? fields: role, content"):
-        load_evalset(tmp_path)
+        load_evalset(str(tmp_path))
 
 
 def test_a_guard_margin_is_a_finite_number() -> None:
