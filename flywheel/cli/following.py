@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ def followed(
     from flywheel.jobs.follow import follow
     from flywheel.jobs.ledger import Ledger
     from flywheel.jobs.view import View, view
+    from flywheel.store.errors import StoreFailed
     from flywheel.store.place import db_option
 
     found, ledger = View(read_row(folder)), Ledger(db, folder)
@@ -61,12 +62,16 @@ def followed(
                         found.add(event)
                         _say(event)
                     show(found)
-                    ledger.keep()
+                    with suppress(StoreFailed):  # said at the end; the events wait in their file
+                        ledger.keep()
                 break
             except KeyboardInterrupt:
                 presses += 1
-    if not ledger.keep(now=True):
-        say(f"{db} is in other hands; flywheel jobs tells it of {folder.name} later.")
+    try:
+        if not ledger.keep(now=True):
+            say(f"{db} is in other hands; flywheel jobs tells it of {folder.name} later.")
+    except StoreFailed as error:
+        say(f"{error}\nflywheel jobs tells the store of {folder.name} later.")
     return found, presses > 0
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flywheel.cli.options import DEFAULT_DB, Db, Json
+from flywheel.cli.streams import say
 from flywheel.cli.train import Nice, StallMinutes
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def job(
 
 @contextmanager
 def _told(db: Path) -> Generator[Store | None]:
-    """The store, told what the jobs' folders say by now; None while another process has it.
+    """The store, told what the jobs' folders say by now; None where it cannot be written now.
 
     A job whose process is gone without a word is said to have died. The folders alone answer where
     there is no store: none is made for that.
@@ -105,7 +106,7 @@ def _told(db: Path) -> Generator[Store | None]:
     from flywheel.jobs.ends import settle
     from flywheel.jobs.folder import job_folders
     from flywheel.jobs.ledger import tell_store
-    from flywheel.store.errors import StoreInUse
+    from flywheel.store.errors import BrokenStore, StoreFailed, StoreInUse
     from flywheel.store.store import open_store
     from flywheel.training.job_root import jobs_root
 
@@ -115,13 +116,18 @@ def _told(db: Path) -> Generator[Store | None]:
     if not db.exists():
         yield None
         return
-    try:
-        store = open_store(db)
-    except StoreInUse:
-        yield None
-        return
-    with store:
-        tell_store(store, folders)
+    with ExitStack() as stack:
+        store = None
+        try:
+            store = stack.enter_context(open_store(db))
+            tell_store(store, folders)
+        except StoreInUse:
+            pass
+        except StoreFailed as error:
+            if isinstance(error, BrokenStore) or not db.is_file():
+                raise
+            store = None
+            say(f"{error}\nThe jobs are shown as their folders tell.")
         yield store
 
 

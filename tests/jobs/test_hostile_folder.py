@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,21 @@ def test_a_damaged_job_does_not_hide_the_others(
         assert shown == {"job-a": "died", "job-b": status}
     with open_store(db) as store:
         assert "job-a" in {row.job for row in list_jobs(store)}
+
+
+def test_a_full_disk_hides_no_job(tmp_path: Path) -> None:
+    db = tmp_path / "s.duckdb"
+    order(steps=2).save(jobs_root(db) / "job-a")
+    first_at("2026-11-20T12:00:00+00:00")(jobs_root(db) / "job-a")
+    open_store(db).close()
+    code = (
+        "import resource, sys; from flywheel.cli.main import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); main()"
+    )
+    command = [sys.executable, "-c", code, "jobs", "--db", str(db)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "job-a" in done.stdout, done.stderr
+    assert "the disk is full" in done.stderr and "as their folders tell" in done.stderr
 
 
 GOOD = {"step": 1, "graders": {"exact": {"mean": 0.5, "n": 2, "ungraded": 0}}}
