@@ -56,6 +56,13 @@ class Asking:
         endpoint = EndpointOptions(url="", in_flight=self.in_flight, key_env=key_env)
         return Setting(folders=folders, endpoint=endpoint)
 
+    @property
+    def judge_digest(self) -> str | None:
+        """What the judge is, None where none was named. Raises BadOption or BadFile."""
+        from flywheel.samplers.resolve import judge_digest
+
+        return judge_digest(self.judge, self.setting(""))
+
     def open(self, name: str) -> Meter:
         """The sampler of this name, at a meter that knows the prices."""
         return self._open(name, "--api-key-env", self.api_key_env)

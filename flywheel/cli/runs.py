@@ -130,7 +130,6 @@ def regrade(
         go_on_regrade,
         graders_of,
     )
-    from flywheel.samplers.resolve import judge_digest
     from flywheel.store.store import open_store
 
     if (run is None) == (resume is None) or (run and graders is None):
@@ -139,10 +138,9 @@ def regrade(
     _, asking = read_options(context.params)
     options = asking.resume_options()
     with open_store(db) as store:
-        judged = judge_digest(judge, asking.setting(""))
-        row = find_regrade(store, resume, chosen, judged) if resume else None
+        row = find_regrade(store, resume, chosen, asking.judge_digest) if resume else None
         asked = asking.open_judge(graders_of(store, row) if row else chosen)
-        row = row or begin_regrade(store, run or "", chosen, judged)
+        row = row or begin_regrade(store, run or "", chosen, asking.judge_digest)
         with (
             stoppable(row, store, options),
             Here(asked, unsafe_python=unsafe_local_python) as engine,

@@ -1,14 +1,15 @@
 """A JSON schema (draft 2020-12), compiled once: jsonschema, where a schema may be hostile.
 
-Patterns run in the `regex` module under a deadline, since a pattern can take longer than the world
-lasts. Numbers are compared as decimals. Nothing is fetched: a `$ref` leads into the schema itself.
+Patterns, which run in the `regex` module, and references are under a deadline, since either can
+take longer than the world lasts. Numbers are compared as decimals. Nothing is fetched: a `$ref`
+leads into the schema itself.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, cast
@@ -22,6 +23,7 @@ _SHOWN = 60
 # By identity: a schema is looked up at each answer, and its text would cost more than the check.
 _compiled: dict[int, tuple[Mapping[str, Any], Any]] = {}
 _call = threading.local()
+Word = Callable[[Any, Any, Any, Any], Iterator[Any]]
 
 
 class BadSchema(BadOption):
@@ -48,7 +50,7 @@ def first_fault(value: Any, schema: Mapping[str, Any]) -> Any | None:
     try:
         return next(validator.iter_errors(value), None)
     except TimeoutError:
-        raise Unchecked(f"a pattern of the schema takes longer than {SECONDS:g} s") from None
+        raise Unchecked(f"the schema takes longer than {SECONDS:g} s") from None
     except RecursionError:
         raise Unchecked("it is nested too deeply to check") from None
 
@@ -87,6 +89,8 @@ def _compile(schema: Mapping[str, Any]) -> Any:
     except RecursionError:
         raise BadSchema((), "no JSON schema: it is nested too deeply") from None
     own = {
+        "$ref": _timed(kind.VALIDATORS["$ref"]),
+        "$dynamicRef": _timed(kind.VALIDATORS["$dynamicRef"]),
         "enum": _enum,
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
@@ -159,11 +163,28 @@ def _find(schema: Any, part: Any) -> tuple[str | int, ...]:
     return ()
 
 
-def _fits(pattern: str, text: str) -> bool:
-    left = _call.deadline - time.monotonic()
+def _timed(word: Word) -> Word:
+    """A word that leads elsewhere in the schema, under the deadline.
+
+    Each of them may name a part with two more: thirty such parts are checked 2**30 times.
+    """
+
+    def check(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
+        _seconds_left()
+        return word(validator, wanted, value, schema)
+
+    return check
+
+
+def _seconds_left() -> float:
+    left: float = _call.deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    return _matcher(pattern).search(text, timeout=left) is not None
+    return left
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return _matcher(pattern).search(text, timeout=_seconds_left()) is not None
 
 
 @lru_cache(_MOST_COMPILED)

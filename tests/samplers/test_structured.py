@@ -85,12 +85,17 @@ def test_the_first_fault_is_told_with_its_place(text: str, schema: Any, story: s
     assert violation(text, schema) == story
 
 
+# Each part names the next one twice, so the last is checked 2**40 times.
+TWICE = {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
         {"pattern": "^(a|aa)+$"},
         {"$ref": "#"},
         {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}},
+        {"$ref": "#/$defs/0", "$defs": {**TWICE, "40": {}}},
     ],
 )
 def test_what_cannot_be_checked_is_no_violation(schema: Any) -> None:
@@ -105,7 +110,7 @@ def test_what_cannot_be_checked_is_no_violation(schema: Any) -> None:
 def test_a_slow_name_is_no_violation() -> None:
     text = json.dumps({"a" * 60 + "!": 1})
     schema: dict[str, Any] = {"patternProperties": {"^(a|aa)+$": {}}, "additionalProperties": False}
-    with pytest.raises(Unchecked, match="a pattern of the schema takes longer"):
+    with pytest.raises(Unchecked, match="the schema takes longer"):
         violation(text, schema)
 
 
