@@ -22,6 +22,7 @@ LOW = {
     "flywheel.yaml_text",
     "flywheel.known_fields",
     "flywheel.config",
+    "flywheel.synchronous",
 }
 SOURCES = LOW | {"flywheel.stats"}
 ENGINE_ROOM = SOURCES | {"flywheel.samplers", "flywheel.store"}
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.extras": {"flywheel.errors"},
     "flywheel.yaml_text": {"flywheel.places"},
     "flywheel.known_fields": set(),
+    "flywheel.synchronous": set(),
     "flywheel.document": {"flywheel.errors", "flywheel.places", "flywheel.visible"}
     | {"flywheel.yaml_text", "flywheel.known_fields", "flywheel.regular_file"},
     "flywheel.config": {"flywheel.errors"},

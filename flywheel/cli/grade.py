@@ -60,7 +60,6 @@ def grade(
 
 
 def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> None:
-    import asyncio
     import time
 
     from pydantic import TypeAdapter
@@ -69,6 +68,7 @@ def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> No
     from flywheel.document import load_document
     from flywheel.errors import BadOption
     from flywheel.evals.grade import grade_samples
+    from flywheel.synchronous import result_of
     from graders.sample import Sample
     from graders.ungraded import Kind, Ungraded
     from graders.wire import run_response
@@ -77,7 +77,7 @@ def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> No
     if item is not None:
         fields = load_document(item).read_as(TypeAdapter(dict[str, Any]))
     start = time.perf_counter()
-    (verdict,) = asyncio.run(grade_samples(grader, [Sample(fields, text)], engine))
+    (verdict,) = result_of(grade_samples(grader, [Sample(fields, text)], engine))
     seconds = time.perf_counter() - start
     if isinstance(verdict, Ungraded):
         if item is None and verdict.kind is Kind.VARIABLE:

@@ -87,7 +87,6 @@ def _check_file(path: Path, engine: Here, as_json: bool) -> None:
 def _check_evalset(
     evalset: Evalset, split: Split, most: int | None, engine: Here
 ) -> list[GraderCheck]:
-    import asyncio
 
     from flywheel.errors import BadOption
     from flywheel.evals.validity.check import (
@@ -97,6 +96,7 @@ def _check_evalset(
         judge_calls,
     )
     from flywheel.evals.validity.probe import Material
+    from flywheel.synchronous import result_of
 
     items = draw_items(evalset, split, most or default_most(evalset.graders))
     if len(items) < 2:
@@ -105,7 +105,7 @@ def _check_evalset(
     calls = judge_calls(material, evalset.graders)
     if calls:
         say(f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.")
-    return asyncio.run(check_graders(material, evalset.graders, engine))
+    return result_of(check_graders(material, evalset.graders, engine))
 
 
 def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:

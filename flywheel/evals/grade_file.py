@@ -7,7 +7,6 @@ at a time. The output appears under its name only when it is whole.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import multiprocessing
 import os
@@ -26,6 +25,7 @@ from flywheel.data.rows import parse_row, read_lines, sample_of_row
 from flywheel.errors import BadFile, WorkerDied
 from flywheel.evals.grade import Engine, Verdict, grade_answered, grade_samples
 from flywheel.evals.summary import Summary
+from flywheel.synchronous import Loop
 from graders.definition import read_grader, wire_json
 from graders.grader import Grade, Grader
 from graders.sample import Sample
@@ -103,7 +103,7 @@ def _whole_file(path: Path) -> Generator[BinaryIO]:
 def _chunks(grader: Grader, job: Job, engine: Engine) -> Iterator[_Graded]:
     rows, chunks = job.rows, _split(read_lines(job.rows))
     if not grader.is_pure():
-        with asyncio.Runner() as loop:
+        with Loop() as loop:
             for chunk in chunks:
                 samples = [_sample(rows, *line) for line in chunk]
                 yield _report(grader, loop.run(grade_samples(grader, samples, engine)))

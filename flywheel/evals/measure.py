@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +33,7 @@ from flywheel.store.runs import Kind, RunRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
 from flywheel.store.test_reads import ReadRow
+from flywheel.synchronous import result_of
 from graders.definition import wire_json
 from graders.grader import Grader
 
@@ -86,7 +86,7 @@ def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
             plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance, again
         )
         with rarely_collected():
-            asyncio.run(runner.finish())
+            result_of(runner.finish())
     keep_floors(bench.store, row, bench.engine, models=bench.judge_floors)
     result = load_result(bench.store, row.run)
     if row.kind == "baseline":

@@ -7,7 +7,6 @@ only on request (`--judge-floors`).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import uuid
@@ -31,6 +30,7 @@ from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
+from flywheel.synchronous import result_of
 from graders.asks import Answer, Ask, Failed, Run
 from graders.definition import AnyGrader
 from graders.grader import Grader
@@ -66,7 +66,7 @@ def keep_floors(store: Store, row: RunRow, engine: Engine, *, models: bool = Fal
     What the store cannot read in the memory that it has costs the floors, and not the run.
     """
     try:
-        found = asyncio.run(measure_floors(store, row, engine, Limits(models=models)))
+        found = result_of(measure_floors(store, row, engine, Limits(models=models)))
     except BrokenStore:
         raise
     except StoreFailed as error:
@@ -104,7 +104,7 @@ def floors_of(store: Reader, row: RunRow, items: int) -> Floors:
         return known
     grader, _ = _grader(store, row)
     if grader is not None and grader.is_pure():
-        return asyncio.run(measure_floors(store, row, _NoEngine(), Limits(everything=True)))
+        return result_of(measure_floors(store, row, _NoEngine(), Limits(everything=True)))
     if known:
         return known
     note = _IMPORTED if grader is None else "not measured with the run: flywheel regrade does it"

@@ -6,7 +6,6 @@ plan minus the verdicts. An answer that was left ungraded has no verdict, so goi
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +31,7 @@ from flywheel.store.samples import SAMPLES, SampleRow
 from flywheel.store.scores import ScoreRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
+from flywheel.synchronous import Loop
 from graders.definition import read_grader, wire_json
 from graders.grader import Grader
 
@@ -119,7 +119,7 @@ def go_on_regrade(
     store: Store, row: RunRow, engine: Engine, advance: Callable[[int], None] = lambda count: None
 ) -> Result:
     """Grade what has no verdict yet, with the graders that the regrade began with."""
-    with at_work(store, row), asyncio.Runner() as loop:
+    with at_work(store, row), Loop() as loop:
         for named in _graders(store, row):
             for batch in _answers(store, row, named):
                 loop.run(_grade(store, row.run, batch, named, engine))

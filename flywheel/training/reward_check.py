@@ -7,7 +7,6 @@ not checked, and the order says so.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +22,7 @@ from flywheel.evals.validity.check import (
     judge_calls,
 )
 from flywheel.evals.validity.probe import Material
+from flywheel.synchronous import result_of
 from flywheel.training.config import TrainConfig
 
 Say = Callable[[str], None]
@@ -50,7 +50,7 @@ def check_rewards(
     material = Material(plan.evalset, tuple(draw_items(plan.evalset, "dev", most)))
     if calls := judge_calls(material, graders):
         say(f"the judge is asked {calls:,} times to check the rewards")
-    checks = asyncio.run(check_graders(material, graders, engine))
+    checks = result_of(check_graders(material, graders, engine))
     faults = [fault for check in checks for fault in _faults(check)]
     if not faults and checks and all(check.format_only for check in checks):
         faults = [f"{checks[0].grader}: any item's answer passes, so it rewards the format alone"]
