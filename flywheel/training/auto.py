@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flywheel.training.config import TrainConfig
+from flywheel.training.config import USED_BY, TrainConfig
 from flywheel.training.order import Numbers
 
 _TINY, _LARGE = 1e6, 7e9
@@ -34,13 +34,6 @@ _RATES: dict[str, dict[str, tuple[float, float]]] = {
 }
 _BATCH = {"sft": 8, "pretrain": 8, "rft": 8}
 _BETAS = {"orpo": 0.1, "simpo": 2.0}
-# Numbers that only some levers use: for the others there is nothing to explain.
-_USED_BY = {
-    "beta": ("dpo", "kto"),
-    "sft_weight": ("dpo",),
-    "max_completion_tokens": ("rft",),
-    "compute_multiplier": ("rft",),
-}
 _RFT_STEPS = 100
 _EXAMS = 5
 _LONGEST_ANSWER = 512
@@ -65,7 +58,8 @@ def resolve(
         given = getattr(config, name)
         if given != "auto":
             return given
-        if config.lever in _USED_BY.get(name, (config.lever,)):
+        # Where the lever has no such setting there is nothing to explain.
+        if config.lever in USED_BY.get(name, (config.lever,)):
             why[name] = f"{chosen if isinstance(chosen, str) else format(chosen, 'g')}: {because}"
         return chosen
 

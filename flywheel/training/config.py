@@ -33,6 +33,18 @@ LOSSES: Mapping[str, tuple[str, ...]] = {
     "dpo": (*_DPO_LOSSES, "orpo", "simpo"),
     "kto": ("kto", "apo_zero_unpaired"),
 }
+_OF_RFT = (
+    *("reward", "reward_weights", "unchecked", "aggregate", "group_size", "temperature", "kl"),
+    *("max_completion_tokens", "compute_multiplier", "reasoning_effort", "response_format"),
+)
+# Settings that only some levers have.
+USED_BY: Mapping[str, tuple[Lever, ...]] = {
+    "pairs": ("dpo",),
+    "loss": ("dpo", "kto"),
+    "beta": ("dpo", "kto"),
+    "sft_weight": ("dpo",),
+    **dict.fromkeys(_OF_RFT, ("rft",)),
+}
 
 
 class Method(BaseModel):
@@ -113,19 +125,30 @@ class TrainConfig(BaseModel):
     response_format: dict[str, Any] | None = None
 
     @model_validator(mode="after")
+    def _is_of_the_lever(self) -> Self:
+        """An order names every setting: one that is as it is by itself was given by nobody."""
+        for name, levers in USED_BY.items():
+            given = getattr(self, name) != type(self).model_fields[name].default
+            if given and self.lever not in levers:
+                fields = type(self).model_fields
+                known = [n for n in fields if self.lever in USED_BY.get(n, (self.lever,))]
+                raise ValueError(
+                    f"{self.lever} has no {name}, which is for {' and '.join(levers)}; remove it."
+                    f" Settings of {self.lever}: {', '.join(known)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _goes_together(self) -> Self:
         known = LOSSES.get(self.lever, ())
         if self.loss is not None and self.loss not in known:
-            wanted = f"one of {', '.join(known)}" if known else f"none for {self.lever}"
-            raise ValueError(f"loss is {wanted}, got {self.loss!r}")
-        if self.pairs is not None and (self.lever != "dpo" or self.data is not None):
+            raise ValueError(f"loss is one of {', '.join(known)}, got {self.loss!r}")
+        if self.pairs is not None and self.data is not None:
             raise ValueError("pairs are made for a dpo without data; remove pairs, or data")
         if self.lever == "dpo" and self.pairs is None and self.data is None:
             raise ValueError("a dpo needs data (preference rows), or pairs: minimal or sampled")
         if self.lever in ("kto", "reward", "pretrain") and self.data is None:
             raise ValueError(f"{self.lever} needs data: a training file")
-        if self.unchecked and self.lever != "rft":
-            raise ValueError("unchecked is about the rewards of an rft; remove it")
         if len(self.reward_weights) not in (0, len(self.reward)):
             raise ValueError(
                 f"{len(self.reward_weights)} reward_weights for {len(self.reward)} rewards;"
