@@ -15,6 +15,7 @@ from flywheel.training.base import folder_of, weights_of
 from flywheel.training.config import TrainConfig
 from flywheel.training.masks import answer_ids, mask_row
 from flywheel.training.order import Order, digests_of
+from flywheel.training.own_adapter import with_own_adapter
 from flywheel.training.rows import training_rows
 from flywheel.training.template import Template
 from flywheel.training.trackers import check_trackers
@@ -25,6 +26,7 @@ _ALL = 2**30
 def settle(config: TrainConfig, baseline: str | None = None) -> Order:
     """The order for this config. Raises a FlywheelError for what would stop the training later."""
     check_trackers(config)
+    config = with_own_adapter(config, folder_of(config.model))
     rows = training_rows(config)
     folder = weights_of(folder_of(config.model))
     template = load_template(folder_of(config.model), folder)

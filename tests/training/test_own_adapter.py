@@ -1,0 +1,67 @@
+# pyright: standard
+"""A model that is an adapter is trained on as it is, and an order says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flywheel.errors import BadOption
+from flywheel.training.base import open_base
+from flywheel.training.config import Method, TrainConfig
+from flywheel.training.own_adapter import with_own_adapter
+from tests.training.conftest import Folders
+
+
+@pytest.fixture(scope="module")
+def adapter(kinds: Folders, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter of rank 4 on two kinds of modules."""
+    method = Method(r=4, alpha=8, targets=("v_proj", "q_proj"))
+    folder = tmp_path_factory.mktemp("adapter")
+    open_base(str(kinds("llama")), method, 0).model.save_pretrained(folder)
+    return folder
+
+
+def config(adapter: Path, **method: Any) -> TrainConfig:
+    return TrainConfig(lever="sft", evalset="e", model=str(adapter), method=Method(**method))
+
+
+def test_an_order_records_what_the_adapter_has(adapter: Path) -> None:
+    own = {"r": 4, "alpha": 8, "targets": ("q_proj", "v_proj")}
+    for asked in ({}, {"r": 4}, own):
+        found = with_own_adapter(config(adapter, **asked), adapter)
+        assert found.method == Method(kind="lora", **own)
+    base = open_base(str(adapter), Method(), 0)
+    assert base.model.peft_config["default"].r == 4
+    assert with_own_adapter(config(adapter, kind="full", r=3), adapter).method.r == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "story"),
+    [
+        ({"r": 8}, "method.r is 8, and the model '.*' is an adapter with 4"),
+        ({"dropout": 0.5}, "method.dropout is 0.5"),
+        ({"targets": ("q_proj",)}, "with .'q_proj', 'v_proj'., which is trained on"),
+    ],
+)
+def test_other_settings_are_refused(adapter: Path, asked: dict[str, Any], story: str) -> None:
+    with pytest.raises(BadOption, match=story):
+        with_own_adapter(config(adapter, **asked), adapter)
+
+
+@pytest.mark.parametrize(
+    ("fields", "story"),
+    [
+        ({"peft_type": "PROMPT_TUNING"}, "of the kind 'PROMPT_TUNING' cannot be trained on"),
+        ({"peft_type": "LORA", "r": "many"}, "no config of a LoRA adapter"),
+    ],
+)
+def test_an_adapter_of_another_kind_is_refused(
+    tmp_path: Path, fields: dict[str, Any], story: str
+) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps(fields))
+    with pytest.raises(BadOption, match=story):
+        with_own_adapter(config(tmp_path), tmp_path)
