@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from graders.lazy_pattern import lazy
+
 _REMARK = 300  # characters that may follow a verdict which opens the answer
 
 VERDICT_WORD = (
     r"(?:result|score|verdict|rating|grade|label|judge?ment|assessment|decision|classification"
     r"|category)"
 )
-_ASKS_FOR_VERDICT = re.compile(rf"{VERDICT_WORD}\W*\Z", re.IGNORECASE)
+_ASKS_FOR_VERDICT = lazy(rf"{VERDICT_WORD}\W*\Z", re.IGNORECASE)
 # Words in front of an object that make it someone else's.
-_REPORTED = re.compile(
+_REPORTED = lazy(
     r"(?:\b(?:says|said|asks|asks? for|wrote|writes|contains|includes|quotes|claims|demands"
     r"|requests|instructs|tells|told|wants|injects|embeds|reads|outputs|they (?:say|write|want)"
     r"|answered|responded|repl(?:ies|ied)|submitted|states|stated|printed|prints|echoes|calls"
@@ -32,7 +34,7 @@ _REPORTED = re.compile(
     r"[^.!?,;{}\n]{0,20}(?:\n\s*)?(?:```\w*\s*)?[`\"'\u201c(]*\s*\Z",
     re.IGNORECASE,
 )
-_NAMED = re.compile(
+_NAMED = lazy(
     r"\b(?:the|their|its|this|given|\w+['\u2019]s|student|candidate|model)"
     r" (?:answer|response|reply|output|submission|text|message|completion|fence)\b"
     r"[^.!?,;{}\n\"\u201d]{0,20}(?:\n\s*)?(?:```\w*\s*)?[`\"'\u201c(]*\s*\Z",
@@ -43,13 +45,13 @@ _GRADING = (
     r"(?:evaluation|evaluate|grading|grade|verdict|assessment|assess|rating|rate|judge?ment|judge"
     r"|score|scoring)"
 )
-_OWN = re.compile(
+_OWN = lazy(
     r"(?:\b(?:my|let me|i|i will|i['\u2019]ll|(?:here (?:is|are)|here['\u2019]s|below is)"
     r" (?:my|the|your))\s+(?:now\s+)?(?:\w+\s+)?|(?:\A|\n)\W*)"
     rf"{_GRADING}\b[^.!?,;:{{}}\n]{{0,50}}:?\s*(?:```\w*\s*)?\Z",
     re.IGNORECASE,
 )
-_INTRODUCTION = re.compile(
+_INTRODUCTION = lazy(
     r"\s*(?:(?:sure|certainly|okay|ok|of course|absolutely)\b[!,.]?\s*)?"
     r"(?:here (?:is|are)|here['\u2019]s|below is|this is|the following is)\s+(?:my|the|your)\s+"
     rf"(?:(?:\w+\s+){{0,2}}(?:{_GRADING}|result)|(?:\w+\s+)?json(?:\s+(?:object|output|response))?)"
@@ -58,9 +60,9 @@ _INTRODUCTION = re.compile(
     r"|\s+in\s+json|\s+as\s+requested)?\s*:[\s*]*(?:```\w*)?\s*",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"(?:[\[\"'\u201c\u2018«(]\s*|^[ \t]*>.*|\S.*(?<!`)`)\Z", re.MULTILINE)
+_QUOTED = lazy(r"(?:[\[\"'\u201c\u2018«(]\s*|^[ \t]*>.*|\S.*(?<!`)`)\Z", re.MULTILINE)
 # What a sentence in front of an object supposes, or finds that somebody else tries.
-_SUPPOSED = re.compile(
+_SUPPOSED = lazy(
     r"\b(?:if (?:it|the|this|that)\b[^.!?\n]{0,60}\bwould|might be"
     r"|(?:tr(?:y|ies|ied|ying)|attempts?|attempted|attempting|hop(?:es|ing)|aim(?:s|ing)|meant"
     r"|designed) (?:to|for)|forc(?:es?|ing)|planted|inserted|has the following|found in|seen in)"
@@ -68,12 +70,12 @@ _SUPPOSED = re.compile(
     r"\s*(?:```\w*\s*)?\Z",
     re.IGNORECASE,
 )
-_DENIED = re.compile(
+_DENIED = lazy(
     r"\b(?:(?:is|was) not|isn['\u2019]t|(?:does|do|did) not deserve(?: \w+){0,2})\W*\Z",
     re.IGNORECASE,
 )
 # A line that names whose words follow: "Student answer:", "## Submission".
-_HEADING = re.compile(
+_HEADING = lazy(
     r"(?:\A|\n)\W*(?:from the )?(?:the )?(?:quote|quotation|student|user|candidate|submission"
     r"|(?:student|candidate|model|user|fenced|given)(?:['\u2019]s)?"
     r" (?:answer|response|reply|output|text)"
@@ -81,8 +83,8 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 # The fence that the judge's prompt puts around an answer.
-_FENCE = re.compile(r"<(/?)answer-[0-9a-f]{16}>")
-_SECOND_THOUGHTS = re.compile(
+_FENCE = lazy(r"<(/?)answer-[0-9a-f]{16}>")
+_SECOND_THOUGHTS = lazy(
     r"[{>`\u2192]|\bno,|\b(?:wait|actually|correction|on (?:second thought|reflection|second look)"
     r"|instead|sorry|scratch that|mistake|should (?:be|have)|ignore|injection|told me|asked me"
     r"|quot\w+|hmm+|oops|re-?(?:do|read|reading|consider\w*|think\w*|assess\w*|evaluat\w*)|revis\w+|updated?"
@@ -92,8 +94,8 @@ _SECOND_THOUGHTS = re.compile(
     re.IGNORECASE,
 )
 # Where a remark behind a verdict may name another: `Final: 0`, "the right label would be bad".
-_CLAIM = re.compile(r"(?:[:=]|\b(?:is|be|was|as|to)\b)[\s*_`\"']*(?=\S)", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
+_CLAIM = lazy(r"(?:[:=]|\b(?:is|be|was|as|to)\b)[\s*_`\"']*(?=\S)", re.IGNORECASE)
+_SENTENCE = lazy(r"(?<=[.!?;])\s+|\n")
 _AROUND = " \t*_`\"'()[].,!?;:\u2192-"
 
 

@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from graders.lazy_pattern import lazy
+
 _MOST = 100_000  # characters: an answer states its choice at its beginning or its end
 
 
@@ -75,64 +77,64 @@ _CHOOSING = "choose|chose|pick|picked|select|selected|opt for|vote for|go with|g
 _BEFORE_LAST = (
     r"is|(?<!could )(?<!might )(?<!may )be|it['\u2019]s|that['\u2019]s|think|say|guess|so|thus"
 )
-_ANSWER = re.compile(
+_ANSWER = lazy(
     rf"(?i:{_KEYS}(?:\s{{1,3}}(?:{_FILLERS}))*{_IS}(?:\s{{0,3}}\b(?:{_NOUNS})\b:?)*)"
     rf"{_WRAP}{_letters(f'{_CAPITAL}|{_SMALL}')}"
 )
-_LEADING = re.compile(r"^[ \t*>#-]{0,8}(?P<letters>[A-Z])[.):](?=\s|\*|$)", re.MULTILINE)
+_LEADING = lazy(r"^[ \t*>#-]{0,8}(?P<letters>[A-Z])[.):](?=\s|\*|$)", re.MULTILINE)
 _KINDS = (
-    re.compile(
+    lazy(
         r"\\(?:boxed|fbox)\{\s{0,3}\(?(?P<letters>[A-Za-z](?:\s{0,3}(?:,|and|or)\s{0,3}[A-Za-z])*)"
         r"(?:\)?\s{0,3}|[.):][^{}]{0,200})\}"
     ),
     _ANSWER,
-    re.compile(
+    lazy(
         rf"(?i:\b(?:{_CHOOSING})\b(?:\s{{1,3}}(?:option|choice|answer|letter)\b)?)"
         rf"{_WRAP}{_CAPITALS}"
     ),
-    re.compile(rf"(?<!不)(?:故|应|應)?[选選](?:择|擇)?:?\s?{_CAPITALS}"),
-    re.compile(
+    lazy(rf"(?<!不)(?:故|应|應)?[选選](?:择|擇)?:?\s?{_CAPITALS}"),
+    lazy(
         rf"{_CAPITALS}{_UNWRAP}(?i:\s{{1,3}}(?:is|are|must be)"
         r"(?:\s{1,3}(?:the|clearly|both|also|only))*"
         r"\s{1,3}(?:correct|right|best|answer|true)\b)"
     ),
-    re.compile(r"\*\*\(?(?P<letters>[A-Z])(?:\)?\*\*|[.:)][^*\n]{0,200}\*\*)"),
-    re.compile(rf"(?i:(?:{_KEYS}|\b(?:option|choice)\b)\W{{0,3}}){_CAPITALS}"),
-    re.compile(r"(?<![A-Za-z0-9_])\((?P<letters>[A-Z])\)"),
+    lazy(r"\*\*\(?(?P<letters>[A-Z])(?:\)?\*\*|[.:)][^*\n]{0,200}\*\*)"),
+    lazy(rf"(?i:(?:{_KEYS}|\b(?:option|choice)\b)\W{{0,3}}){_CAPITALS}"),
+    lazy(r"(?<![A-Za-z0-9_])\((?P<letters>[A-Z])\)"),
     _LEADING,
-    re.compile(
+    lazy(
         rf"\A\s{{0,8}}(?!I,){_CAPITALS}"
         r"(?=,|!|\s*\Z|\s{1,3}because\b|[ \t]*\n(?!\s*[A-Z](?![a-z]))"
         r"|\s[-\u2013\u2014]\s(?![^\n]{0,200}\n\s*[A-Z]\b))"
     ),
-    re.compile(
+    lazy(
         rf"(?:\b(?i:{_BEFORE_LAST})\b|[:=\n]|(?:\A|\n)#{{1,6}}\s){_WRAP}"
         rf"(?P<letters>(?:[A-Z]{_UNWRAP}(?:{_AND}|[|;.\s]{{1,3}}){_WRAP}){{0,30}}[A-HJ-Z])[.)*\"'!$]*\s*\Z"
     ),
 )
-_BRACKETED = re.compile(r"[(*]([A-Z])[)*]")
-_NEXT = re.compile(r"[)\].:;,|*\s]{1,6}([A-Z])(?=[ \t]{0,3}(?:[.;|,]\s{0,3}(?:[A-Z]\b|\Z)|\n|\Z))")
-_INLINE = re.compile(r"[^\n]{1,200}?\s[(*]{0,3}([A-Z])[).:]\s")
-_OR_RATHER = re.compile(
+_BRACKETED = lazy(r"[(*]([A-Z])[)*]")
+_NEXT = lazy(r"[)\].:;,|*\s]{1,6}([A-Z])(?=[ \t]{0,3}(?:[.;|,]\s{0,3}(?:[A-Z]\b|\Z)|\n|\Z))")
+_INLINE = lazy(r"[^\n]{1,200}?\s[(*]{0,3}([A-Z])[).:]\s")
+_OR_RATHER = lazy(
     r"[\s.,;(\u2026\u2014-]{1,6}(?:no|(?:no,? )?wait|actually|sorry|i mean|make that|or rather"
     r"|just kidding|otherwise|alternatively|then again|as well as|also|on reflection"
     r"|(?:or )?(?:maybe|perhaps|possibly))\b[\s,.:]{1,3}(?:i think )?(?:it['\u2019]s |(?:it )?is )?"
     r"(?-i:([B-HJ-Z](?![A-Za-z0-9])|A(?=[.,!\n]|\Z)))",
     re.IGNORECASE,
 )
-_WITH_REMARKS = re.compile(r"\s?\([^()\n]{1,30}\)\s?[,;/]\s?(?:and |or )?([A-Z])(?=\s?\()")
-_ALSO = re.compile(
+_WITH_REMARKS = lazy(r"\s?\([^()\n]{1,30}\)\s?[,;/]\s?(?:and |or )?([A-Z])(?=\s?\()")
+_ALSO = lazy(
     r"[^\n]{0,120}?(?<![A-Za-z0-9])([A-Z])[)\"'*]{0,3}\s(?:is|are|would be|may be|could be)\s"
     r"(?:also|equally|just as)\s"
 )
-_REVISES = re.compile(
+_REVISES = lazy(
     r"\b(?:wait|actually|correction|mistake|let me (?:re|check|double)|on second thought)",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"[).:][^\n]{0,200}\n\s{0,8}[*(]{0,3}([A-Z])[).:]")
-_ALONE = re.compile(r"\A[\s(\[*\"'$]*(?:(?:[Oo]ption|[Cc]hoice)\s)?([A-Za-z])[\s)\].:*\"'$]*\Z")
-_LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}]{0,200})\}")
-_SINGLE = re.compile(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
+_LISTED = lazy(r"[).:][^\n]{0,200}\n\s{0,8}[*(]{0,3}([A-Z])[).:]")
+_ALONE = lazy(r"\A[\s(\[*\"'$]*(?:(?:[Oo]ption|[Cc]hoice)\s)?([A-Za-z])[\s)\].:*\"'$]*\Z")
+_LATEX = lazy(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}]{0,200})\}")
+_SINGLE = lazy(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 
 _TURNING_DOWN = (
     r"\bnot|n['\u2019]t|\bcannot|\bnever|\bneither|\bnor|\brul(?:e|es|ed|ing) out|\beliminat\w+"
@@ -140,7 +142,7 @@ _TURNING_DOWN = (
     r"|\brather than|\binstead of|\bother than|\bnicht|\bkeine?|\bpas"
     r"|不是|不选|排除"
 )
-_TURNED_DOWN = re.compile(
+_TURNED_DOWN = lazy(
     rf"(?:{_TURNING_DOWN})(?:\s{{1,3}}(?!(?:but|because|so)\b)[^\W\d_]{{1,12}}){{0,3}}"
     r"[\s(\[\"'*]{0,8}\Z",
     re.IGNORECASE,
@@ -149,7 +151,7 @@ _WRONG = (
     "not|never|unlikely|too|wrong|incorrect|false|ruled out|eliminated|excluded|out|impossible"
     "|falsch|faux|fausse"
 )
-_IS_WRONG = re.compile(
+_IS_WRONG = lazy(
     rf"{_UNWRAP}[.:]?\s{{0,3}}(?:(?:では|じゃ)(?:ありません|ない)|[가이]?\s?아[니닙]|(?:(?:is|are|was|were|seems?|looks?|ist|est)\s{{1,3}}"
     rf"(?:\w{{1,12}}\s{{1,3}}){{0,2}}?)?(?:{_WRONG})\b|错|\?"
     r"|(?:isn|aren|wasn|can|won|doesn|couldn)['\u2019]t\b|(?:cannot|does not|can not|fails"
@@ -158,7 +160,7 @@ _IS_WRONG = re.compile(
     re.IGNORECASE,
 )
 # In front of a statement: it is about another answer than the right one, or somebody else's.
-_NOT_MEANT = re.compile(
+_NOT_MEANT = lazy(
     r"\b(?:wrong|incorrect|worst|least likely|tempting|distractor|second best|opposite of|doubt"
     r"|unlikely|false|no way|(?:do|does|did)(?:n['\u2019]t| not) (?:think|believe)"
     r"|(?:many|most|some|someone|somebody|people|students|others)\b[^.!?\n]{0,40}"
@@ -167,18 +169,18 @@ _NOT_MEANT = re.compile(
     re.IGNORECASE,
 )
 # In front of a letter that is only named: "figure (B)", "let me start with option A".
-_ONLY_NAMED = re.compile(
+_ONLY_NAMED = lazy(
     r"\b(?:figure|fig\.|table|appendix|section|equation|eq\.|formula|matrix|sentence|according to"
     r"|start(?:ing)? with|consider(?:ing)?|look(?:ing)? at|check(?:ing)?|examin\w+|evaluat\w+"
     r"|analy[sz]\w+|regarding)\s{1,3}(?:the\s)?[(*]{0,3}\Z",
     re.IGNORECASE,
 )
-_TENTATIVE = re.compile(
+_TENTATIVE = lazy(
     r"\b(?:first|initially|thought|guess|might|could|may|maybe|perhaps|tempting|if|unless|whether)"
     r"\b[^.!?\n]{0,100}\Z",
     re.IGNORECASE,
 )
-_FINAL = re.compile(
+_FINAL = lazy(
     r"\b(?:final|finally|corrected|revised|updated|wait|actually|correction|no,|sorry)\b"
     r"[^.!?\n]{0,60}\Z",
     re.IGNORECASE,
@@ -241,7 +243,7 @@ def _more(text: str, end: int, letters: set[str]) -> set[str]:
     for listing in (_LISTED, _NEXT, _OR_RATHER, _WITH_REMARKS, _ALSO):
         if (listed := listing.match(text, end)) and listed[1] not in letters:
             more.add(listed[1])
-    sentence = re.compile(r"[^.;\n]{0,200}").match(text, end)
+    sentence = lazy(r"[^.;\n]{0,200}").match(text, end)
     stop = sentence.end() if sentence else end
     for other in _BRACKETED.finditer(text, end, stop):
         turned_down = _TURNED_DOWN.search(text[end : other.start()])

@@ -25,6 +25,8 @@ import unicodedata
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation
 from typing import cast
 
+from graders.lazy_pattern import lazy
+
 _EXACT = Context(prec=1000)
 _QUOTIENT = Context(prec=40, traps=[DivisionByZero, InvalidOperation])
 _MOST = 1_000  # characters of one number
@@ -39,77 +41,75 @@ _JOIN = (
 )
 _CURRENCY = r"[$€£¥₹₽₩]"
 # It starts with one set of characters, so that the rest of a text is skipped fast.
-_EXPRESSION = re.compile(
+_EXPRESSION = lazy(
     r"[0-9.\\](?:(?<=[0-9])[0-9]*|(?<=\.)(?<![A-Za-z0-9.]\.)[0-9]+"
     r"|(?<=\\)frac(?:\{[^{}]{0,200}\}\{[^{}]{0,200}\}|[0-9]{2}))"
     rf"(?:{_EXPONENT}|{_JOIN}{_CURRENCY}?{_ATOM})*+"
 )
-_SIGN = re.compile(rf"(?P<outer>[-+]?)(?:{_CURRENCY}{_S}?)?(?P<inner>[-+]?)\Z")
+_SIGN = lazy(rf"(?P<outer>[-+]?)(?:{_CURRENCY}{_S}?)?(?P<inner>[-+]?)\Z")
 # Letters of scripts that are written without spaces: 答えは42です.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _LETTER = rf"[^\W\d{_UNSPACED}]"
-_NAME = re.compile(rf"{_LETTER}{{1,20}}[\^_]?[{{(]?\Z|(?<![0-9]){_LETTER}{{2,20}}-\Z")
-_UNIT_POWER = re.compile(
-    r"(?<![^\W\d_])(?:[kcdm]?m|s|h|ft|in|yd|mi|k?g|l)\^[{(]?-?\Z", re.IGNORECASE
-)
-_UNREADABLE_BEFORE = re.compile(
+_NAME = lazy(rf"{_LETTER}{{1,20}}[\^_]?[{{(]?\Z|(?<![0-9]){_LETTER}{{2,20}}-\Z")
+_UNIT_POWER = lazy(r"(?<![^\W\d_])(?:[kcdm]?m|s|h|ft|in|yd|mi|k?g|l)\^[{(]?-?\Z", re.IGNORECASE)
+_UNREADABLE_BEFORE = lazy(
     r"(?:[±√]|\^[{(]?-?|\\frac[^A-Za-z=\u2248<>,;$\n]*|\\sqrt\{?|\\pm\s*|[)\]}]\s?\{|[)\]}][-+]|(?:\A|\s)\u2013"
     rf"|{_LETTER}-|[\w)\]}}!]([ \t]?)[/\u00d7·]\1|{_LETTER}[ \t]?\+[ \t]?|[A-Za-z)] \* |[0-9)]\.?\("
     r"|[0-9]°[ \t]?)\Z"
 )
-_UNREADABLE_AFTER = re.compile(
+_UNREADABLE_AFTER = lazy(
     r"\s?(?:\\sqrt|\\pi\b|√|π|\^|\\pm)|[A-Za-z]+[0-9]|\*\*[A-Za-z(]|/(?:[xyzne]\b|\\?pi\b)"
     r"|[xyz](?=\s?(?:[-+*/=^)$.,]|\Z))|\.?\\(?:overline|bar|dot)(?![A-Za-z])|[\u0300-\u036f]"
 )
 # Two quantities: `10%-20%`, `5 kg - 10 kg`, `5 cm x 3 cm`.
 _UNIT = r"%|°[CF]?|[^\W\d]{1,10}"
-_QUANTITY_BEFORE = re.compile(
+_QUANTITY_BEFORE = lazy(
     rf"[0-9]{_S}?(?P<unit>{_UNIT})(?P<blank>{_S}?)[-\u2013\u2014x\u00d7]{_S}?(?:{_CURRENCY})?\Z"
 )
 
 # Two numbers that words make one: "5 to 7", "between 5 and 7", "5 or 7", "1 in 4".
-_WORDED_BEFORE = re.compile(
+_WORDED_BEFORE = lazy(
     rf"(?:[0-9]{_S}?(?:{_UNIT})?{_S}(?:to|or|through)|[0-9]{_S}(?:out of|of|per|in|by)"
     rf"|\bbetween{_S}{_CURRENCY}?[0-9][0-9.,]{{0,12}}{_S}?(?:{_UNIT})?{_S}and){_S}(?:{_CURRENCY})?\Z",
     re.IGNORECASE,
 )
-_ROUNDS = re.compile(r"\bround", re.IGNORECASE)
+_ROUNDS = lazy(r"\bround", re.IGNORECASE)
 # Of one quantity in two units the last number is a piece: "5 hours and 30 minutes", "3 ft 4 in".
-_LARGER = re.compile(
+_LARGER = lazy(
     rf"[0-9]{_S}?(?:dollars?|euros?|pounds?|years?|months?|weeks?|days?|hours?|hrs?|h|minutes?"
     rf"|mins?|min|ft|feet|foot|lbs?|kg|km),?{_S}?(?:and{_S})?\Z",
     re.IGNORECASE,
 )
-_SMALLER = re.compile(
+_SMALLER = lazy(
     rf"{_S}?(?:cents?|pence|months?|weeks?|days?|hours?|h|minutes?|mins?|min|m|seconds?|secs?|s"
     r"|inch(?:es)?|in|ounces?|oz|g|grams?|met(?:er|re)s?)\b",
     re.IGNORECASE,
 )
 
 _PLAIN = (
-    (re.compile(r"[0-9]{0,300}(?:\.[0-9]{1,300})?"), ""),
-    (re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,100}(?:\.[0-9]{1,300})?"), ","),
-    (re.compile(r"[1-9][0-9]?(?:,[0-9]{2}){1,50},[0-9]{3}(?:\.[0-9]{1,300})?"), ","),
-    (re.compile(r"[0-9]{1,300},[0-9]{1,300}"), ""),
-    (re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){1,100},[0-9]{1,300}"), "."),
-    (re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,100}"), "."),
+    (lazy(r"[0-9]{0,300}(?:\.[0-9]{1,300})?"), ""),
+    (lazy(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,100}(?:\.[0-9]{1,300})?"), ","),
+    (lazy(r"[1-9][0-9]?(?:,[0-9]{2}){1,50},[0-9]{3}(?:\.[0-9]{1,300})?"), ","),
+    (lazy(r"[0-9]{1,300},[0-9]{1,300}"), ""),
+    (lazy(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){1,100},[0-9]{1,300}"), "."),
+    (lazy(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,100}"), "."),
     (
-        re.compile(
+        lazy(
             rf"[1-9][0-9]{{0,2}}({_S}|['\u2019_])[0-9]{{3}}(?:\1[0-9]{{3}}){{0,99}}"
             r"(?:[.,][0-9]{1,300})?"
         ),
         " '\u2019_\u00a0\u2007\u2008\u2009\u200a\u202f",
     ),
 )
-_POWER = re.compile(
+_POWER = lazy(
     rf"(?:(?P<number>.+?){_S}*[\u00d7·xX*]{_S}*)?10(?:\^|\*\*)[{{(]?([-+]?[0-9]{{1,3}})[}})]?"
 )
-_FRACTION = re.compile(rf"(?:([0-9]{{1,300}}){_S}+)?([^/]+?){_S}*/{_S}*([^/]+)")
-_LATEX_FRACTION = re.compile(
+_FRACTION = lazy(rf"(?:([0-9]{{1,300}}){_S}+)?([^/]+?){_S}*/{_S}*([^/]+)")
+_LATEX_FRACTION = lazy(
     rf"(?:([0-9]{{1,300}}){_S}*)?\\frac(?:\{{([^{{}}]+)\}}\{{([^{{}}]+)\}}|([0-9])([0-9]))"
 )
 _SIGNS = str.maketrans("\u2010\u2011\u2212\ufe63\uff0d\u2044\u066b\u066c\uff0e\uff0c", "-----/.,.,")
-_PAIR = re.compile(r"[0-9]+,[0-9]+")
+_PAIR = lazy(r"[0-9]+,[0-9]+")
 
 
 def last_number(text: str) -> Decimal | None:

@@ -14,10 +14,11 @@ import re
 from typing import NamedTuple
 
 from graders.json_objects import objects_in
+from graders.lazy_pattern import lazy
 
 _NAMES = r"(?:\w{1,20}:)?(?:think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)"
 _CHANNEL = r"<\|channel\|>\s*final\b[^<>{}\n]{0,40}(?:<\|constrain\|>[^<>{}\n]{0,40})?<\|message\|>"
-_MARK = re.compile(
+_MARK = lazy(
     rf"(?P<close></\s*{_NAMES}\s*>|\[/THINK\]|◁/think▷|<\|/think\|>|<\|end_of_thought\|>"
     rf"|<\|END_THINKING\|>|<channel\|>|{_CHANNEL})"
     rf"|(?P<open><\s*{_NAMES}(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|think\|>"
@@ -25,8 +26,8 @@ _MARK = re.compile(
     re.IGNORECASE,
 )
 # Channels as they look when a server drops the special tokens: "analysisIt is ... assistantfinal4".
-_PLAIN_CHANNELS = re.compile(r"\A\s*analysis(?=[A-Z]).*?(?:assistantfinal|\Z)", re.DOTALL)
-_END_OF_TURN = re.compile(
+_PLAIN_CHANNELS = lazy(r"\A\s*analysis(?=[A-Z]).*?(?:assistantfinal|\Z)", re.DOTALL)
+_END_OF_TURN = lazy(
     r"<\|(?:end|return|im_end|eot_id|eom_id|endoftext|end_of_text|END_RESPONSE)\|>|</s>|<eos>"
     r"|<end_of_turn>|<turn\|>|<\uff5cend\u2581of\u2581sentence\uff5c>"
 )

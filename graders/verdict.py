@@ -33,6 +33,7 @@ from graders.around_verdict import (
 )
 from graders.asks import Answer, Failed, Reply
 from graders.json_objects import Found, objects_in
+from graders.lazy_pattern import lazy
 from graders.thoughts import Spoken, spoken
 from graders.ungraded import Kind, Ungraded
 
@@ -40,32 +41,32 @@ Value = TypeVar("Value", float, str)
 _READ = 1_000_000  # characters of a reply; a longer one is not read at all
 _SHOWN = 300
 
-_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
-_SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:\s*/\s*|\s+out\s+of\s+)([0-9]{1,9})")
-_LABELLED = re.compile(
+_NUMBER = lazy(r"[-+]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+_SHARE = lazy(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:\s*/\s*|\s+out\s+of\s+)([0-9]{1,9})")
+_LABELLED = lazy(
     rf"(?:(?:the|my|final|overall|total)\s+)*{VERDICT_WORD}\s*"
     r"(?:\([^()]{1,20}\)|\[[^][]{1,20}\])?\s*(?:is\s*:?|[:=\uff1a])\s*",
     re.IGNORECASE,
 )
-_BOXED = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}*")
-_DISPLAYED_BOX = re.compile(
+_BOXED = lazy(r"\\boxed\{(?:\\text\{)?([^{}]*)\}*")
+_DISPLAYED_BOX = lazy(
     r"(?:\\\[|\\\(|\$\$)\s*(\\boxed\{[^{}\n]*(?:\{[^{}\n]*\})?\})\.?\s*(?:\\\]|\\\)|\$\$)"
 )
-_BOX = re.compile(r"<\|begin_of_box\|>((?:(?!<\|begin_of_box\|>).)*?)<\|end_of_box\|>", re.DOTALL)
-_WRAPPED = re.compile(
+_BOX = lazy(r"<\|begin_of_box\|>((?:(?!<\|begin_of_box\|>).)*?)<\|end_of_box\|>", re.DOTALL)
+_WRAPPED = lazy(
     rf"<(answer|output|response|json|evaluation|final|final_answer|(?:final_)?{VERDICT_WORD})>",
     re.IGNORECASE,
 )
-_TAGGED = re.compile(
+_TAGGED = lazy(
     rf"<((?:final_)?{VERDICT_WORD})>([^<>]{{1,200}})</\1>|(?:.*\s)?\[RESULT\]\s*(.+)", re.IGNORECASE
 )
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "«": "»", "$": "$"}
 # A heading or an element of a list, which needs no full stop.
-_ITEM = re.compile(r"#{1,6} |[-*+\u2022] |[0-9]{1,3}[.)] ")
+_ITEM = lazy(r"#{1,6} |[-*+\u2022] |[0-9]{1,3}[.)] ")
 # What may stand around a verdict at the end or the start of an answer: blanks, a code block, a tag.
-_ENDING = re.compile(rf"(?:[\s`*]|</{VERDICT_WORD}>)*", re.IGNORECASE)
-_OPENING = re.compile(rf"(?:\s|\*\*|```(?:\w{{1,20}})?|<{VERDICT_WORD}>)*", re.IGNORECASE)
-_FENCE_END = re.compile(r"[ \t]*\n?[ \t]*(?:```)?")
+_ENDING = lazy(rf"(?:[\s`*]|</{VERDICT_WORD}>)*", re.IGNORECASE)
+_OPENING = lazy(rf"(?:\s|\*\*|```(?:\w{{1,20}})?|<{VERDICT_WORD}>)*", re.IGNORECASE)
+_FENCE_END = lazy(r"[ \t]*\n?[ \t]*(?:```)?")
 
 
 class Verdict(NamedTuple, Generic[Value]):
