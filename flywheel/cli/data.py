@@ -168,7 +168,7 @@ def _counter(model: str | None) -> TokenCounter:
 
     if model is None:
         return estimated()
-    if model.startswith(("http://", "https://", "scripted:", "replay:")):
+    if model.startswith(("http://", "https://", "scripted:", "replay:", "python:")):
         return estimated(f"{model} has no tokenizer that can be read")
     if model == "tiny":
         from flywheel.tiny.weights import tiny_folder

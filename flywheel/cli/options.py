@@ -27,7 +27,7 @@ UnsafePython = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="tiny, a folder, http://host/v1#MODEL, scripted:FILE …"),
+    typer.Option("--model", "-m", help="tiny, a folder, http://host/v1#MODEL, python:FILE.py:F …"),
 ]
 PromptFile = Annotated[
     Path | None, typer.Option("--prompt", help="Prompt file, YAML or JSON; default: the evalset's.")

@@ -62,4 +62,5 @@ def request(plan: Plan, pair: Pair) -> Request:
         definition.tools,
         plan.evalset.options(pair.item),
         plan.evalset.gold(pair.item) if definition.reference_loss else None,
+        pair.item,
     )

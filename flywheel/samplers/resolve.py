@@ -2,6 +2,7 @@
 
 scripted:FILE            a script of answers
 replay:FILE              recorded answers
+python:FILE.py:FUNCTION  a function of the user's
 https://host/v1#MODEL    an OpenAI-compatible endpoint; without #MODEL the requests name it
 NAME                     one of `Setting.folders`, such as tiny; `endpoint`, when one is set
 FOLDER                   a model or an adapter on this machine
@@ -23,14 +24,15 @@ from flywheel.samplers.endpoint_key import check_url
 from flywheel.samplers.local import LocalSampler
 from flywheel.samplers.local_files import base_of
 from flywheel.samplers.local_load import LocalOptions, cached_folder
+from flywheel.samplers.python_function import PythonSampler
 from flywheel.samplers.replay import load_replay
 from flywheel.samplers.sampler import Sampler
 from flywheel.samplers.scripted import load_script
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _FORMS = (
-    "wanted scripted:FILE, replay:FILE, http(s)://host/v1#MODEL, a folder that holds a model, or a"
-    " hub id (owner/name) that is in the cache"
+    "wanted scripted:FILE, replay:FILE, python:FILE.py:FUNCTION, http(s)://host/v1#MODEL, a folder"
+    " that holds a model, or a hub id (owner/name) that is in the cache"
 )
 _WEIGHTS = (".safetensors", ".bin", ".gguf")
 _digests: dict[tuple[str, int, int], str] = {}
@@ -61,6 +63,8 @@ def open_sampler(name: str, setting: Setting | None = None) -> Sampler:
         return load_script(Path(rest))
     if kind == "replay":
         return load_replay(Path(rest))
+    if kind == "python":
+        return PythonSampler(*_function(rest), **_in_flight(setting))
     if options := _endpoint(name, setting):
         return EndpointSampler(options)
     return LocalSampler(replace(setting.local, name=_local_name(name, setting)))
@@ -79,7 +83,8 @@ def judge_digest(name: str | None, setting: Setting | None = None) -> str | None
 def model_digest(name: str, setting: Setting | None = None) -> str:
     """The sha256 of what the name stands for, in hex.
 
-    Of a script or a replay: its bytes. Of an endpoint: its URL and model, for its weights cannot be
+    Of a script or a replay: its bytes. Of a function: its name, and the bytes of its file, not of
+    what that imports. Of an endpoint: its URL and model, for its weights cannot be
     seen. Of a folder: names and bytes of its files, with the adapter's and, for an adapter's
     folder, the base's. Of a hub id: the id and the cached files. How it is loaded (`bits`, `dtype`)
     counts too, since that changes the answers. A file is read again only when its size or time has
@@ -89,12 +94,27 @@ def model_digest(name: str, setting: Setting | None = None) -> str:
     kind, _, rest = name.partition(":")
     if kind in ("scripted", "replay"):
         return _sha256(kind, _file_digest(Path(rest)))
+    if kind == "python":
+        path, function = _function(rest)
+        return _sha256(kind, _file_digest(path), function)
     if options := _endpoint(name, setting):
         return _sha256("endpoint", options.url, options.model, options.api)
     local = setting.local
     adapters = [_folder_digest(Path(local.adapter))] if local.adapter else []
     content = content_digest(_local_name(name, setting))
     return _sha256("local", content, *adapters, str(local.bits), local.dtype)
+
+
+def _function(rest: str) -> tuple[Path, str]:
+    """The file and the function in `FILE.py:FUNCTION`. Raises BadOption."""
+    file, colon, function = rest.rpartition(":")
+    if not (colon and file and function.isidentifier()):
+        raise BadOption(f"wanted python:FILE.py:FUNCTION, got {'python:' + rest!r}")
+    return Path(file), function
+
+
+def _in_flight(setting: Setting) -> dict[str, int]:
+    return {"in_flight": setting.endpoint.in_flight} if setting.endpoint else {}
 
 
 def _endpoint(name: str, setting: Setting) -> EndpointOptions | None:

@@ -19,6 +19,7 @@ class Request(NamedTuple):
     `schema` is the JSON schema that the answer must have, `tools` what the model may call. With
     `options` nothing is generated: the text is the likeliest option. With `reference` the output
     also tells the loss of that answer. A sampler that cannot do one of these says so as an `error`.
+    `item` is what the messages are about, for a function of the user's; no model is shown it.
     """
 
     model: str
@@ -28,6 +29,7 @@ class Request(NamedTuple):
     tools: Sequence[Mapping[str, Any]] = ()
     options: Sequence[str] = ()
     reference: str | None = None
+    item: Any = None
 
     def text(self) -> str:
         """Everything that the messages say, for matching and for echoing."""

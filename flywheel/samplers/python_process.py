@@ -1,0 +1,166 @@
+"""The process that a `python:` sampler asks: started, asked, and ended with all it has started.
+
+A thread reads what comes back, and gives each answer to whoever waits for it. When the process
+ends, all who wait hear how.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flywheel.errors import BadOption
+
+_WORKER = Path(__file__).with_name("python_worker.py")
+_LOAD_SECONDS = 600.0
+_LONGEST = 1 << 30
+
+
+class Ended(Exception):
+    """The process ended before it answered."""
+
+
+class PythonProcess:
+    """One process with a user's function loaded. It ends when nobody holds this object any more.
+
+    `is_async` tells what the function is.
+    """
+
+    def __init__(self, path: Path, function: str) -> None:
+        """Start it and wait until the file is loaded. Raises BadOption when that fails."""
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, str(_WORKER), str(path), function, str(theirs.fileno())]
+        with theirs:
+            # In a session of its own: what it starts ends with it.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._link = _Link(ours, process)
+        self._end = weakref.finalize(self, _kill, process)
+        ours.settimeout(_LOAD_SECONDS)
+        said = self._link.read()
+        if said is None or "failed" in said:
+            why = said["failed"] if said else self._link.how_it_ended()
+            self._end()
+            self._link.close()
+            raise BadOption(f"python:{path}:{function} cannot be loaded: {why}")
+        ours.settimeout(None)
+        self.is_async = said["ready"] == "async"
+        threading.Thread(target=self._link.listen, name="python sampler", daemon=True).start()
+
+    @property
+    def lives(self) -> bool:
+        """Whether it can be asked."""
+        return self._link.open
+
+    @property
+    def answered(self) -> int:
+        """How many calls it has answered."""
+        return self._link.answered
+
+    def ask(self, call: Sequence[Any]) -> Future[dict[str, Any]]:
+        """What it answers to this call: `message`, or `error`. The future may raise Ended."""
+        return self._link.ask(call)
+
+    def kill(self) -> None:
+        """End it and what it has started."""
+        self._link.open = False
+        self._end()
+
+
+class _Link:
+    """The socket to a process. It holds nobody who asks, so that its thread keeps nobody alive."""
+
+    def __init__(self, link: socket.socket, process: subprocess.Popen[bytes]) -> None:
+        self._link, self._process = link, process
+        self._lines = link.makefile("rb")
+        self._waiting: dict[int, Future[dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+        self._last = self.answered = 0
+        self.open = True
+
+    def ask(self, call: Sequence[Any]) -> Future[dict[str, Any]]:
+        future: Future[dict[str, Any]] = Future()
+        with self._lock:
+            self._last += 1
+            if self.open:
+                self._waiting[self._last] = future
+                with suppress(OSError):  # whoever reads hears of it too
+                    line = json.dumps({"id": self._last, "call": call}).encode() + b"\n"
+                    self._link.sendall(line)
+            else:
+                future.set_exception(Ended(self.how_it_ended()))
+        return future
+
+    def listen(self) -> None:
+        """Give each answer to whoever waits for it, until the process ends."""
+        while (said := self.read()) is not None:
+            # A process that forked inside the function answers twice.
+            if future := self._waiting.pop(said["id"], None):
+                self.answered += 1
+                _settle(future, said)
+        # One that closed the socket may live on.
+        _kill(self._process)
+        ended = Ended(self.how_it_ended())
+        with self._lock:
+            self.open = False
+            left = list(self._waiting.values())
+            self._waiting.clear()
+        self.close()
+        for future in left:
+            _settle(future, ended)
+
+    def read(self) -> dict[str, Any] | None:
+        """The next line of the process; None when there is none."""
+        try:
+            line = self._lines.readline(_LONGEST)
+            return json.loads(line) if line else None
+        except (OSError, ValueError):
+            return None
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._lines.close()
+        self._link.close()
+
+    def how_it_ended(self) -> str:
+        """In words."""
+        try:
+            code = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "its process does not answer"
+        if code < 0:
+            return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process ended with exit code {code}"
+
+
+def _settle(future: Future[dict[str, Any]], with_what: dict[str, Any] | Ended) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(with_what, Ended):
+        future.set_exception(with_what)
+    else:
+        future.set_result(with_what)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started; what has ended by itself says how it did."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(0.05)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
