@@ -27,6 +27,7 @@ from flywheel.store.baselines import find_baseline
 from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
 from flywheel.store.store import Store
+from flywheel.training.base import folder_of
 from flywheel.training.config import TrainConfig
 from flywheel.training.exam import roles_of
 from flywheel.training.order import Order, dev_plan, open_judge, setting
@@ -48,6 +49,7 @@ def prepare(
     """
     check_packages(config)
     config = anywhere(config)
+    folder_of(config.model)
     plan = dev_plan(config)
     roles = roles_of(config, plan.evalset.definition)
     # Opened before the order is written: a key that is not there shows now, not in the job.
@@ -194,7 +196,7 @@ def anywhere(config: TrainConfig) -> TrainConfig:
         changes["model"] = str(Path(config.model).absolute())
     judge = judge_name(config.judge) if config.judge else ""
     kind, colon, file = judge.partition(":")
-    if colon and kind in ("scripted", "replay"):
+    if colon and kind in ("scripted", "replay", "python"):
         changes["judge"] = f"{kind}:{Path(file).absolute()}"
     return config.model_copy(update=changes)
 

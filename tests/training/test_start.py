@@ -308,3 +308,11 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="a manifest is a JSON object"):
         manifest(str(tmp_path))
     assert manifest("tiny") == {}
+
+
+@pytest.mark.parametrize("model", ["scripted:m.jsonl", "python:p.py:f", "http://127.0.0.1:1/v1#m"])
+def test_a_model_without_weights_is_refused_first(
+    store: Store, config: TrainConfig, model: str
+) -> None:
+    with pytest.raises(BadOption, match=model.partition(":")[0]):
+        prepare(config.model_copy(update={"model": model}), store)
