@@ -272,6 +272,9 @@ def _gaps(result: Result, options: str) -> list[str]:
         lines.append(f"{result.ungraded} answers ({share:.0%}) have no verdict: {why}")
         if row.kind == "regrade":
             lines.append(f"to grade them again: flywheel regrade --resume {row.run}{options}")
+        elif row.kind != "import":
+            again = "baseline" if row.kind == "baseline" else "eval"
+            lines.append(f"to grade them again: the same flywheel {again}; cached answers are used")
     return lines
 
 

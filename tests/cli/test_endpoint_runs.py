@@ -7,10 +7,12 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flywheel.store.store import open_store
 from tests.cli.command import flywheel
 from tests.cli.test_eval import JUDGED
+from tests.cli.test_regrade import ANSWER
 from tests.evals.world import write_evalset
 from tests.samplers.mock_server import MockServer
 
@@ -76,6 +78,21 @@ def test_the_default_keys_of_a_model_and_its_judge(tmp_path: Path, evalset: Path
     assert again.returncode == 4
     assert "4 answers (100%) have no verdict" in again.stdout
     assert "401 Unauthorized: bad key" in again.stdout
+
+
+def test_what_a_judge_did_not_grade_is_graded_by_the_same_command(tmp_path: Path) -> None:
+    grader = yaml.safe_load(JUDGED)
+    folder = write_evalset(tmp_path / "e", items=4, graders=[grader], primary=grader["name"])
+    rules = [{"status": 401, "times": 1}, {"body": json.dumps(ANSWER)}]
+    with MockServer() as model, MockServer(rules) as judge:
+        words = ("eval", folder, "-m", f"{model.url}#m", "--judge", f"{judge.url}#j")
+        first = flywheel(*words, cwd=tmp_path)
+        assert first.returncode == 0, first.stderr
+        assert "to grade them again: the same flywheel eval; cached answers" in first.stdout
+        again = flywheel(*words, "--json", cwd=tmp_path)
+        found = json.loads(again.stdout)
+        assert (again.returncode, found["ungraded"], found["cached"]) == (0, 0, 4)
+        assert model.stats()["requests"] == 4
 
 
 def test_a_url_with_a_password_reaches_no_store(tmp_path: Path, evalset: Path) -> None:
