@@ -113,6 +113,6 @@ def _read(message: Mapping[str, Any], model: str) -> Output:
     answer = {"choices": [choice], "model": message.get("model"), "usage": message.get("usage")}
     try:
         output, _ = read_answer(DIALECTS["chat"], json.dumps(answer).encode())
-    except Garbage as error:
+    except (Garbage, RecursionError) as error:
         return Output(model=model, error=f"the message cannot be read: {error}")
     return output._replace(model=output.model or model)

@@ -1,20 +1,21 @@
 """The process that a `python:` sampler asks: started, asked, and ended with all it has started.
 
-A thread reads what comes back, and gives each answer to whoever waits for it. When the process
-ends, all who wait hear how.
+Threads write what is asked, read what comes back and give each answer to whoever waits for it, and
+watch the process: when it ends, all who wait hear how.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +41,9 @@ class PythonProcess:
     def __init__(self, path: Path, function: str) -> None:
         """Start it and wait until the file is loaded. Raises BadOption when that fails."""
         ours, theirs = socket.socketpair()
-        command = [sys.executable, str(_WORKER), str(path), function, str(theirs.fileno())]
+        # Without -P the modules beside the worker hide installed ones, such as `schema`.
+        worker = [sys.executable, "-P", str(_WORKER)]
+        command = [*worker, str(path), function, str(theirs.fileno())]
         with theirs:
             # In a session of its own: what it starts ends with it.
             process = subprocess.Popen(
@@ -51,6 +54,7 @@ class PythonProcess:
             )
         self._link = _Link(ours, process)
         self._end = weakref.finalize(self, _kill, process)
+        _in_background(self._link.watch)
         ours.settimeout(_LOAD_SECONDS)
         said = self._link.read()
         if said is None or "failed" in said:
@@ -60,7 +64,8 @@ class PythonProcess:
             raise BadOption(f"python:{path}:{function} cannot be loaded: {why}")
         ours.settimeout(None)
         self.is_async = said["ready"] == "async"
-        threading.Thread(target=self._link.listen, name="python sampler", daemon=True).start()
+        _in_background(self._link.listen)
+        _in_background(self._link.write)
 
     @property
     def lives(self) -> bool:
@@ -88,6 +93,7 @@ class _Link:
     def __init__(self, link: socket.socket, process: subprocess.Popen[bytes]) -> None:
         self._link, self._process = link, process
         self._lines = link.makefile("rb")
+        self._to_write: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._lock = threading.Lock()
         self._last = self.answered = 0
@@ -98,13 +104,25 @@ class _Link:
         with self._lock:
             self._last += 1
             if self.open:
+                line = json.dumps({"id": self._last, "call": call}).encode() + b"\n"
                 self._waiting[self._last] = future
-                with suppress(OSError):  # whoever reads hears of it too
-                    line = json.dumps({"id": self._last, "call": call}).encode() + b"\n"
-                    self._link.sendall(line)
+                self._to_write.put(line)
             else:
                 future.set_exception(Ended(self.how_it_ended()))
         return future
+
+    def write(self) -> None:
+        """Send what is asked. In a thread of its own: a function that blocks reads nothing."""
+        while (line := self._to_write.get()) is not None:
+            with suppress(OSError):  # `listen` hears of it too
+                self._link.sendall(line)
+
+    def watch(self) -> None:
+        """End the connection with the process: what it forked may hold the other side open."""
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        with suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
 
     def listen(self) -> None:
         """Give each answer to whoever waits for it, until the process ends."""
@@ -129,11 +147,12 @@ class _Link:
         try:
             line = self._lines.readline(_LONGEST)
             return json.loads(line) if line else None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def close(self) -> None:
         """Let go of the socket."""
+        self._to_write.put(None)
         self._lines.close()
         self._link.close()
 
@@ -146,6 +165,10 @@ class _Link:
         if code < 0:
             return f"its process was ended by {signal.Signals(-code).name}"
         return f"its process ended with exit code {code}"
+
+
+def _in_background(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="python sampler", daemon=True).start()
 
 
 def _settle(future: Future[dict[str, Any]], with_what: dict[str, Any] | Ended) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import importlib.util
 import inspect
 import json
@@ -17,7 +18,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,10 +40,16 @@ def main() -> None:
             _send(link, {"failed": _story(error, path)})
             return
         takes = _parameters(function)
-        called = function if inspect.isroutine(function) else type(function).__call__
-        is_async = inspect.iscoroutinefunction(called)
+        is_async = _is_async(function)
         _send(link, {"ready": "async" if is_async else "sync"})
-        asyncio.run(_serve(link, lambda call: function(*call[:takes]), is_async, path))
+
+        def call(asked: list[Any]) -> Any:
+            return function(*asked[:takes])
+
+        if is_async:
+            asyncio.run(_serve_async(link, call, path))
+        else:
+            _serve(link, call, path)
 
 
 def _load(path: Path, name: str) -> Callable[..., Any]:
@@ -60,6 +67,13 @@ def _load(path: Path, name: str) -> Callable[..., Any]:
     return function
 
 
+def _is_async(function: Callable[..., Any]) -> bool:
+    while isinstance(function, functools.partial):
+        function = cast("functools.partial[Any]", function).func
+    called = function if inspect.isroutine(function) else type(function).__call__
+    return inspect.iscoroutinefunction(called)
+
+
 def _parameters(function: Callable[..., Any]) -> int:
     """How many of messages, item and request it takes."""
     try:
@@ -74,37 +88,42 @@ def _parameters(function: Callable[..., Any]) -> int:
         return 1
 
 
-async def _serve(
-    link: socket.socket, call: Callable[[list[Any]], Any], is_async: bool, path: str
-) -> None:
+def _serve(link: socket.socket, call: Callable[[list[Any]], Any], path: str) -> None:
+    """Answer one call after the other. No event loop runs, so that the function may run its own."""
+    with asyncio.Runner() as runner, link.makefile("rb") as lines:
+        for line in lines:
+            asked = json.loads(line)
+            try:
+                answer = call(asked["call"])
+                if inspect.isawaitable(answer):
+                    answer = runner.run(_awaited(answer))
+                said = _readable(answer)
+            except BaseException as error:  # whatever it raises is a failed request
+                said = {"error": _story(error, path)}
+            _send(link, {"id": asked["id"], **said})
+
+
+async def _serve_async(link: socket.socket, call: Callable[[list[Any]], Any], path: str) -> None:
     reader, _ = await asyncio.open_connection(sock=link, limit=1 << 30)
     tasks: set[asyncio.Task[None]] = set()
     while line := await reader.readline():
-        asked = json.loads(line)
-        if is_async:
-            task = asyncio.create_task(_answer_async(link, call, asked, path))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        else:
-            _answer(link, call, asked, path)
+        task = asyncio.create_task(_answer(link, call, json.loads(line), path))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
-def _answer(link: socket.socket, call: Callable[[list[Any]], Any], asked: Any, path: str) -> None:
-    try:
-        said = _readable(call(asked["call"]))
-    except (Exception, SystemExit) as error:
-        said = {"error": _story(error, path)}
-    _send(link, {"id": asked["id"], **said})
-
-
-async def _answer_async(
+async def _answer(
     link: socket.socket, call: Callable[[list[Any]], Any], asked: Any, path: str
 ) -> None:
     try:
         said = _readable(await call(asked["call"]))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # also CancelledError: who waits must hear of it
         said = {"error": _story(error, path)}
     _send(link, {"id": asked["id"], **said})
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
 
 
 def _readable(said: Any) -> dict[str, Any]:
@@ -127,7 +146,10 @@ def _story(error: BaseException, path: str) -> str:
         if os.path.abspath(f.filename) == os.path.abspath(path)
     ]
     place = f" ({Path(path).name}:{frames[-1].lineno})" if frames else ""
-    said = str(error).strip().splitlines()
+    try:
+        said = str(error).strip().splitlines()
+    except Exception:  # a class of the user may fail even here
+        said = []
     return f"{type(error).__name__}: {said[0] if said else ''}"[:_SHOWN] + place
 
 

@@ -23,7 +23,7 @@ from tests.cli.command import flywheel
 from tests.evals.world import write_evalset
 
 PIPELINE = """
-import asyncio, os, signal, subprocess, sys, time
+import asyncio, functools, os, signal, subprocess, sys, time
 from pathlib import Path
 
 def last(messages):
@@ -49,6 +49,44 @@ class Agent:
         return last(messages)
 
 agent = Agent()
+
+def runs_a_loop(messages):
+    return asyncio.run(agent(messages))
+
+async def two(before, messages):
+    return before + last(messages)
+
+partial = functools.partial(two, "a ")
+
+@functools.cache
+def cached():
+    return lambda messages: two("a ", messages)
+
+decorated = cached()
+
+class Stop(BaseException):
+    def __str__(self):
+        raise ValueError("not even this")
+
+async def stops(messages):
+    raise asyncio.CancelledError if last(messages) == "cancel" else Stop
+
+def with_child(messages):
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(20)
+        os._exit(0)
+    os._exit(5)
+
+def nested(messages):
+    sys.setrecursionlimit(100_000)
+    found = {}
+    for _ in range(3000):
+        found = {"a": found}
+    return {"content": "x", "usage": found}
+
+def imports(messages):
+    import retry
 
 def odd(messages):
     said = last(messages)
@@ -126,10 +164,44 @@ def test_an_async_function_is_asked_many_times_at_once(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "answer"),
+    [("runs_a_loop", "x"), ("partial", "a x"), ("decorated", "a x")],
+)
+def test_a_function_may_run_a_loop_or_return_what_is_awaited(
+    file: Path, name: str, answer: str
+) -> None:
+    (found,) = sampled(PythonSampler(file, name), requests("x"))
+    assert (found.text, found.error) == (answer, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "error"),
+    [
+        ("stops", "cancel", "CancelledError: "),
+        ("stops", "stop", "Stop: "),
+        ("with_child", "x", "its process ended with exit code 5"),
+        ("nested", "x", "its process was ended by SIGKILL"),
+        ("imports", "x", "ModuleNotFoundError: No module named 'retry'"),
+    ],
+)
+def test_no_end_of_a_call_is_waited_for_in_vain(
+    file: Path, name: str, said: str, error: str
+) -> None:
+    (found,) = sampled(PythonSampler(file, name, seconds=15), requests(said))
+    assert found.error and found.error.startswith(error), found
+
+
+def test_a_function_that_reads_nothing_does_not_block_who_asks(file: Path) -> None:
+    sampler = PythonSampler(file, "blocks", seconds=2)
+    found = sampled(sampler, requests(*["hang"] * 3, *["x" * 500_000] * 3))
+    assert found[0].error == "no answer in 2 s"
+
+
+@pytest.mark.parametrize(
     ("said", "error"),
     [
-        ("raise", "ValueError: no (pipeline.py:32)"),
-        ("exit", "SystemExit: that was it (pipeline.py:34)"),
+        ("raise", "ValueError: no (pipeline.py:70)"),
+        ("exit", "SystemExit: that was it (pipeline.py:72)"),
         ("die", "its process ended with exit code 3"),
         ("killed", "its process was ended by SIGKILL"),
         ("hang", "no answer in 2 s"),
