@@ -44,7 +44,7 @@ class PythonSampler:
 
     async def sample(self, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
         """Answer every request once, as they finish. Raises BadOption for a file with faults."""
-        process = await asyncio.to_thread(self._running)
+        process = await self._loaded()
         todo = iter(enumerate(requests))
         done: asyncio.Queue[tuple[int, Output] | Exception] = asyncio.Queue()
 
@@ -73,6 +73,21 @@ class PythonSampler:
             self._process = PythonProcess(self._path, self._function)
         return self._process
 
+    async def _loaded(self) -> PythonProcess:
+        process = self._running()
+        try:
+            # Awaited, not a thread's work: an interrupt need not wait for the file.
+            how = await asyncio.wait_for(asyncio.wrap_future(process.loaded()), _SECONDS)
+            fault = how.get("failed")
+        except TimeoutError:
+            process.kill()
+            fault = f"it takes longer than {_SECONDS:g} s"
+        except Ended as ended:
+            fault = str(ended)
+        if fault is not None:
+            raise BadOption(f"python:{self._path}:{self._function} cannot be loaded: {fault}")
+        return process
+
     async def _answer(self, request: Request) -> Output:
         model = f"{self._path.name}:{self._function}"
         if request.options or request.reference is not None:
@@ -81,7 +96,7 @@ class PythonSampler:
             return Output(
                 model=model, error=f"not asked: {self._ended} calls in a row ended the process"
             )
-        loop, process = asyncio.get_running_loop(), await asyncio.to_thread(self._running)
+        loop, process = asyncio.get_running_loop(), await self._loaded()
         begun = loop.time()
         more = {
             "model": request.model,

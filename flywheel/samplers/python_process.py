@@ -15,16 +15,13 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from flywheel.errors import BadOption
+from typing import Any, cast
 
 _WORKER = Path(__file__).with_name("python_worker.py")
-_LOAD_SECONDS = 600.0
 _LONGEST = 1 << 30
 
 
@@ -33,13 +30,10 @@ class Ended(Exception):
 
 
 class PythonProcess:
-    """One process with a user's function loaded. It ends when nobody holds this object any more.
-
-    `is_async` tells what the function is.
-    """
+    """One process with a user's function. It ends when nobody holds this object any more."""
 
     def __init__(self, path: Path, function: str) -> None:
-        """Start it and wait until the file is loaded. Raises BadOption when that fails."""
+        """Start it. The file is loaded when `loaded` says so."""
         ours, theirs = socket.socketpair()
         # Without -P the modules beside the worker hide installed ones, such as `schema`.
         worker = [sys.executable, "-P", str(_WORKER)]
@@ -54,18 +48,17 @@ class PythonProcess:
             )
         self._link = _Link(ours, process)
         self._end = weakref.finalize(self, _kill, process)
-        _in_background(self._link.watch)
-        ours.settimeout(_LOAD_SECONDS)
-        said = self._link.read()
-        if said is None or "failed" in said:
-            why = said["failed"] if said else self._link.how_it_ended()
-            self._end()
-            self._link.close()
-            raise BadOption(f"python:{path}:{function} cannot be loaded: {why}")
-        ours.settimeout(None)
-        self.is_async = said["ready"] == "async"
-        _in_background(self._link.listen)
-        _in_background(self._link.write)
+        for work in (self._link.watch, self._link.listen, self._link.write):
+            threading.Thread(target=work, name="python sampler", daemon=True).start()
+
+    def loaded(self) -> Future[dict[str, Any]]:
+        """How the file was loaded: `ready`, or `failed`. The future may raise Ended."""
+        return self._link.loaded()
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is to be asked many times at once; known when it is loaded."""
+        return self._link.is_async
 
     @property
     def lives(self) -> bool:
@@ -97,7 +90,17 @@ class _Link:
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._lock = threading.Lock()
         self._last = self.answered = 0
+        self._loaded: Future[dict[str, Any]] = Future()
+        self.is_async = False
         self.open = True
+
+    def loaded(self) -> Future[dict[str, Any]]:
+        # One for each who waits: to cancel it is to stop waiting.
+        future: Future[dict[str, Any]] = Future()
+        self._loaded.add_done_callback(
+            lambda done: _settle(future, cast("Any", done.exception() or done.result()))
+        )
+        return future
 
     def ask(self, call: Sequence[Any]) -> Future[dict[str, Any]]:
         future: Future[dict[str, Any]] = Future()
@@ -126,6 +129,9 @@ class _Link:
 
     def listen(self) -> None:
         """Give each answer to whoever waits for it, until the process ends."""
+        if (said := self.read()) is not None:
+            self.is_async = said.get("ready") == "async"
+            self._loaded.set_result(said)
         while (said := self.read()) is not None:
             # A process that forked inside the function answers twice.
             if future := self._waiting.pop(said["id"], None):
@@ -141,6 +147,8 @@ class _Link:
         self.close()
         for future in left:
             _settle(future, ended)
+        if not self._loaded.done():
+            self._loaded.set_exception(ended)
 
     def read(self) -> dict[str, Any] | None:
         """The next line of the process; None when there is none."""
@@ -165,10 +173,6 @@ class _Link:
         if code < 0:
             return f"its process was ended by {signal.Signals(-code).name}"
         return f"its process ended with exit code {code}"
-
-
-def _in_background(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="python sampler", daemon=True).start()
 
 
 def _settle(future: Future[dict[str, Any]], with_what: dict[str, Any] | Ended) -> None:

@@ -331,3 +331,20 @@ def test_the_process_ends_with_the_one_that_asks_it(file: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the process outlived its parent")
+
+
+def test_an_interrupt_does_not_wait_for_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "slow.py"
+    path.write_text("import time\ntime.sleep(60)\ndef f(messages): pass\n")
+
+    async def some_time() -> None:
+        async for _ in PythonSampler(path, "f").sample(requests("x")):
+            pass
+
+    async def cut() -> None:
+        await asyncio.wait_for(some_time(), 0.3)
+
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(cut())
+    assert time.monotonic() - begun < 30
