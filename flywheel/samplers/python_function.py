@@ -13,6 +13,7 @@ started again, at most three times in a row without an answer.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -34,8 +35,12 @@ class PythonSampler:
     def __init__(
         self, path: Path, function: str, in_flight: int = 64, seconds: float = _SECONDS
     ) -> None:
-        if not path.is_file():
-            raise BadOption(f"no file {str(path)!r}; wanted python:FILE.py:FUNCTION")
+        try:
+            self._digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise BadOption(
+                f"no file {str(path)!r} ({error.strerror}); wanted python:FILE.py:FUNCTION"
+            ) from None
         self._path, self._function = path, function
         self._in_flight, self._seconds = in_flight, seconds
         self._process: PythonProcess | None = None
@@ -70,7 +75,7 @@ class PythonSampler:
 
     def _running(self) -> PythonProcess:
         if self._process is None or not self._process.lives:
-            self._process = PythonProcess(self._path, self._function)
+            self._process = PythonProcess(self._path, self._digest, self._function)
         return self._process
 
     async def _loaded(self) -> PythonProcess:

@@ -32,12 +32,12 @@ class Ended(Exception):
 class PythonProcess:
     """One process with a user's function. It ends when nobody holds this object any more."""
 
-    def __init__(self, path: Path, function: str) -> None:
-        """Start it. The file is loaded when `loaded` says so."""
+    def __init__(self, path: Path, digest: str, function: str) -> None:
+        """Start it. The file, of this sha256, is loaded when `loaded` says so."""
         ours, theirs = socket.socketpair()
         # Without -P the modules beside the worker hide installed ones, such as `schema`.
         worker = [sys.executable, "-P", str(_WORKER)]
-        command = [*worker, str(path), function, str(theirs.fileno())]
+        command = [*worker, str(path), digest, function, str(theirs.fileno())]
         with theirs:
             # In a session of its own: what it starts ends with it.
             process = subprocess.Popen(

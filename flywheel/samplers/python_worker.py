@@ -1,8 +1,8 @@
 """The process of a `python:` sampler: loads a user's file, and calls its function for each request.
 
-Run as a script with the file, the function's name and the number of a socket. Standard library
-only: what the user imports is all that this process loads. What the function prints goes to
-standard error. Each line on the socket is a JSON object, with the `id` of its request.
+Run as a script with the file, its sha256, the function's name and the number of a socket. Standard
+library only: what the user imports is all that this process loads. What the function prints goes
+to standard error. Each line on the socket is a JSON object, with the `id` of its request.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import functools
+import hashlib
 import importlib.util
 import inspect
 import json
@@ -19,6 +20,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
+from importlib.abc import SourceLoader
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,14 +30,14 @@ _SHOWN = 300
 
 def main() -> None:
     """Answer until the other side is gone."""
-    path, name, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    path, digest, name, number = *sys.argv[1:4], int(sys.argv[4])
     # It ends with the process that started it, however that one ends.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.dup2(2, 1)
     os.set_inheritable(number, False)
     with socket.socket(fileno=number) as link:
         try:
-            function = _load(Path(path), name)
+            function = _load(Path(path), digest, name)
         except BaseException as error:  # whatever a user's file does while it is loaded
             _send(link, {"failed": _story(error, path)})
             return
@@ -52,14 +54,18 @@ def main() -> None:
             _serve(link, call, path)
 
 
-def _load(path: Path, name: str) -> Callable[..., Any]:
+def _load(path: Path, digest: str, name: str) -> Callable[..., Any]:
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
+    if spec is None or not isinstance(spec.loader, SourceLoader):
         raise ImportError(f"{path} is no Python file")
+    # Read once, and not by way of __pycache__: what runs is what the run is tied to.
+    source = path.read_bytes()
+    if hashlib.sha256(source).hexdigest() != digest:
+        raise ImportError("the file has changed since the run began; start the run anew")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    exec(spec.loader.source_to_code(source, str(path)), vars(module))
     function = getattr(module, name, None)
     if not callable(function):
         names = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]

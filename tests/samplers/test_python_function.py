@@ -283,6 +283,22 @@ def test_names_are_read_and_told_apart(file: Path, tmp_path: Path) -> None:
     assert len(digests | {model_digest(f"python:{other}:echo")}) == 3
 
 
+def test_the_bytes_that_run_are_those_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    path = tmp_path / "edited.py"
+    for answer in "AB":  # of one size and one time, as __pycache__ tells sources apart
+        path.write_text(f"def f(messages): return '{answer}'\n")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        (found,) = sampled(PythonSampler(path, "f"), requests("x"))
+        assert found.text == answer
+    sampler = PythonSampler(path, "f")
+    path.write_text("def f(messages): return 'C'\n")
+    with pytest.raises(BadOption, match="changed since the run began"):
+        sampled(sampler, requests("x"))
+
+
 def test_a_function_scores_no_options(file: Path) -> None:
     (found,) = sampled(PythonSampler(file, "echo"), requests("x", options=("a", "b")))
     assert found.error == "a function cannot score options or references"
