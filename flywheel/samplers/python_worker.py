@@ -81,17 +81,23 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 def _parameters(function: Callable[..., Any]) -> int:
-    """How many of messages, item and request it takes."""
+    """How many of messages, item and request it takes.
+
+    A parameter with a default and another name is a setting of the function's own.
+    """
     try:
-        inspect.signature(function).bind("messages", "item", "request")
-        return 3
-    except TypeError:
-        pass
-    try:
-        inspect.signature(function).bind("messages", "item")
-        return 2
-    except TypeError:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # one in C, that tells nothing
         return 1
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return 3
+    count = 1
+    for parameter, name in zip(parameters[1:], ("item", "request"), strict=False):
+        own = parameter.default is not parameter.empty and parameter.name != name
+        if own or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
+            break
+        count += 1
+    return count
 
 
 def _serve(link: socket.socket, call: Callable[[list[Any]], Any], path: str) -> None:

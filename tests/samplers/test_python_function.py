@@ -39,6 +39,12 @@ def of_item(messages, item):
 def of_request(messages, item, request):
     return str(request["sampling"]["temperature"]) + request["model"]
 
+def own_setting(messages, temperature="own", item="none"):
+    return temperature + item
+
+def named_item(messages, item=None, request=None, *, other=1):
+    return item["gold"] + request["model"]
+
 def message(messages):
     call = {"type": "function", "function": {"name": "f", "arguments": "{}"}}
     return {"content": None, "tool_calls": [call], "usage": {"prompt_tokens": 7}, "model": "m-1"}
@@ -144,7 +150,9 @@ def sampled(sampler: PythonSampler, asked: Sequence[Request]) -> list[Output]:
 
 def test_a_function_gets_what_it_takes(file: Path) -> None:
     fields: dict[str, Any] = {"sampling": {"temperature": 0.5}, "item": {"gold": "4"}}
-    for name, text in (("echo", "hi"), ("of_item", "4"), ("of_request", "0.5m")):
+    answers = {"echo": "hi", "of_item": "4", "of_request": "0.5m"}
+    answers |= {"own_setting": "ownnone", "named_item": "4m"}
+    for name, text in answers.items():
         (found,) = sampled(PythonSampler(file, name), requests("hi", **fields))
         assert (found.text, found.error, found.model) == (text, None, f"pipeline.py:{name}")
 
@@ -200,8 +208,8 @@ def test_a_function_that_reads_nothing_does_not_block_who_asks(file: Path) -> No
 @pytest.mark.parametrize(
     ("said", "error"),
     [
-        ("raise", "ValueError: no (pipeline.py:70)"),
-        ("exit", "SystemExit: that was it (pipeline.py:72)"),
+        ("raise", "ValueError: no (pipeline.py:76)"),
+        ("exit", "SystemExit: that was it (pipeline.py:78)"),
         ("die", "its process ended with exit code 3"),
         ("killed", "its process was ended by SIGKILL"),
         ("hang", "no answer in 2 s"),
