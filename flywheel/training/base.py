@@ -177,7 +177,8 @@ def _go_on(model: Any, adapter: Path, method: Method) -> Any:
     from peft import PeftModel
 
     if method.kind == "full":
-        return cast("Any", PeftModel).from_pretrained(model, adapter).merge_and_unload()
+        merged = cast("Any", PeftModel).from_pretrained(model, adapter).merge_and_unload()
+        return merged.requires_grad_(True)  # beside an adapter they were frozen
     return cast("Any", PeftModel).from_pretrained(model, adapter, is_trainable=True)
 
 

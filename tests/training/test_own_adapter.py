@@ -65,3 +65,9 @@ def test_an_adapter_of_another_kind_is_refused(
     (tmp_path / "adapter_config.json").write_text(json.dumps(fields))
     with pytest.raises(BadOption, match=story):
         with_own_adapter(config(tmp_path), tmp_path)
+
+
+def test_full_training_learns_all_weights_of_a_merged_adapter(adapter: Path) -> None:
+    model = open_base(str(adapter), Method(kind="full"), 0).model
+    assert not [name for name, p in model.named_parameters() if "lora" in name]
+    assert all(p.requires_grad for p in model.parameters())
