@@ -140,12 +140,13 @@ class EndpointSampler:
             return Output(model=model, error=unable)
         name = self._length_name
         try:
-            bodies = {one: self._dialect.ask(request, model, one) for one in (name, _OTHER[name])}
+            body = self._dialect.ask(request, model, name)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return Output(model=model, error=f"the request cannot be sent: {error}")
-        answer = await self._deliver(bodies[name], call, link)
+        answer = await self._deliver(body, call, link)
         if isinstance(answer, str) and refuses_name(answer, name):
-            second = await self._deliver(bodies[_OTHER[name]], call, link)
+            body = self._dialect.ask(request, model, _OTHER[name])
+            second = await self._deliver(body, call, link)
             if isinstance(second, Answer):
                 self._length_name, answer = _OTHER[name], second
         if isinstance(answer, str):
