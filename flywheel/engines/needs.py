@@ -16,7 +16,7 @@ from graders.asks import Embed, Judge, Rate, Run
 from graders.grader import Grader
 from graders.sandbox.tier import NoSandbox, best_tier
 
-_NAMES = "tiny, a model's folder, http://host/v1#MODEL or scripted:FILE"
+_NAMES = "tiny, a model's folder, http://host/v1#MODEL, python:FILE.py:F or scripted:FILE"
 
 
 def check_needs(

@@ -9,6 +9,7 @@ that holds an adapter brings its base along: the adapter is trained on; full tra
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -79,7 +80,7 @@ def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> 
             tokenizer = load_tokenizer(folder, source)
             ready = prepare(model, method)
             model = _go_on(ready, adapter, method) if adapter else apply(ready, method)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
         if isinstance(error, torch.cuda.OutOfMemoryError) or missing_extra(error):
             raise
         first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
@@ -176,10 +177,33 @@ def _go_on(model: Any, adapter: Path, method: Method) -> Any:
     """The model with the adapter that it has already, which is trained on or merged."""
     from peft import PeftModel
 
-    if method.kind == "full":
-        merged = cast("Any", PeftModel).from_pretrained(model, adapter).merge_and_unload()
-        return merged.requires_grad_(True)  # beside an adapter they were frozen
-    return cast("Any", PeftModel).from_pretrained(model, adapter, is_trainable=True)
+    whole = method.kind == "full"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found missing adapter keys")  # they are checked below
+        adapted = cast("Any", PeftModel).from_pretrained(model, adapter, is_trainable=not whole)
+    _check_adapted(adapted, adapter)
+    # Beside an adapter the model's own weights were frozen.
+    return adapted.merge_and_unload().requires_grad_(True) if whole else adapted
+
+
+def _check_adapted(model: Any, adapter: Path) -> None:
+    """Raise BadOption when the adapter's weights are other ones than its config describes.
+
+    What is missing would stay as it is made up, and what is too much would be left out.
+    """
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    path = adapter / "adapter_model.safetensors"
+    with cast("Any", safe_open)(path, framework="pt") as file:
+        there = set(file.keys())
+    wanted = set(get_peft_model_state_dict(model))
+    if there != wanted:
+        missing, surplus = sorted(wanted - there), sorted(there - wanted)
+        raise BadOption(
+            f"{path} and its {ADAPTER} do not belong together: {len(missing)} weights are missing"
+            f" and {len(surplus)} are too many, such as {(missing or surplus)[0]}; copy both again"
+        )
 
 
 def _check_vocabulary(name: str, model: Any, tokenizer: Any) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,22 @@ def test_full_training_learns_all_weights_of_a_merged_adapter(adapter: Path) -> 
     model = open_base(str(adapter), Method(kind="full"), 0).model
     assert not [name for name, p in model.named_parameters() if "lora" in name]
     assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("fields", "story"),
+    [
+        ({"target_modules": ["q_proj"]}, "0 weights are missing and [0-9]+ are too many"),
+        ({"use_dora": True}, "[1-9][0-9]* weights are missing and 0 are too many"),
+        ({"modules_to_save": ["lm_head"]}, "cannot be trained here|do not belong together"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_a_config_that_its_weights_do_not_fit_is_refused(
+    adapter: Path, tmp_path: Path, fields: dict[str, Any], story: str, kind: Any
+) -> None:
+    edited = Path(shutil.copytree(adapter, tmp_path / "edited"))
+    path = edited / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    with pytest.raises(BadOption, match=story):
+        open_base(str(edited), Method(kind=kind), 0)
