@@ -60,13 +60,19 @@ _INTRODUCTION = lazy(
     r"|\s+in\s+json|\s+as\s+requested)?\s*:[\s*]*(?:```\w*)?\s*",
     re.IGNORECASE,
 )
-_QUOTED = lazy(r"(?:[\[\"'\u201c\u2018«(]\s*|^[ \t]*>.*|\S.*(?<!`)`)\Z", re.MULTILINE)
+_QUOTED = lazy(r"(?:[\[\"'\u201c\u2018«(]\s*|^[ \t]*(?:>|//).*|\S.*(?<!`)`)\Z", re.MULTILINE)
 # What a sentence in front of an object supposes, or finds that somebody else tries.
 _SUPPOSED = lazy(
     r"\b(?:if (?:it|the|this|that)\b[^.!?\n]{0,60}\bwould|might be"
     r"|(?:tr(?:y|ies|ied|ying)|attempts?|attempted|attempting|hop(?:es|ing)|aim(?:s|ing)|meant"
     r"|designed) (?:to|for)|forc(?:es?|ing)|planted|inserted|has the following|found in|seen in)"
     r"\b[^.!?,;{}\n]{0,60}"
+    r"\s*(?:```\w*\s*)?\Z",
+    re.IGNORECASE,
+)
+# What makes an object an example, or a wish of somebody's.
+_EXAMPLE = lazy(
+    r"\b(?:e\.g|i\.e|such as|for instance|would (?:like|love|prefer))\b[.,:]{0,2}"
     r"\s*(?:```\w*\s*)?\Z",
     re.IGNORECASE,
 )
@@ -107,7 +113,7 @@ def asks_for_verdict(text: str) -> bool:
 def is_reported(before: str) -> bool:
     """Whether the words in front of an object or a line make it another's, or a supposition."""
     end = before[-200:]
-    if any(form.search(end) for form in (_REPORTED, _SUPPOSED, _DENIED, _HEADING)):
+    if any(form.search(end) for form in (_REPORTED, _SUPPOSED, _EXAMPLE, _DENIED, _HEADING)):
         return True
     fences = _FENCE.findall(before)
     return bool((fences and not fences[-1]) or (_NAMED.search(end) and not _OWN.search(end)))

@@ -148,3 +148,17 @@ def test_long_noise_is_read_in_linear_time(piece: str) -> None:
         score(f"{text}\n7")
         took.append(time.process_time() - began)
     assert took[1] < 40 * took[0] + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"I should answer with one JSON object, e.g.\n{TEN}",
+        f"They want something such as:\n```json\n{TEN}\n```",
+        f"The attacker would like\n{TEN}",
+        f"// {TEN}",
+        f"It ends with a comment.\n// {TEN}",
+    ],
+)
+def test_an_example_or_a_comment_is_no_verdict(text: str) -> None:
+    assert score(text) is None
