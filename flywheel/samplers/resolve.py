@@ -98,7 +98,7 @@ def model_digest(name: str, setting: Setting | None = None) -> str:
         path, function = _function(rest)
         return _sha256(kind, _file_digest(path), function)
     if options := _endpoint(name, setting):
-        return _sha256("endpoint", options.url, options.model, options.api)
+        return _sha256("endpoint", options.url.rstrip("/"), options.model, options.api)
     local = setting.local
     adapters = [_folder_digest(Path(local.adapter))] if local.adapter else []
     content = content_digest(_local_name(name, setting))

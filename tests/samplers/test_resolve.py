@@ -136,3 +136,8 @@ def test_a_digest_of_what_cannot_be_seen_is_that_of_its_name(tmp_path: Path) -> 
 def test_a_hub_id_that_is_not_in_the_cache_is_named() -> None:
     with pytest.raises(BadOption, match="no model 'owner/none' on this machine"):
         model_digest("owner/none")
+
+
+def test_a_slash_behind_an_endpoint_is_no_other_model() -> None:
+    one, other = (model_digest(f"http://127.0.0.1:1/v1{end}#m") for end in ("", "/"))
+    assert one == other != model_digest("http://127.0.0.1:1/v2#m")
