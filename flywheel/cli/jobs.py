@@ -98,7 +98,7 @@ def job(
 
 @contextmanager
 def _told(db: Path) -> Generator[Store | None]:
-    """The store, told what the jobs' folders say by now; None where it cannot be written now.
+    """The store, brought up to date with the jobs' folders; None where it cannot be written now.
 
     A job whose process is gone without a word is said to have died. The folders alone answer where
     there is no store: none is made for that.
@@ -127,7 +127,7 @@ def _told(db: Path) -> Generator[Store | None]:
             if isinstance(error, BrokenStore) or not db.is_file():
                 raise
             store = None
-            say(f"{error}\nThe jobs are shown as their folders tell.")
+            say(f"{error}\nThe jobs are read from their folders instead.")
         yield store
 
 

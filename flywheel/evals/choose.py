@@ -19,7 +19,7 @@ from flywheel.store.runs import RunRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What to measure, in words. None stands for what the evalset says; for `judge`, nobody."""
+    """What to measure, by name. None means what the evalset says; a `judge` of None, no judge."""
 
     evalset: str
     model: str

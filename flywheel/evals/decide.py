@@ -196,14 +196,12 @@ def _above(
         return "pass", f"{shown}, above {points(rules.margin)}", None
     if gain.high <= rules.margin:
         return "fail", f"{shown}: not above {points(rules.margin)}", None
+    least = points(rules.margin + rules.effect)
     if gain.high < rules.margin + rules.effect:
-        least = points(rules.margin + rules.effect)
         return "fail", f"{shown}: a gain of {least} points is excluded", None
     wanted = _wanted(pairs, gain, alpha, rules)
-    least = points(rules.margin + rules.effect)
     goal = "to show a gain" if gain.difference > rules.margin else f"to exclude a gain of {least}"
-    told = f"{shown}: needs about {wanted:,} items {goal}; {there_are(gain.n)}"
-    return "open", told, wanted
+    return "open", f"{shown}: needs about {wanted:,} items {goal}; {there_are(gain.n)}", wanted
 
 
 def _floor(floor: AboveFloor, alpha: float, rules: Rules) -> Check:

@@ -15,6 +15,7 @@ from flywheel.evals.results import definition_of, field_path
 from flywheel.store.reader import Reader
 from flywheel.store.runs import RunRow
 from flywheel.store.scores import VERDICTS
+from flywheel.store.values import pairs_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +166,7 @@ def load_pairs(
     found: dict[str, list[int]] = {}
     for row, name in enumerate(columns.pop("name")):
         found.setdefault(name, []).append(row)
-    order = [name for name, _ in _named(baseline)]
+    order = [name for name, _ in pairs_of(baseline.graders)]
     return {
         name: _pairs(
             name,
@@ -191,12 +192,6 @@ SELECT coalesce(a."name", b."name") AS "name", coalesce(a."item", b."item") AS "
 FROM "a" FULL JOIN "b" ON a."name" = b."name" AND a."item" = b."item"
 ORDER BY "name", coalesce(a."position", b."position"), "item"
 """
-
-
-def _named(run: RunRow) -> list[tuple[str, str]]:
-    import json
-
-    return [(name, digest) for name, digest in json.loads(run.graders)]
 
 
 def _pairs(
@@ -237,7 +232,7 @@ def _side(run: RunRow, verdicts: Floats, graded: Floats) -> Side:
 def _difference(key: str, baseline: RunRow, candidate: RunRow) -> str:
     """What differs: of the graders, their names."""
     if key == "graders":
-        before, after = set(_named(baseline)), set(_named(candidate))
+        before, after = set(pairs_of(baseline.graders)), set(pairs_of(candidate.graders))
         names = ", ".join(sorted({name for name, _ in before ^ after}))
         return f"{names}: another definition, judge, model or module" if names else "their order"
     return f"{_short(getattr(baseline, key))} against {_short(getattr(candidate, key))}"

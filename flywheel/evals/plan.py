@@ -36,7 +36,7 @@ _PROMPT: TypeAdapter[Any] = TypeAdapter(Prompt)
 class Plan:
     """What will be measured. `limit` takes the first items only, None takes all.
 
-    `judge` is the digest of who answers graders that ask a model, None when nobody does.
+    `judge` is the digest of the model that answers model graders, None without one.
     """
 
     evalset: Evalset

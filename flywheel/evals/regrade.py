@@ -31,6 +31,7 @@ from flywheel.store.samples import SAMPLES, SampleRow
 from flywheel.store.scores import ScoreRow
 from flywheel.store.store import Store
 from flywheel.store.table import utc_now
+from flywheel.store.values import pairs_of
 from flywheel.synchronous import Loop
 from graders.definition import read_grader, wire_json
 from graders.grader import Grader
@@ -88,12 +89,12 @@ def begin_regrade(
 def find_regrade(
     store: Reader, run: str, graders: Sequence[Grader] = (), judge: str | None = None
 ) -> RunRow:
-    """The regrade that is to go on. Raises BadOption when it is none, NoRun, and ChangedPlan when
-    it has another judge, or, naming them, when these graders are given and are not its own."""
+    """The regrade to resume. Raises NoRun, BadOption when the run is no regrade, and ChangedPlan
+    when it had another judge, or when `graders` are given and differ from its own."""
     row = the_run(store, run)
     if row.kind != "regrade":
         raise BadOption(f"{run} is no regrade; go on with: flywheel eval --resume {run}")
-    then = {str(name): str(value) for name, value in json.loads(row.graders)}
+    then = dict(pairs_of(row.graders))
     given = _ready(store, row, graders, judge)
     now = {grader.name: digest(wire_json(grader)) for grader in given} if given else then
     differs = [name for name in {**then, **now} if then.get(name) != now.get(name)]
@@ -153,7 +154,7 @@ def _ready(
 def _graders(store: Reader, row: RunRow) -> list[Named]:
     """The graders of a regrade, from their definitions in the store. Raises ChangedPlan."""
     found: list[Named] = []
-    for name, value in json.loads(row.graders):
+    for name, value in pairs_of(row.graders):
         sql = 'SELECT "definition" FROM "graders" WHERE "digest" = ?'
         (stored,) = store.query(sql, [value])
         named = Named.of(read_grader(json.loads(stored["definition"])))

@@ -53,7 +53,7 @@ def tell_store(store: Store, folders: Iterable[Path]) -> None:
     """Write down what the store does not know of these jobs yet, but for unreadable ones."""
     known = last_events(store)
     for folder in folders:
-        # It is shown as damaged; the other jobs are told all the same.
+        # It is shown as damaged; the other jobs are stored all the same.
         with suppress(BadFile, BadRow, OSError):
             _tell(store, folder, known.get(folder.name, 0))
 

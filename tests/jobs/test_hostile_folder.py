@@ -111,7 +111,7 @@ def test_a_full_disk_hides_no_job(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, "jobs", "--db", str(db)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "job-a" in done.stdout, done.stderr
-    assert "the disk is full" in done.stderr and "as their folders tell" in done.stderr
+    assert "the disk is full" in done.stderr and "read from their folders" in done.stderr
 
 
 GOOD = {"step": 1, "graders": {"exact": {"mean": 0.5, "n": 2, "ungraded": 0}}}

@@ -15,6 +15,7 @@ from tests.store.rows import whole
 ASKED = """
 import sys
 from pathlib import Path
+import duckdb
 from flywheel.store.store import connect
 from flywheel.store.execute import execute
 from flywheel.store.reader import Reader
@@ -26,8 +27,8 @@ assert reader.columns("SELECT $n AS n", {"n": 2})["n"].tolist() == [2]
 assert "pandas" not in sys.modules
 try:
     with reader.cursor() as cursor:
-        execute(cursor, "SELECT nothing", [1])
-except Exception:
+        execute(cursor, "SELECT nothing, ?", [1])
+except duckdb.BinderException:
     pass
 import pandas
 assert reader.query("SELECT ? AS t", [pandas.NaT]) == [{"t": None}]
