@@ -24,14 +24,14 @@ from benchmarks.exploits import exploits, write
 from benchmarks.records import FOLDER, Record
 from benchmarks.trainings import Better, Marks, Plan, Pool, best_drawn, gold, run, with_fields
 from flywheel.engines.here import Here
-from flywheel.evals.evalset import load_evalset
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.exams.alarm import Alarm
+from flywheel.levers.training.exams.exam import ExamResult, roles_of
+from flywheel.levers.training.order import setting
+from flywheel.levers.training.worker import set_threads
 from flywheel.samplers.resolve import open_sampler
 from flywheel.samplers.sampler import Request
-from flywheel.training.alarm import Alarm
-from flywheel.training.config import TrainConfig
-from flywheel.training.exam import ExamResult, roles_of
-from flywheel.training.order import setting
-from flywheel.training.worker import set_threads
 
 TEMPERATURES = (0.0, 0.7, 1.0, 1.3, 1.6)
 STARTS = {"greedy": 0, "warm": 2, "hot": 4}

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from flywheel.evals.compare import compare
-from flywheel.evals.decide import Evidence, decide
-from flywheel.evals.pairs import Pairs, Side
+from flywheel.evals.decision.compare import compare
+from flywheel.evals.decision.decide import Evidence, decide
+from flywheel.evals.decision.pairs import Pairs, Side
 from flywheel.stats.arrays import Floats
 from flywheel.store.store import open_store
 

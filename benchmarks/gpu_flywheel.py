@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, TrainerCallback
 
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions
+from flywheel.samplers.local.load import LocalOptions
+from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.sampler import Request
 
 if TYPE_CHECKING:
@@ -123,12 +123,12 @@ def trainer(
 
     The model is loaded once, so that a batch goes on where the one before it ended.
     """
-    from flywheel.training.arguments import quiet
-    from flywheel.training.base import open_base
-    from flywheel.training.config import TrainConfig
-    from flywheel.training.rows import training_rows
-    from flywheel.training.settle import settle
-    from flywheel.training.train import build
+    from flywheel.levers.training.arguments import quiet
+    from flywheel.levers.training.config import TrainConfig
+    from flywheel.levers.training.methods.base import open_base
+    from flywheel.levers.training.rows.rows import training_rows
+    from flywheel.levers.training.settle import settle
+    from flywheel.levers.training.train import build
 
     same = {"model": str(save_tokenizer(bench, shape)), "evalset": str(evalset), "warmup": 0}
     config = TrainConfig.model_validate(
@@ -181,7 +181,7 @@ def answers(bench: Bench, shape: Shape) -> dict[str, Callable[[int], int]]:
     """The sampler as it comes, and on a GPU its own loop too; each gives the tokens made."""
     folder, words = str(save_tokenizer(bench, shape)), bench.sizes.words
     complaints = Complaints(bench, shape)
-    logging.getLogger("flywheel.samplers.local").addHandler(complaints)
+    logging.getLogger("flywheel.samplers.local.sampler").addHandler(complaints)
 
     def way(paged: bool | None) -> Callable[[int], int]:
         options = LocalOptions(name=folder, max_completion_tokens=words, paged=paged)

@@ -21,9 +21,9 @@ from benchmarks.records import Record
 from graders.definition import read_grader
 from graders.formula import Formula
 from graders.sample import Sample
+from graders.sandbox.confinement.tier import best_tier
 from graders.sandbox.sandbox import Sandbox
 from graders.sandbox.server import Server, filter_for
-from graders.sandbox.tier import best_tier
 from graders.template import template
 
 ROUNDS = 5

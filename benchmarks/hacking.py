@@ -27,10 +27,10 @@ from typing import Any, Literal
 import yaml
 
 from benchmarks.records import FOLDER, Record
-from flywheel.evals.evalset import load_evalset
-from flywheel.training.config import TrainConfig
-from flywheel.training.settle import settle
-from flywheel.training.worker import set_threads
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.settle import settle
+from flywheel.levers.training.worker import set_threads
 
 SEEDS = (0, 1, 2)
 WORD = "high"
@@ -119,7 +119,7 @@ def hackable(folder: Path) -> dict[str, str]:
 
 def train(name: str, seed: int, given: Mapping[str, Any]) -> Training:
     """Train one seed of a reward, to its end or to the alarm."""
-    from flywheel.training.train import run
+    from flywheel.levers.training.train import run
 
     config = {**SETTINGS, **given, "reward": REWARDS[name][0], "seed": seed}
     if name == DEFAULT:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flywheel.training.worker import Control, Tell, set_threads, work
+from flywheel.levers.training.worker import Control, Tell, set_threads, work
 
 
 class Clock:
@@ -30,8 +30,8 @@ class Clock:
 
     def train(self, folder: Path, tell: Tell, control: Control) -> object:
         """Train by the order of a folder, as a job's process does."""
-        from flywheel.training.order import load_order
-        from flywheel.training.train import run
+        from flywheel.levers.training.order import load_order
+        from flywheel.levers.training.train import run
 
         def timed(kind: str, detail: Mapping[str, Any]) -> None:
             tell(kind, detail)

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import Record
-from flywheel.evals.compare import compare
+from flywheel.evals.decision.compare import compare
 from flywheel.jobs.folder import jobs_root
+from flywheel.jobs.journal import read_events
+from flywheel.levers.training.config import TrainConfig
 from flywheel.recipes.loop import MODEL, Place, measure
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
 from flywheel.stats.paired import Paired
 from flywheel.store.store import open_store
-from flywheel.training.config import TrainConfig
-from flywheel.training.journal import read_events
 
 SEEDS = (0, 1, 2)
 MOST_SECONDS = 180.0

@@ -32,11 +32,11 @@ from typing import Any
 
 from benchmarks.harness import child
 from benchmarks.records import FOLDER, Record
-from flywheel.training.base import folder_of
-from flywheel.training.config import TrainConfig
-from flywheel.training.order import Order
-from flywheel.training.rows import training_rows
-from flywheel.training.settle import settle
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.methods.base import folder_of
+from flywheel.levers.training.order import Order
+from flywheel.levers.training.rows.rows import training_rows
+from flywheel.levers.training.settle import settle
 
 ROUNDS = 4
 MOST = 1.05

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.engines.here import Here
-from flywheel.evals.choose import Choice, plan_of
-from flywheel.evals.evalset import load_evalset
-from flywheel.evals.measure import Bench, begin, go_on
-from flywheel.evals.plan import Plan
-from flywheel.samplers.endpoint import EndpointOptions
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.run.choose import Choice, plan_of
+from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.evals.run.plan import Plan
+from flywheel.samplers.endpoint.sampler import EndpointOptions
 from flywheel.samplers.resolve import Setting, open_sampler
 from flywheel.samplers.sampler import Output, Request, Sampler
 from flywheel.store.store import Store, open_store
@@ -124,7 +124,7 @@ def resume(folder: Path, items: int) -> dict[str, Any]:
     start = time.perf_counter()
     of = plan(folder / "e")
     with open_store(path) as store, Here() as engine:
-        from flywheel.store.runs import find_run
+        from flywheel.store.tables.runs import find_run
 
         (row,) = store.query('SELECT "run" FROM "runs"')
         run = find_run(store, row["run"])

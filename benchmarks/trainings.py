@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.engines.here import Here
-from flywheel.evals.evalset import Evalset
-from flywheel.evals.grade import grade_samples
-from flywheel.training.alarm import Alarm, look
-from flywheel.training.exam import ExamResult, Roles, Scores, span
+from flywheel.evals.evalset.evalset import Evalset
+from flywheel.evals.grading.grade import grade_samples
+from flywheel.levers.training.exams.alarm import Alarm, look
+from flywheel.levers.training.exams.exam import ExamResult, Roles, Scores, span
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 

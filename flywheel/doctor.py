@@ -34,7 +34,7 @@ def examine() -> list[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    from graders.sandbox.tier import NoSandbox, best_tier, mechanisms
+    from graders.sandbox.confinement.tier import NoSandbox, best_tier, mechanisms
 
     try:
         yield Finding("sandbox", True, f"tier {best_tier()}")
@@ -83,7 +83,7 @@ def _accelerator() -> Finding:
 
 
 def _models() -> Iterator[Finding]:
-    from flywheel.samplers.local_embedder import PACKAGE, default_folder
+    from flywheel.samplers.local.embedder import PACKAGE, default_folder
 
     folder = default_folder()
     yield Finding("embedding model", folder is not None, str(folder or missing(PACKAGE)))

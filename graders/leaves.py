@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from graders.evaluate import EvaluateGrader
-from graders.label_model import LabelModelGrader
-from graders.mathematics import MathGrader
+from graders.answers.mathematics import MathGrader
+from graders.models.label_model import LabelModelGrader
+from graders.models.reward_model import RewardModelGrader
+from graders.models.score_model import ScoreModelGrader
 from graders.python import PythonGrader
-from graders.reward_model import RewardModelGrader
-from graders.score_model import ScoreModelGrader
-from graders.string_check import StringCheckGrader
-from graders.text_similarity import TextSimilarityGrader
+from graders.text.evaluate import EvaluateGrader
+from graders.text.string_check import StringCheckGrader
+from graders.text.text_similarity import TextSimilarityGrader
 
 Leaf = Annotated[
     StringCheckGrader

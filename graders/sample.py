@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from graders.strict_json import parse_json
+from graders.text.strict_json import parse_json
 from graders.ungraded import Kind, Ungraded
 
 FIELDS = ("output_text", "output_json", "output_tools", "choices", "output_audio", "model")

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from graders.sample import FIELDS, Sample, Unreadable
-from graders.strict_json import dump_json, parse_json
+from graders.text.strict_json import dump_json, parse_json
 from graders.ungraded import Kind, Ungraded
 
 Step = str | int

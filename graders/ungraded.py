@@ -34,9 +34,10 @@ class Kind(StrEnum):
 class Ungraded(Exception):
     """The grader reached no verdict. That says nothing about the answer it was given.
 
-    Raised by graders, caught in one place (`flywheel.evals.grade`). Such an answer keeps no score:
-    it stays out of every mean and is counted in every summary. `label` is the short machine name
-    that the wire's `*_error_type` carries, such as "timeout"; `usage` is what a judge took anyway.
+    Raised by graders, caught in one place (`flywheel.evals.grading.grade`). Such an answer keeps no
+    score: it stays out of every mean and is counted in every summary. `label` is the short machine
+    name that the wire's `*_error_type` carries, such as "timeout"; `usage` is what a judge took
+    anyway.
     """
 
     def __init__(self, kind: Kind, detail: str, label: str | None = None) -> None:

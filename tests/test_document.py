@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from flywheel.document import load_document
 from flywheel.errors import BadFile
-from flywheel.evals.definitions import load_grader
-from flywheel.evals.evalset import EvalsetDefinition, load_evalset
+from flywheel.evals.evalset.evalset import EvalsetDefinition, load_evalset
+from flywheel.evals.evalset.grader_files import load_grader
 
 JSON = """{
   "type": "multi",

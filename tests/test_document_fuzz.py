@@ -12,12 +12,12 @@ from pydantic import BaseModel, TypeAdapter
 
 from flywheel.document import load_document
 from flywheel.errors import FlywheelError
-from flywheel.evals.definitions import load_grader, load_graders
-from flywheel.evals.evalset import load_evalset
-from flywheel.evals.plan import load_prompt
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.evalset.grader_files import load_grader, load_graders
+from flywheel.evals.run.plan import load_prompt
+from flywheel.levers.training.config import load_config
 from flywheel.samplers.price import load_prices
 from flywheel.samplers.scripted import load_script
-from flywheel.training.config import load_config
 
 SEEDS = {
     "grader": """type: multi

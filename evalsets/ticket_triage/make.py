@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from evalsets.write import write_splits
-from flywheel.tiny.desk import HOUSE, priority, write_ticket
-from flywheel.tiny.phrases import Split
+from flywheel.tiny.desk.desk import HOUSE, priority, write_ticket
+from flywheel.tiny.desk.phrases import Split
 
 SEED = 20261120
 HERE = Path(__file__).parent

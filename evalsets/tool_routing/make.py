@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from evalsets.write import write_splits
-from flywheel.tiny.calls import routed, write_request
-from flywheel.tiny.phrases import Split
+from flywheel.tiny.desk.calls import routed, write_request
+from flywheel.tiny.desk.phrases import Split
 
 SEED = 20261120
 HERE = Path(__file__).parent

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalsets.write import write_splits
-from flywheel.tiny.phrases import Split
-from flywheel.tiny.sums import write_sum
+from flywheel.tiny.desk.phrases import Split
+from flywheel.tiny.desk.sums import write_sum
 
 SEED = 20261120
 HERE = Path(__file__).parent

@@ -13,27 +13,27 @@ import typer
 from typer.core import TyperGroup
 
 from flywheel import __version__
-from flywheel.cli.baseline import baseline
-from flywheel.cli.compare import compare
-from flywheel.cli.data import data
-from flywheel.cli.demo import demo
-from flywheel.cli.doctor import doctor
-from flywheel.cli.eval import evaluate
-from flywheel.cli.failure import INTERRUPTED, report
-from flywheel.cli.gate import GateCommand, gate
-from flywheel.cli.grade import grade
-from flywheel.cli.graders import graders
-from flywheel.cli.import_ import import_
-from flywheel.cli.jobs import job, jobs
-from flywheel.cli.leakage import leakage
-from flywheel.cli.plan import plan
-from flywheel.cli.review import review
-from flywheel.cli.runs import regrade, runs, show
-from flywheel.cli.store import store
-from flywheel.cli.streams import flush_output, open_streams, say
-from flywheel.cli.tables import print_line
-from flywheel.cli.tiny import tiny
-from flywheel.cli.train import train
+from flywheel.cli.decide.compare import compare
+from flywheel.cli.decide.gate import GateCommand, gate
+from flywheel.cli.decide.plan import plan
+from flywheel.cli.decide.review import review
+from flywheel.cli.improve.data import data
+from flywheel.cli.improve.jobs import job, jobs
+from flywheel.cli.improve.leakage import leakage
+from flywheel.cli.improve.train import train
+from flywheel.cli.manage.demo import demo
+from flywheel.cli.manage.doctor import doctor
+from flywheel.cli.manage.import_ import import_
+from flywheel.cli.manage.store import store
+from flywheel.cli.manage.tiny import tiny
+from flywheel.cli.measure.baseline import baseline
+from flywheel.cli.measure.eval import evaluate
+from flywheel.cli.measure.grade import grade
+from flywheel.cli.measure.graders import graders
+from flywheel.cli.measure.runs import regrade, runs, show
+from flywheel.cli.terminal.failure import INTERRUPTED, report
+from flywheel.cli.terminal.streams import flush_output, open_streams, say
+from flywheel.cli.terminal.tables import print_line
 
 _EXIT_CODES = """\b
 Exit codes:

@@ -19,12 +19,12 @@ from flywheel.extras import MissingExtra, need
 from flywheel.samplers.embedder import Embedder
 from flywheel.samplers.sampler import Output, Request, Sampler
 from graders.asks import Answer, Ask, Embed, Failed, Judge, Rate, Reply, Run, Vectors
+from graders.sandbox.confinement.tier import NoSandbox, tiers
 from graders.sandbox.sandbox import Sandbox
-from graders.sandbox.tier import NoSandbox, tiers
 from graders.ungraded import Kind
 
 if TYPE_CHECKING:
-    from flywheel.samplers.local_reward import LocalRewardModel
+    from flywheel.samplers.local.reward import LocalRewardModel
 
 _NO_JUDGE = "no judge is set; name one with --judge"
 
@@ -144,7 +144,7 @@ class Here:
                 answers[i] = answer
 
     def _reward_model(self, name: str, digest: str | None) -> LocalRewardModel:
-        from flywheel.samplers.local_reward import open_reward_model
+        from flywheel.samplers.local.reward import open_reward_model
 
         if (name, digest) not in self._reward_models:
             self._reward_models[name, digest] = open_reward_model(name, digest)
@@ -170,7 +170,7 @@ def _unanswered(ask: Ask, why: str) -> Failed:
 
 def _installed_embedder() -> Embedder:
     """Raises MissingExtra."""
-    from flywheel.samplers.local_embedder import PACKAGES, LocalEmbedder, default_folder
+    from flywheel.samplers.local.embedder import PACKAGES, LocalEmbedder, default_folder
 
     need(*PACKAGES, user="a grader that compares embeddings")
     folder = default_folder()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import need
-from flywheel.samplers.local_embedder import PACKAGES as EMBEDDER
+from flywheel.samplers.local.embedder import PACKAGES as EMBEDDER
 from flywheel.samplers.resolve import content_digest
 from graders.asks import Embed, Judge, Rate, Run
 from graders.grader import Grader
-from graders.sandbox.tier import NoSandbox, best_tier
+from graders.sandbox.confinement.tier import NoSandbox, best_tier
 
 _NAMES = "tiny, a model's folder, http://host/v1#MODEL, python:FILE.py:F or scripted:FILE"
 

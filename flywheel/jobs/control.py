@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from flywheel.errors import WrongMoment
-from flywheel.jobs.ends import ENDS, FOR_GOOD, kill
-from flywheel.training.journal import Journal, holder, is_held, last_event, take_lock
-from flywheel.training.worker import CONTROL
+from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
+from flywheel.jobs.outcomes import ENDS, FOR_GOOD, kill
+from flywheel.levers.training.worker import CONTROL
 
 
 def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:

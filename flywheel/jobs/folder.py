@@ -1,6 +1,6 @@
 """Where jobs are: a folder each, beside the store that is told of them.
 
-What such a folder holds, `flywheel.training.worker` says.
+What such a folder holds, `flywheel.levers.training.worker` says.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, cast
 
 from flywheel.document import read_text
 from flywheel.errors import BadFile, NoJob, unnamed
-from flywheel.store.jobs import JobRow
-from flywheel.training.journal import read_events
+from flywheel.jobs.journal import read_events
+from flywheel.store.tables.jobs import JobRow
 
 _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 ORDER = "order.json"

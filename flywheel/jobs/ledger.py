@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadFile
+from flywheel.jobs.event_shape import fits
 from flywheel.jobs.folder import read_row
-from flywheel.store.checkpoints import CheckpointRow
+from flywheel.jobs.journal import Event, last_event, read_events
 from flywheel.store.errors import BadRow, StoreInUse
-from flywheel.store.job_events import JobEventRow, last_events
 from flywheel.store.store import Store, open_store
-from flywheel.training.event_shape import fits
-from flywheel.training.journal import Event, last_event, read_events
+from flywheel.store.tables.checkpoints import CheckpointRow
+from flywheel.store.tables.job_events import JobEventRow, last_events
 
 _BATCH = 500
 _EVERY_SECONDS = 10.0

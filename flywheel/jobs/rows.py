@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from flywheel.store.job_events import JobEventRow
-from flywheel.store.jobs import JobRow
-from flywheel.store.values import object_of
-from flywheel.training.journal import Event
+from flywheel.jobs.journal import Event
+from flywheel.store.rows.values import object_of
+from flywheel.store.tables.job_events import JobEventRow
+from flywheel.store.tables.jobs import JobRow
 
 
 def order_of(row: JobRow) -> Mapping[str, Any]:

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flywheel.errors import WrongMoment
-from flywheel.jobs.ends import FOR_GOOD
 from flywheel.jobs.folder import new_name
-from flywheel.training.journal import Journal, last_event, take_lock
-from flywheel.training.order import Order, load_order
-from flywheel.training.worker import CONTROL, HEARTBEAT, LOG, STALL_SECONDS
+from flywheel.jobs.journal import Journal, last_event, take_lock
+from flywheel.jobs.outcomes import FOR_GOOD
+from flywheel.levers.training.order import Order, load_order
+from flywheel.levers.training.worker import CONTROL, HEARTBEAT, LOG, STALL_SECONDS
 
 # -P: what lies in the user's folder must not stand in for a module.
-_WORKER = (sys.executable, "-P", "-m", "flywheel.training.worker")
+_WORKER = (sys.executable, "-P", "-m", "flywheel.levers.training.worker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

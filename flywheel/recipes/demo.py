@@ -16,11 +16,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from flywheel.data.rows import read_rows, sample_of_row
+from flywheel.data.rows.rows import read_rows, sample_of_row
 from flywheel.document import load_document
 from flywheel.engines.here import Here
-from flywheel.evals.grade import Verdict, grade_samples
-from flywheel.evals.summary import Summary
+from flywheel.evals.grading.grade import Verdict, grade_samples
+from flywheel.evals.results.summary import Summary
 from flywheel.samplers.scripted import load_script
 from graders.definition import AnyGrader
 from graders.grader import Grader

@@ -22,23 +22,23 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.engines.here import Here
-from flywheel.evals.choose import Choice, plan_of, plan_of_run
-from flywheel.evals.compare import compare
-from flywheel.evals.decide import points
-from flywheel.evals.evalset import load_evalset
-from flywheel.evals.gate import Case, Verdict, judge, promote
-from flywheel.evals.measure import Bench, begin, go_on
-from flywheel.evals.planning import Wish, forecast
-from flywheel.evals.results import Result, load_result, the_run
+from flywheel.evals.decision.compare import compare
+from flywheel.evals.decision.decide import points
+from flywheel.evals.decision.gate import Case, Verdict, judge, promote
+from flywheel.evals.decision.sample_size import Wish, forecast
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.results.results import Result, load_result, the_run
+from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
+from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.jobs.job_root import jobs_root
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.order import setting
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
 from flywheel.samplers.resolve import open_sampler
-from flywheel.store.run_events import run_status
-from flywheel.store.runs import Kind
 from flywheel.store.store import Store, open_store
-from flywheel.training.config import TrainConfig
-from flywheel.training.job_root import jobs_root
-from flywheel.training.order import setting
+from flywheel.store.tables.run_events import run_status
+from flywheel.store.tables.runs import Kind
 
 MODEL = "tiny"
 SEEDS = (0, 1)

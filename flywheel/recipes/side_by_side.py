@@ -11,15 +11,15 @@ from typing import NamedTuple
 from flywheel.errors import JobFailed
 from flywheel.jobs.control import ask
 from flywheel.jobs.follow import follow
+from flywheel.jobs.journal import Event, is_held, last_event
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.start import Launch, resume, start
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.order import load_order
+from flywheel.levers.training.prepare import prepare
+from flywheel.levers.training.train import OUT
 from flywheel.recipes.notes import Notes
 from flywheel.store.store import Store
-from flywheel.training.config import TrainConfig
-from flywheel.training.journal import Event, is_held, last_event
-from flywheel.training.order import load_order
-from flywheel.training.start import prepare
-from flywheel.training.train import OUT
 
 
 def train_side_by_side(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flywheel.evals.compare import Candidate, GraderComparison
-from flywheel.evals.decide import points
+from flywheel.evals.decision.compare import Candidate, GraderComparison
+from flywheel.evals.decision.decide import points
 from flywheel.stats.paired import Paired
 
 Finding = Literal["better", "worse", "not shown", "too few"]

@@ -15,15 +15,15 @@ from typing import Literal
 from xml.etree import ElementTree
 
 import flywheel
-from flywheel.evals.compare import Candidate, Comparison, GraderComparison
-from flywheel.evals.conclude import conclude
-from flywheel.evals.decide import p_of
-from flywheel.evals.flips import Flip
-from flywheel.evals.gate import Verdict
+from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
+from flywheel.evals.decision.conclude import conclude
+from flywheel.evals.decision.decide import p_of
+from flywheel.evals.decision.flips import Flip
+from flywheel.evals.decision.gate import Verdict
 from flywheel.reports.finding import GUARDING, finding_of, span
 from flywheel.reports.report import Report
 from flywheel.reports.words import cut
-from flywheel.store.runs import RunRow
+from flywheel.store.tables.runs import RunRow
 from flywheel.visible import one_line, visible
 
 _STATES: dict[str, Literal["passed", "failure", "skipped"]] = {

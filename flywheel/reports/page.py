@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import flywheel
-from flywheel.evals.compare import Comparison, Spending
-from flywheel.evals.conclude import spread_of
-from flywheel.evals.decide import p_of
+from flywheel.evals.decision.compare import Comparison, Spending
+from flywheel.evals.decision.conclude import spread_of
+from flywheel.evals.decision.decide import p_of
 from flywheel.reports.finding import finding_of, headline
 from flywheel.reports.hypertext import figure, name, table, text
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.report import Report
 from flywheel.reports.section import section
-from flywheel.store.runs import RunRow
+from flywheel.store.tables.runs import RunRow
 from flywheel.visible import one_line
 
 _METHODS = {

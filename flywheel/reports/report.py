@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flywheel.errors import BadOption
-from flywheel.evals.compare import Candidate, Comparison
-from flywheel.evals.flips import Flip, load_flips
+from flywheel.evals.decision.compare import Candidate, Comparison
+from flywheel.evals.decision.flips import Flip, load_flips
 from flywheel.store.reader import Reader
 
 # Fixed items of a candidate and as many broken ones; of all candidates together.

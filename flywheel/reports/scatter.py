@@ -16,7 +16,7 @@ from flywheel.stats.arrays import is_pass_fail
 from flywheel.stats.paired import Paired
 
 if TYPE_CHECKING:
-    from flywheel.evals.pairs import Pairs
+    from flywheel.evals.decision.pairs import Pairs
     from flywheel.stats.arrays import Floats
 
 MOST_POINTS = 2000

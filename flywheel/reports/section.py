@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flywheel.evals.compare import Candidate, Comparison, GraderComparison
-from flywheel.evals.conclude import conclude
-from flywheel.evals.decide import p_of, points
-from flywheel.evals.flips import Flip
+from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
+from flywheel.evals.decision.conclude import conclude
+from flywheel.evals.decision.decide import p_of, points
+from flywheel.evals.decision.flips import Flip
 from flywheel.reports.diff import Piece, diff
 from flywheel.reports.finding import finding_of, side_of
 from flywheel.reports.hypertext import figure, name, table, text

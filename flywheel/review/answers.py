@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from flywheel.review.blind import Place
 from flywheel.review.rows import Verdict
 from flywheel.store.reader import Reader
-from flywheel.store.runs import RunRow
-from flywheel.store.scores import VERDICTS
+from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.scores import VERDICTS
 
 # The newest of several answers counts; a failed request is none.
 _NEWEST = """

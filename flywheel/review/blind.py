@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from flywheel.review.rows import Mean, Tally, Voter
-from flywheel.store.votes import VoteRow
+from flywheel.store.tables.votes import VoteRow
 
 
 class Place(NamedTuple):

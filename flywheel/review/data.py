@@ -34,11 +34,11 @@ from flywheel.review.rows import (
     TrainingLine,
     Turn,
 )
-from flywheel.store.table import utc_now
-from flywheel.store.votes import Choice, VoteRow, standing_votes
+from flywheel.store.rows.table import utc_now
+from flywheel.store.tables.votes import Choice, VoteRow, standing_votes
 
 if TYPE_CHECKING:
-    from flywheel.evals.compare import Comparison
+    from flywheel.evals.decision.compare import Comparison
     from flywheel.store.store import Store
 
 Which = Literal["fixed", "broken"]
@@ -81,14 +81,14 @@ class Review:
 
     def runs(self, most: int = 50) -> list[RunLine]:
         """The newest runs first."""
-        from flywheel.store.runs import list_runs
+        from flywheel.store.tables.runs import list_runs
 
         return [self._line(str(row["run"])) for row in list_runs(self.store, most)]
 
     def offers(self, baseline: str, most: int = 50) -> Offers:
         """Which of the newest runs can be compared with this one, and why others cannot."""
-        from flywheel.evals.pairs import check_comparable
-        from flywheel.evals.results import the_run
+        from flywheel.evals.decision.pairs import check_comparable
+        from flywheel.evals.results.results import the_run
 
         base, found = the_run(self.store, baseline), Offers([], [])
         for line in self.runs(most):
@@ -103,7 +103,7 @@ class Review:
 
     def compared(self, baseline: str, candidate: str) -> Compared:
         """Figures, intervals and slices. Raises NoRun, NotComparable, BadOption."""
-        from flywheel.evals.conclude import describe_floor
+        from flywheel.evals.decision.conclude import describe_floor
         from flywheel.review.figures import grader_lines, slice_lines
 
         base, row = self._names(baseline, candidate)
@@ -204,9 +204,9 @@ class Review:
         Whoever follows a job cannot tell the store while this process owns it, so it is done here.
         """
         from flywheel.jobs.folder import job_folders
+        from flywheel.jobs.job_root import jobs_root
         from flywheel.jobs.ledger import tell_store
         from flywheel.review.trainings import training_lines
-        from flywheel.training.job_root import jobs_root
 
         with self._telling:
             tell_store(self.store, job_folders(jobs_root(self.store.path)))
@@ -220,7 +220,7 @@ class Review:
 
     def _names(self, one: str, other: str) -> tuple[str, str]:
         """The runs' own names: `latest` is another run tomorrow."""
-        from flywheel.evals.results import the_run
+        from flywheel.evals.results.results import the_run
 
         return the_run(self.store, one).run, the_run(self.store, other).run
 
@@ -228,7 +228,7 @@ class Review:
         return standing_votes(self.store, one, other)
 
     def _pair(self, place: Place, one: str, other: str, who: str) -> BlindPair:
-        from flywheel.evals.results import the_run
+        from flywheel.evals.results.results import the_run
 
         shown = [the_run(self.store, run) for run in sides(place, one, other, who)]
         left, right = (texts(self.store, run, [place.item])[place] or "" for run in shown)
@@ -240,8 +240,8 @@ class Review:
         return self._places(first, second)
 
     def _load_places(self, one: str, other: str) -> list[Place]:
-        from flywheel.evals.pairs import check_comparable
-        from flywheel.evals.results import the_run
+        from flywheel.evals.decision.pairs import check_comparable
+        from flywheel.evals.results.results import the_run
 
         first, second = the_run(self.store, one), the_run(self.store, other)
         check_comparable(first, second)
@@ -251,15 +251,15 @@ class Review:
         return in_order(self._differing(one, other), one, other, who)
 
     def _load_comparison(self, baseline: str, candidate: str) -> Comparison:
-        from flywheel.evals.compare import compare
-        from flywheel.evals.looks import note_look
+        from flywheel.evals.decision.compare import compare
+        from flywheel.evals.decision.sealed_reads import note_look
 
         found = compare(self.store, baseline, [candidate])
         note_look(self.store, found, "review")
         return found
 
     def _load_line(self, run: str) -> RunLine:
-        from flywheel.evals.results import load_result
+        from flywheel.evals.results.results import load_result
 
         found = load_result(self.store, run)
         row, primary = found.run, found.primary

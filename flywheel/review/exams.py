@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from flywheel.review.rows import Curve, Mean, Point
 
 if TYPE_CHECKING:
-    from flywheel.evals.evalset import Evalset
-    from flywheel.training.exam import ExamResult, Roles
+    from flywheel.evals.evalset.evalset import Evalset
+    from flywheel.levers.training.exams.exam import ExamResult, Roles
 
 Scores = Mapping[int, Mapping[str, Mapping[str, float | None]]]
 
@@ -78,7 +78,7 @@ def _reward(exams: list[ExamResult], roles: Roles, known: Mapping[str, list[str]
 
 def _points(grader: str | None, exams: list[ExamResult], roles: Roles) -> list[Point]:
     """A point an exam; the first is where all begin, so it has no doubt of its own."""
-    from flywheel.training.alarm import change
+    from flywheel.levers.training.exams.alarm import change
 
     first, *later = exams
     points: list[Point] = []
@@ -93,7 +93,7 @@ def _points(grader: str | None, exams: list[ExamResult], roles: Roles) -> list[P
 
 def _results(scores: Scores, evalset: Evalset) -> list[ExamResult]:
     """Exams as the training had them, over the items of the first one."""
-    from flywheel.training.exam import ExamResult, span
+    from flywheel.levers.training.exams.exam import ExamResult, span
 
     if not scores:
         return []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flywheel.review.rows import GraderLine, Mean, SliceLine
 
 if TYPE_CHECKING:
-    from flywheel.evals.compare import Candidate, GraderComparison
-    from flywheel.evals.pairs import Pairs
+    from flywheel.evals.decision.compare import Candidate, GraderComparison
+    from flywheel.evals.decision.pairs import Pairs
 
 
 def grader_lines(candidate: Candidate) -> list[GraderLine]:

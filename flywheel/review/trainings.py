@@ -16,15 +16,15 @@ from flywheel.errors import FlywheelError, NoJob
 from flywheel.review.answers import as_text
 from flywheel.review.exams import changes, curve_roles, means
 from flywheel.review.rows import AlarmTold, Curve, Series, Suspect, Training, TrainingLine
-from flywheel.store.job_events import JobEventRow, job_events
-from flywheel.store.jobs import JobRow, list_jobs
 from flywheel.store.reader import Reader
+from flywheel.store.tables.job_events import JobEventRow, job_events
+from flywheel.store.tables.jobs import JobRow, list_jobs
 
 if TYPE_CHECKING:
-    from flywheel.evals.evalset import Evalset
-    from flywheel.jobs.view import View
-    from flywheel.training.exam import Roles
-    from flywheel.training.journal import Event
+    from flywheel.evals.evalset.evalset import Evalset
+    from flywheel.jobs.job_state import View
+    from flywheel.jobs.journal import Event
+    from flywheel.levers.training.exams.exam import Roles
 
 # All that the table needs: of steps the last one, and no scores of single items.
 _NEWS = """
@@ -122,8 +122,8 @@ def _mean(view: View, step: int | None, grader: str | None) -> float | None:
 
 def _status(row: JobRow, view: View) -> str:
     """What became of the job: its own word, and for one that said none, what its folder shows."""
-    from flywheel.jobs.ends import ENDS
-    from flywheel.training.journal import is_held
+    from flywheel.jobs.journal import is_held
+    from flywheel.jobs.outcomes import ENDS
 
     folder = Path(row.folder)
     if is_held(folder):
@@ -134,7 +134,7 @@ def _status(row: JobRow, view: View) -> str:
 
 
 def _summed(row: JobRow, events: Iterable[Event]) -> View:
-    from flywheel.jobs.view import summed
+    from flywheel.jobs.job_state import summed
 
     return summed(row, events)
 
@@ -149,7 +149,7 @@ def _config(row: JobRow) -> tuple[str, int | None]:
 
 
 def _primary(evalset: str) -> str | None:
-    from flywheel.evals.evalset import load_evalset
+    from flywheel.evals.evalset.evalset import load_evalset
 
     try:
         return load_evalset(evalset).definition.primary
@@ -161,10 +161,10 @@ def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
     """The evalset of a job and what its graders are to it, or why nobody can tell any more."""
     from pydantic import ValidationError
 
-    from flywheel.evals.evalset import load_evalset
+    from flywheel.evals.evalset.evalset import load_evalset
     from flywheel.jobs.rows import order_of
-    from flywheel.training.config import TrainConfig
-    from flywheel.training.exam import roles_of
+    from flywheel.levers.training.config import TrainConfig
+    from flywheel.levers.training.exams.exam import roles_of
 
     order = order_of(row)
     try:
@@ -183,7 +183,7 @@ def _scores(
     view: View, events: Sequence[Event]
 ) -> dict[int, Mapping[str, Mapping[str, float | None]]]:
     """step -> item -> grader -> score, of the exams that hold, in their order."""
-    from flywheel.training.event_shape import fits
+    from flywheel.jobs.event_shape import fits
 
     found: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for event in events:

@@ -24,7 +24,7 @@ from flywheel.document import read_text
 from flywheel.errors import BadFile
 from flywheel.samplers.sampler import Output, Request
 from flywheel.samplers.structured import checked
-from graders.strict_json import parse_json
+from graders.text.strict_json import parse_json
 from graders.ungraded import Usage
 
 

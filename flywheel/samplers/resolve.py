@@ -19,12 +19,12 @@ from pathlib import Path
 from urllib.parse import urldefrag
 
 from flywheel.errors import BadOption
-from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
-from flywheel.samplers.endpoint_key import check_url
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_files import base_of
-from flywheel.samplers.local_load import LocalOptions, cached_folder
-from flywheel.samplers.python_function import PythonSampler
+from flywheel.samplers.endpoint.key import check_url
+from flywheel.samplers.endpoint.sampler import EndpointOptions, EndpointSampler
+from flywheel.samplers.local.files import base_of
+from flywheel.samplers.local.load import LocalOptions, cached_folder
+from flywheel.samplers.local.sampler import LocalSampler
+from flywheel.samplers.python.sampler import PythonSampler
 from flywheel.samplers.replay import load_replay
 from flywheel.samplers.sampler import Sampler
 from flywheel.samplers.scripted import load_script

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_
 from flywheel.document import read_text
 from flywheel.errors import BadFile
 from flywheel.samplers.sampler import Output, Request
-from graders.strict_json import parse_json
+from graders.text.strict_json import parse_json
 from graders.ungraded import Usage
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flywheel.samplers.sampler import Output
 from flywheel.samplers.schema import Unchecked, first_fault, show
-from graders.strict_json import parse_json
+from graders.text.strict_json import parse_json
 
 _LIMITS = frozenset(
     {

@@ -15,9 +15,9 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from flywheel.store.arrow import ArrowTable, compute
-from flywheel.store.table import Table
-from flywheel.store.tables import TABLES
+from flywheel.store.rows.arrow import ArrowTable, compute
+from flywheel.store.rows.table import Table
+from flywheel.store.tables.tables import TABLES
 
 if TYPE_CHECKING:
     import duckdb

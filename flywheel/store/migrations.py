@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flywheel.store.errors import BrokenStore, NewerStore
 from flywheel.store.execute import execute
-from flywheel.store.table import utc_now
+from flywheel.store.rows.table import utc_now
 
 if TYPE_CHECKING:
     import duckdb

@@ -22,7 +22,7 @@ from flywheel.store.memory import Memory
 from flywheel.store.migrations import STEPS, Step, migrate
 from flywheel.store.owner import Ownership, own, real_path
 from flywheel.store.reader import Reader
-from flywheel.store.tables import TABLES
+from flywheel.store.tables.tables import TABLES
 from flywheel.store.writer import Ack, Writer
 
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flywheel.errors import FlywheelError
-from flywheel.store.arrow import ArrowBatch, pyarrow
-from flywheel.store.batches import BATCHES, BatchRow
 from flywheel.store.errors import StoreFailed, failed, refused, stops
 from flywheel.store.execute import execute
-from flywheel.store.known import Known
 from flywheel.store.memory import Memory
-from flywheel.store.table import Table, utc_now
-from flywheel.store.tables import TABLES
+from flywheel.store.rows.arrow import ArrowBatch, pyarrow
+from flywheel.store.rows.known import Known
+from flywheel.store.rows.table import Table, utc_now
+from flywheel.store.tables.batches import BATCHES, BatchRow
+from flywheel.store.tables.tables import TABLES
 
 if TYPE_CHECKING:
     import duckdb

@@ -18,10 +18,10 @@ from typing import Any
 
 from flywheel.stats.paired import paired
 from flywheel.tiny.card import write_card
-from flywheel.tiny.copying import NoCopying, check_copying
+from flywheel.tiny.desk.copying import NoCopying, check_copying
+from flywheel.tiny.desk.phrases import Split
+from flywheel.tiny.desk.practice import Practice
 from flywheel.tiny.exam import EVALSETS, RULES, VAGUE, Exam, Score
-from flywheel.tiny.phrases import Split
-from flywheel.tiny.practice import Practice
 from flywheel.tiny.pretrain import Budget, Progress, Size, new_model, pretrain
 from flywheel.tiny.tokenizer import train_tokenizer
 from flywheel.tiny.weights import seal

@@ -15,13 +15,13 @@ from pydantic import TypeAdapter
 
 from flywheel.document import load_document, read_text
 from flywheel.stats.intervals import Interval, mean_interval
+from flywheel.tiny.desk.phrases import Split
 from flywheel.tiny.generate import answer
-from flywheel.tiny.phrases import Split
 from graders.definition import AnyGrader
 from graders.grader import Grader
 from graders.sample import Sample
-from graders.strict_json import parse_json
 from graders.template import template
+from graders.text.strict_json import parse_json
 
 EVALSETS = ("ticket_triage", "ner_json", "tool_routing", "unit_math")
 # In place of ticket_triage's own prompt: what people write before they measure.

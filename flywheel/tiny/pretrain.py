@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel.tiny.practice import Batch, Practice
+from flywheel.tiny.desk.practice import Batch, Practice
 from flywheel.tiny.tokenizer import LONGEST
 
 COPIED = 0.6

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from flywheel.tiny.documents import draw_document
+from flywheel.tiny.desk.documents import draw_document
 
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 VOCABULARY = 1280

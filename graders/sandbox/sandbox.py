@@ -34,6 +34,7 @@ from types import TracebackType
 from typing import Self
 
 from graders.asks import Failed, Returned
+from graders.sandbox.confinement.tier import NoSandbox, Tier, best_tier
 from graders.sandbox.connection import ServerDied
 from graders.sandbox.conversation import Call, Conversation, failure
 from graders.sandbox.limits import Limits
@@ -41,7 +42,6 @@ from graders.sandbox.packages import mentioned
 from graders.sandbox.ran import Ran, run_program
 from graders.sandbox.server import Server, filter_for
 from graders.sandbox.servers import Servers
-from graders.sandbox.tier import NoSandbox, Tier, best_tier
 from graders.ungraded import Kind
 
 _TRIES = 3

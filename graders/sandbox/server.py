@@ -16,13 +16,14 @@ import threading
 from collections.abc import Sequence
 from functools import lru_cache
 
-from graders.sandbox import bubblewrap, files, selftest
+from graders.sandbox import files
+from graders.sandbox.confinement import bubblewrap, selftest
+from graders.sandbox.confinement.seccomp import ASK, EAGAIN, assemble, assemble_threads, encode
+from graders.sandbox.confinement.tier import NoSandbox, Tier
 from graders.sandbox.connection import Connection, Exited, ServerDied
 from graders.sandbox.frames import BadFrame
 from graders.sandbox.limits import ForkRequest, Limits
 from graders.sandbox.packages import STANDARD, WARM_UP, mentions_threads, package_modules
-from graders.sandbox.seccomp import ASK, EAGAIN, assemble, assemble_threads, encode
-from graders.sandbox.tier import NoSandbox, Tier
 
 # One thread a process: numerical libraries would start one for every core of the machine.
 _ENVIRONMENT = {
@@ -120,7 +121,7 @@ class Server:
             self._process.wait()
 
     def _start(self, control_fd: int) -> subprocess.Popen[bytes]:
-        script = [str(files.HERE / "start.py"), str(control_fd)]
+        script = [str(files.HERE / "fork_server/start.py"), str(control_fd)]
         command = [files.interpreter(), "-I", "-S", "-B", "-X", "utf8", *script]
         if self._tier is Tier.FULL:
             command = bubblewrap.wrap(_ENVIRONMENT) + command

@@ -11,9 +11,9 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from graders.sandbox.confinement.tier import NoSandbox, Tier
 from graders.sandbox.connection import ServerDied
 from graders.sandbox.server import Server
-from graders.sandbox.tier import NoSandbox, Tier
 
 Preload = tuple[str, ...]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.cli import failure
-from flywheel.cli.gate import EXIT_CODES
+from flywheel.cli.decide.gate import EXIT_CODES
+from flywheel.cli.terminal import failure
 from flywheel.errors import NoEvalset
-from flywheel.evals.evalset import load_evalset
+from flywheel.evals.evalset.evalset import load_evalset
 from tests.cli.command import flywheel
 
 PAGE = Path(__file__).parents[2] / "docs/commands.md"

@@ -26,7 +26,7 @@ sys.meta_path.insert(0, Slow())
 _QUERY = """
 import os, signal, sys, threading
 import duckdb
-from flywheel.cli.failure import report
+from flywheel.cli.terminal.failure import report
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     duckdb.execute("SELECT count(*) FROM range(100_000_000_000) t(x) WHERE x % 7 = 3")

@@ -15,14 +15,14 @@ import pytest
 from typer.testing import CliRunner
 
 from flywheel.cli.app import app
-from flywheel.cli.following import other_seed
+from flywheel.cli.improve.following import other_seed
 from flywheel.errors import FlywheelError
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.job_state import stored_view
+from flywheel.jobs.journal import is_held
 from flywheel.jobs.start import Started, start
-from flywheel.jobs.view import stored_view
-from flywheel.store.jobs import JobRow
 from flywheel.store.store import open_store
-from flywheel.training.job_root import jobs_root
-from flywheel.training.journal import is_held
+from flywheel.store.tables.jobs import JobRow
 from tests.cli.command import EXECUTABLE, flywheel
 from tests.jobs.world import ROOT, begin, end, launch, order, wait_for
 
@@ -108,7 +108,7 @@ def test_a_follower_that_stops_leaves_the_job_alone(tmp_path: Path) -> None:
 FOLLOW = """
 import sys
 from pathlib import Path
-from flywheel.cli.following import followed
+from flywheel.cli.improve.following import followed
 found, pressed = followed(Path(sys.argv[1]), Path(sys.argv[2]), 60.0)
 print(found.status, pressed)
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.errors import NoJob, NoRun
-from flywheel.evals.results import the_run
+from flywheel.evals.results.results import the_run
 from flywheel.jobs.folder import match_job
 from flywheel.store.store import open_store
 from tests.cli.command import flywheel

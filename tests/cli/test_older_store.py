@@ -10,17 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 from flywheel.cli.app import app
-from flywheel.store.check import check_store
-from flywheel.store.checkpoints import CheckpointRow
-from flywheel.store.comparisons import ComparisonRow
 from flywheel.store.errors import OlderStore
-from flywheel.store.job_events import JobEventRow
-from flywheel.store.jobs import JobRow
 from flywheel.store.migrations import STEPS
-from flywheel.store.promotions import PromotionRow
 from flywheel.store.store import open_store
-from flywheel.store.tables import TABLES
-from flywheel.store.votes import VoteRow
+from flywheel.store.tables.checkpoints import CheckpointRow
+from flywheel.store.tables.comparisons import ComparisonRow
+from flywheel.store.tables.job_events import JobEventRow
+from flywheel.store.tables.jobs import JobRow
+from flywheel.store.tables.promotions import PromotionRow
+from flywheel.store.tables.tables import TABLES
+from flywheel.store.tables.votes import VoteRow
+from flywheel.store.upkeep.check import check_store
 from tests.store.rows import NOON, Tables, baseline, event, item_digest, whole
 
 DECIDED: Tables = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.cli.progress import told
+from flywheel.cli.terminal.progress import told
 from tests.cli.terminal import on_a_terminal
 from tests.evals.world import write_evalset
 from tests.samplers.mock_server import MockServer

@@ -17,15 +17,15 @@ import yaml
 from flywheel.jobs.control import ask, kill_job
 from flywheel.jobs.folder import job_folders
 from flywheel.jobs.follow import follow
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.job_state import stored_view, view
+from flywheel.jobs.journal import read_events
 from flywheel.jobs.ledger import Ledger
 from flywheel.jobs.start import Launch, Started, resume, start
-from flywheel.jobs.view import stored_view, view
-from flywheel.store.check import check_store
-from flywheel.store.job_events import job_events
+from flywheel.levers.training.order import load_order
 from flywheel.store.store import open_store
-from flywheel.training.job_root import jobs_root
-from flywheel.training.journal import read_events
-from flywheel.training.order import load_order
+from flywheel.store.tables.job_events import job_events
+from flywheel.store.upkeep.check import check_store
 from tests.cli.command import EXECUTABLE, flywheel
 from tests.jobs.world import small_evalset
 

@@ -9,10 +9,10 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from flywheel.data.rows import MOST_LINE, read_lines
-from flywheel.data.sources import read_raw
+from flywheel.data.rows.rows import MOST_LINE, read_lines
+from flywheel.data.rows.sources import read_raw
 from flywheel.errors import BadFile
-from flywheel.store.parquet import batch_rows
+from flywheel.store.upkeep.parquet import batch_rows
 
 arrow: Any = pyarrow
 parquet: Any = pyarrow.parquet

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from flywheel.data.check import check_training
-from flywheel.data.findings import Report
-from flywheel.data.near import near_pairs
-from flywheel.data.tokens import counter_of, estimated
-from flywheel.data.training import read_training
+from flywheel.data.checks.check import check_training
+from flywheel.data.checks.findings import Report
+from flywheel.data.leakage.near import near_pairs
+from flywheel.data.rows.tokens import counter_of, estimated
+from flywheel.data.rows.training import read_training
 from flywheel.tiny.weights import SHIPPED
 
 THINGS = ("parcel", "lamp", "chair", "phone", "ticket", "bicycle", "kettle", "mirror")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from flywheel.data.anonymise import Anonymiser
-from flywheel.data.fix import Fixed, Steps, fix_training
-from flywheel.data.openai_rows import save_rows
-from flywheel.data.portions import balanced, mixture, split_groups
-from flywheel.data.training import read_training
+from flywheel.data.repair.anonymise import Anonymiser
+from flywheel.data.repair.fix import Fixed, Steps, fix_training
+from flywheel.data.repair.splits import balanced, mixture, split_groups
+from flywheel.data.rows.openai_rows import save_rows
+from flywheel.data.rows.training import read_training
 from flywheel.errors import BadFile, BadOption
 from tests.data.test_check import chat, many
 

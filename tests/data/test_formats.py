@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flywheel.data.training import read_training
-from flywheel.data.training_row import BadRow, Message, TrainingRow
+from flywheel.data.rows.training import read_training
+from flywheel.data.rows.training_row import BadRow, Message, TrainingRow
 from flywheel.errors import BadFile, BadOption
 
 USER: dict[str, Any] = {"role": "user", "content": "2 + 2?"}

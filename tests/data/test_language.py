@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flywheel.data.language import language_of
+from flywheel.data.checks.language import language_of
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from flywheel.data.leakage import (
+from flywheel.data.leakage.leakage import (
     LeakingSplit,
     Text,
     count_overlaps,
     find_overlaps,
     refuse_leaks,
 )
-from flywheel.data.minhash import NEAR, near_duplicates, sketch
-from flywheel.data.ngrams import Grams, count_distinct, distinct, word_grams
-from flywheel.data.overlap import shared_passages
+from flywheel.data.leakage.minhash import NEAR, near_duplicates, sketch
+from flywheel.data.leakage.ngrams import Grams, count_distinct, distinct, word_grams
+from flywheel.data.leakage.overlap import shared_passages
 from tests.growth import grows_with_size
 
 LETTER = (

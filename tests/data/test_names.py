@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.data.anonymise import Anonymiser
-from flywheel.data.check import check_training
-from flywheel.data.names import open_names
-from flywheel.data.pii import find_pii
-from flywheel.data.training import read_training
+from flywheel.data.checks.check import check_training
+from flywheel.data.checks.names import open_names
+from flywheel.data.checks.pii import find_pii
+from flywheel.data.repair.anonymise import Anonymiser
+from flywheel.data.rows.training import read_training
 from flywheel.errors import BadOption
 
 spacy = pytest.importorskip("spacy")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flywheel.data.normalise import normalise
+from flywheel.data.leakage.normalise import normalise
 from tests.growth import grows_with_size
 
 

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from flywheel.data.names import open_names
-from flywheel.data.pii import Found, find_pii
+from flywheel.data.checks.names import open_names
+from flywheel.data.checks.pii import Found, find_pii
 from flywheel.extras import MissingExtra
 from tests.growth import grows_with_size
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flywheel.data.rows import read_rows, sample_of_row
+from flywheel.data.rows.rows import read_rows, sample_of_row
 from flywheel.errors import BadFile
 
 

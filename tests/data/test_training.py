@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from flywheel.data.training import read_training
-from flywheel.data.training_row import BadRow
+from flywheel.data.rows.training import read_training
+from flywheel.data.rows.training_row import BadRow
 from flywheel.errors import BadFile
 
 ROWS: list[dict[str, Any]] = [

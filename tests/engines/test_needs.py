@@ -11,7 +11,7 @@ from flywheel.engines.needs import check_needs
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import MissingExtra
 from graders.definition import read_grader
-from graders.sandbox.tier import NoSandbox
+from graders.sandbox.confinement.tier import NoSandbox
 
 SAME: dict[str, Any] = {"type": "string_check", "operation": "eq", "reference": "x"}
 MESSAGES = [{"role": "user", "content": "{{ sample.output_text }}?"}]

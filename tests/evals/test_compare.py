@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption, NoRun, NotComparable
-from flywheel.evals.compare import compare
+from flywheel.evals.decision.compare import compare
 from flywheel.samplers.sampler import Output
 from flywheel.store.store import Store, open_store
 from tests.evals.world import Echo, failing_on, measure, plan, say, write_evalset, wrong_on

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.evals.compare import compare
-from flywheel.evals.conclude import conclude, spread_of
-from flywheel.evals.flips import load_flips
+from flywheel.evals.decision.compare import compare
+from flywheel.evals.decision.conclude import conclude, spread_of
+from flywheel.evals.decision.flips import load_flips
 from flywheel.store.store import Store, open_store
 from tests.evals.world import Echo, failing_on, measure, plan, write_evalset, wrong_on
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flywheel.evals.decide import Evidence, Rules, decide
-from flywheel.evals.pairs import Pairs, Side, no_pairs
+from flywheel.evals.decision.decide import Evidence, Rules, decide
+from flywheel.evals.decision.pairs import Pairs, Side, no_pairs
 
 WHOLE = (Side(1000, 0), Side(1000, 0))
 

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from flywheel.engines.here import Here
-from flywheel.evals.floors import Answered, Effort, Floor, grade_floors
+from flywheel.evals.floors.floors import Answered, Effort, Floor, grade_floors
 from graders.definition import read_grader
 from graders.sample import Sample
 

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from flywheel.engines.here import Here
-from flywheel.evals.above_floor import AboveFloor
-from flywheel.evals.compare import compare
-from flywheel.evals.conclude import conclude
-from flywheel.evals.decide import Evidence, decide
-from flywheel.evals.floors import NO_FLOOR, Answered, Effort, Floors, grade_floors
-from flywheel.evals.gate import Case, Verdict, judge
-from flywheel.evals.grade import grade_samples
-from flywheel.evals.measure_floors import Limits, floors_of, measure_floors
-from flywheel.evals.pairs import Pairs, Side
-from flywheel.evals.regrade import begin_regrade, go_on_regrade
-from flywheel.evals.results import Result
+from flywheel.evals.decision.compare import compare
+from flywheel.evals.decision.conclude import conclude
+from flywheel.evals.decision.decide import Evidence, decide
+from flywheel.evals.decision.gate import Case, Verdict, judge
+from flywheel.evals.decision.pairs import Pairs, Side
+from flywheel.evals.floors.above_floor import AboveFloor
+from flywheel.evals.floors.floors import NO_FLOOR, Answered, Effort, Floors, grade_floors
+from flywheel.evals.floors.measure_floors import Limits, floors_of, measure_floors
+from flywheel.evals.grading.grade import grade_samples
+from flywheel.evals.grading.regrade import begin_regrade, go_on_regrade
+from flywheel.evals.results.results import Result
 from flywheel.samplers.sampler import Output, Request
 from flywheel.store.store import Store, open_store
 from graders.definition import read_grader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import ExitStack
 
-from flywheel.evals.garbage import rarely_collected
+from flywheel.evals.run.collector import rarely_collected
 
 
 def test_overlapping_runs_leave_the_collector_as_it_was() -> None:

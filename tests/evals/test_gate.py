@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption, NoRun, NotComparable
-from flywheel.evals.gate import Case, judge, promote
-from flywheel.evals.measure import begin
-from flywheel.store.baselines import find_baseline
-from flywheel.store.check import check_store
+from flywheel.evals.decision.gate import Case, judge, promote
+from flywheel.evals.run.measure import begin
 from flywheel.store.store import Store, open_store
+from flywheel.store.tables.baselines import find_baseline
+from flywheel.store.upkeep.check import check_store
 from tests.evals.world import Echo, failing_on, measure, plan, write_evalset, wrong_on
 from tests.store.process import line, python
 
@@ -74,8 +74,8 @@ def test_a_promotion_that_is_repeated_adds_nothing(store: Store, tmp_path: Path)
 PROMOTE = """
 import sys
 from pathlib import Path
-from flywheel.evals.decide import Decision
-from flywheel.evals.gate import Verdict, promote
+from flywheel.evals.decision.decide import Decision
+from flywheel.evals.decision.gate import Verdict, promote
 from flywheel.store.store import open_store
 from tests.store.rows import run
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from flywheel.engines.here import Here
-from flywheel.evals.grade import Verdict, grade_samples
-from flywheel.evals.summary import Summary
+from flywheel.evals.grading.grade import Verdict, grade_samples
+from flywheel.evals.results.summary import Summary
 from flywheel.samplers.scripted import Rule, ScriptedSampler
 from graders.asks import Answer
 from graders.definition import read_grader

@@ -11,8 +11,8 @@ import pytest
 
 from flywheel.engines.here import Here
 from flywheel.errors import BadFile
-from flywheel.evals.grade_file import grade_file, open_job
-from flywheel.evals.summary import Summary
+from flywheel.evals.grading.grade_file import grade_file, open_job
+from flywheel.evals.results.summary import Summary
 from graders.definition import read_grader
 
 CHECK: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flywheel.cli.app import app
-from flywheel.store.check import check_store
+from flywheel.store.upkeep.check import check_store
 
 EVALSET = """\
 prompt: PROMPT

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadFile
-from flywheel.evals.evalset import Evalset, load_evalset, shipped
-from flywheel.evals.leaks import (
+from flywheel.evals.evalset.evalset import Evalset, load_evalset, shipped
+from flywheel.evals.evalset.leaks import (
     Leak,
     check_evalset,
     check_file,

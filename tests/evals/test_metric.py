@@ -23,7 +23,7 @@ CHECK = {
 @pytest.fixture
 def metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    from flywheel.evals.metric import as_metric
+    from flywheel.evals.grading.metric import as_metric
 
     with Here() as engine:
         yield as_metric(read_grader(CHECK), engine)

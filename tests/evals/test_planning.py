@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.evals.evalset import load_evalset
-from flywheel.evals.planning import Wish, forecast
+from flywheel.evals.decision.sample_size import Wish, forecast
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.store.store import Store, open_store
 from tests.evals.world import Echo, measure, plan, write_evalset, wrong_on
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from flywheel.engines.here import Here
-from flywheel.evals.measure import Bench, go_on
-from flywheel.evals.regrade import begin_regrade, go_on_regrade
+from flywheel.evals.grading.regrade import begin_regrade, go_on_regrade
+from flywheel.evals.run.measure import Bench, go_on
 from flywheel.samplers.sampler import Output
-from flywheel.store.check import check_store
+from flywheel.store.rows.table import MOST_TEXT
 from flywheel.store.store import Store, open_store
-from flywheel.store.table import MOST_TEXT
+from flywheel.store.upkeep.check import check_store
 from graders.definition import read_grader
 from graders.ungraded import Usage
 from tests.evals.world import CHECK, Echo, measure, plan, said, say, write_evalset

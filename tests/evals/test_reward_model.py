@@ -13,16 +13,16 @@ import torch
 
 from flywheel.engines.here import Here
 from flywheel.errors import BadOption, ChangedPlan, NotComparable
-from flywheel.evals.compare import compare
-from flywheel.evals.evalset import load_evalset
-from flywheel.evals.measure import Bench, go_on
-from flywheel.evals.regrade import begin_regrade, find_regrade, go_on_regrade
-from flywheel.evals.results import Result
-from flywheel.samplers.local_reward import LocalRewardModel
+from flywheel.evals.decision.compare import compare
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.grading.regrade import begin_regrade, find_regrade, go_on_regrade
+from flywheel.evals.results.results import Result
+from flywheel.evals.run.measure import Bench, go_on
+from flywheel.samplers.local.reward import LocalRewardModel
 from flywheel.store.store import Store, open_store
 from graders.asks import Rated
 from graders.definition import read_grader
-from graders.reward_model import RewardModelGrader
+from graders.models.reward_model import RewardModelGrader
 from tests.evals.world import CHECK, Echo, measure, plan, write_evalset
 from tests.samplers.rewarding import ask, save_reward_model
 

@@ -11,19 +11,19 @@ import pytest
 
 from flywheel.engines.here import Here
 from flywheel.errors import BadFile, ChangedPlan, GaveUp, NothingGraded
-from flywheel.evals.cache import explain
-from flywheel.evals.choose import plan_of_run
-from flywheel.evals.compare import compare
-from flywheel.evals.drill import slices, worst_items
-from flywheel.evals.measure import Bench, begin, go_on
-from flywheel.evals.results import load_result
+from flywheel.evals.decision.compare import compare
+from flywheel.evals.results.results import load_result
+from flywheel.evals.results.worst_items import slices, worst_items
+from flywheel.evals.run.cache import explain
+from flywheel.evals.run.choose import plan_of_run
+from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.samplers.failures import Reason
 from flywheel.samplers.resolve import Setting
 from flywheel.samplers.sampler import Loss, Output, Request
-from flywheel.store.baselines import find_baseline
-from flywheel.store.run_events import run_status
 from flywheel.store.store import Store, open_store
-from flywheel.store.test_reads import count_test_reads
+from flywheel.store.tables.baselines import find_baseline
+from flywheel.store.tables.run_events import run_status
+from flywheel.store.tables.test_reads import count_test_reads
 from tests.evals.world import CHECK, Echo, failing_on, measure, plan, said, say, write_evalset
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from flywheel.errors import BadFile, BadOption
-from flywheel.evals.imported.verdict import Naming
-from flywheel.evals.results import the_run
-from flywheel.evals.run_names import steps_back, why_not
+from flywheel.evals.results.results import the_run
+from flywheel.evals.run.run_names import steps_back, why_not
+from flywheel.importers.verdict import Naming
 from flywheel.store.store import open_store
-from tests.evals.test_imported import imported, row
+from tests.importers.test_imported import imported, row
 
 BAD = ["latest", "latest~1", "latest~old", "-x", "--json", " a", "a ", "a\nb", "", "x" * 201]
 GOOD = ["run-1", "my run", "org/model", "latest-2", "Latest", "2024-01-01T00:00:00", "ü"]

@@ -13,9 +13,9 @@ from typing import Any, get_args
 import pytest
 
 from flywheel.errors import BadFile
-from flywheel.evals.choose import Choice, plan_of
-from flywheel.evals.evalset import Split, load_evalset, shipped
-from flywheel.evals.preflight import check_items
+from flywheel.evals.evalset.evalset import Split, load_evalset, shipped
+from flywheel.evals.run.choose import Choice, plan_of
+from flywheel.evals.run.preflight import check_items
 from flywheel.samplers.resolve import Setting
 
 ROOT = Path(__file__).parents[2] / "evalsets"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gates import STORIES, equal_pairs
-from flywheel.evals.decide import Evidence, decide
+from flywheel.evals.decision.decide import Evidence, decide
 from flywheel.stats.power import items_for_pass_fail
 
 # At a true rate of 5% so many of 200 trials are exceeded once in a thousand times.

@@ -10,14 +10,14 @@ from typing import Any
 import yaml
 
 from flywheel.engines.here import Here
-from flywheel.evals.choose import Choice, plan_of
-from flywheel.evals.measure import Bench, begin, go_on
-from flywheel.evals.plan import Plan
-from flywheel.evals.results import Result
+from flywheel.evals.results.results import Result
+from flywheel.evals.run.choose import Choice, plan_of
+from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.evals.run.plan import Plan
 from flywheel.samplers.resolve import Setting
 from flywheel.samplers.sampler import Output, Request, Sampler
-from flywheel.store.runs import Kind
 from flywheel.store.store import Store
+from flywheel.store.tables.runs import Kind
 from graders.ungraded import Usage
 
 CHECK: dict[str, Any] = {

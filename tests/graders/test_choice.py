@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graders.choice import NoChoice, choice_in
+from graders.answers.choice import NoChoice, choice_in
 
 READ = [
     ("#### B", "B"),

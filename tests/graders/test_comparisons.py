@@ -13,7 +13,7 @@ from graders.asks import Embed, Vectors
 from graders.definition import read_grader, wire_json
 from graders.grader import Grade
 from graders.sample import Sample
-from graders.strict_json import dump_json
+from graders.text.strict_json import dump_json
 from graders.ungraded import Kind, Ungraded
 
 

@@ -8,13 +8,13 @@ from functools import cache
 
 import pytest
 
+from graders.answers.math_run import TIMEOUT, as_latex
 from graders.asks import Answer, Failed, Returned, Run
 from graders.definition import read_grader
 from graders.grader import Grade
-from graders.math_run import TIMEOUT, as_latex
 from graders.sample import Sample
 from graders.sandbox import Limits, Sandbox, Tier, best_tier
-from graders.sandbox.tier import tiers
+from graders.sandbox.confinement.tier import tiers
 from graders.ungraded import Kind, Ungraded
 
 GRADER = read_grader({"type": "math", "reference": "{{ item.gold }}"})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graders.numbers import last_number, plain
+from graders.answers.numbers import last_number, plain
 
 READ = [
     ("答案是42", "42"),

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from flywheel.data.sources import read_raw
-from flywheel.data.training_row import BadRow
+from flywheel.data.rows.sources import read_raw
+from flywheel.data.rows.training_row import BadRow
 from flywheel.document import load_document
 from flywheel.errors import BadFile
-from flywheel.evals.items import Items
+from flywheel.evals.evalset.items import Items
 from flywheel.samplers.replay import load_replay
 from flywheel.samplers.scripted import load_script
 from graders.sample import Sample
-from graders.strict_json import parse_json
+from graders.text.strict_json import parse_json
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from graders.asks import Embed, Failed, Vectors
 from graders.definition import read_grader
 from graders.grader import Grade
 from graders.sample import Sample
-from graders.text_similarity import MOST_CHARACTERS, MOST_OTHERS, TextSimilarityGrader
+from graders.text.text_similarity import MOST_CHARACTERS, MOST_OTHERS, TextSimilarityGrader
 from graders.ungraded import Kind, Ungraded
 
 METRICS = ("fuzzy_match", "bleu", "gleu", "meteor", *(f"rouge_{n}" for n in "12345"), "rouge_l")

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graders.asks import Reply
+from graders.models.verdict import read_label, read_score
 from graders.ungraded import Kind, Ungraded
-from graders.verdict import read_label, read_score
 
 LABELS = ("good", "bad", "partly good", "no_answer")
 ONE, ZERO = '{"result": 1}', '{"result": 0}'

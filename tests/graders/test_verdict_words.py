@@ -7,8 +7,8 @@ import time
 import pytest
 
 from graders.asks import Reply
+from graders.models.verdict import read_label, read_score
 from graders.ungraded import Ungraded
-from graders.verdict import read_label, read_score
 
 TEN, SEVEN = '{"steps": [], "result": 10}', '{"steps": [], "result": 7}'
 FENCED = f"```json\n{SEVEN}\n```"

@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 
 from flywheel.cli.app import app
 from flywheel.errors import BadFile
-from flywheel.jobs.ends import settle
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.job_state import views
 from flywheel.jobs.ledger import tell_store
-from flywheel.jobs.view import views
+from flywheel.jobs.outcomes import settle
+from flywheel.levers.training.order import load_order
 from flywheel.review.trainings import training, training_lines
-from flywheel.store.jobs import list_jobs
 from flywheel.store.store import open_store
-from flywheel.training.job_root import jobs_root
-from flywheel.training.order import load_order
+from flywheel.store.tables.jobs import list_jobs
 from tests.jobs.world import order
 
 

@@ -17,19 +17,19 @@ import pytest
 
 from flywheel.errors import BadFile, NoJob, WrongMoment
 from flywheel.jobs.control import ask, kill_job
-from flywheel.jobs.ends import settle
 from flywheel.jobs.folder import find_job, job_folders
 from flywheel.jobs.follow import follow
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.job_state import stored_view, view, views
+from flywheel.jobs.journal import holder, is_held, last_event, read_events
 from flywheel.jobs.ledger import Ledger, tell_store
+from flywheel.jobs.outcomes import settle
 from flywheel.jobs.start import resume, start
-from flywheel.jobs.view import stored_view, view, views
-from flywheel.store.check import check_store
-from flywheel.store.job_events import job_events
+from flywheel.levers.training.order import ChangedOrder
+from flywheel.levers.training.worker import STACKS
 from flywheel.store.store import open_store
-from flywheel.training.job_root import jobs_root
-from flywheel.training.journal import holder, is_held, last_event, read_events
-from flywheel.training.order import ChangedOrder
-from flywheel.training.worker import STACKS
+from flywheel.store.tables.job_events import job_events
+from flywheel.store.upkeep.check import check_store
 from tests.jobs.scripted import SCRIPT, loss
 from tests.jobs.world import begin, end, launch, order, wait_for
 

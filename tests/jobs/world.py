@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flywheel.evals.evalset import load_evalset
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.follow import follow
+from flywheel.jobs.journal import Event, read_events
 from flywheel.jobs.start import Launch, Started, start
-from flywheel.training.config import TrainConfig
-from flywheel.training.journal import Event, read_events
-from flywheel.training.order import Numbers, Order, digests_of
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.order import Numbers, Order, digests_of
 from tests.jobs.scripted import SCRIPT
 
 ROOT = Path(__file__).parents[2]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.evals.evalset import load_evalset
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.recipes.loop import Lever, main
-from flywheel.store.check import check_store
 from flywheel.store.store import open_store
+from flywheel.store.upkeep.check import check_store
 
 FEW = Lever("sft", "a few steps", {"lever": "sft", "rows": 40, "steps": 4, "batch_size": 8})
 

@@ -8,13 +8,13 @@ from datetime import datetime
 
 import numpy as np
 
-from flywheel.evals.compare import Candidate, Comparison, Spending, compare_pairs
-from flywheel.evals.compare import SliceComparison as Slice
-from flywheel.evals.flips import Flip
-from flywheel.evals.pairs import ItemFacts, Pairs, Side
-from flywheel.evals.results import Cost
+from flywheel.evals.decision.compare import Candidate, Comparison, Spending, compare_pairs
+from flywheel.evals.decision.compare import SliceComparison as Slice
+from flywheel.evals.decision.flips import Flip
+from flywheel.evals.decision.pairs import ItemFacts, Pairs, Side
+from flywheel.evals.results.results import Cost
 from flywheel.reports.report import Report
-from flywheel.store.runs import RunRow
+from flywheel.store.tables.runs import RunRow
 
 # What no model should write, and some do.
 HOSTILE = (

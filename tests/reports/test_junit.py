@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flywheel.evals.decide import Check, Decision, Outcome, State
-from flywheel.evals.gate import Verdict
-from flywheel.evals.pairs import Pairs
+from flywheel.evals.decision.decide import Check, Decision, Outcome, State
+from flywheel.evals.decision.gate import Verdict
+from flywheel.evals.decision.pairs import Pairs
 from flywheel.reports.junit import compare_junit, gate_junit
 from flywheel.visible import visible
 from tests.reports.made import (

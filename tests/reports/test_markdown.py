@@ -8,8 +8,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from flywheel.evals.decide import Check, Decision, Outcome
-from flywheel.evals.gate import Verdict
+from flywheel.evals.decision.decide import Check, Decision, Outcome
+from flywheel.evals.decision.gate import Verdict
 from flywheel.reports.markdown import code, compare_markdown, fence, gate_markdown, prose
 from flywheel.visible import one_line, visible
 from tests.reports.made import GAIN, HOSTILE, candidate, flip, report_of, run_row

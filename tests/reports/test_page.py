@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from flywheel.evals.compare import SliceComparison
-from flywheel.evals.pairs import Pairs
+from flywheel.evals.decision.compare import SliceComparison
+from flywheel.evals.decision.pairs import Pairs
 from flywheel.reports.finding import finding_of, headline
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.page import page

@@ -8,7 +8,7 @@ import pytest
 
 from flywheel.review.blind import Place, in_order, sides, tally
 from flywheel.stats.intervals import wilson
-from flywheel.store.votes import VoteRow
+from flywheel.store.tables.votes import VoteRow
 
 PLACES = [Place(f"item-{n}", 0) for n in range(400)]
 

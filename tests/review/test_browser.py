@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flywheel.review.blind import Place, sides
 from flywheel.store.store import open_store
-from flywheel.store.votes import standing_votes
+from flywheel.store.tables.votes import standing_votes
 from tests.review.server import free_port, need_chromium, serve
 from tests.review.trained import hacked
 from tests.review.world import make_store, right, wrong_on

@@ -15,7 +15,7 @@ from flywheel.review.answers import said
 from flywheel.review.data import Review, open_review
 from flywheel.samplers.sampler import Output
 from flywheel.store.store import open_store
-from flywheel.store.votes import standing_votes
+from flywheel.store.tables.votes import standing_votes
 from tests.evals.world import Echo, measure, plan, write_evalset
 from tests.review.world import make_store, right, run_of, wrong_on
 

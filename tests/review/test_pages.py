@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from flywheel.review.blind import Place, sides
 from flywheel.review.data import Review, open_review
 from flywheel.review.rows import BlindPair
-from flywheel.store.votes import standing_votes
+from flywheel.store.tables.votes import standing_votes
 from tests.evals.world import CHECK
 from tests.review.world import make_store, right, run_of, wrong_on
 

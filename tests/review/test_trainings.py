@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from flywheel.cli.app import app
 from flywheel.errors import NoJob
+from flywheel.jobs.job_root import jobs_root
 from flywheel.review.data import Review, open_review
 from flywheel.review.rows import Curve, Training
 from flywheel.stats.paired import paired
 from flywheel.store.store import connect
-from flywheel.training.job_root import jobs_root
 from tests.review.trained import HACKED, ITEMS, Job, evalset, hacked, ordered
 
 

@@ -7,16 +7,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from flywheel.evals.evalset import load_evalset
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.folder import job_folders
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.journal import Journal
 from flywheel.jobs.ledger import tell_store
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.exams.alarm import look
+from flywheel.levers.training.exams.exam import ExamResult, roles_of
+from flywheel.levers.training.order import Order, digests_of
 from flywheel.store.store import open_store
-from flywheel.training.alarm import look
-from flywheel.training.config import TrainConfig
-from flywheel.training.exam import ExamResult, roles_of
-from flywheel.training.job_root import jobs_root
-from flywheel.training.journal import Journal
-from flywheel.training.order import Order, digests_of
 from tests.evals.world import CHECK, write_evalset
 from tests.jobs.world import order
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
+from flywheel.samplers.endpoint.sampler import EndpointOptions, EndpointSampler
 from flywheel.samplers.sampler import Output, Request, Sampler
 
 

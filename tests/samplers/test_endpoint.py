@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
+from flywheel.samplers.endpoint.sampler import EndpointOptions, EndpointSampler
 from flywheel.samplers.resolve import model_digest
 from flywheel.samplers.sampler import Output
 from graders.ungraded import Usage

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flywheel.samplers.concurrency import FIRST
+from flywheel.samplers.endpoint.concurrency import FIRST
 from flywheel.samplers.sampler import Output
 from tests.samplers.asking import ask, endpoint, request
 from tests.samplers.mock_server import MockServer

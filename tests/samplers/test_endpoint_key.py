@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.samplers.endpoint_key import Key, read_key
+from flywheel.samplers.endpoint.key import Key, read_key
 from tests.samplers.asking import ask, endpoint
 from tests.samplers.mock_server import MockServer
 

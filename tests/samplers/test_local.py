@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_decode import Row, State, pick
-from flywheel.samplers.local_load import LocalOptions, load
+from flywheel.samplers.local.decode import Row, State, pick
+from flywheel.samplers.local.load import LocalOptions, load
+from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.sampler import Output, Request
 from tests.samplers.asking import answers, ask, request
 from tests.samplers.models import TEMPLATES, save

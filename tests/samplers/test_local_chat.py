@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flywheel.samplers.local_chat import Chat, NoPrompt, tool_calls
+from flywheel.samplers.local.chat import Chat, NoPrompt, tool_calls
 from tests.samplers.models import CHATML, DROPS, GEMMA, LLAMA, tokenizer
 
 SYSTEM = {"role": "system", "content": "Be brief."}

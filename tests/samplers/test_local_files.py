@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.samplers.local_embedder import LocalEmbedder
-from flywheel.samplers.local_load import LocalOptions, load
-from flywheel.samplers.local_reward import LocalRewardModel
+from flywheel.levers.training.config import Method
+from flywheel.levers.training.methods.base import open_base
+from flywheel.samplers.local.embedder import LocalEmbedder
+from flywheel.samplers.local.load import LocalOptions, load
+from flywheel.samplers.local.reward import LocalRewardModel
 from flywheel.samplers.resolve import content_digest
-from flywheel.training.base import open_base
-from flywheel.training.config import Method
 from tests.samplers.conftest import Folders
 
 CODE = "from pathlib import Path\nPath({marker!r}).touch()\n"

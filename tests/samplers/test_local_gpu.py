@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions, load
+from flywheel.samplers.local.load import LocalOptions, load
+from flywheel.samplers.local.sampler import LocalSampler
 from tests.gpu import GPU
 from tests.samplers.asking import ask
 from tests.samplers.conftest import Folders

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions
+from flywheel.samplers.local.load import LocalOptions
+from flywheel.samplers.local.sampler import LocalSampler
 from tests.samplers.asking import answers, request
 
 Folders = Callable[[str], Path]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions, load
+from flywheel.samplers.local.load import LocalOptions, load
+from flywheel.samplers.local.sampler import LocalSampler
 from tests.samplers.asking import answers, ask, request
 from tests.samplers.models import TEMPLATES, save
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.samplers.python_function import PythonSampler
+from flywheel.samplers.python.sampler import PythonSampler
 from flywheel.samplers.resolve import model_digest, open_sampler
 from flywheel.samplers.sampler import Output, Request
 from tests.cli.command import flywheel
@@ -339,7 +339,7 @@ def test_the_process_ends_with_the_one_that_asks_it(file: Path) -> None:
     code = (
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
-        "from flywheel.samplers.python_function import PythonSampler\n"
+        "from flywheel.samplers.python.sampler import PythonSampler\n"
         "sampler = PythonSampler(Path(sys.argv[1]), 'echo')\n"
         "print(sampler._running()._link._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadFile, BadOption
-from flywheel.samplers.endpoint import EndpointOptions, EndpointSampler
-from flywheel.samplers.local import LocalSampler
-from flywheel.samplers.local_load import LocalOptions
+from flywheel.samplers.endpoint.sampler import EndpointOptions, EndpointSampler
+from flywheel.samplers.local.load import LocalOptions
+from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.replay import ReplaySampler
 from flywheel.samplers.resolve import Setting, model_digest, open_sampler
 from flywheel.samplers.scripted import ScriptedSampler

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flywheel.samplers.concurrency import Throttle
-from flywheel.samplers.endpoint_http import Answer
-from flywheel.samplers.retry import backoff, fault_of, retry_after
+from flywheel.samplers.endpoint.concurrency import Throttle
+from flywheel.samplers.endpoint.http import Answer
+from flywheel.samplers.endpoint.retry import backoff, fault_of, retry_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadFile
-from flywheel.evals.evalset import load_evalset
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.samplers.sampler import Output
 from flywheel.samplers.schema import BadSchema, Unchecked, check_schema
 from flywheel.samplers.structured import checked, violation

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import statsmodels.stats.inter_rater
 
-from flywheel.stats.agreement import (
+from flywheel.stats.arrays import BadNumbers
+from flywheel.stats.judges.agreement import (
     cohen_kappa,
     cohen_kappa_interval,
     krippendorff,
     krippendorff_interval,
 )
-from flywheel.stats.arrays import BadNumbers
 
 inter_rater: Any = statsmodels.stats.inter_rater
 

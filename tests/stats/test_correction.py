@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from flywheel.stats.arrays import BadNumbers
-from flywheel.stats.correction import Share, ppi_mean, rogan_gladen
 from flywheel.stats.intervals import mean_interval
+from flywheel.stats.judges.correction import Share, ppi_mean, rogan_gladen
 
 
 def test_the_estimate_undoes_the_judges_errors() -> None:

@@ -9,7 +9,7 @@ import pytest
 import statsmodels.stats.multitest
 
 from flywheel.stats.arrays import BadNumbers
-from flywheel.stats.multiple import benjamini_hochberg, holm
+from flywheel.stats.many.multiple import benjamini_hochberg, holm
 
 adjusted: Any = getattr(statsmodels.stats.multitest, "multipletests")  # noqa: B009 - no types
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.integrate
 
 from flywheel.stats.arrays import BadNumbers
-from flywheel.stats.sequential import alpha_at, anytime_p, e_value
+from flywheel.stats.many.sequential import alpha_at, anytime_p, e_value
 
 integrate: Any = scipy.integrate
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flywheel.stats.arrays import BadNumbers
-from flywheel.stats.shrinkage import expected_best, shrunk, shrunk_all
+from flywheel.stats.many.shrinkage import expected_best, shrunk, shrunk_all
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flywheel.store.check import check_store
 from flywheel.store.store import open_store
+from flywheel.store.upkeep.check import check_store
 from tests.store.process import line, python
 
 # A checkpoint every ten batches or so, not every hundred, so that kills fall into checkpoints too.

@@ -14,9 +14,9 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flywheel.store.samples import find_cached, finished
-from flywheel.store.scores import summarise
 from flywheel.store.store import Store, open_store
+from flywheel.store.tables.samples import find_cached, finished
+from flywheel.store.tables.scores import summarise
 from tests.store.rows import Tables, run, sample, score
 
 RUN = "run"

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flywheel.store.baselines import BaselineRow
-from flywheel.store.digest import digest
-from flywheel.store.evalsets import EvalsetRow
-from flywheel.store.graders import GraderRow
-from flywheel.store.items import ItemRow
-from flywheel.store.models import ModelRow
-from flywheel.store.prompts import PromptRow
-from flywheel.store.run_events import RunEventRow
-from flywheel.store.runs import RunRow
-from flywheel.store.samples import SampleRow
-from flywheel.store.scores import ScoreRow
+from flywheel.store.rows.digest import digest
+from flywheel.store.tables.baselines import BaselineRow
+from flywheel.store.tables.evalsets import EvalsetRow
+from flywheel.store.tables.graders import GraderRow
+from flywheel.store.tables.items import ItemRow
+from flywheel.store.tables.models import ModelRow
+from flywheel.store.tables.prompts import PromptRow
+from flywheel.store.tables.run_events import RunEventRow
+from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.samples import SampleRow
+from flywheel.store.tables.scores import ScoreRow
 
 NOON = datetime(2026, 11, 20, 12)
 EXACT = digest("exact")

@@ -10,12 +10,12 @@ import duckdb
 import pytest
 
 from flywheel.errors import FlywheelError
-from flywheel.evals.results import load_cost
-from flywheel.store.check import check_store
+from flywheel.evals.results.results import load_cost
 from flywheel.store.errors import BadBatch, BadRow, BrokenStore, failed
-from flywheel.store.runs import find_run
+from flywheel.store.rows.table import MOST_TEXT
 from flywheel.store.store import Store, open_store
-from flywheel.store.table import MOST_TEXT
+from flywheel.store.tables.runs import find_run
+from flywheel.store.upkeep.check import check_store
 from tests.store.rows import item, sample, whole
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from flywheel.store.check import check_store
-from flywheel.store.digest import digest
 from flywheel.store.errors import OlderStore, StoreFailed
 from flywheel.store.migrations import STEPS
+from flywheel.store.rows.digest import digest
 from flywheel.store.store import connect, open_store
+from flywheel.store.upkeep.check import check_store
 from tests.store.rows import baseline, event, run, sample, score, ungraded, whole
 
 WHOLE = whole("r")

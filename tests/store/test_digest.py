@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flywheel.store.digest import canonical_json, digest, digest_bytes, digest_file
+from flywheel.store.rows.digest import canonical_json, digest, digest_bytes, digest_file
 
 
 @pytest.mark.parametrize(

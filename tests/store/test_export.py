@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from flywheel.store.check import check_store
 from flywheel.store.errors import BadExport, NewerStore, StoreFailed
-from flywheel.store.export import MANIFEST, export_store
-from flywheel.store.rebuild import rebuild_store
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables import TABLES
+from flywheel.store.tables.tables import TABLES
+from flywheel.store.upkeep.check import check_store
+from flywheel.store.upkeep.export import MANIFEST, export_store
+from flywheel.store.upkeep.rebuild import rebuild_store
 from tests.store.rows import sample, whole
 
 

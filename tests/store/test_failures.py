@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.store.check import check_store
 from flywheel.store.errors import BrokenStore, StoreFailed
-from flywheel.store.export import export_store
-from flywheel.store.rebuild import rebuild_store
 from flywheel.store.store import open_store
+from flywheel.store.upkeep.check import check_store
+from flywheel.store.upkeep.export import export_store
+from flywheel.store.upkeep.rebuild import rebuild_store
 from tests.store.process import line, python
 from tests.store.rows import sample, whole
 
@@ -148,7 +148,7 @@ def test_a_disk_without_a_byte_left_still_tells_what_is_wrong(tmp_path: Path) ->
     open_store(path).close()
     code = (
         "import resource, sys; from pathlib import Path;"
-        "from flywheel.store.check import check_store;"
+        "from flywheel.store.upkeep.check import check_store;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
         "print(check_store(Path(sys.argv[1])).findings)"
     )

@@ -13,11 +13,11 @@ import duckdb
 import pytest
 
 from flywheel.errors import FlywheelError
-from flywheel.store.digest import digest_file
 from flywheel.store.errors import BadExport, StoreFailed
-from flywheel.store.export import MANIFEST, export_store
-from flywheel.store.rebuild import rebuild_store
+from flywheel.store.rows.digest import digest_file
 from flywheel.store.store import open_store
+from flywheel.store.upkeep.export import MANIFEST, export_store
+from flywheel.store.upkeep.rebuild import rebuild_store
 from tests.store.rows import whole
 
 Tables = dict[str, Any]

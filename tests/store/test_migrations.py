@@ -9,10 +9,10 @@ import pytest
 
 from flywheel.store.errors import BrokenStore, NewerStore
 from flywheel.store.migrations import STEPS
-from flywheel.store.scores import ScoreRow
+from flywheel.store.rows.table import Table
 from flywheel.store.store import connect, open_store
-from flywheel.store.table import Table
-from flywheel.store.tables import TABLES
+from flywheel.store.tables.scores import ScoreRow
+from flywheel.store.tables.tables import TABLES
 from tests.store.process import line, python
 from tests.store.rows import run, sample, score, whole
 
@@ -20,7 +20,7 @@ GROW = """
 import sys, time
 from pathlib import Path
 from flywheel.store.migrations import STEPS
-from flywheel.store.scores import ScoreRow
+from flywheel.store.tables.scores import ScoreRow
 from flywheel.store.store import open_store
 
 def grow(connection):

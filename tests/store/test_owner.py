@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.store.check import check_store
 from flywheel.store.errors import StoreFailed, StoreInUse
 from flywheel.store.owner import find_owner, own, owner_path
 from flywheel.store.store import open_store
+from flywheel.store.upkeep.check import check_store
 from tests.store.process import line, python
 from tests.store.rows import sample
 

@@ -10,7 +10,7 @@ import pytest
 
 from flywheel.store.errors import BadRow
 from flywheel.store.store import open_store
-from flywheel.store.tables import TABLES
+from flywheel.store.tables.tables import TABLES
 from tests.store.rows import NOON, run, sample, score, ungraded
 
 

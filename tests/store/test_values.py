@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from flywheel.cli.app import app
-from flywheel.store.check import check_store
 from flywheel.store.errors import BadExport, StoreFailed
-from flywheel.store.export import export_store
-from flywheel.store.rebuild import rebuild_store
 from flywheel.store.store import connect, open_store
+from flywheel.store.upkeep.check import check_store
+from flywheel.store.upkeep.export import export_store
+from flywheel.store.upkeep.rebuild import rebuild_store
 from tests.cli.command import flywheel
 from tests.evals.world import CHECK
 from tests.store.rows import item, sample, whole

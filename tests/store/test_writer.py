@@ -13,8 +13,8 @@ import pytest
 
 from flywheel.store.errors import StoreFailed
 from flywheel.store.memory import Memory
-from flywheel.store.samples import SAMPLES
 from flywheel.store.store import Store, connect, open_store
+from flywheel.store.tables.samples import SAMPLES
 from flywheel.store.writer import MOST_WAITING, Writer
 from tests.store.rows import item, sample, score
 

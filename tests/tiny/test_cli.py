@@ -7,7 +7,7 @@ import sys
 
 from typer.testing import CliRunner
 
-from flywheel.cli.tiny import tiny
+from flywheel.cli.manage.tiny import tiny
 
 
 def test_the_card_says_what_it_is_what_it_scores_and_what_it_cannot() -> None:
@@ -24,6 +24,6 @@ def test_seeds_that_are_no_numbers_are_refused() -> None:
 
 
 def test_the_group_loads_no_torch() -> None:
-    code = "import sys, flywheel.cli.tiny; print('torch' in sys.modules)"
+    code = "import sys, flywheel.cli.manage.tiny; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

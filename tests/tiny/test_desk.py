@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from flywheel.tiny.calls import FUNCTIONS, REQUESTS, REVIEWED, routed, write_request
-from flywheel.tiny.desk import CATEGORIES, HOUSE, Ticket, priority, write_ticket
-from flywheel.tiny.notes import SENTENCES, write_note
-from flywheel.tiny.phrases import COMPLAINTS, URGENCY, Split
+from flywheel.tiny.desk.calls import FUNCTIONS, REQUESTS, REVIEWED, routed, write_request
+from flywheel.tiny.desk.desk import CATEGORIES, HOUSE, Ticket, priority, write_ticket
+from flywheel.tiny.desk.notes import SENTENCES, write_note
+from flywheel.tiny.desk.phrases import COMPLAINTS, URGENCY, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 

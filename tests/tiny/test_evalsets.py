@@ -13,9 +13,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from flywheel.tiny.documents import draw_document
+from flywheel.tiny.desk.documents import draw_document
+from flywheel.tiny.desk.phrases import Split
 from flywheel.tiny.exam import VAGUE, Exam
-from flywheel.tiny.phrases import Split
 from graders.sample import Sample
 from graders.template import template
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flywheel.tiny.documents import conversation, draw_document
+from flywheel.tiny.desk.documents import conversation, draw_document
 from flywheel.tiny.tokenizer import END, VOCABULARY, train_tokenizer
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from flywheel.tiny.copying import check_copying
+from flywheel.tiny.desk.copying import check_copying
 from flywheel.tiny.exam import EVALSETS, VAGUE, Exam, Score
 from flywheel.tiny.weights import SHIPPED, BrokenWeights, tiny_digest, tiny_folder, verify
 

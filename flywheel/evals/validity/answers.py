@@ -26,7 +26,7 @@ from flywheel.evals.validity.texts import (
 )
 from graders.grader import Grader
 from graders.sample import Sample
-from graders.strict_json import dump_json
+from graders.text.strict_json import dump_json
 
 _HEDGED = 10
 _REPEATED = 40

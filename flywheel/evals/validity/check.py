@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from flywheel.errors import BadOption
-from flywheel.evals.evalset import Evalset, Split
-from flywheel.evals.grade import Engine, Verdict, grade_answered, grade_samples
-from flywheel.evals.items import Item
-from flywheel.evals.summary import Summary
+from flywheel.evals.evalset.evalset import Evalset, Split
+from flywheel.evals.evalset.items import Item
+from flywheel.evals.grading.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.results.summary import Summary
 from flywheel.evals.validity.battery import BATTERY, NAMES
 from flywheel.evals.validity.decide import Found, Standing, decide, mean
 from flywheel.evals.validity.probe import Material, Probe

@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flywheel.evals.grade import Verdict
+from flywheel.evals.grading.grade import Verdict
 from flywheel.evals.validity.probe import Probe
 from graders.grader import Grade
 from graders.ungraded import Kind, Ungraded

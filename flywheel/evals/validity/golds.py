@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from graders.strict_json import dump_json, parse_json
+from graders.text.strict_json import dump_json, parse_json
 
 Path = tuple[str | int, ...]
 Leaves = Mapping[Path, Any]

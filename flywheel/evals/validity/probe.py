@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from flywheel.evals.evalset import Evalset
-from flywheel.evals.items import Item
+from flywheel.evals.evalset.evalset import Evalset
+from flywheel.evals.evalset.items import Item
 from flywheel.evals.validity.golds import Path, apart, leaves, read_json
 from graders.grader import Grader
 from graders.sample import Sample

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from flywheel.evals.decide import p_of
+from flywheel.evals.decision.decide import p_of
 from flywheel.review.rows import Mean
 
 _ROW, _AXIS = 36, 84  # pixels

@@ -10,7 +10,7 @@ import pytest
 
 from flywheel.engines.here import Here
 from flywheel.errors import BadFile, BadItem, BadOption, NoEvalset
-from flywheel.evals.evalset import load_evalset, shipped
+from flywheel.evals.evalset.evalset import load_evalset, shipped
 from flywheel.evals.validity.check import check_graders, draw_items, judge_calls
 from flywheel.evals.validity.probe import Material
 from flywheel.samplers.scripted import load_script

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from flywheel.engines.here import Here
-from flywheel.evals.evalset import load_evalset
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.validity.check import GraderCheck, check_graders, draw_items
 from flywheel.evals.validity.probe import Material
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from graders.sandbox import NoSandbox, Tier, mechanisms
-from graders.sandbox.tier import tiers
+from graders.sandbox.confinement.tier import tiers
 
 CONFINED = (Tier.FULL, Tier.LANDLOCK, Tier.COMPUTE)
 

@@ -40,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             "mark": mark,
             "host": os.getpid(),
             "package": str(pytest.__file__),
-            "start_script": str(HERE / "start.py"),
+            "start_script": str(HERE / "fork_server/start.py"),
         }
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from graders.asks import Answer, Failed, Returned
 from graders.sandbox import Limits, Sandbox, Tier
-from graders.sandbox.carryover import leaves_nothing
 from graders.sandbox.conversation import Conversation
-from graders.sandbox.harmless import MODULES
+from graders.sandbox.reuse.carryover import leaves_nothing
+from graders.sandbox.reuse.harmless import MODULES
 from graders.sandbox.server import Server
 from tests.graders.sandbox.carryover_attacks import TEXT, CarryOver
 from tests.graders.sandbox.carryover_state import CARRY_OVERS

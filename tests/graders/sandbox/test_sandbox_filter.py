@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from graders.sandbox.seccomp import ALLOW, ENOSYS, EPERM, KILL, Instruction, assemble, encode
-from graders.sandbox.syscalls import GUARDED, NUMBERS, PATHS
+from graders.sandbox.confinement.seccomp import (
+    ALLOW,
+    ENOSYS,
+    EPERM,
+    KILL,
+    Instruction,
+    assemble,
+    encode,
+)
+from graders.sandbox.confinement.syscalls import GUARDED, NUMBERS, PATHS
 
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 OTHER_ARCHES = [0x40000003, 0x40000028, 0xC00000F3, 0]

@@ -11,10 +11,10 @@ import pytest
 
 from graders.asks import Returned
 from graders.sandbox import NoSandbox, Sandbox, Tier, best_tier, mechanisms
-from graders.sandbox.seccomp import ALLOW, EPERM, Instruction, assemble, encode
+from graders.sandbox.confinement.seccomp import ALLOW, EPERM, Instruction, assemble, encode
+from graders.sandbox.confinement.syscalls import NUMBERS
+from graders.sandbox.confinement.tier import tiers
 from graders.sandbox.server import Server
-from graders.sandbox.syscalls import NUMBERS
-from graders.sandbox.tier import tiers
 from tests.graders.sandbox.sandbox_tiers import require
 
 ALLOW_EVERYTHING = encode([Instruction(0x06, 0, 0, ALLOW)])
@@ -110,7 +110,7 @@ def test_where_nothing_confines_it_says_what_to_do() -> None:
 CONTAINER = """
 import platform, sys
 from graders.sandbox import Sandbox, best_tier, kernel, mechanisms
-from graders.sandbox.seccomp import ALLOW, ENOSYS, EPERM, Instruction, encode
+from graders.sandbox.confinement.seccomp import ALLOW, ENOSYS, EPERM, Instruction, encode
 unshare, mount, clone = (272, 165, 56) if platform.machine() == "x86_64" else (97, 40, 220)
 kernel.no_new_privileges()
 kernel.SeccompFilter(encode([

@@ -102,7 +102,7 @@ def test_a_program_under_test_may_have_a_thread(sandbox: Sandbox) -> None:
 OCCUPIED = """
 import ctypes, sys
 from graders.sandbox import Sandbox, Tier, kernel
-from graders.sandbox.seccomp import ALLOW, ASK, Instruction, encode
+from graders.sandbox.confinement.seccomp import ALLOW, ASK, Instruction, encode
 kernel.no_new_privileges()
 kernel.SeccompFilter(encode([
     Instruction(0x20, 0, 0, 0), Instruction(0x15, 0, 1, 0x3FFFFFFF), Instruction(0x06, 0, 0, ASK),

@@ -1,0 +1,238 @@
+"""flywheel compare: is a candidate better than the baseline, and how sure is that?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
+
+if TYPE_CHECKING:
+    from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
+    from flywheel.evals.decision.flips import Flip
+    from flywheel.reports.report import Report
+    from flywheel.store.tables.runs import RunRow
+
+_WIDTH = 100
+_NAME = 40
+_GRADER = 24
+_SHOWN = 3
+_COLUMNS = ("grader", "baseline", "candidate", "points", "low", "high", "p", "won", "lost", "tied")
+# What a narrow terminal can do without.
+_DROP = ("tied", "lost", "won", "p")
+
+
+def compare(
+    baseline: Annotated[str, typer.Argument(help="The run to compare with.")],
+    candidates: Annotated[list[str], typer.Argument(help="One run or more to compare with it.")],
+    items: Annotated[
+        int | None,
+        typer.Option(min=0, help="Fixed and broken items to show: 3, and in files 50 at most."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page that needs nothing else.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a summary for a build; - is standard output.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Compare runs item by item: differences with intervals, what was fixed, what was broken.
+
+    A look at the sealed test split is written down.
+    """
+    from flywheel.evals.decision.compare import compare as compare_runs
+    from flywheel.evals.decision.sealed_reads import note_look
+    from flywheel.reports.report import check_place, load_report
+    from flywheel.store.store import open_store
+
+    check_markdown(markdown, as_json)
+    check_place(html, junit, markdown)
+    most = _SHOWN if items is None and not (html or junit or markdown) else items
+    with open_store(db) as store:
+        found = compare_runs(store, baseline, candidates)
+        note_look(store, found, "compare")
+        report = load_report(store, found, most)
+    told = _save(report, html, junit, markdown)
+    shown = {
+        one.run.run: report.first(one, _SHOWN if items is None else items)
+        for one in found.candidates
+    }
+    if as_json:
+        _print_json(found, shown)
+    elif told:
+        from flywheel.cli.terminal.tables import print_line
+
+        print_line(told.rstrip("\n"))
+    else:
+        _show(found, shown)
+        _name_files(html, junit, markdown)
+
+
+def check_markdown(markdown: Path | None, as_json: bool) -> None:
+    """Raise BadOption when a summary and JSON would both go to standard output."""
+    from flywheel.errors import BadOption
+
+    if as_json and str(markdown) == "-":
+        raise BadOption("--json and --markdown - both print; give --markdown a file, or leave one")
+
+
+def _save(report: Report, html: Path | None, junit: Path | None, markdown: Path | None) -> str:
+    """Write the files that are wanted. Returns what is to be printed instead of the tables."""
+    from flywheel.reports.junit import compare_junit
+    from flywheel.reports.markdown import compare_markdown
+    from flywheel.reports.page import page
+    from flywheel.reports.report import save
+
+    if html is not None:
+        save(html, page(report))
+    if junit is not None:
+        save(junit, compare_junit(report))
+    if markdown is None:
+        return ""
+    told = compare_markdown(report)
+    if str(markdown) == "-":
+        return told
+    save(markdown, told)
+    return ""
+
+
+def _name_files(*files: Path | None) -> None:
+    from flywheel.cli.terminal.tables import print_line
+
+    named = [str(file) for file in files if file is not None]
+    if named:
+        print_line(f"\nwritten: {', '.join(named)}")
+
+
+def _print_json(found: Comparison, flips: dict[str, list[Flip]]) -> None:
+    from flywheel.cli.terminal.tables import print_json
+
+    told = found.as_json()
+    for one in told["candidates"]:
+        one["flips"] = [flip.as_json() for flip in flips[one["run"]]]
+    print_json(told)
+
+
+def _show(found: Comparison, flips: dict[str, list[Flip]]) -> None:
+    from flywheel.cli.terminal.layout import fill
+    from flywheel.cli.terminal.tables import print_line, print_table
+    from flywheel.evals.decision.conclude import conclude, spread_of
+    from flywheel.visible import one_line
+
+    base = found.baseline
+    print_line(fill(f"{one_line(base.evalset)} {base.split}: baseline {_whose(base)}"))
+    for one in found.candidates:
+        print_line(f"\n{_whose(one.run)}")
+        print_table(_COLUMNS, [_row(grader) for grader in one.graders.values()], drop=_DROP)
+        print_line("* primary, + guard, ! audit; low and high bound the difference, 95%")
+        print_line("")
+        for sentence in conclude(found, one):
+            print_line(fill(sentence))
+        _show_flips(one, flips[one.run.run])
+        _show_slices(one)
+    if len(found.candidates) > 1:
+        print_line(f"\n{fill(spread_of(found))}")
+    print_line("")
+    _show_spending(found)
+
+
+def _whose(run: RunRow) -> str:
+    """A run and its model. Of a path the end says more than the beginning."""
+    from flywheel.visible import one_line
+
+    return f"{one_line(run.run, _NAME)}, {one_line(run.model[-_NAME:])}"
+
+
+def _row(found: GraderComparison) -> tuple[str, ...]:
+    from flywheel.cli.terminal.tables import number
+    from flywheel.evals.decision.decide import p_of
+    from flywheel.visible import one_line
+
+    told, paired = found.as_json(), found.paired
+    mark = {"primary": "*", "guard": "+", "audit": "!"}.get(found.role, "")
+    means = (number(told["baseline"]), number(told["candidate"]))
+    name = one_line(found.grader, _GRADER) + mark
+    if paired is None:
+        return (name, *means, "-", "-", "-", "-", "0", "0", "0")
+    differences = (_points(paired.difference), _points(paired.low), _points(paired.high))
+    counts = (str(paired.wins), str(paired.losses), str(paired.ties))
+    return (name, *means, *differences, p_of(paired.p), *counts)
+
+
+def _show_flips(one: Candidate, flips: Sequence[Flip]) -> None:
+    from flywheel.cli.terminal.tables import print_line
+    from flywheel.visible import one_line
+
+    primary = one.primary
+    if primary is None:
+        return
+    print_line(f"\n{primary.fixed} fixed, {primary.broken} broken")
+    for flip in flips:
+        print_line(f"  {flip.change} {one_line(flip.id, 80)}")
+        print_line(f"    baseline   {_line(flip.before_output)}")
+        print_line(f"    candidate  {_line(flip.after_output)}")
+
+
+def _show_slices(one: Candidate) -> None:
+    from flywheel.cli.terminal.tables import print_line, print_table
+    from flywheel.evals.decision.decide import p_of
+    from flywheel.visible import one_line
+
+    if not one.slices:
+        return
+    print_line("")
+    rows = [
+        (
+            one_line(part.tag, _NAME),
+            str(part.paired.n),
+            _points(part.paired.difference),
+            _points(part.paired.low),
+            _points(part.paired.high),
+            p_of(part.adjusted),
+        )
+        for part in one.slices
+    ]
+    print_table(("slice", "items", "points", "low", "high", f"p of {len(rows)}"), rows)
+
+
+def _show_spending(found: Comparison) -> None:
+    from flywheel.cli.terminal.tables import print_table
+    from flywheel.visible import one_line
+
+    rows: list[tuple[str, ...]] = []
+    for run, spent in [
+        (found.baseline, found.spending),
+        *((one.run, one.spending) for one in found.candidates),
+    ]:
+        price = spent.cost.price
+        tokens = spent.cost.prompt_tokens + spent.cost.completion_tokens
+        rows.append(
+            (
+                one_line(run.run, _NAME),
+                f"{tokens:,}",
+                str(spent.cost.cached),
+                "-" if price is None else f"{price:.4f}",
+                "-" if spent.seconds is None else f"{spent.seconds:.1f}",
+                "-" if spent.latency is None else f"{spent.latency:.2f}",
+            )
+        )
+    print_table(("run", "tokens", "from cache", "dollars", "seconds", "latency"), rows)
+
+
+def _points(share: float | None) -> str:
+    from flywheel.evals.decision.decide import points
+
+    return "-" if share is None else points(share)
+
+
+def _line(text: str) -> str:
+    """An answer as one line: control characters as escapes, and not too long."""
+    from flywheel.visible import one_line
+
+    room = _WIDTH - 16
+    shown = one_line(text, 2 * room)
+    return (shown if len(shown) <= room else shown[: room - 1] + "…") or "(nothing)"

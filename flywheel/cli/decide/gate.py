@@ -1,0 +1,155 @@
+"""flywheel gate: promote, keep, or say what would decide it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from flywheel.cli.terminal.failure import is_interrupt, report
+from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
+from flywheel.cli.terminal.streams import flush_output
+
+if TYPE_CHECKING:
+    from flywheel.evals.decision.gate import Verdict
+
+EXIT_CODES = {"promote": 0, "keep": 1, "undecided": 2}
+_ERROR = 3
+_MARKS = {"pass": "ok  ", "fail": "NO  ", "open": "?   "}
+
+
+class GateCommand(TyperCommand):
+    """The command, with one exit code for everything that is no decision."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the words. Bad ones exit with 3: 2 would say that nothing is decided."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            # A usage error of the click that typer brings along and does not export.
+            if getattr(error, "exit_code", None) == EXIT_CODES["undecided"]:
+                vars(error)["exit_code"] = _ERROR
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it. Every error exits with 3 as well: 1 would say to keep the baseline."""
+        try:
+            return self._printed(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if is_interrupt(error):
+                raise KeyboardInterrupt from None
+            report(error)
+            raise typer.Exit(_ERROR) from None
+
+    def _printed(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        finally:
+            # A full disk would be noticed too late otherwise, and its 1 would say to keep.
+            flush_output()
+
+
+def gate(
+    candidate: Annotated[str, typer.Argument(help="The run that wants the baseline's place.")],
+    baseline: Annotated[str, typer.Option(help="The run to beat, on the same split.")],
+    seed_run: Annotated[
+        list[str] | None, typer.Option(help="A run of the same lever with another seed.")
+    ] = None,
+    served: Annotated[
+        str | None, typer.Option(help="A run of the artifact as it will be served.")
+    ] = None,
+    tried: Annotated[
+        int, typer.Option(min=1, help="Candidates that were chosen among on these very items.")
+    ] = 1,
+    margin: Annotated[
+        float, typer.Option(callback=finite, help="The gain must be above this.")
+    ] = 0.0,
+    effect: Annotated[
+        float, typer.Option(callback=finite, help="The smallest gain worth having.")
+    ] = 0.05,
+    promote: Annotated[bool, typer.Option(help="Make a winner the baseline.")] = False,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a summary for a build; - is standard output.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Decide whether a candidate takes the baseline's place.
+
+    Exit code 0: promote. 1: keep the baseline. 2: undecided, and how many items would decide.
+    3: the question could not be answered.
+    """
+    from flywheel.cli.decide.compare import check_markdown
+    from flywheel.evals.decision.decide import Rules
+    from flywheel.evals.decision.gate import Case, judge
+    from flywheel.evals.decision.gate import promote as make_baseline
+    from flywheel.reports.report import check_place
+    from flywheel.store.store import open_store
+
+    case = Case(
+        baseline=baseline,
+        candidate=candidate,
+        seeds=seed_run or (),
+        served=served,
+        tried=tried,
+    )
+    check_markdown(markdown, as_json)
+    check_place(junit, markdown)
+    with open_store(db) as store:
+        verdict = judge(store, case, Rules(margin=margin, effect=effect))
+        # First, so that nothing is promoted when the command then ends with an error.
+        _save(verdict, promote, junit, markdown)
+        if promote and verdict.decision.outcome == "promote":
+            make_baseline(store, verdict)
+    if as_json:
+        from flywheel.cli.terminal.tables import print_json
+
+        print_json(verdict.as_json())
+    elif str(markdown) != "-":
+        _show(verdict, promote)
+    raise typer.Exit(EXIT_CODES[verdict.decision.outcome])
+
+
+def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path | None) -> None:
+    """Write the files that are wanted, and print a summary that goes to standard output."""
+    from flywheel.cli.terminal.tables import print_line
+    from flywheel.reports.junit import gate_junit
+    from flywheel.reports.markdown import gate_markdown
+    from flywheel.reports.report import save
+
+    if junit is not None:
+        save(junit, gate_junit(verdict))
+    if markdown is not None:
+        told = gate_markdown(verdict, promoted)
+        if str(markdown) == "-":
+            print_line(told.rstrip("\n"))
+        else:
+            save(markdown, told)
+
+
+def _show(verdict: Verdict, promoted: bool) -> None:
+    from flywheel.cli.terminal.layout import fill
+    from flywheel.cli.terminal.tables import print_line
+
+    decision = verdict.decision
+    for check in decision.checks:
+        print_line(fill(f"{_MARKS[check.state]} {check.name}: {check.told}", 7))
+    print_line("")
+    match decision.outcome:
+        case "promote":
+            told = "it is the baseline now" if promoted else "--promote makes it the baseline"
+            print_line(f"PROMOTE {verdict.candidate.run}: {told}")
+        case "keep":
+            print_line(f"KEEP {verdict.baseline.run}")
+        case "undecided":
+            items = (
+                f"about {decision.items:,} items would decide"
+                if decision.items
+                else "see the lines marked ?"
+            )
+            print_line(f"UNDECIDED: {items}")

@@ -1,0 +1,86 @@
+"""flywheel plan: how many items a gain takes, before anything is spent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
+
+if TYPE_CHECKING:
+    from flywheel.evals.decision.sample_size import Forecast
+
+
+def plan(
+    evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],
+    effect: Annotated[
+        float, typer.Option(callback=finite, help="Gain to detect, as a share.")
+    ] = 0.05,
+    power: Annotated[
+        float, typer.Option(callback=finite, help="Power: the probability of detecting it.")
+    ] = 0.8,
+    discordance: Annotated[
+        float,
+        typer.Option(callback=finite, help="Share of items that one of the two passes alone."),
+    ] = 0.2,
+    look: Annotated[int, typer.Option(min=1, help="Which look at the test split it is.")] = 1,
+    like: Annotated[
+        list[str] | None, typer.Option(help="A run; two of them tell how differences spread.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Estimate the sample size needed to detect a gain, and the gain that each split can detect."""
+    from flywheel.cli.terminal.tables import print_json
+    from flywheel.evals.decision.sample_size import Wish, forecast
+    from flywheel.evals.evalset.evalset import load_evalset
+    from flywheel.store.store import open_store
+
+    wish = Wish(effect=effect, power=power, look=look, discordance=discordance)
+    chosen = load_evalset(evalset)
+    if like or db.is_file():
+        with open_store(db) as store:
+            found = forecast(chosen, wish, store, like or ())
+    else:
+        found = forecast(chosen, wish)
+    if as_json:
+        print_json(found.as_json())
+        return
+    _show(found)
+
+
+def _show(found: Forecast) -> None:
+    from flywheel.cli.terminal.layout import fill
+    from flywheel.cli.terminal.tables import print_line, print_table
+
+    wish = found.wish
+    print_line(
+        f"You need {found.items:,} items to detect {100 * wish.effect:g} points"
+        f" with {wish.power:.0%} power"
+    )
+    told = f"spread {found.spread.told}; two-sided 95%"
+    if wish.look > 1:
+        level = f"{100 * (1 - wish.alpha):.4g}%"
+        told = f"spread {found.spread.told}; look {wish.look} at a split, {level}"
+    print_line(fill(told))
+    print_line("")
+    print_table(
+        ("gain in points", "items"),
+        [(f"{100 * effect:g}", f"{items:,}") for effect, items in found.table],
+    )
+    print_line("")
+    rows = [
+        (name, f"{items:,}", "-" if mde is None else f"{100 * mde:.1f}")
+        for name, (items, mde) in found.splits.items()
+    ]
+    print_table(("split", "items", "detects points"), rows)
+    if any(mde is None for _, mde in found.splits.values()):
+        print_line("- too few items to detect any gain with that power")
+    spent = [f"${found.price:.2f}"] if found.price is not None else []
+    if found.seconds is not None:
+        spent.append(f"{found.seconds:,.1f} s")
+    if spent:
+        print_line(
+            f"\n{found.items:,} answers take about {', '.join(spent)}, at the baseline's rate"
+        )

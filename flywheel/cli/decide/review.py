@@ -1,0 +1,109 @@
+"""flywheel review: runs side by side, and a blind vote, in the browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from flywheel.cli.terminal.options import DEFAULT_DB, Db
+
+_PATIENCE = 60.0  # seconds until the pages must answer; a busy machine takes ten
+
+
+def review(
+    db: Db = DEFAULT_DB,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve the pages.")] = 8501,
+    host: Annotated[
+        str, typer.Option(help="The address to serve at; whoever reaches it may read and vote.")
+    ] = "127.0.0.1",
+    who: Annotated[str | None, typer.Option(help="Who votes; by default your login name.")] = None,
+) -> None:
+    """Compare runs side by side and judge answers blind, in the browser.
+
+    Owns the store until Ctrl-C: other commands on it must wait.
+    """
+    from flywheel.cli.terminal.tables import print_line
+    from flywheel.errors import WorkerDied
+    from flywheel.extras import need
+
+    need("streamlit")
+    _check_port(host, port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    env = {**os.environ, "FLYWHEEL_DB": str(db), "FLYWHEEL_URL": url}
+    if who:
+        env["FLYWHEEL_WHO"] = who
+    command = [sys.executable, "-P", "-m", "flywheel.review.serve", "--host", host]
+    # A session of its own: Ctrl-C reaches this process alone, which then ends the other in order.
+    # If this one is killed, the other sees the end of its input and ends too.
+    with subprocess.Popen(
+        [*command, "--port", str(port)],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as server:
+        try:
+            if not _answers(server, host, port):
+                raise typer.Exit(1)
+            print_line(f"{url}  (the store is {db}; Ctrl-C ends it)")
+            sys.stdout.flush()
+            code = server.wait()
+            raise WorkerDied(f"the pages' process ended with {code}; what was voted is kept")
+        except KeyboardInterrupt:
+            print_line("Ended. Every vote is kept.")
+        finally:
+            _end(server)
+
+
+def _check_port(host: str, port: int) -> None:
+    import socket
+
+    from flywheel.errors import BadOption
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BadOption(
+                f"cannot serve at {host}, port {port}: {error.strerror}; name others with --host"
+                " and --port"
+            ) from None
+
+
+def _answers(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
+    """Wait until the pages answer. False when the process ended before, having said why."""
+    from http.client import HTTPConnection, HTTPException
+
+    from flywheel.errors import WorkerDied
+
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    deadline = time.monotonic() + _PATIENCE
+    while server.poll() is None:
+        connection = HTTPConnection(near, port, timeout=2)
+        try:
+            connection.request("GET", "/_stcore/health")
+            if connection.getresponse().status == 200:
+                return True
+        except (OSError, HTTPException):
+            time.sleep(0.1)
+        finally:
+            connection.close()
+        if time.monotonic() > deadline:
+            raise WorkerDied(f"the pages did not answer within {_PATIENCE:.0f} seconds")
+    return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the process and wait, so that the store is free when this command returns."""
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()

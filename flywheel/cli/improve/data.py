@@ -1,0 +1,336 @@
+"""flywheel data: is a training file fit to train on, and what can be mended?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flywheel.cli.terminal.options import Json
+
+if TYPE_CHECKING:
+    from flywheel.data.checks.findings import Findings, Report
+    from flywheel.data.checks.pii import Names as Finder
+    from flywheel.data.repair.fix import Steps
+    from flywheel.data.repair.splits import Balance
+    from flywheel.data.rows.tokens import TokenCounter
+
+_SHOWN_EACH = 3
+_SHOWN_CLASSES = 8
+_MOST_LEAKS = 1000
+# Rows of these stand on lines, so that a bar can know how many there are.
+_LINED = (".jsonl", ".ndjson", ".csv", ".tsv")
+_FORMATS = "chat, openai, vision, rft, dpo, preference, kto, completion, alpaca, sharegpt or text."
+
+data = typer.Typer(
+    help="Check training files before they are trained on, and fix them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+File = Annotated[
+    Path, typer.Argument(help="JSON lines, a JSON array, CSV, Parquet or a datasets folder.")
+]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help=f"Instead of the one that is found: {_FORMATS}")
+]
+Split = Annotated[
+    str | None, typer.Option(help="Shares of two or three parts: 0.9,0.1 (train, dev, test).")
+]
+Group = Annotated[str | None, typer.Option(help="With --split: rows of one FIELD stay together.")]
+How = Annotated[
+    str | None, typer.Option(help="over: repeat rarer classes; under: drop from frequent ones.")
+]
+ClassField = Annotated[
+    str | None, typer.Option("--class", help="The class: a field of rows or JSON answers.")
+]
+Names = Annotated[
+    str | None, typer.Option(help="Look for names of people too, by this spaCy pipeline.")
+]
+Mix = Annotated[list[str] | None, typer.Option(help="FILE=0.2: a fifth of the result from FILE.")]
+
+
+@data.callback()
+def _group() -> None:
+    """Check training files before they are trained on, and fix them."""
+
+
+@data.command()
+def check(
+    file: File,
+    form: FormatName = None,
+    evalset: Annotated[
+        list[str] | None,
+        typer.Option(help="Look for its dev and test items in the file; again for more, or all."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Count by its tokenizer: tiny, a folder …")
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a row that are read; the model's context.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show all findings, not three each.")
+    ] = False,
+    names: Names = None,
+    as_json: Json = False,
+) -> None:
+    """Read every row, and say what is wrong, what is doubtful and what is in it.
+
+    Broken and empty rows, pairs of one answer, items of an evalset and fewer than ten rows are
+    errors; repetition, contradictions, personal data, damaged or truncated text and lopsided
+    classes are warnings. Exits with 1 when the file is refused.
+    """
+    from flywheel.cli.terminal.tables import print_json
+    from flywheel.data.checks.check import check_training
+    from flywheel.data.rows.training import read_training
+
+    training = read_training(file, form)
+    counter = _counter(model)
+    with _bar(file) as advance:
+        report = check_training(training, counter, max_length, advance, _finder(names))
+    leakage = _check_leakage(file, evalset or [], report.findings)
+    if as_json:
+        print_json({**report.as_json(), "leakage": leakage})
+    else:
+        _show(report, leakage, every)
+    raise typer.Exit(1 if report.refused else 0)
+
+
+@data.command()
+def fix(
+    file: File,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to; a name for each part.")],
+    form: FormatName = None,
+    drop_bad: Annotated[bool, typer.Option(help="Leave out broken and empty rows.")] = False,
+    dedupe: Annotated[bool, typer.Option(help="Of equal rows keep the first.")] = False,
+    anonymise: Annotated[
+        bool, typer.Option(help="Replace personal data by placeholders such as <EMAIL_1>.")
+    ] = False,
+    split: Split = None,
+    by_group: Group = None,
+    balance: How = None,
+    class_field: ClassField = None,
+    mix: Mix = None,
+    names: Names = None,
+    seed: Annotated[int, typer.Option(help="Decides all that is drawn at random.")] = 0,
+    keep_format: Annotated[bool, typer.Option(help="Do not turn rows into OpenAI's form.")] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite files that are there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a repaired copy as JSON lines in OpenAI's form, and say what was changed.
+
+    Done in this order: drop bad rows, anonymise, dedupe, split, balance, mix. What is balanced and
+    mixed is the first part of a split; the others stay as they are.
+    """
+    from flywheel.cli.terminal.tables import print_json, print_line
+    from flywheel.data.repair.fix import Steps, fix_training
+    from flywheel.data.rows.openai_rows import save_rows
+    from flywheel.data.rows.training import read_training
+
+    steps = Steps(
+        drop_bad=drop_bad,
+        anonymise=anonymise,
+        names=_finder(names),
+        dedupe=dedupe,
+        split=_shares(split),
+        group=by_group,
+        balance=_balance(balance),
+        class_field=class_field,
+        mix=tuple(_mixed(text) for text in mix or ()),
+        seed=seed,
+        keep_format=keep_format,
+    )
+    _refuse_lonely(steps)
+    targets = _targets(out, steps)
+    _refuse_overwriting(list(targets.values()), force)
+    fixed = fix_training(read_training(file, form), steps)
+    rows = {str(targets[part]): save_rows(targets[part], fixed.parts[part]) for part in targets}
+    if as_json:
+        print_json({"format": fixed.format, "changes": fixed.changes, "rows": rows})
+        return
+    for change in fixed.changes:
+        print_line(change)
+    for path, count in rows.items():
+        print_line(f"{path}: {fixed.format}, {count} rows")
+
+
+def _finder(pipeline: str | None) -> Finder | None:
+    from flywheel.data.checks.names import open_names
+
+    return open_names(pipeline) if pipeline else None
+
+
+def _counter(model: str | None) -> TokenCounter:
+    from flywheel.data.rows.tokens import counter_of, estimated
+    from flywheel.errors import BadOption
+
+    if model is None:
+        return estimated()
+    if model.startswith(("http://", "https://", "scripted:", "replay:", "python:")):
+        return estimated(f"{model} has no tokenizer that can be read")
+    if model == "tiny":
+        from flywheel.tiny.weights import tiny_folder
+
+        return counter_of(model, tiny_folder())
+    if Path(model).is_dir():
+        return counter_of(model, Path(model))
+    if "/" not in model:
+        raise BadOption(f"no model {model!r}; wanted tiny, a folder, or a hub id in the cache")
+    from flywheel.samplers.local.load import cached_folder
+
+    return counter_of(model, cached_folder(model))
+
+
+def _bar(file: Path) -> Any:
+    from contextlib import nullcontext
+
+    from flywheel.cli.terminal.progress import progress
+
+    if file.suffix.lower() not in _LINED or not file.is_file():
+        return nullcontext(_ignore)
+    with file.open("rb") as lines:
+        total = sum(block.count(b"\n") for block in iter(lambda: lines.read(1 << 20), b""))
+    return progress(file.name, total, "rows")
+
+
+def _ignore(rows: int) -> None:
+    """Where no bar is shown."""
+
+
+def _check_leakage(file: Path, names: list[str], found: Findings) -> dict[str, int | None]:
+    """Items of each evalset that stand in the file; None where broken rows keep it from looking."""
+    from flywheel.data.leakage.leakage import tell
+    from flywheel.evals.evalset.evalset import load_evalset, shipped
+    from flywheel.evals.evalset.leaks import check_file
+
+    if "all" in names:
+        mine = {path.parent.name for path in Path("evalsets").glob("*/evalset.yaml")}
+        names = [name for name in names if name != "all"] + sorted(mine.union(shipped()))
+    counts: dict[str, int | None] = {}
+    for name in dict.fromkeys(names):
+        evalset = load_evalset(name)
+        if found.counts["error", "bad_row"]:
+            counts[name] = None
+            continue
+        leaks = check_file(evalset, file, _MOST_LEAKS)
+        counts[name] = sum(leak.overlaps.total for leak in leaks)
+        for overlap in (one for leak in leaks for one in leak.overlaps.worst):
+            severity = "warning" if overlap.how == "group" else "error"
+            found.add("leak", severity, overlap.left.where, f"{name} {tell(overlap)}")
+    return counts
+
+
+def _show(report: Report, leakage: dict[str, int | None], every: bool) -> None:
+    from flywheel.cli.terminal.tables import print_line, print_table
+
+    print_line(f"{report.path}: {report.format}, {report.rows:,} rows")
+    print_table(("what", "figures"), list(_figures(report, leakage)), wrap=True)
+    print_line("")
+    shown: dict[tuple[str, str], int] = {}
+    rows: list[tuple[str, str, str]] = []
+    for one in report.findings.sorted():
+        key = (one.severity, one.kind)
+        shown[key] = shown.get(key, 0) + 1
+        count = report.findings.counts[one.severity, one.kind]
+        if every or shown[key] <= _SHOWN_EACH:
+            rows.append((one.severity, one.where, f"{one.kind}: {one.story}"))
+        elif shown[key] == _SHOWN_EACH + 1:
+            rows.append(("", "", f"{one.kind}: {count - _SHOWN_EACH:,} more; --all shows them"))
+    if rows:
+        print_table(("severity", "where", "finding"), rows, wrap=True)
+    totals = [
+        (severity, report.findings.total(severity)) for severity in ("error", "warning", "note")
+    ]
+    counts = [f"{n:,} {severity}{'s' if n != 1 else ''}" for severity, n in totals if n]
+    print_line(f"{report.path}: {report.verdict} ({', '.join(counts) or 'nothing found'})")
+
+
+def _figures(report: Report, leakage: dict[str, int | None]) -> Iterator[tuple[str, str]]:
+    tokens = report.figures["tokens"]
+    if tokens:
+        yield "tokens", f"{tokens['total']:,}, {tokens['learned']:,} learned; {tokens['how']}"
+        marks = ", ".join(
+            f"{name} {tokens[name]:,}" for name in ("min", "p50", "p90", "p99", "max")
+        )
+        most = tokens["max_length"]
+        yield "a row", f"{marks}; {most:,} are read" if most else marks
+    yield "languages", _told(report.figures["languages"])
+    for name, counts in report.figures["classes"].items():
+        yield name, _told(counts)
+    pii = report.figures["pii"]
+    personal = _told({kind: n for kind, n in pii.items() if n}) or "none found"
+    yield "personal", personal if pii["name"] is not None else f"{personal}; no names: --names"
+    for name, count in leakage.items():
+        told = "not looked for: some rows cannot be read" if count is None else f"{count} items"
+        yield f"in {name}", told
+    if not leakage:
+        yield "leakage", "not looked for; --evalset NAME does"
+
+
+def _told(counts: dict[str, int]) -> str:
+    told = [f"{name} {n:,}" for name, n in list(counts.items())[:_SHOWN_CLASSES]]
+    more = len(counts) - _SHOWN_CLASSES
+    return ", ".join([*told, f"{more} more"] if more > 0 else told)
+
+
+def _shares(text: str | None) -> tuple[float, ...]:
+    from flywheel.errors import BadOption
+
+    if text is None:
+        return ()
+    try:
+        shares = tuple(float(share) for share in text.split(","))
+    except ValueError:
+        shares = ()
+    if len(shares) not in (2, 3) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise BadOption(f"--split is two or three shares that make 1, as 0.9,0.1; got {text!r}")
+    return shares
+
+
+def _balance(text: str | None) -> Balance | None:
+    from flywheel.errors import BadOption
+
+    if text is None or text == "over" or text == "under":
+        return text
+    raise BadOption(f"--balance is over or under, got {text!r}")
+
+
+def _mixed(text: str) -> tuple[Path, float]:
+    from flywheel.errors import BadOption
+
+    name, _, share = text.rpartition("=")
+    try:
+        if name and 0 < float(share) < 1:
+            return Path(name), float(share)
+    except ValueError:
+        pass
+    raise BadOption(f"--mix is FILE=SHARE, as general.jsonl=0.2; got {text!r}")
+
+
+def _refuse_lonely(steps: Steps) -> None:
+    from flywheel.errors import BadOption
+
+    if steps.group and not steps.split:
+        raise BadOption("--by-group tells how --split is done; give --split too, as 0.9,0.1")
+    if steps.class_field and not steps.balance:
+        raise BadOption("--class tells what --balance counts; give --balance over or under too")
+
+
+def _targets(out: Path, steps: Steps) -> dict[str, Path]:
+    """out.jsonl, or out.train.jsonl, out.dev.jsonl …"""
+    from flywheel.data.repair.fix import PARTS
+
+    if not steps.split:
+        return {"": out}
+    names = PARTS[: len(steps.split)]
+    return {name: out.with_name(f"{out.stem}.{name}{out.suffix}") for name in names}
+
+
+def _refuse_overwriting(paths: list[Path], force: bool) -> None:
+    from flywheel.errors import BadOption
+
+    there = [str(path) for path in paths if path.exists()]
+    if there and not force:
+        raise BadOption(f"{', '.join(there)} is there already; --force overwrites it")

@@ -1,0 +1,86 @@
+"""flywheel leakage: do train, dev, test and what is trained on stand apart?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flywheel.cli.terminal.options import Json
+
+if TYPE_CHECKING:
+    from flywheel.data.leakage.leakage import Overlap
+    from flywheel.evals.evalset.leaks import Leak
+
+_TOLD = 5
+
+
+def leakage(
+    evalset: Annotated[str, typer.Argument(help="An evalset, by name or folder.")],
+    file: Annotated[
+        list[Path] | None, typer.Option(help="A file to be trained on; may be given again.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find items of dev and test that stand in train, in the prompt's examples or in a file.
+
+    An item counts once, by the strongest way that it was found: the same text, the same words,
+    half of it within another (13-gram), nearly the same (minhash), the same group. Exits with 1
+    when anything was found.
+    """
+    from flywheel.cli.terminal.tables import print_json, print_line, print_table
+    from flywheel.data.leakage.leakage import WAYS, tell
+    from flywheel.evals.evalset.evalset import load_evalset
+    from flywheel.evals.evalset.leaks import check_evalset, check_file
+
+    what = load_evalset(evalset)
+    leaks = check_evalset(what)
+    for path in file or ():
+        leaks += check_file(what, path)
+    found = [leak for leak in leaks if leak.overlaps.total]
+    if as_json:
+        print_json(
+            {"ok": not found, "evalset": what.name, "sides": [_json(leak) for leak in leaks]}
+        )
+    elif not leaks:
+        print_line(f"{what.name}: nothing to compare, for it has one split")
+    else:
+        print_table(("in", "of", "items", *WAYS, "verdict"), [_row(leak) for leak in leaks])
+        for leak in found:
+            print_line(f"{leak.right} in {leak.left}:")
+            for overlap in leak.overlaps.worst[:_TOLD]:
+                print_line(f"  {tell(overlap)}")
+    raise typer.Exit(1 if found else 0)
+
+
+def _row(leak: Leak) -> tuple[str, ...]:
+    counts = [str(count) for count in leak.overlaps.counts.values()]
+    return (
+        leak.left,
+        leak.right,
+        str(leak.items),
+        *counts,
+        "LEAK" if leak.overlaps.total else "ok",
+    )
+
+
+def _json(leak: Leak) -> dict[str, Any]:
+    return {
+        "in": leak.left,
+        "of": leak.right,
+        "items": leak.items,
+        "leaking": leak.overlaps.total,
+        "ways": leak.overlaps.counts,
+        "worst": [_pair(overlap) for overlap in leak.overlaps.worst],
+    }
+
+
+def _pair(overlap: Overlap) -> dict[str, Any]:
+    return {
+        "in": overlap.left.where,
+        "of": overlap.right.where,
+        "how": overlap.how,
+        "share": round(overlap.share, 3),
+        "shown": overlap.shown,
+    }

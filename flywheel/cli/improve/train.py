@@ -1,0 +1,98 @@
+"""flywheel train: make a candidate by training, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
+from flywheel.cli.terminal.streams import say
+
+if TYPE_CHECKING:
+    from flywheel.levers.training.config import TrainConfig
+
+LEVERS = ("sft", "dpo", "kto", "rft", "reward", "pretrain")
+StallMinutes = Annotated[
+    float, typer.Option(min=0, callback=finite, help="Stop after N idle minutes; 0 disables.")
+]
+Nice = Annotated[int, typer.Option(min=0, max=19, help="Process niceness, 0 to 19.")]
+
+
+def train(
+    lever: Annotated[str, typer.Argument(help=", ".join(LEVERS) + ".")],
+    config: Annotated[Path | None, typer.Argument(help="What to train; YAML or JSON.")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override a config value, key=value; repeatable."),
+    ] = None,
+    measure_first: Annotated[
+        bool, typer.Option("--measure-first", help="Make the baseline, where there is none.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what it will take, and stop.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it, and do not wait.")] = False,
+    stall_minutes: StallMinutes = 10.0,
+    nice: Nice = 0,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Train a model on what a config says, and examine it on dev while it learns.
+
+    Needs a baseline to beat. Ctrl-C asks for a pause and keeps a checkpoint; a second one kills.
+    The job goes on when this command dies: flywheel job JOB --follow, or --resume.
+    """
+    from flywheel.cli.improve.following import GOOD, followed, show_job
+    from flywheel.jobs.job_root import jobs_root
+    from flywheel.jobs.job_state import view
+    from flywheel.jobs.ledger import tell_store
+    from flywheel.jobs.start import Launch, start
+    from flywheel.levers.training.prepare import prepare
+    from flywheel.levers.training.worker import set_threads
+    from flywheel.store.store import open_store
+
+    # What is measured and foretold here runs as the training's own process will.
+    set_threads(len(os.sched_getaffinity(0)))
+    wanted = read_config(lever, config, sets or ())
+    if explain:
+        _explain(wanted)
+        return
+    launch = Launch(stall=stall_minutes * 60 or None, niceness=nice)
+    with open_store(db) as store:
+        order = prepare(wanted, store, measure_first=measure_first, say=say)
+        begun = start(jobs_root(db), order, launch)
+        tell_store(store, [begun.folder])
+    if detach:
+        show_job(view(begun.folder), db, as_json)
+        return
+    found, pressed = followed(begun.folder, db, launch.stall, begun.process)
+    show_job(found, db, as_json)
+    if found.status not in GOOD or pressed:
+        raise typer.Exit(130 if pressed else 1)
+
+
+def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> TrainConfig:
+    """The config for this lever. Raises BadOption when the file is for another one."""
+    from flywheel.document import load_document
+    from flywheel.errors import BadOption
+    from flywheel.levers.training.config import load_config
+
+    if lever not in LEVERS:
+        raise BadOption(f"wanted one of {', '.join(LEVERS)}, got {lever!r}")
+    value = load_document(path).value if path else None
+    fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    named = fields.get("lever", lever)
+    if named != lever:
+        raise BadOption(f"{path} is a config for {named!r}; run flywheel train {named} {path}")
+    return load_config(path, [f"lever={lever}", *sets])
+
+
+def _explain(config: TrainConfig) -> None:
+    from flywheel.cli.terminal.tables import print_line
+    from flywheel.levers.training.prepare import explain
+
+    for line in explain(config):
+        print_line(line)

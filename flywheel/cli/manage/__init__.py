@@ -1,0 +1,1 @@
+"""Commands for the store, imports, the embedded model and this installation."""

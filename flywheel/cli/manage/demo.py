@@ -1,0 +1,40 @@
+"""flywheel demo: the whole loop on the embedded model, or a first look at the graders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flywheel.cli.terminal.streams import say
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where its store and jobs are kept.")] = Path("demo"),
+    fast: Annotated[bool, typer.Option("--fast", help="One lever, under ninety seconds.")] = False,
+    graders: Annotated[
+        bool, typer.Option("--graders", help="A first look at the graders instead; no torch.")
+    ] = False,
+) -> None:
+    """Measure, train, decide and promote on the embedded model: the whole loop in minutes.
+
+    Stopped with ctrl-C and begun again, it goes on where it was.
+    """
+    if graders:
+        from flywheel.recipes.demo import main as first_look
+
+        first_look()
+        return
+    from flywheel.extras import MissingExtra, missing
+    from flywheel.levers.training.packages import PACKAGES
+
+    if line := missing(*PACKAGES):
+        raise MissingExtra(f"{line} (flywheel demo --graders needs none)")
+    from flywheel.recipes.loop import RFT, SFT, main
+
+    try:
+        main(folder, (SFT,) if fast else (SFT, RFT))
+    except KeyboardInterrupt:
+        say("Stopped. Resume with: flywheel demo")
+        raise typer.Exit(130) from None

@@ -1,0 +1,22 @@
+"""flywheel doctor: what is here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Show which sandbox tier, extras, accelerator and models are here."""
+    from flywheel.cli.terminal.tables import print_json, print_table
+    from flywheel.doctor import examine
+
+    findings = examine()
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        rows = [("yes" if f.found else "no", f.subject, f.story) for f in findings]
+        print_table(("here", "what", "how"), rows, wrap=True)

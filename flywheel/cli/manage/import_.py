@@ -1,0 +1,175 @@
+"""flywheel import: results of another harness, to be compared and gated like our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
+
+if TYPE_CHECKING:
+    from flywheel.importers.import_runs import Read
+    from flywheel.importers.verdict import Naming
+    from flywheel.importers.write import Imported
+
+import_ = typer.Typer(
+    help="Bring the results of another harness.", no_args_is_help=True, rich_markup_mode=None
+)
+
+File = Annotated[Path, typer.Argument(help="The file to import.")]
+EvalsetName = Annotated[
+    str | None, typer.Option("--evalset", help="The evalset's name, instead of the file's own.")
+]
+SplitName = Annotated[
+    str, typer.Option("--split", help="train, dev or test; an import to test counts as a look.")
+]
+Primary = Annotated[
+    str | None, typer.Option(help="The grader that decides; the first one unless named.")
+]
+RunName = Annotated[str | None, typer.Option("--run", help="What to call the run.")]
+Group = Annotated[
+    str | None, typer.Option(help="The field of an item's metadata that ties items together.")
+]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Import a log that was cut, as an unfinished run.")
+]
+
+
+@import_.callback()
+def _group() -> None:
+    """Bring the results of another harness."""
+
+
+@import_.command()
+def scores(
+    file: File,
+    evalset: EvalsetName = None,
+    split: SplitName = "dev",
+    primary: Primary = None,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Import rows of your own, one verdict a line.
+
+    A row is {"run": "a", "item": "q1", "grader": "exact", "score": 1}. It may also say repeat,
+    group, passed, output, reason, error (with a null score), evalset, split, model, prompt_tokens,
+    completion_tokens, seconds and price.
+    """
+    from flywheel.importers.formats.verdict_rows import read_scores
+    from flywheel.importers.verdict import Naming
+
+    _bring(read_scores, file, Naming(evalset, split), primary, db, as_json)
+
+
+@import_.command()
+def inspect(
+    file: File,
+    evalset: EvalsetName = None,
+    split: SplitName = "dev",
+    primary: Primary = None,
+    run: RunName = None,
+    group: Group = None,
+    partial: Partial = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Import a log of inspect_ai, .eval or .json: one run. The evalset is the task."""
+    from flywheel.importers.formats.inspect_ai import read_inspect
+    from flywheel.importers.verdict import Naming
+
+    _bring(read_inspect, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
+
+
+@import_.command("lm-eval")
+def lm_eval(
+    file: File,
+    evalset: EvalsetName = None,
+    split: SplitName = "dev",
+    primary: Primary = None,
+    run: RunName = None,
+    group: Group = None,
+    partial: Partial = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Import a samples_TASK_DATE.jsonl of lm-eval: one run. The evalset is the task.
+
+    The model's name and which metrics are better the higher are read from the results_DATE.json
+    that lies beside it.
+    """
+    from flywheel.importers.formats.lm_eval import read_lm_eval
+    from flywheel.importers.verdict import Naming
+
+    _bring(read_lm_eval, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
+
+
+@import_.command()
+def promptfoo(
+    file: File,
+    evalset: EvalsetName = None,
+    split: SplitName = "dev",
+    primary: Primary = None,
+    run: RunName = None,
+    group: Group = None,
+    partial: Partial = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Import a results.json of promptfoo: one run for each provider and prompt.
+
+    The evalset is the configuration's description. With several runs, --run begins their names.
+    """
+    from flywheel.importers.formats.promptfoo import read_promptfoo
+    from flywheel.importers.verdict import Naming
+
+    _bring(read_promptfoo, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
+
+
+def _bring(
+    read: Read, file: Path, naming: Naming, primary: str | None, db: Path, as_json: bool
+) -> None:
+    from flywheel.cli.terminal.tables import print_json, print_line
+    from flywheel.importers.import_runs import bring
+
+    runs = bring(read, file, naming, db, primary)
+    if as_json:
+        print_json({"runs": [run.as_json() for run in runs], "left_out": naming.left_out})
+        return
+    _show(runs)
+    for line in naming.left_out:
+        print_line(f"left out {line}")
+    for run in runs:
+        if run.lacks:
+            print_line(f"{run.row.run} is unfinished: {run.lacks}")
+    print_line(f"kept in {db}; {_next(runs)}")
+
+
+def _show(runs: list[Imported]) -> None:
+    from flywheel.cli.terminal.tables import print_line, print_table
+
+    columns = ("run", "evalset", "split", "items", "samples", "graders", "verdicts", "ungraded")
+    rows: list[tuple[str, ...]] = []
+    for one in runs:
+        row = one.row
+        counts = (row.items, one.samples, one.graders, one.verdicts, one.ungraded)
+        rows.append((row.run, row.evalset, row.split, *map(str, counts)))
+    print_table(columns, rows)
+    here = [one.row.run for one in runs if not one.new]
+    if here:
+        print_line(f"already here, with the same content: {', '.join(here)}")
+
+
+def _next(runs: list[Imported]) -> str:
+    """The command that uses what came in."""
+    import shlex
+
+    first = runs[0].row
+    alike = [
+        one.row.run
+        for one in runs[1:]
+        if (one.row.evalset_digest, one.row.split) == (first.evalset_digest, first.split)
+    ]
+    names = [shlex.quote(name) for name in (first.run, *alike)]
+    return f"flywheel compare {' '.join(names if alike else [*names, 'ANOTHER-RUN'])}"

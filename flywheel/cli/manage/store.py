@@ -1,0 +1,88 @@
+"""flywheel store: look after the file that holds everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from flywheel.store.upkeep.export import Manifest
+
+store = typer.Typer(
+    help="Check, export and rebuild the store.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Db = Annotated[Path, typer.Option(envvar="FLYWHEEL_DB", help="The store's file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+DEFAULT = Path("flywheel.duckdb")
+
+
+@store.callback()
+def _group() -> None:
+    """Check, export and rebuild the store."""
+
+
+@store.command()
+def check(db: Db = DEFAULT, as_json: AsJson = False) -> None:
+    """Read the whole store, and follow every row to what it came from.
+
+    Changes nothing. Exits with 1 when something is wrong.
+    """
+    from dataclasses import asdict
+
+    from flywheel.cli.terminal.tables import print_json, print_line, print_table
+    from flywheel.store.upkeep.check import check_store
+
+    report = check_store(db)
+    ok = not report.findings
+    if as_json:
+        print_json({"ok": ok, "db": str(db), **asdict(report)})
+    else:
+        print_table(("table", "rows"), [(name, str(rows)) for name, rows in report.rows.items()])
+        for finding in report.findings:
+            example = f", such as {finding.example}" if finding.example else ""
+            print_line(f"{finding.table}: {finding.count} {finding.story}{example}")
+        print_line(f"{db}: {'ok' if ok else 'BAD'}")
+    raise typer.Exit(0 if ok else 1)
+
+
+@store.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the Parquet files.")],
+    db: Db = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Write every table to a Parquet file, with a manifest that `rebuild` checks."""
+    from flywheel.errors import BadFile
+    from flywheel.store.store import open_store
+    from flywheel.store.upkeep.export import export_store
+
+    if not db.is_file():
+        raise BadFile(f"{db}: no such file; name the store with --db")
+    with open_store(db) as opened:
+        manifest = export_store(opened, folder)
+    _show(manifest, db, folder, as_json)
+
+
+@store.command()
+def rebuild(
+    folder: Annotated[Path, typer.Argument(help="A folder that `export` wrote.")],
+    db: Db = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new store of an export. Never writes over a store that is there."""
+    from flywheel.store.upkeep.rebuild import rebuild_store
+
+    _show(rebuild_store(folder, db), folder, db, as_json)
+
+
+def _show(manifest: Manifest, source: Path, target: Path, as_json: bool) -> None:
+    from flywheel.cli.terminal.tables import print_json, print_line
+
+    rows = {name: table.rows for name, table in manifest.tables.items()}
+    if as_json:
+        print_json({"ok": True, "from": str(source), "to": str(target), "rows": rows})
+    else:
+        print_line(f"{source} -> {target}: {sum(rows.values())} rows in {len(rows)} tables")

@@ -1,0 +1,123 @@
+"""flywheel grade: one sample, or a file of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
+from flywheel.cli.terminal.streams import say
+
+if TYPE_CHECKING:
+    from flywheel.engines.here import Here
+    from graders.grader import Grader
+    from graders.ungraded import Ungraded
+
+
+def grade(
+    grader: Annotated[Path, typer.Argument(help="A grader's definition, JSON or YAML.")],
+    item: Annotated[Path | None, typer.Option(help="The item, a JSON file.")] = None,
+    sample: Annotated[str | None, typer.Option(help="The answer to grade.")] = None,
+    items: Annotated[
+        Path | None, typer.Option(help='Rows {"item": {…}, "sample": …}, one a line.')
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the verdicts on --items go.")] = None,
+    judge: JudgeName = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: cores.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the file at --out.")] = False,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
+) -> None:
+    """Grade one sample, or every row of a file.
+
+    With --sample it prints the response of OpenAI's graders/run: the reward, every error flag,
+    the parts of a multi. With --items and --out it writes one verdict a row and prints a summary.
+    """
+    from flywheel.cli.measure.measuring import Asking
+    from flywheel.engines.here import Here
+    from flywheel.errors import BadOption
+    from flywheel.evals.evalset.grader_files import load_grader
+
+    if (sample is None) == (items is None) or (items is None) != (out is None):
+        raise BadOption("give --sample TEXT, or --items ROWS.jsonl with --out GRADES.jsonl")
+    if item is not None and items is not None:
+        raise BadOption("--item goes with --sample; the rows of --items bring their own items")
+    definition = load_grader(grader)
+    asking = Asking(
+        judge=judge, judge_api_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
+    )
+    asked = asking.open_judge([definition])
+    with Here(asked, unsafe_python=unsafe_local_python, workers=workers) as engine:
+        if sample is not None:
+            _grade_one(definition, item, sample, engine)
+        elif items is not None and out is not None:
+            if out.exists() and not overwrite:
+                raise BadOption(f"{out} exists; name another file, or pass --overwrite")
+            _grade_rows(definition, items, out, engine, workers, as_json)
+
+
+def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> None:
+    import time
+
+    from pydantic import TypeAdapter
+
+    from flywheel.cli.terminal.tables import print_json
+    from flywheel.document import load_document
+    from flywheel.errors import BadOption
+    from flywheel.evals.grading.grade import grade_samples
+    from flywheel.synchronous import result_of
+    from graders.sample import Sample
+    from graders.ungraded import Kind, Ungraded
+    from graders.wire import run_response
+
+    fields: dict[str, Any] = {}
+    if item is not None:
+        fields = load_document(item).read_as(TypeAdapter(dict[str, Any]))
+    start = time.perf_counter()
+    (verdict,) = result_of(grade_samples(grader, [Sample(fields, text)], engine))
+    seconds = time.perf_counter() - start
+    if isinstance(verdict, Ungraded):
+        if item is None and verdict.kind is Kind.VARIABLE:
+            raise BadOption(
+                f"{verdict.detail}; the grader {grader.name!r} reads the item: give --item FILE"
+            )
+        _explain(verdict, item)
+    print_json(run_response(grader, verdict, seconds))
+
+
+def _explain(verdict: Ungraded, item: Path | None) -> None:
+    """Say on standard error why there is no verdict: the wire has a reward of 0.0 for it."""
+    from flywheel.visible import one_line
+
+    lines = [line.strip() for line in verdict.detail.splitlines() if line.strip()]
+    # The last line of a traceback names the error.
+    story = lines[-1] if lines else verdict.kind.value
+    hint = "" if item else "; no --item was given"
+    say(f"No verdict ({verdict.kind.value}): {one_line(story, 500)}{hint}")
+
+
+def _grade_rows(
+    grader: Grader, rows: Path, out: Path, engine: Here, workers: int | None, as_json: bool
+) -> None:
+    import os
+
+    from flywheel.cli.terminal.progress import progress
+    from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
+    from flywheel.evals.grading.grade_file import grade_file, open_job
+
+    job = open_job(rows, out, workers or os.cpu_count() or 1)
+    with progress("grading", job.count) as advance:
+        summary = grade_file(grader, job, engine, advance)
+    counts = summary.as_json()
+    if as_json:
+        print_json({"grader": grader.name, "out": str(out), **counts})
+        return
+    columns = ("grader", "n", "graded", "mean", "passed", "unparsed", "ungraded")
+    cells = [number(summary.mean) if name == "mean" else str(counts[name]) for name in columns[1:]]
+    print_table(columns, [(grader.name, *cells)])
+    for kind, count in summary.ungraded.most_common():
+        print_line(f"  ungraded {count}: {kind}")
+    print_line(f"verdicts in {out}")

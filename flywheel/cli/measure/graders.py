@@ -1,0 +1,190 @@
+"""flywheel graders: is a grader worth trusting?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
+from flywheel.cli.terminal.streams import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flywheel.engines.here import Here
+    from flywheel.evals.evalset.evalset import Evalset, Split
+    from flywheel.evals.validity.check import GraderCheck, ProbeResult
+
+graders = typer.Typer(
+    help="Check graders before anything is measured with them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@graders.callback()
+def _group() -> None:
+    """Check graders before anything is measured with them."""
+
+
+@graders.command()
+def check(
+    what: Annotated[str, typer.Argument(help="A grader's definition, or an evalset.")],
+    split: Annotated[str, typer.Option(help="Which split's items to probe with.")] = "dev",
+    most: Annotated[
+        int | None,
+        typer.Option(min=2, help="At most this many items; 50, or 10 where a judge is asked."),
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every probe.")] = False,
+    judge: JudgeName = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
+) -> None:
+    """Check a definition, or probe the graders of an evalset.
+
+    The gold answer must pass, and some twenty kinds of answers that are none must not. Exits with
+    1 when a probe shows a fault that the evalset does not excuse.
+    """
+    from flywheel.cli.measure.measuring import Asking
+    from flywheel.engines.here import Here
+    from flywheel.evals.evalset.evalset import load_evalset
+
+    asking = Asking(
+        judge=judge, judge_api_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
+    )
+    if Path(what).is_file():
+        with Here(unsafe_python=unsafe_local_python) as engine:
+            _check_file(Path(what), engine, as_json)
+        return
+    evalset = load_evalset(what)
+    with Here(asking.open_judge(evalset.graders), unsafe_python=unsafe_local_python) as engine:
+        checks = _check_evalset(evalset, _split(split), most, engine)
+    bad = any(one.bad for one in checks)
+    if as_json:
+        _print_json(evalset, checks)
+    else:
+        _print_checks(checks, show_all)
+    raise typer.Exit(1 if bad else 0)
+
+
+def _check_file(path: Path, engine: Here, as_json: bool) -> None:
+    from flywheel.cli.terminal.tables import print_json, print_line
+    from flywheel.evals.evalset.grader_files import load_grader
+    from flywheel.evals.grading.python_sources import check_sources
+    from graders.definition import wire_json
+
+    grader = load_grader(path)
+    check_sources(path, grader, engine.sandbox)
+    if as_json:
+        print_json({"ok": True, "grader": wire_json(grader)})
+    else:
+        print_line(f"{path}: ok, {wire_json(grader)['type']} {grader.name!r}")
+
+
+def _check_evalset(
+    evalset: Evalset, split: Split, most: int | None, engine: Here
+) -> list[GraderCheck]:
+
+    from flywheel.errors import BadOption
+    from flywheel.evals.validity.check import (
+        check_graders,
+        default_most,
+        draw_items,
+        judge_calls,
+    )
+    from flywheel.evals.validity.probe import Material
+    from flywheel.synchronous import result_of
+
+    items = draw_items(evalset, split, most or default_most(evalset.graders))
+    if len(items) < 2:
+        raise BadOption(f"{evalset.name} {split} has {len(items)} items; a check needs at least 2")
+    material = Material(evalset, tuple(items))
+    calls = judge_calls(material, evalset.graders)
+    if calls:
+        say(f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.")
+    return result_of(check_graders(material, evalset.graders, engine))
+
+
+def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:
+    from flywheel.cli.terminal.tables import number, print_line, print_table
+
+    checks = list(checks)
+    if show_all:
+        rows = [_row(probe) for one in checks for probe in one.probes]
+        print_table(("grader", "probe", "n", "mean", "passed", "unparsed", "verdict"), rows)
+    else:
+        summary: list[tuple[str, ...]] = []
+        for one in checks:
+            count = {probe.status: 0 for probe in one.probes}
+            for probe in one.probes:
+                count[probe.status] += 1
+            means = {p.probe: number(p.summary.mean) for p in one.probes}
+            counts = (str(count.get(name, 0)) for name in ("ok", "info", "n/a", "excused", "BAD"))
+            note = "BAD" if one.bad else "format" if one.format_only else "ok"
+            summary.append((one.grader, means["gold"], means["other"], *counts, note))
+        columns = ("grader", "gold", "other", "ok", "info", "n/a", "excused", "BAD", "verdict")
+        print_table(columns, summary)
+    for probe in (probe for one in checks for probe in one.probes):
+        for line in _story(probe, show_all):
+            print_line(line)
+
+
+def _row(result: ProbeResult) -> tuple[str, ...]:
+    from flywheel.cli.terminal.tables import number
+
+    summary = result.summary
+    counts = (str(summary.passed), str(summary.unparsed))
+    return (
+        result.grader,
+        result.probe,
+        str(summary.n),
+        number(summary.mean),
+        *counts,
+        result.status,
+    )
+
+
+def _story(result: ProbeResult, show_all: bool) -> list[str]:
+    """What people read of a fault, excused or not, and of an excuse that is not needed.
+
+    With `show_all` also why a probe is not applicable.
+    """
+    from flywheel.visible import one_line
+
+    name = f"{result.grader}: {result.probe}"
+    if show_all and result.status == "n/a":
+        return [f"{name} is not applicable: {one_line(result.story, 200)}"]
+    if result.status == "excused":
+        return [f"{name} is excused: {one_line(result.excuse, 200)}"]
+    if result.status == "BAD":
+        lines = [f"{name}: {one_line(result.story, 200)} ({result.why})"]
+        if result.worst is not None:
+            lines.append(f"  item {one_line(result.worst.item)}: {one_line(result.worst.answer)}")
+        return lines
+    if result.excuse:
+        return [f"{name} is excused in evalset.yaml, and passes: remove the excuse"]
+    return []
+
+
+def _print_json(evalset: Evalset, checks: list[GraderCheck]) -> None:
+    from flywheel.cli.terminal.tables import print_json
+
+    print_json(
+        {
+            "ok": not any(one.bad for one in checks),
+            "evalset": evalset.name,
+            "format_only": [one.grader for one in checks if one.format_only],
+            "probes": [probe.as_json() for one in checks for probe in one.probes],
+        }
+    )
+
+
+def _split(name: str) -> Split:
+    from flywheel.errors import BadOption
+
+    if name == "train" or name == "dev" or name == "test":
+        return name
+    raise BadOption(f"--split is train, dev or test, got {name!r}")

@@ -1,0 +1,132 @@
+"""Rows that are not as they should be: empty, damaged, of another language, with personal data."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flywheel.data.checks.findings import Findings
+from flywheel.data.checks.language import language_of
+from flywheel.data.checks.pii import Names, find_pii
+from flywheel.data.rows.view import View, said
+
+_DAMAGE = re.compile("[\x00\ufffd\ud800-\udfff]|\u00c3[\u0080-\u00bf]|\u00e2\u20ac")
+_MAIN = 0.9
+_NAMES = {
+    "email": "an e-mail address",
+    "phone": "a phone number",
+    "iban": "an IBAN",
+    "card": "a card number",
+    "ip": "an IP address",
+    "name": "a name",
+}
+
+
+class Blanks:
+    """Rows where the question or an answer says nothing, and pairs of one answer."""
+
+    def see(self, view: View, found: Findings) -> None:
+        """Look at one row."""
+        row = view.row
+        if row.kind == "text":
+            if not row.text.strip():
+                found.add("empty", "error", row.where, "the text is empty")
+            return
+        asked = [turn for turn in row.prompt if turn.role in ("user", "tool")]
+        if not any(turn.images or said(turn).strip() for turn in asked):
+            found.add("empty", "error", row.where, "nothing is asked: the prompt is empty")
+        elif row.messages[0].role == "assistant":
+            story = "the assistant opens the conversation, which some chat templates refuse"
+            found.add("opening", "warning", row.where, story)
+        learned = [turn for turn in row.turns if turn.learned and not said(turn).strip()]
+        if learned:
+            found.add("empty", "error", row.where, "an answer is empty")
+        if row.chosen is not None and row.chosen == row.rejected:
+            found.add("same_pair", "error", row.where, "the chosen answer is the rejected one too")
+
+    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
+        """Nothing more to say."""
+        return {}
+
+
+class Damage:
+    """Texts that went through a wrong encoding: what is left of it, NUL, half characters."""
+
+    def see(self, view: View, found: Findings) -> None:
+        """Look at one row."""
+        for text in (view.question, view.answer):
+            if not (match := _DAMAGE.search(text)):
+                continue
+            if "\ud800" <= match[0] <= "\udfff":
+                story = f"half a character ({match[0]!r}) that no tokenizer takes"
+                found.add("damaged", "error", view.row.where, story)
+            else:
+                around = text[max(0, match.start() - 8) : match.end() + 8]
+                story = f"the text looks damaged by a wrong encoding: {around!r}"
+                found.add("damaged", "warning", view.row.where, story)
+            return
+
+    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
+        """Nothing more to say."""
+        return {}
+
+
+class Languages:
+    """Rows in another language than nearly all the others."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._wheres: dict[str, list[str]] = {}
+
+    def see(self, view: View, found: Findings) -> None:
+        """Look at what users say; at the answer where that tells nothing."""
+        spoken = "\n".join(turn.text for turn in view.row.prompt if turn.role == "user")
+        name = language_of(spoken or view.row.text) or language_of(view.answer)
+        self._counts[name or "unknown"] += 1
+        if name:
+            self._wheres.setdefault(name, []).append(view.row.where)
+
+    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
+        """The languages, and the few rows that differ."""
+        known = sum(map(len, self._wheres.values()))
+        main = max(self._wheres, key=lambda name: len(self._wheres[name]), default="")
+        if main and len(self._wheres[main]) >= _MAIN * known:
+            for name, wheres in self._wheres.items():
+                for where in wheres if name != main else ():
+                    story = f"reads like {name!r}, the others like {main!r}"
+                    found.add("language", "note", where, story)
+        return {"languages": dict(self._counts.most_common())}
+
+
+class Personal:
+    """Personal data: which kinds, and in which rows. The finding never repeats it."""
+
+    def __init__(self, names: Names | None = None) -> None:
+        self._counts: Counter[str] = Counter()
+        self._names = names
+
+    def see(self, view: View, found: Findings) -> None:
+        """Look at one row, its tool calls and fields included."""
+        kinds = Counter(one.kind for text in _texts(view) for one in find_pii(text, self._names))
+        self._counts.update(kinds)
+        if kinds:
+            told = [_NAMES[kind] + (f" ({n} times)" if n > 1 else "") for kind, n in kinds.items()]
+            found.add("pii", "warning", view.row.where, f"has {', '.join(told)}")
+
+    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
+        """How many of each kind; None for names that were not looked for."""
+        counts: dict[str, int | None] = {kind: self._counts[kind] for kind in _NAMES}
+        return {"pii": counts if self._names else {**counts, "name": None}}
+
+
+def _texts(view: View) -> Iterator[str]:
+    row = view.row
+    for turn in row.turns:
+        yield turn.text
+        for call in turn.tool_calls:
+            yield call["function"]["arguments"]
+    yield row.text
+    for value in row.item.values():
+        yield value if isinstance(value, str) else ""

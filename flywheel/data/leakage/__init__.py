@@ -1,0 +1,1 @@
+"""Leakage: texts that two sets share."""

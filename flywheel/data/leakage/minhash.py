@@ -1,0 +1,125 @@
+"""Near duplicates: texts whose sets of five-character n-grams are much the same.
+
+MinHash with 128 permutations finds who might be, in 25 bands of 5; the exact Jaccard index of the
+two sets decides. Seeded with constants: the same texts give the same result on every machine. A
+pair at 0.7 is found 99 times in 100, at 0.8 practically always. Where more than 64 texts share a
+band, the first 64 are looked at: the work grows with the texts, not with their pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flywheel.data.leakage.ngrams import U64, Grams, Indices, char_grams, distinct, mix, pairs
+
+NEAR = 0.7
+PERMUTATIONS = 128
+_BANDS, _ROWS = 25, 5
+_MOST_IN_BAND = 64
+_MOST_TRIED = 8
+_CHUNK = 1000
+# The estimate's standard error is 0.04: three of them below the threshold loses next to nothing.
+_SLACK = 0.12
+_SEED = 20261120
+_DRAWN = mix(np.arange(_SEED, _SEED + 2 * PERMUTATIONS, dtype=np.uint64)).astype(np.uint32)
+_FACTORS, _SHIFTS = _DRAWN[:PERMUTATIONS] | np.uint32(1), _DRAWN[PERMUTATIONS:]
+
+
+class Sketches(NamedTuple):
+    """What is kept of each text: a byte of each minimum, and a number for each band."""
+
+    bytes: NDArray[np.uint8]
+    bands: U64
+
+
+def near_duplicates(left: Sequence[str], right: Sequence[str]) -> dict[int, tuple[int, float]]:
+    """For each right text that has one: a left text with a Jaccard index of `NEAR` or more, and it.
+
+    Texts are normalised and not empty. Of several, the one with the best estimate is named.
+    """
+    if not left or not right:
+        return {}
+    mine, theirs = sketch(left), sketch(right)
+    found: dict[int, tuple[int, float]] = {}
+    for index, others in _candidates(mine, theirs, NEAR - _SLACK):
+        grams = distinct(right[index])
+        for other in others:
+            share = _jaccard(distinct(left[other]), grams)
+            if share >= NEAR:
+                found[index] = (other, share)
+                break
+    return found
+
+
+def sketch(texts: Sequence[str]) -> Sketches:
+    """The sketches of texts, a row each."""
+    blocks = [_sketch(grams) for grams in char_grams(texts)]
+    return Sketches(
+        np.concatenate([block.bytes for block in blocks]),
+        np.concatenate([block.bands for block in blocks], axis=1),
+    )
+
+
+def _sketch(grams: Grams) -> Sketches:
+    begins = np.flatnonzero(np.diff(grams.owners, prepend=-1))
+    values = (grams.hashes >> np.uint64(32)).astype(np.uint32)
+    least = np.empty((PERMUTATIONS, begins.size), dtype=np.uint32)
+    permuted = np.empty_like(values)
+    for row, factor, shift in zip(least, _FACTORS, _SHIFTS, strict=True):
+        np.multiply(values, factor, out=permuted)
+        np.add(permuted, shift, out=permuted)
+        np.minimum.reduceat(permuted, begins, out=row)
+    bands = np.zeros((_BANDS, begins.size), dtype=np.uint64)
+    for place in range(_ROWS):
+        bands = mix(bands + least[place * _BANDS : (place + 1) * _BANDS])
+    # The upper bits of a minimum are nearly always zero: the lowest byte tells texts apart.
+    return Sketches(np.ascontiguousarray(least.astype(np.uint8).T), bands)
+
+
+def _candidates(left: Sketches, right: Sketches, least: float) -> Iterator[tuple[int, list[int]]]:
+    """For each right text the left ones that may be near, the likeliest first."""
+    orders = np.argsort(left.bands, axis=1, kind="stable")
+    bands = np.take_along_axis(left.bands, orders, axis=1)
+    size, count = left.bytes.shape[0], right.bytes.shape[0]
+    for first in range(0, count, _CHUNK):
+        chunk = np.arange(first, min(first + _CHUNK, count))
+        met: list[Indices] = []
+        for keys, order, wanted in zip(bands, orders, right.bands[:, chunk], strict=True):
+            mine, places = pairs(keys, wanted, _MOST_IN_BAND)
+            met.append(mine * size + order[places])
+        both = np.unique(np.concatenate(met))
+        mine, theirs = chunk[both // size], both % size
+        shares = _agreement(right.bytes, mine, left.bytes, theirs)
+        likely = shares >= least
+        yield from _best(mine[likely], theirs[likely], shares[likely])
+
+
+def _agreement(
+    right: NDArray[np.uint8], mine: Indices, left: NDArray[np.uint8], theirs: Indices
+) -> NDArray[np.float64]:
+    """The share of permutations in which the two texts of each pair agree: the estimate."""
+    shares = np.empty(mine.size)
+    for at in range(0, mine.size, 1 << 16):
+        part = slice(at, at + (1 << 16))
+        shares[part] = (right[mine[part]] == left[theirs[part]]).mean(axis=1)
+    return shares
+
+
+def _best(
+    mine: Indices, theirs: Indices, shares: NDArray[np.float64]
+) -> Iterator[tuple[int, list[int]]]:
+    order = np.lexsort((theirs, -shares, mine))
+    mine, theirs = mine[order], theirs[order]
+    begins = np.flatnonzero(np.diff(mine, prepend=-1))
+    for begin, end in pairwise([*begins.tolist(), mine.size]):
+        yield int(mine[begin]), theirs[begin : min(end, begin + _MOST_TRIED)].tolist()
+
+
+def _jaccard(one: U64, other: U64) -> float:
+    shared = np.intersect1d(one, other, assume_unique=True).size
+    return shared / (one.size + other.size - shared)

@@ -1,0 +1,1 @@
+"""Training rows: read from any format, typed."""

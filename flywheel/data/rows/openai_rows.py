@@ -1,0 +1,70 @@
+"""Rows as OpenAI's fine-tuning takes them, and files of rows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from flywheel.data.rows.training_row import Message, TrainingRow
+from flywheel.errors import BadFile
+
+
+def openai_row(row: TrainingRow) -> dict[str, Any] | None:
+    """The row in OpenAI's form: chat, DPO or RFT. None for KTO and text, which have no such form.
+
+    Fields beside the format are kept where graders read them (RFT); elsewhere OpenAI takes none.
+    """
+    if row.kind in ("unpaired", "text"):
+        return None
+    asked: dict[str, Any] = {"messages": [turn.as_json() for turn in row.messages]}
+    if row.tools:
+        asked["tools"] = [dict(tool) for tool in row.tools]
+    if row.parallel_tool_calls is not None:
+        asked["parallel_tool_calls"] = row.parallel_tool_calls
+    if row.kind == "preference":
+        return {
+            "input": asked,
+            "preferred_output": _output(row.chosen),
+            "non_preferred_output": _output(row.rejected),
+        }
+    return {**asked, **row.item} if row.kind == "reward" else asked
+
+
+def save_rows(path: Path, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+    """Write (where, fields) as JSON lines, all of them or none. Raises BadFile at what is no JSON.
+
+    Half a surrogate pair, which UTF-8 has no bytes for, is written as its escape.
+    """
+    written = 0
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            for where, fields in rows:
+                try:
+                    line = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=_plain)
+                except (ValueError, TypeError) as error:
+                    raise BadFile(f"{where}: cannot be written as JSON: {error}") from None
+                file.write(line.encode("utf-8", "backslashreplace") + b"\n")
+                written += 1
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return written
+
+
+def _output(answer: Message | None) -> list[dict[str, Any]]:
+    return [answer.as_json()] if answer else []
+
+
+def _plain(value: Any) -> Any:
+    """What tables hold and JSON does not."""
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"it holds {type(value).__name__}, and a row holds text, numbers and lists")

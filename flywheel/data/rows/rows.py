@@ -1,0 +1,110 @@
+"""Rows: one JSON object a line, read without holding the file in memory.
+
+A line that is no object, or no UTF-8, is named as file:line:col. Empty lines are passed over.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.errors import BadFile
+from graders.sample import Sample
+from graders.text.strict_json import parse_json
+
+_SHOWN = 80
+# A line is held in memory several times while it is read.
+MOST_LINE = 256 << 20
+_SAMPLE_FIELDS = ("output_text", "output_tools", "choices", "output_audio", "model")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The non-empty lines of a file with their numbers, from 1, without a byte order mark.
+
+    Raises BadFile for one of more than 256 MiB, before more of it is read.
+    """
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(MOST_LINE + 1):
+                number += 1
+                if number == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
+                if len(line) > MOST_LINE:
+                    raise BadFile(
+                        f"{path}:{number}:1: a line of more than {MOST_LINE >> 20} MiB; shorten the"
+                        " row, or break the file into lines"
+                    )
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_row(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    """The object on this line. Raises BadFile with the place."""
+    try:
+        value = parse_json(line.removeprefix(b"\xef\xbb\xbf"))
+    except UnicodeDecodeError as error:
+        raise BadFile(
+            f"{path}:{number}:{error.start + 1}: byte 0x{line[error.start]:02x} is not UTF-8"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise BadFile(f"{path}:{number}:{error.colno}: not JSON: {error.msg}") from None
+    except ValueError as error:
+        raise BadFile(f"{path}:{number}:1: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadFile(f"{path}:{number}:1: a row is a JSON object, got {_shorten(value)}")
+    return cast("dict[str, Any]", value)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every row with its line number."""
+    for number, line in read_lines(path):
+        yield number, parse_row(path, number, line)
+
+
+def sample_of_row(row: Mapping[str, Any]) -> Sample:
+    """The sample that a row `{"item": {...}, "sample": ...}` holds. Raises ValueError.
+
+    `sample` is the answer's text, or an object with `output_text` and the other fields of the
+    `sample` namespace; `choices` alone give the text too, as in a saved chat completion.
+    """
+    strangers = set(row) - {"item", "sample"}
+    if strangers or "sample" not in row:
+        have = ", ".join(row) or "nothing"
+        raise ValueError(f'a row is {{"item": {{…}}, "sample": …}}, got the keys {have}')
+    item, given = row.get("item", {}), row["sample"]
+    if not isinstance(item, dict):
+        raise ValueError(f"`item` is a JSON object, got {_shorten(item)}")
+    if isinstance(given, str):
+        return Sample(cast("dict[str, Any]", item), given)
+    if not isinstance(given, dict):
+        raise ValueError(f"`sample` is text or a JSON object, got {_shorten(given)}")
+    fields = cast("dict[str, Any]", given)
+    known = {name: fields[name] for name in _SAMPLE_FIELDS if fields.get(name) is not None}
+    message = _message(known.get("choices"))
+    if "output_text" not in known and message is None:
+        raise ValueError("`sample` has neither output_text nor choices with a message")
+    known.setdefault("output_text", (message or {}).get("content") or "")
+    known.setdefault("output_tools", (message or {}).get("tool_calls") or ())
+    if not isinstance(known["output_text"], str):
+        raise ValueError(f"`output_text` is text, got {_shorten(known['output_text'])}")
+    return Sample(cast("dict[str, Any]", item), **known)
+
+
+def _message(choices: Any) -> Mapping[str, Any] | None:
+    """The message of the first choice, as a saved chat completion has it."""
+    try:
+        message = choices[0]["message"]
+    except (LookupError, TypeError):
+        return None
+    return cast("Mapping[str, Any]", message) if isinstance(message, dict) else None
+
+
+def _shorten(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

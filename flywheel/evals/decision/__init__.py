@@ -1,0 +1,1 @@
+"""Decisions: two runs compared, and what follows from it."""

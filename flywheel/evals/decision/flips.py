@@ -1,0 +1,82 @@
+"""Flips: the items that a candidate fixed or broke, with both answers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from flywheel.evals.decision.compare import Candidate, Comparison
+from flywheel.store.reader import Reader
+from flywheel.store.tables.runs import RunRow
+
+
+class Flip(NamedTuple):
+    """One item that passed in one of the two runs only. Answers and reasons are of repeat 0."""
+
+    change: Literal["fixed", "broken"]
+    id: str
+    item: str
+    before: float
+    after: float
+    before_output: str
+    after_output: str
+    before_reason: str
+    after_reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The flip as `compare --json` has it."""
+        return self._asdict()
+
+
+def load_flips(
+    store: Reader, comparison: Comparison, candidate: Candidate, most: int
+) -> list[Flip]:
+    """At most so many broken items and so many fixed ones, in the order of the split."""
+    primary = candidate.primary
+    if primary is None or most == 0:
+        return []
+    pairs = primary.pairs
+    broken = pairs.broken
+    chosen = [*_first(broken, most), *_first(pairs.fixed, most)]
+    items = [pairs.items[index] for index in chosen]
+    grader = primary.grader
+    before = _answers(store, comparison.baseline, grader, items)
+    after = _answers(store, candidate.run, grader, items)
+    nothing = ("", "")
+    return [
+        Flip(
+            "broken" if broken[index] else "fixed",
+            comparison.facts.ids.get(item, item[:12]),
+            item,
+            float(pairs.baseline[index]),
+            float(pairs.candidate[index]),
+            *_crossed(before.get(item, nothing), after.get(item, nothing)),
+        )
+        for index, item in zip(chosen, items, strict=True)
+    ]
+
+
+def _first(found: Any, most: int) -> list[int]:
+    """Where the first so many are true."""
+    return [int(index) for index in found.nonzero()[0][:most]]
+
+
+def _crossed(before: tuple[str, str], after: tuple[str, str]) -> tuple[str, str, str, str]:
+    return before[0], after[0], before[1], after[1]
+
+
+def _answers(
+    store: Reader, run: RunRow, grader: str, items: Sequence[str]
+) -> dict[str, tuple[str, str]]:
+    """The answer to each item and the grader's reason."""
+    rows = store.query(
+        """
+        SELECT a."item" AS "item", a."output_text" AS "output", s."reason" AS "reason"
+        FROM "samples" AS a JOIN "scores" AS s
+            ON s."item" = a."item" AND s."repeat" = a."repeat" AND s."run" = $run
+        WHERE a."run" = $sampled AND a."error" IS NULL AND a."repeat" = 0
+            AND s."name" = $grader AND s."score" IS NOT NULL AND list_contains($items, a."item")
+        """,
+        {"run": run.run, "sampled": run.sampled, "grader": grader, "items": list(items)},
+    )
+    return {row["item"]: (row["output"], row["reason"]) for row in rows}

@@ -1,0 +1,238 @@
+"""The gate: load what is known of a candidate, decide, and write the decision down.
+
+It is the only judge of "better". It asks for a split that no lever saw, and counts each look at it.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flywheel.errors import BadOption, NotComparable
+from flywheel.evals.decision.decide import Decision, Evidence, Rules, decide
+from flywheel.evals.decision.pairs import Pairs, load_facts, load_pairs, no_pairs
+from flywheel.evals.decision.sealed_reads import look_number
+from flywheel.evals.floors.above_floor import above_floor
+from flywheel.evals.floors.measure_floors import floors_of
+from flywheel.evals.results.results import definition_of, the_run
+from flywheel.evals.run.measure import baseline_rows
+from flywheel.store.reader import Reader
+from flywheel.store.rows.table import utc_now
+from flywheel.store.store import Store
+from flywheel.store.tables.comparisons import ComparisonRow
+from flywheel.store.tables.models import find_model
+from flywheel.store.tables.promotions import PromotionRow
+from flywheel.store.tables.run_events import run_status
+from flywheel.store.tables.runs import RUNS, RunRow
+from flywheel.store.tables.test_reads import ReadRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Which runs a decision is about. `seeds` are runs of the same lever with other seeds.
+
+    `served` is a run of the artifact as it will be served; `tried` how many candidates were chosen
+    among on these very items, where the store cannot know it.
+    """
+
+    baseline: str
+    candidate: str
+    seeds: Sequence[str] = ()
+    served: str | None = None
+    tried: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision about two runs, and the name under which it is kept."""
+
+    name: str
+    baseline: RunRow
+    candidate: RunRow
+    decision: Decision
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `gate --json` prints."""
+        return {
+            "comparison": self.name,
+            "evalset": self.baseline.evalset,
+            "split": self.baseline.split,
+            "baseline": self.baseline.run,
+            "candidate": self.candidate.run,
+            "primary": self.baseline.primary_grader,
+            **self.decision.as_json(),
+        }
+
+
+def judge(store: Store, case: Case, rules: Rules | None = None) -> Verdict:
+    """Decide, and keep the decision. Raises NoRun, NotComparable, BadOption."""
+    baseline, candidate = the_run(store, case.baseline), the_run(store, case.candidate)
+    seeds = [the_run(store, name) for name in case.seeds]
+    named = [row.run for row in (baseline, candidate, *seeds)]
+    if len(set(named)) < len(named) or case.tried < 1:
+        raise BadOption(f"wanted different runs, and --tried 1 or more; got {', '.join(named)}")
+    for row in (baseline, candidate, *seeds):
+        _check_finished(store, row)
+    decision = decide(gather(store, case, (baseline, candidate), seeds), rules)
+    name = f"gate-{uuid.uuid4().hex[:12]}"
+    verdict = Verdict(name, baseline, candidate, decision)
+    now = utc_now()
+    tables: dict[str, Sequence[tuple[Any, ...]]] = {
+        "comparisons": [
+            ComparisonRow(
+                comparison=name,
+                baseline=baseline.run,
+                candidate=candidate.run,
+                decision=decision.outcome,
+                look=decision.look,
+                alpha=decision.alpha,
+                detail=json.dumps(verdict.as_json()),
+                created=now,
+            )
+        ]
+    }
+    if candidate.split == "test":
+        read = ReadRow(candidate.evalset, candidate.split_digest, candidate.run, "gate", now)
+        tables["test_reads"] = [read]
+    store.write(name, tables)
+    return verdict
+
+
+def promote(store: Store, verdict: Verdict) -> None:
+    """Make the candidate the baseline, on this split and on dev where it was measured there too.
+
+    The promotion and its baselines are one batch: all of them hold, or none. To promote what is the
+    baseline already adds nothing.
+    """
+    if verdict.decision.outcome != "promote":
+        raise BadOption(f"{verdict.name} decided {verdict.decision.outcome}: nothing is promoted")
+    runs = [verdict.candidate, *_elsewhere(store, verdict.candidate)]
+    baselines = baseline_rows(store, runs)
+    if not baselines and _was_promoted(store, verdict):
+        return
+    row = PromotionRow(
+        evalset=verdict.baseline.evalset,
+        baseline=verdict.baseline.run,
+        candidate=verdict.candidate.run,
+        comparison=verdict.name,
+        created=utc_now(),
+    )
+    store.write(
+        f"{verdict.name}/promotion",
+        {"promotions": [row], "baselines": baselines},
+    )
+
+
+def _was_promoted(store: Reader, verdict: Verdict) -> bool:
+    return bool(
+        store.query(
+            'SELECT 1 FROM "promotions" WHERE "baseline" = ? AND "candidate" = ? LIMIT 1',
+            [verdict.baseline.run, verdict.candidate.run],
+        )
+    )
+
+
+def gather(
+    store: Reader, case: Case, runs: tuple[RunRow, RunRow], seeds: Sequence[RunRow]
+) -> Evidence:
+    """The evidence that the store has on a candidate."""
+    baseline, candidate = runs
+    definition = definition_of(store, baseline)
+    facts = load_facts(store, [baseline, candidate, *seeds])
+    pairs = load_pairs(store, baseline, candidate, facts)
+    primary = pairs.get(baseline.primary_grader)
+    if primary is None:
+        raise NotComparable(
+            f"{baseline.primary_grader!r} graded nothing in {baseline.run} and {candidate.run}"
+        )
+    gains: list[float] | None = None
+    if seeds or _is_trained(store, candidate):
+        others = [load_pairs(store, baseline, row, facts) for row in seeds]
+        gains = [
+            _gain(other.get(primary.grader), row) for other, row in zip(others, seeds, strict=True)
+        ]
+    return Evidence(
+        primary=primary,
+        guards=[
+            (pairs.get(name) or no_pairs(name), margin)
+            for name, margin in definition.get("guards", {}).items()
+        ],
+        audits=[pairs.get(name) or no_pairs(name) for name in definition.get("audit", ())],
+        look=look_number(store, baseline, candidate, seeds) if baseline.split == "test" else 1,
+        tried=case.tried,
+        seeds=gains,
+        sealed=_unsealed(baseline),
+        same_answers=_agreement(store, baseline, candidate) == 1.0,
+        served=_agreement(store, candidate, the_run(store, case.served)) if case.served else None,
+        floor=above_floor(
+            store,
+            primary,
+            (candidate, floors_of(store, candidate, len(primary.items))),
+            (baseline, floors_of(store, baseline, len(primary.items))),
+        ),
+    )
+
+
+def _gain(pairs: Pairs | None, run: RunRow) -> float:
+    if pairs is None or not pairs.items:
+        raise NotComparable(f"{run.run} has no item in common with the baseline: it is no seed")
+    return float((pairs.candidate - pairs.baseline).mean())
+
+
+def _unsealed(run: RunRow) -> str:
+    if run.split == "test":
+        return ""
+    return (
+        f"measured on {run.split}, which levers may have seen: measure both with --split test and"
+        " gate those runs"
+    )
+
+
+def _check_finished(store: Reader, run: RunRow) -> None:
+    status = run_status(store, run.run)
+    if status != "finished" and run.kind == "import":
+        raise NotComparable(
+            f"{run.run} is unfinished: its log holds less than it counts. Import the whole log"
+        )
+    if status != "finished":
+        raise NotComparable(
+            f"{run.run} is {status or 'not begun'}: finish it with flywheel eval --resume {run.run}"
+        )
+
+
+def _is_trained(store: Reader, run: RunRow) -> bool:
+    """Whether a lever that has seeds made the model."""
+    model = find_model(store, run.model_digest)
+    return bool(model and json.loads(model.detail).get("lever"))
+
+
+def _agreement(store: Reader, one: RunRow, other: RunRow) -> float | None:
+    """The share of pairs to which two runs gave the same answer; None when no answer was kept."""
+    (found,) = store.query(
+        """
+        SELECT avg((a."output_text" = b."output_text"
+                AND a."extra" IS NOT DISTINCT FROM b."extra")::INT) AS "share",
+            bool_or(a."output_text" <> '' OR b."output_text" <> '') AS "kept"
+        FROM "samples" AS a JOIN "samples" AS b ON a."item" = b."item" AND a."repeat" = b."repeat"
+        WHERE a."run" = ? AND b."run" = ? AND a."error" IS NULL AND b."error" IS NULL
+        """,
+        [one.sampled, other.sampled],
+    )
+    return found["share"] if found["kept"] else None
+
+
+def _elsewhere(store: Reader, run: RunRow) -> list[RunRow]:
+    """The newest finished run of the same model, prompt and sampling on dev."""
+    rows = store.query(
+        f"""
+        SELECT {RUNS.quoted} FROM "runs" WHERE "evalset_digest" = ? AND "model_digest" = ?
+            AND "prompt_digest" = ? AND "sampling_digest" = ? AND "graders" = ?
+            AND "split" = 'dev' AND "kind" <> 'regrade' ORDER BY "created" DESC
+        """,
+        [run.evalset_digest, run.model_digest, run.prompt_digest, run.sampling_digest, run.graders],
+    )
+    found = [RunRow(**row) for row in rows]
+    return [row for row in found if run_status(store, row.run) == "finished"][:1]

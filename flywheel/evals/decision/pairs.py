@@ -1,0 +1,242 @@
+"""Pairs: two runs, item by item, by each grader. What only one of them has a score for is left out.
+
+Repeats are averaged within their item first: the item is what differs, and what is counted. Items
+are matched by their digest, so two runs that cover different parts of a split still pair up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flywheel.errors import NotComparable
+from flywheel.evals.results.results import definition_of, field_path
+from flywheel.store.reader import Reader
+from flywheel.store.rows.values import pairs_of
+from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.scores import VERDICTS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from flywheel.stats.arrays import Floats
+
+# Where two runs must agree for their scores to mean the same.
+_MUST_AGREE = {
+    "evalset version": "evalset_digest",
+    "split": "split",
+    "items of the split": "split_digest",
+    "sampling parameters": "sampling_digest",
+    "graders": "graders",
+    "primary grader": "primary_grader",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """How one run stands with a grader: its samples, and those of them without a verdict.
+
+    A failed request is a sample without a verdict.
+    """
+
+    samples: int
+    ungraded: int
+
+    @property
+    def share_ungraded(self) -> float:
+        """The share of samples without a verdict, 0 for a run without samples."""
+        return self.ungraded / self.samples if self.samples else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The items that both runs have a score for, in the order of the split, by one grader.
+
+    `baseline` and `candidate` are item means; `was_passed` and `is_passed` the share of repeats
+    that passed. `clusters` has a label an item, None where the evalset has no groups. `missing`
+    items have a score in one run only.
+    """
+
+    grader: str
+    items: tuple[str, ...]
+    baseline: Floats
+    candidate: Floats
+    was_passed: Floats
+    is_passed: Floats
+    clusters: tuple[object, ...] | None
+    missing: int
+    sides: tuple[Side, Side]
+
+    @property
+    def fixed(self) -> np.ndarray[Any, Any]:
+        """Where only the candidate passed, in half of the repeats or more."""
+        return (self.was_passed < 0.5) & (self.is_passed >= 0.5)
+
+    @property
+    def broken(self) -> np.ndarray[Any, Any]:
+        """Where only the baseline passed."""
+        return (self.was_passed >= 0.5) & (self.is_passed < 0.5)
+
+    def only(self, keep: np.ndarray[Any, Any]) -> Pairs:
+        """The pairs where `keep` is true."""
+        import numpy as np
+
+        chosen = np.flatnonzero(keep)
+        return Pairs(
+            self.grader,
+            tuple(self.items[i] for i in chosen),
+            self.baseline[chosen],
+            self.candidate[chosen],
+            self.was_passed[chosen],
+            self.is_passed[chosen],
+            None if self.clusters is None else tuple(self.clusters[i] for i in chosen),
+            0,
+            self.sides,
+        )
+
+
+def no_pairs(grader: str) -> Pairs:
+    """The pairs of a grader that never gave a verdict."""
+    import numpy as np
+
+    none = np.zeros(0)
+    return Pairs(grader, (), none, none, none, none, None, 0, (Side(0, 0), Side(0, 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What the store knows of items beside their scores, by digest."""
+
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    clusters: dict[str, object] = field(default_factory=dict[str, object])
+    tags: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+
+
+def check_comparable(baseline: RunRow, candidate: RunRow) -> None:
+    """Raise NotComparable, naming what differs, when two runs do not measure the same thing."""
+    differs = [
+        f"{name} ({_difference(key, baseline, candidate)})"
+        for name, key in _MUST_AGREE.items()
+        if getattr(baseline, key) != getattr(candidate, key)
+    ]
+    if differs:
+        raise NotComparable(
+            f"{baseline.run} and {candidate.run} do not measure the same thing; they differ in"
+            f" {', '.join(differs)}. Measure both anew with the same evalset and options, or grade"
+            " one of them again with flywheel regrade; another wording of the prompt goes through"
+            " --prompt and leaves the evalset as it is"
+        )
+
+
+def load_facts(store: Reader, runs: Sequence[RunRow]) -> ItemFacts:
+    """Ids, clusters and tags of the items of these runs, as the first run's evalset names them."""
+    definition = definition_of(store, runs[0])
+    group, tags = definition.get("group"), tuple(definition.get("tags", ()))
+    paths = {f"p{n}": field_path(name) for n, name in enumerate((*tags, group)) if name is not None}
+    columns = "".join(f', json_extract_string("item", ${name}) AS "{name}"' for name in paths)
+    rows = store.query(
+        f"""
+        SELECT "digest", "id"{columns} FROM "items" SEMI JOIN (
+            SELECT DISTINCT "item" FROM "scores" WHERE list_contains($runs, "run")
+        ) AS s ON s."item" = "items"."digest"
+        """,
+        {"runs": [row.run for row in runs], **paths},
+    )
+    facts = ItemFacts()
+    for row in rows:
+        digest = row["digest"]
+        facts.ids[digest] = row["id"]
+        if group is not None:
+            # An item without a group stands for itself.
+            found = row[f"p{len(tags)}"]
+            facts.clusters[digest] = digest if found is None else found
+        facts.tags[digest] = {
+            tag: row[f"p{n}"] for n, tag in enumerate(tags) if row[f"p{n}"] is not None
+        }
+    return facts
+
+
+def load_pairs(
+    store: Reader, baseline: RunRow, candidate: RunRow, facts: ItemFacts
+) -> dict[str, Pairs]:
+    """The pairs of two runs by grader, in the order of the evalset's graders."""
+    check_comparable(baseline, candidate)
+    columns = store.columns(_PAIRS, {"a": baseline.run, "b": candidate.run})
+    found: dict[str, list[int]] = {}
+    for row, name in enumerate(columns.pop("name")):
+        found.setdefault(name, []).append(row)
+    order = [name for name, _ in pairs_of(baseline.graders)]
+    return {
+        name: _pairs(
+            name,
+            {key: values[found[name]] for key, values in columns.items()},
+            facts,
+            (baseline, candidate),
+        )
+        for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
+    }
+
+
+_ITEM_MEANS = f"""
+SELECT "name", "item", min("position") AS "position", avg("score") AS "mean",
+    avg("passed"::INT) AS "passed", count(*) AS "n", count("score") AS "graded"
+FROM ({VERDICTS}) GROUP BY "name", "item"
+"""
+_PAIRS = f"""
+WITH "a" AS ({_ITEM_MEANS.replace("$run", "$a")}), "b" AS ({_ITEM_MEANS.replace("$run", "$b")})
+SELECT coalesce(a."name", b."name") AS "name", coalesce(a."item", b."item") AS "item",
+    a."mean" AS "a_mean", b."mean" AS "b_mean", a."passed" AS "a_passed", b."passed" AS "b_passed",
+    coalesce(a."n", 0) AS "a_n", coalesce(b."n", 0) AS "b_n",
+    coalesce(a."graded", 0) AS "a_graded", coalesce(b."graded", 0) AS "b_graded"
+FROM "a" FULL JOIN "b" ON a."name" = b."name" AND a."item" = b."item"
+ORDER BY "name", coalesce(a."position", b."position"), "item"
+"""
+
+
+def _pairs(
+    name: str, columns: Mapping[str, Any], facts: ItemFacts, runs: tuple[RunRow, RunRow]
+) -> Pairs:
+    import numpy as np
+
+    def column(which: str) -> Floats:
+        return np.ma.filled(columns[which].astype(np.float64), np.nan)
+
+    before, after = column("a_mean"), column("b_mean")
+    both = np.flatnonzero(~(np.isnan(before) | np.isnan(after)))
+    digests = columns["item"]
+    items = tuple(digests[i] for i in both)
+    sides = (
+        _side(runs[0], column("a_n"), column("a_graded")),
+        _side(runs[1], column("b_n"), column("b_graded")),
+    )
+    return Pairs(
+        grader=name,
+        items=items,
+        baseline=before[both],
+        candidate=after[both],
+        was_passed=np.nan_to_num(column("a_passed")[both]),
+        is_passed=np.nan_to_num(column("b_passed")[both]),
+        clusters=tuple(facts.clusters.get(i, i) for i in items) if facts.clusters else None,
+        missing=len(digests) - len(items),
+        sides=sides,
+    )
+
+
+def _side(run: RunRow, verdicts: Floats, graded: Floats) -> Side:
+    # What another harness planned is not known, only what it kept.
+    samples = int(verdicts.sum()) if run.kind == "import" else run.items * run.repeats
+    return Side(samples, samples - int(graded.sum()))
+
+
+def _difference(key: str, baseline: RunRow, candidate: RunRow) -> str:
+    """What differs: of the graders, their names."""
+    if key == "graders":
+        before, after = set(pairs_of(baseline.graders)), set(pairs_of(candidate.graders))
+        names = ", ".join(sorted({name for name, _ in before ^ after}))
+        return f"{names}: another definition, judge, model or module" if names else "their order"
+    return f"{_short(getattr(baseline, key))} against {_short(getattr(candidate, key))}"
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 24 else f"{value[:10]}…"

@@ -1,0 +1,1 @@
+"""Evalsets: items, prompt and graders, read from their files."""

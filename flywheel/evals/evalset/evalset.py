@@ -1,0 +1,261 @@
+"""An evalset: items, the prompt that asks them, and the graders that judge the answers.
+
+A folder with `evalset.yaml` and one JSONL file a split, one item a line. A name is looked up in
+./evalsets first and then among the evalsets that ship with Flywheel, so one of your own wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from flywheel.document import load_document
+from flywheel.errors import BadItem, NoEvalset
+from flywheel.evals.evalset.items import Item, Items
+from flywheel.samplers.schema import BadSchema, check_schema
+from flywheel.store.rows.digest import digest
+from graders.definition import AnyGrader
+from graders.grader import Grader, TemplateText
+from graders.sample import Sample
+from graders.template import template
+from graders.text.strict_json import parse_json
+from graders.ungraded import Ungraded
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+def _names_the_item_only(text: str) -> str:
+    if template(text).reads_sample():
+        raise ValueError("it may name {{ item.… }} only: there is no sample yet")
+    return text
+
+
+ItemText = Annotated[TemplateText, AfterValidator(_names_the_item_only)]
+
+
+class PromptMessage(BaseModel):
+    """One message of the prompt. Slots may name the item only: there is no answer yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: ItemText
+
+
+# A list of messages, or "{{ item.messages }}" for a conversation that each item brings along.
+Prompt = Annotated[
+    Annotated[ItemText, Tag("path")]
+    | Annotated[tuple[PromptMessage, ...], Field(min_length=1), Tag("messages")],
+    Discriminator(lambda prompt: "path" if isinstance(prompt, str) else "messages"),
+]
+
+
+class Sampling(BaseModel):
+    """How answers are sampled, in the words of chat completions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_completion_tokens: int = Field(default=1024, ge=1)
+    seed: int = 0
+
+
+class EvalsetDefinition(BaseModel):
+    """What evalset.yaml holds.
+
+    - `gold` is the right answer to an item, as a model would write it.
+    - `primary` decides; `guards` may fall by at most their margin; `audit` graders are never a
+      reward, so that a model cannot have learnt to please them.
+    - `group` names the item field that ties items together (a template, a conversation): their
+      errors are not independent. `tags` name the fields by which results are sliced.
+    - `item_schema`, `response_schema`, `tools`: JSON schemas of the items and of the answer, and
+      what the model may call. `options` (texts, or a slot that holds a list) are chosen from by
+      log-probability, without generating. `reference_loss` measures the loss of the gold answer.
+    - `checks` excuses graders from probes of `flywheel graders check`: grader, probe, reason. They
+      are no part of what is measured, so not of the digest; nor is `description`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    description: str = ""
+    prompt: Prompt
+    gold: ItemText
+    tools: tuple[dict[str, Any], ...] = ()
+    graders: tuple[AnyGrader, ...] = Field(min_length=1)
+    primary: str
+    guards: dict[str, Annotated[float, Field(ge=0)]] = {}
+    audit: tuple[str, ...] = ()
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    repeats: int = Field(default=1, ge=1)
+    sampling: Sampling = Sampling()
+    item_schema: dict[str, Any] | None = None
+    response_schema: dict[str, Any] | None = None
+    options: ItemText | tuple[str, ...] = ()
+    reference_loss: bool = False
+    checks: dict[str, dict[str, Annotated[str, Field(min_length=1)]]] = {}
+
+    @field_validator("graders")
+    @classmethod
+    def _graders_know_the_prompt(
+        cls, graders: tuple[Grader, ...], before: ValidationInfo
+    ) -> tuple[Grader, ...]:
+        # Prompt and tools stand before the graders, so they are here unless they are wrong.
+        prompt, tools = before.data.get("prompt"), before.data.get("tools", ())
+        if prompt is None:
+            return graders
+        said = prompt if isinstance(prompt, str) else [turn.model_dump() for turn in prompt]
+        return tuple(grader.about(said, tools) for grader in graders)
+
+    def measured(self) -> dict[str, Any]:
+        """All that a measurement depends on, as JSON: what the digest is made of."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"checks", "description"})
+
+    @model_validator(mode="after")
+    def _names_are_graders(self) -> Self:
+        names = [grader.name for grader in self.graders]
+        if len(set(names)) < len(names):
+            raise ValueError(f"every grader needs a name of its own, got {', '.join(names)}")
+        for role, named in (
+            ("primary", (self.primary,)),
+            ("guard", tuple(self.guards)),
+            ("audit", self.audit),
+            ("checks:", tuple(self.checks)),
+        ):
+            for name in named:
+                if name not in names:
+                    raise ValueError(f"{role} {name!r} is none of the graders {', '.join(names)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Evalset:
+    """An evalset that was read from its folder."""
+
+    name: str
+    folder: Path
+    definition: EvalsetDefinition
+
+    @property
+    def graders(self) -> tuple[Grader, ...]:
+        """Every grader, in the order of the file."""
+        return self.definition.graders
+
+    @cached_property
+    def primary(self) -> Grader:
+        """The grader that decides."""
+        return next(g for g in self.graders if g.name == self.definition.primary)
+
+    @cached_property
+    def digest(self) -> str:
+        """The version of the definition. The items have versions of their own, one a split."""
+        return digest(self.definition.measured())
+
+    def split(self, name: Split) -> Items:
+        """The items of a split, read as they are wanted."""
+        return Items(self.folder / f"{name}.jsonl")
+
+    def ask(self, item: Item) -> list[dict[str, Any]]:
+        """The prompt for this item."""
+        return ask(self.definition.prompt, item)
+
+    def gold(self, item: Item) -> str:
+        """The right answer to this item."""
+        return fill(self.definition.gold, item)
+
+    def options(self, item: Item) -> tuple[str, ...]:
+        """What the model chooses from, empty when it writes its answer."""
+        options = self.definition.options
+        if isinstance(options, str):
+            given = parse_json(fill(options, item))
+            if not isinstance(given, list):
+                raise BadItem(f"the options are no JSON list, got {given!r:.80}")
+            return tuple(map(str, cast("list[Any]", given)))
+        return options
+
+
+def ask(prompt: str | tuple[PromptMessage, ...], item: Item) -> list[dict[str, Any]]:
+    """The messages that put this item to a model."""
+    if isinstance(prompt, str):
+        return _messages(parse_json(fill(prompt, item)))
+    return [{"role": message.role, "content": fill(message.content, item)} for message in prompt]
+
+
+def _messages(given: Any) -> list[dict[str, Any]]:
+    """The messages that a template made. Raises BadItem when they are none."""
+    messages = cast("list[Any]", given) if isinstance(given, list) else []
+    for message in messages:
+        match message:
+            case {"role": str()} if isinstance(message.get("content"), str | list | None):
+                continue
+            case _:
+                messages = []
+    if not messages:
+        raise BadItem(f"the prompt is no JSON list of messages with a role, got {given!r:.80}")
+    return messages
+
+
+def fill(text: str, item: Item) -> str:
+    """A template filled from an item. Raises BadItem when the item lacks what it names."""
+    try:
+        return template(text).render(Sample(item))
+    except Ungraded as gap:
+        raise BadItem(f"item {item.get('id', item)!r:.200}: {gap.detail}") from None
+
+
+def load_evalset(name: str) -> Evalset:
+    """The evalset of this name or in this folder. Raises NoEvalset or BadFile."""
+    folder = _find(name)
+    document = load_document(folder / "evalset.yaml")
+    definition: EvalsetDefinition = document.read_as(TypeAdapter(EvalsetDefinition))
+    for name in ("item_schema", "response_schema"):
+        schema: dict[str, Any] | None = getattr(definition, name)
+        try:
+            if schema is not None:
+                check_schema(schema)
+        except BadSchema as error:
+            place = (name, *error.path)
+            shown = ".".join(map(str, place))
+            raise document.refuse(place, f"{shown}: {error}") from None
+    return Evalset(folder.name, folder, definition)
+
+
+def shipped() -> list[str]:
+    """The names of the evalsets that come with Flywheel."""
+    root = Path(str(files("evalsets")))
+    return sorted(path.parent.name for path in root.glob("*/evalset.yaml"))
+
+
+def _find(name: str) -> Path:
+    candidates = (Path(name), Path("evalsets") / name, Path(str(files("evalsets"))) / name)
+    for folder in candidates:
+        if (folder / "evalset.yaml").is_file():
+            return folder.resolve()
+    if Path(name).suffix in (".json", ".yaml", ".yml"):
+        raise NoEvalset(f"no file {name!r}, and an evalset is a folder")
+    known = sorted({*shipped(), *(path.parent.name for path in Path("evalsets").glob("*/*.yaml"))})
+    near = get_close_matches(name, known, 1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise NoEvalset(
+        f"no evalset {name!r}{hint}: wanted a folder with an evalset.yaml in it, or one of"
+        f" {', '.join(known)}"
+    )

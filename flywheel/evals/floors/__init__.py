@@ -1,0 +1,1 @@
+"""Floors: scores that need no skill."""

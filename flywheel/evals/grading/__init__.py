@@ -1,0 +1,1 @@
+"""Grading: graders applied to answers, of a run or of a file."""

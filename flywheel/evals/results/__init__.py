@@ -1,0 +1,1 @@
+"""Results: what the rows of a run add up to."""

@@ -1,0 +1,248 @@
+"""What a run measured: means with intervals, what is missing, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flywheel.errors import NoRun, unnamed
+from flywheel.evals.floors.floors import Floors, load_floors
+from flywheel.evals.results.failures import failed_requests, missing_verdicts
+from flywheel.evals.run.run_names import steps_back
+from flywheel.samplers.failures import Reason
+from flywheel.stats.intervals import Interval, mean_interval
+from flywheel.store.errors import wrong_data
+from flywheel.store.reader import Reader
+from flywheel.store.rows.values import object_of, pairs_of
+from flywheel.store.tables.run_events import run_status
+from flywheel.store.tables.runs import RunRow, find_run, newest_names, nth_newest, runs_named
+from flywheel.store.tables.samples import NEWEST_SAMPLES
+from flywheel.store.tables.scores import GraderSummary, summarise
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One grader's figure."""
+
+    summary: GraderSummary
+    interval: Interval | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The mean with its interval; null where nothing was graded."""
+        mean, low, high = self.interval or (None, None, None)
+        ungraded = sum(self.summary.ungraded.values())
+        return {"mean": mean, "low": low, "high": high, "n": self.summary.n, "ungraded": ungraded}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the answers of a run took, and how many the model did not give in full.
+
+    Answers from the cache took nothing.
+    """
+
+    samples: int
+    errors: int
+    cached: int
+    truncated: int
+    refused: int
+    prompt_tokens: int
+    completion_tokens: int
+    price: float | None
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run with its figures.
+
+    `failures` are the reasons of the failed requests, `no_verdict` those of the answers that the
+    primary grader left ungraded.
+    """
+
+    run: RunRow
+    status: str | None
+    figures: dict[str, Figure]
+    cost: Cost
+    seconds: float
+    floors: Floors | None = None
+    failures: Sequence[Reason] = ()
+    no_verdict: Sequence[Reason] = ()
+
+    @property
+    def primary(self) -> Figure | None:
+        """The figure that decides, None while nothing was graded."""
+        return self.figures.get(self.run.primary_grader)
+
+    @property
+    def n(self) -> int:
+        """How many answers there are. Failed requests are none; a log's own count as they are."""
+        imported = self.run.kind == "import"
+        return self.cost.samples if imported else self.cost.samples - self.cost.errors
+
+    @property
+    def planned(self) -> int:
+        """How many answers the plan has; of an import, how many came in."""
+        planned = self.run.items * self.run.repeats
+        return self.cost.samples if self.run.kind == "import" else planned
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no request failed and at least one answer has a verdict."""
+        return not self.failures and self.primary is not None and self.primary.summary.graded > 0
+
+    @property
+    def ungraded(self) -> int:
+        """Answers without a verdict of the primary grader. Failed requests are none of them."""
+        graded = self.primary.summary.graded if self.primary else 0
+        return self.n - graded
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `eval`, `baseline` and `show` print."""
+        row = self.run
+        figures = {name: figure.as_json() for name, figure in self.figures.items()}
+        primary = figures.get(row.primary_grader, {"mean": None, "low": None, "high": None})
+        return {
+            "run": row.run,
+            "kind": row.kind,
+            "status": self.status,
+            "evalset": row.evalset,
+            "split": row.split,
+            "model": row.model,
+            "planned": self.planned,
+            "n": self.n,
+            "ungraded": self.ungraded,
+            "errors": self.cost.errors,
+            "failures": [reason.as_json() for reason in self.failures],
+            "primary": {
+                "grader": row.primary_grader,
+                **{name: primary[name] for name in ("mean", "low", "high")},
+            },
+            "graders": figures,
+            "floors": self.floors and self.floors.as_json(),
+            "seconds": self.seconds,
+            "tokens": self.cost.prompt_tokens + self.cost.completion_tokens,
+            "cached": self.cost.cached,
+            "truncated": self.cost.truncated,
+            "refused": self.cost.refused,
+            "price": self.cost.price,
+            "loss": self.cost.loss,
+        }
+
+
+# Without clusters the items themselves are not read: a million of them are the most of a store.
+_ITEM_MEANS = """
+SELECT avg("score") AS "mean" FROM "scores"
+WHERE "run" = $run AND "grader" = $grader AND "score" IS NOT NULL GROUP BY "position"
+"""
+_CLUSTERED_MEANS = """
+SELECT avg(s."score") AS "mean", any_value(json_extract_string(i."item", $group)) AS "cluster"
+FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
+WHERE s."run" = $run AND s."grader" = $grader AND s."score" IS NOT NULL GROUP BY s."position"
+"""
+
+
+def load_result(store: Reader, run: str) -> Result:
+    """The result of a run, finished or not. Raises NoRun."""
+    row = the_run(store, run)
+    figures = {
+        summary.name: Figure(summary, _interval(store, row, summary.grader))
+        for summary in summarise(store, row.run)
+    }
+    order = [name for name, _ in pairs_of(row.graders)]
+    ordered = {name: figures[name] for name in order if name in figures}
+    status, seconds = run_status(store, row.run), run_seconds(store, row.run)
+    floors = load_floors(store, row.run)
+    result = Result(row, status, ordered, load_cost(store, row), seconds, floors)
+    if result.cost.errors:
+        result = replace(result, failures=failed_requests(store, row))
+    if result.ungraded:
+        result = replace(result, no_verdict=missing_verdicts(store, row))
+    return result
+
+
+def the_run(store: Reader, run: str) -> RunRow:
+    """The run of this name, or the only one whose name begins so. Raises NoRun, and BrokenStore
+    where its graders cannot be read.
+
+    `latest` is the newest one, `latest~1` the one before it.
+    """
+    row = _find(store, run)
+    try:
+        pairs_of(row.graders)
+    except ValueError:
+        raise wrong_data(store.path, f"the graders of run {row.run} cannot be read") from None
+    return row
+
+
+def _find(store: Reader, run: str) -> RunRow:
+    back = steps_back(run)
+    row = find_run(store, run) if back is None else nth_newest(store, back)
+    if row is not None:
+        return row
+    names = runs_named(store, run) if back is None else []
+    if len(names) == 1 and (row := find_run(store, names[0])):
+        return row
+    listed = f"in {store.path}; flywheel runs lists them"
+    raise NoRun(unnamed("run", run, names, listed, newest_names(store)))
+
+
+def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:
+    """Over item means, with the items of a cluster taken as one where the evalset has clusters."""
+    group = field_path(definition_of(store, run).get("group"))
+    params = {"run": run.run, "grader": grader}
+    if group is None:
+        return mean_interval(store.columns(_ITEM_MEANS, params)["mean"])
+    found = store.columns(_CLUSTERED_MEANS, {**params, "group": group})
+    return mean_interval(found["mean"], found["cluster"].tolist())
+
+
+def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:
+    """The evalset's definition as it was when the run began."""
+    found = store.query(
+        'SELECT "definition" FROM "evalsets" WHERE "digest" = ?', [run.evalset_digest]
+    )
+    try:
+        return object_of(found[0]["definition"])
+    except (IndexError, ValueError):
+        raise wrong_data(store.path, f"the evalset of run {run.run} cannot be read") from None
+
+
+def field_path(name: str | None) -> str | None:
+    """The JSON path of an item's field, None for no field."""
+    return None if name is None else '$."' + name.replace('"', '\\"') + '"'
+
+
+def load_cost(store: Reader, row: RunRow) -> Cost:
+    """What the answers of a run took, those of its parent for a regrade."""
+    (found,) = store.query(
+        f"""
+        SELECT count(*) AS "samples", count("error") AS "errors",
+            count(*) FILTER ("cached") AS "cached",
+            count(*) FILTER ("truncated") AS "truncated",
+            count("extra"::JSON ->> 'refusal') AS "refused",
+            coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0) AS "prompt_tokens",
+            coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0) AS "completion_tokens",
+            sum("price") FILTER (NOT "cached") AS "price",
+            sum(("extra"::JSON -> 'reference_loss' ->> 'nats')::DOUBLE)
+                / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"
+        FROM ({NEWEST_SAMPLES})
+        """,
+        {"run": row.sampled},
+    )
+    return Cost(**found)
+
+
+def run_seconds(store: Reader, run: str) -> float:
+    """The time at work: from each start to the next event, pauses between resumes left out."""
+    (found,) = store.query(
+        """
+        SELECT coalesce(sum(epoch("next" - "created")), 0) AS "seconds" FROM (
+            SELECT "status", "created", lead("created") OVER (ORDER BY "created") AS "next"
+            FROM "run_events" WHERE "run" = ?
+        ) WHERE "status" = 'started'
+        """,
+        [run],
+    )
+    return float(found["seconds"])

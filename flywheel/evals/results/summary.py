@@ -1,0 +1,69 @@
+"""The count of verdicts: graded and ungraded apart, unreadable answers apart from wrong ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from flywheel.evals.grading.grade import Verdict
+from graders.grader import Grade
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of the samples of one grader. Only graded ones count in `mean`."""
+
+    graded: int = 0
+    passed: int = 0
+    unparsed: int = 0
+    total: float = 0.0
+    ungraded: Counter[str] = field(default_factory=Counter[str])
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict]) -> Summary:
+        """The count of these verdicts."""
+        summary = cls()
+        for verdict in verdicts:
+            summary.add(verdict)
+        return summary
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one verdict."""
+        if isinstance(verdict, Grade):
+            self.graded += 1
+            self.total += verdict.score
+            self.passed += verdict.passed
+            self.unparsed += not verdict.parsed
+        else:
+            self.ungraded[verdict.kind.value] += 1
+
+    def merge(self, other: Summary) -> None:
+        """Count what another summary counted."""
+        self.graded += other.graded
+        self.passed += other.passed
+        self.unparsed += other.unparsed
+        self.total += other.total
+        self.ungraded.update(other.ungraded)
+
+    @property
+    def n(self) -> int:
+        """All samples, graded or not."""
+        return self.graded + self.ungraded.total()
+
+    @property
+    def mean(self) -> float | None:
+        """The mean score of the graded samples, None when there is none."""
+        return self.total / self.graded if self.graded else None
+
+    def as_json(self) -> dict[str, object]:
+        """The counts under the names that every command prints."""
+        return {
+            "n": self.n,
+            "graded": self.graded,
+            "ungraded": self.ungraded.total(),
+            "mean": self.mean,
+            "passed": self.passed,
+            "unparsed": self.unparsed,
+            "errors": dict(self.ungraded),
+        }

@@ -1,0 +1,93 @@
+"""The cache: an answer that was ever paid for is not asked for again.
+
+The store is the cache. An answer is known by model digest, prompt digest, item digest, sampling
+and repeat; when one of them differs the answer is another one, and `explain` says which it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flywheel.evals.run.plan import Plan
+from flywheel.samplers.sampler import Loss, Output
+from flywheel.store.rows.table import MOST_COUNT
+from flywheel.store.store import Store
+from flywheel.store.tables.samples import SampleRow, find_cached
+from graders.ungraded import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Answers of earlier runs. Closed when no earlier run could hold one, which costs nothing."""
+
+    store: Store
+    is_open: bool
+
+    @classmethod
+    def of(cls, store: Store, plan: Plan, run: str, wanted: bool = True) -> Cache:
+        """The cache for this plan. `wanted` False leaves it closed."""
+        same = plan.identity
+        earlier = store.query(
+            'SELECT 1 FROM "runs" WHERE "model_digest" = ? AND "prompt_digest" = ?'
+            ' AND "sampling_digest" = ? AND "run" <> ? LIMIT 1',
+            [same["model"], same["prompt"], same["sampling"], run],
+        )
+        return cls(store, wanted and bool(earlier))
+
+    async def look_up(self, keys: Sequence[str]) -> Mapping[str, Output]:
+        """The answers that are known, by key."""
+        if not self.is_open:
+            return {}
+        rows = await asyncio.to_thread(find_cached, self.store, keys)
+        return {key: output_of(row) for key, row in rows.items()}
+
+
+def output_of(row: SampleRow) -> Output:
+    """A stored answer as the sampler gave it."""
+    extra: dict[str, Any] = json.loads(row.extra) if row.extra else {}
+    loss = extra.get("reference_loss")
+    return Output(
+        text=row.output_text,
+        # A store of an earlier version may hold counts that no endpoint can have meant.
+        usage=Usage(
+            *(
+                count if 0 <= count <= MOST_COUNT else 0
+                for count in (row.prompt_tokens, row.completion_tokens, row.cached_tokens)
+            )
+        ),
+        refusal=extra.get("refusal"),
+        truncated=row.truncated,
+        error=row.error,
+        tools=extra.get("tools", ()),
+        seconds=row.seconds,
+        price=row.price,
+        option_nats=extra.get("option_nats", ()),
+        reference_loss=Loss(**loss) if loss else None,
+        violation=extra.get("violation"),
+        unchecked=extra.get("unchecked"),
+    )
+
+
+def explain(store: Store, plan: Plan) -> list[str]:
+    """For each earlier run of this evalset: what keeps its answers from being used here."""
+    same = plan.identity
+    told: list[str] = []
+    rows = store.query(
+        'SELECT "run", "model_digest" AS "model", "prompt_digest" AS "prompt",'
+        ' "sampling_digest" AS "sampling", "split_digest" AS "split", "repeats"'
+        ' FROM "runs" WHERE "evalset" = ? AND "kind" <> \'regrade\' ORDER BY "created" DESC',
+        [plan.evalset.name],
+    )
+    for row in rows:
+        differs = [name for name in ("model", "prompt", "sampling") if row[name] != same[name]]
+        if differs:
+            told.append(f"{row['run']}: another {' and another '.join(differs)}")
+        elif row["split"] != same["split"]:
+            told.append(f"{row['run']}: used, for items that stayed the same; the split changed")
+        else:
+            told.append(f"{row['run']}: used, {row['repeats']} repeats")
+    return told or ["no earlier run of this evalset is in the store"]

@@ -1,0 +1,83 @@
+"""From words to a plan: what a command names, or what a run in the store was made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from flywheel.errors import BadOption
+from flywheel.evals.evalset.evalset import SPLITS, Prompt, Split, load_evalset
+from flywheel.evals.run.plan import Plan, load_prompt
+from flywheel.samplers.resolve import Setting, judge_digest, model_digest
+from flywheel.store.reader import Reader
+from flywheel.store.tables.runs import RunRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What to measure, by name. None means what the evalset says; a `judge` of None, no judge."""
+
+    evalset: str
+    model: str
+    split: str = "dev"
+    prompt: Path | None = None
+    repeats: int | None = None
+    limit: int | None = None
+    temperature: float | None = None
+    judge: str | None = None
+
+
+def plan_of(choice: Choice, setting: Setting) -> Plan:
+    """The plan that these words mean. Raises a FlywheelError for the first that means nothing."""
+    evalset = load_evalset(choice.evalset)
+    definition = evalset.definition
+    split: Split | None = next((name for name in SPLITS if name == choice.split), None)
+    if split is None:
+        raise BadOption(f"--split is {', '.join(SPLITS)}, got {choice.split!r}")
+    sampling = definition.sampling.model_dump()
+    if choice.temperature is not None:
+        sampling["temperature"] = choice.temperature
+    return Plan(
+        evalset=evalset,
+        split=split,
+        model=choice.model,
+        model_digest=model_digest(choice.model, setting),
+        prompt=load_prompt(choice.prompt) if choice.prompt else definition.prompt,
+        sampling=sampling,
+        repeats=choice.repeats or definition.repeats,
+        limit=choice.limit,
+        judge=judge_digest(choice.judge, setting),
+    )
+
+
+def plan_of_run(
+    store: Reader,
+    run: RunRow,
+    setting: Setting,
+    evalset: str | None = None,
+    judge: str | None = None,
+) -> Plan:
+    """The plan of a run as it would be today. `evalset` names a folder that is not found by name.
+
+    Prompt, sampling and repeats are the run's own; evalset and model are read anew, and
+    `Plan.check_same` tells whether they changed.
+    """
+    (prompt,) = store.query(
+        'SELECT "messages" FROM "prompts" WHERE "digest" = ?', [run.prompt_digest]
+    )
+    adapter: TypeAdapter[Any] = TypeAdapter(Prompt)
+    return Plan(
+        evalset=load_evalset(evalset or run.evalset),
+        split=next(name for name in SPLITS if name == run.split),
+        model=run.model,
+        model_digest=model_digest(run.model, setting),
+        prompt=adapter.validate_python(json.loads(prompt["messages"])),
+        sampling=json.loads(run.sampling)["sampling"],
+        repeats=run.repeats,
+        limit=run.items,
+        judge=judge_digest(judge, setting),
+    )

@@ -1,0 +1,335 @@
+"""A run: ask what is left of a plan, grade what comes back, and keep every row.
+
+Chunks of the plan are in the air together, so that a slow answer holds nothing up. A sample and
+its scores are one batch in the store: a pair that has an answer has its scores too, and a run that
+is killed at any moment goes on from the rows that it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+from flywheel.errors import GaveUp
+from flywheel.evals.grading.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.run.cache import Cache
+from flywheel.evals.run.plan import Plan
+from flywheel.evals.run.refused import REFUSED, Rows
+from flywheel.evals.run.requests import Pair, pairs, request
+from flywheel.samplers.failures import reasons, summary
+from flywheel.samplers.sampler import Output, Sampler
+from flywheel.store.errors import BadBatch, BadRow
+from flywheel.store.rows.table import utc_now
+from flywheel.store.store import Store
+from flywheel.store.tables.items import ItemRow
+from flywheel.store.tables.samples import SampleRow, finished
+from flywheel.store.tables.scores import ScoreRow
+from graders.grader import Grade, Grader
+from graders.sample import Sample
+
+_CHUNK = 2_000
+_CHUNKS_IN_THE_AIR = 3
+_BATCH = 250
+_BATCH_CHARACTERS = 4_000_000
+# Longer work than this on the event loop would keep answers waiting, and places empty.
+_STEP = 50
+# An answer that was paid for is written down this soon, however slowly the next ones come.
+_BATCH_SECONDS = 0.5
+# So many failures before the first answer mean that there is nobody to answer.
+_FAILURES_TO_GIVE_UP = 20
+
+Advance = Callable[[int], None]
+Answered = tuple[Pair, Output, bool]
+T = TypeVar("T")
+
+
+class Where(NamedTuple):
+    """Which sample a verdict is about."""
+
+    run: str
+    item: str
+    position: int
+    repeat: int
+
+
+@dataclass
+class Runner:
+    """One run under way. `run` is its id in the store, where its plan is written already.
+
+    `again` is the command that resumes it.
+    """
+
+    plan: Plan
+    run: str
+    store: Store
+    sampler: Sampler
+    engine: Engine
+    cache: Cache
+    advance: Advance = lambda count: None
+    again: str = ""
+    _answers: int = 0
+    _kept: int = 0
+    _errors: Counter[str] = field(default_factory=Counter[str])
+    _batches: int = 0
+    # Batches of one resume must not be taken for those of another.
+    _session: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _writes: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _fault: BaseException | None = None
+
+    async def finish(self) -> None:
+        """Do all that is left. Raises GaveUp when no answer comes at all."""
+        done = finished(self.store, self.run, self.plan.count, self.plan.repeats).tobytes()
+        self._kept = sum(done)
+        self.advance(self._kept)
+        left = pairs(self.plan, done)
+        in_the_air: set[asyncio.Task[None]] = set()
+        try:
+            while chunk := await _unhurried(islice(left, _CHUNK)):
+                in_the_air.add(asyncio.create_task(self._measure(chunk)))
+                if len(in_the_air) == _CHUNKS_IN_THE_AIR:
+                    in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
+            await self._wait(in_the_air, asyncio.ALL_COMPLETED)
+            await asyncio.gather(*self._writes)
+            if self._fault:  # a batch that was not written is no finished run
+                raise self._fault
+            if self._errors and not self._answers + self._kept:
+                raise self._gave_up()
+        finally:
+            for task in in_the_air:
+                task.cancel()
+            await asyncio.gather(*in_the_air, *self._writes, return_exceptions=True)
+
+    async def _wait(self, tasks: set[asyncio.Task[None]], until: str) -> set[asyncio.Task[None]]:
+        if not tasks:
+            return set()
+        ended, rest = await asyncio.wait(tasks, return_when=until)
+        for task in ended:
+            task.result()
+        return rest
+
+    async def _measure(self, chunk: Sequence[Pair]) -> None:
+        """Ask one chunk, and write it down batch by batch as the answers come."""
+        known = await self.cache.look_up([pair.key for pair in chunk])
+        ready: list[Answered] = [(p, known[p.key], True) for p in chunk if p.key in known]
+        self._kept += len(ready)
+        asked = [pair for pair in chunk if pair.key not in known]
+        written, size = time.monotonic(), 0
+        if asked:
+            requests = await _unhurried(request(self.plan, pair) for pair in asked)
+            async for index, output in self.sampler.sample(requests):
+                ready.append((asked[index], output, False))
+                if self._is_hopeless(output):
+                    await self._record(ready)
+                    raise self._gave_up()
+                now, size = time.monotonic(), size + len(output.text)
+                is_full = len(ready) >= _BATCH or size >= _BATCH_CHARACTERS
+                if is_full or now - written > _BATCH_SECONDS:
+                    await self._record(ready)
+                    ready, written, size = [], now, 0
+        if ready:
+            await self._record(ready)
+
+    def _is_hopeless(self, output: Output) -> bool:
+        """Whether so many requests failed before the first answer that nobody is there."""
+        if output.error is None:
+            self._answers += 1
+        elif not self._answers:
+            # After the first answer they are counted in the store only.
+            self._errors[output.error] += 1
+        return not self._answers and self._errors.total() >= _FAILURES_TO_GIVE_UP
+
+    def _gave_up(self) -> GaveUp:
+        failed = self._errors.total()
+        of = self.plan.count * self.plan.repeats
+        return GaveUp(
+            f"{failed} of {of} requests failed, and none was answered:"
+            f" {summary(reasons(self._errors.items()))}. Correct the cause and resume with:"
+            f" {self.again}"
+        )
+
+    async def _record(self, answered: Sequence[Answered]) -> None:
+        """Grade a batch and hand it to the store; it counts once the store has it on disk."""
+        now = utc_now()
+        good = [(pair, output) for pair, output, _ in answered if output.error is None]
+        samples = [sample_of(pair.item, output) for pair, output in good]
+        scores: list[ScoreRow] = []
+        for grader, (_, digest) in zip(self.plan.graders, self.plan.grader_digests, strict=True):
+            verdicts = await self._grade(grader, samples)
+            scores += await _unhurried(
+                score_row(self._where(pair), grader, digest, verdict, now)
+                for (pair, _), verdict in zip(good, verdicts, strict=True)
+            )
+        rows = Rows(
+            [self._item_row(pair) for pair, _, _ in answered],
+            await _unhurried(sample_row(self.run, *one, now) for one in answered),
+            scores,
+        )
+        try:
+            written = await self._append(rows)
+        except BadRow as error:
+            await self._write_singly(rows, error)
+        else:
+            write = asyncio.create_task(self._acknowledge(rows, written))
+            self._writes.add(write)
+            write.add_done_callback(self._written)
+
+    async def _append(self, rows: Rows) -> asyncio.Future[bool]:
+        """Queue a batch; the future says when it is on disk. Raises BadRow."""
+        if self._fault:
+            raise self._fault
+        self._batches += 1
+        batch = f"{self.run}/{self._session}/{self._batches}"
+        ack = await asyncio.to_thread(self.store.append, batch, rows.tables)
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[bool] = loop.create_future()
+        ack.tell(lambda done: loop.call_soon_threadsafe(_settle, written, done))
+        return written
+
+    async def _acknowledge(self, rows: Rows, written: asyncio.Future[bool]) -> None:
+        try:
+            await written
+        except BadBatch as error:
+            await self._write_singly(rows, error)
+        else:
+            self.advance(len(rows.samples))
+
+    async def _write_singly(self, rows: Rows, error: Exception) -> None:
+        """Write sample by sample what the store refused together; the bad one as a failed one."""
+        singles = rows.singles()
+        for one in singles:
+            reason = error if len(singles) == 1 else await self._refusal(one)
+            if reason:
+                await (await self._append(one.refused(reason)))
+            self.advance(1)
+
+    async def _refusal(self, rows: Rows) -> Exception | None:
+        """Write a batch; give back why the store refuses it, None when it is on disk."""
+        try:
+            await (await self._append(rows))
+        except REFUSED as error:
+            return error
+        return None
+
+    def _written(self, write: asyncio.Task[None]) -> None:
+        self._writes.discard(write)
+        if not write.cancelled() and (fault := write.exception()):
+            self._fault = fault
+
+    async def _grade(self, grader: Grader, samples: Sequence[Sample]) -> list[Verdict]:
+        if grader.is_pure():
+            return await _unhurried(grade_answered(grader, sample) for sample in samples)
+        return await grade_samples(grader, samples, self.engine)
+
+    def _where(self, pair: Pair) -> Where:
+        return Where(self.run, pair.item_digest, pair.position, pair.repeat)
+
+    def _item_row(self, pair: Pair) -> ItemRow:
+        return ItemRow(
+            digest=pair.item_digest,
+            evalset=self.plan.identity["evalset"],
+            split=self.plan.split,
+            position=pair.position,
+            id=str(pair.item.get("id", pair.position)),
+            item=pair.text,
+        )
+
+
+async def _unhurried(work: Iterable[T]) -> list[T]:
+    """The list of what `work` makes. Between small steps of it the answers that came are read."""
+    made: list[T] = []
+    steps = iter(work)
+    while step := list(islice(steps, _STEP)):
+        made += step
+        await asyncio.sleep(0)
+    return made
+
+
+def _settle(written: asyncio.Future[bool], ack: Future[bool]) -> None:
+    if written.cancelled():
+        return
+    if error := ack.exception():
+        written.set_exception(error)
+    else:
+        written.set_result(ack.result())
+
+
+def sample_of(item: Any, output: Output) -> Sample:
+    """The answer as graders see it."""
+    return Sample(item, output.text, output_tools=output.tools, model=output.model)
+
+
+def sample_row(run: str, pair: Pair, output: Output, cached: bool, now: datetime) -> SampleRow:
+    """The answer as the store keeps it."""
+    extra: dict[str, Any] = {}
+    if output.tools:
+        extra["tools"] = list(output.tools)
+    if output.refusal:
+        extra["refusal"] = output.refusal
+    if output.violation:
+        extra["violation"] = output.violation
+    if output.unchecked:
+        extra["unchecked"] = output.unchecked
+    if output.option_nats:
+        extra["option_nats"] = list(output.option_nats)
+    if output.reference_loss:
+        extra["reference_loss"] = output.reference_loss._asdict()
+    return SampleRow(
+        run=run,
+        item=pair.item_digest,
+        position=pair.position,
+        repeat=pair.repeat,
+        key=pair.key,
+        output_text=output.text,
+        extra=json.dumps(extra, ensure_ascii=False) if extra else None,
+        error=output.error,
+        truncated=output.truncated,
+        prompt_tokens=output.usage.prompt_tokens,
+        completion_tokens=output.usage.completion_tokens,
+        cached_tokens=output.usage.cached_tokens,
+        seconds=output.seconds,
+        price=output.price,
+        cached=cached,
+        created=now,
+    )
+
+
+def score_row(
+    where: Where, grader: Grader, digest: str, verdict: Verdict, now: datetime
+) -> ScoreRow:
+    """The verdict as the store keeps it: a score, or why there is none."""
+    run, item, position, repeat = where
+    parts = error_kind = error_label = error_detail = None
+    score = passed = parsed = None
+    reason = ""
+    if isinstance(verdict, Grade):
+        score, passed, reason, parsed = verdict[:4]
+        parts = json.dumps(verdict.parts) if verdict.parts else None
+    else:
+        error_kind, error_label, error_detail = verdict.kind.value, verdict.label, verdict.detail
+    # Built in one go: `_replace` would cost more than the grade itself.
+    return ScoreRow(
+        run,
+        item,
+        position,
+        repeat,
+        digest,
+        grader.name,
+        score,
+        passed,
+        parsed,
+        reason,
+        error_kind,
+        error_label,
+        error_detail,
+        parts,
+        now,
+    )

@@ -1,0 +1,167 @@
+"""Measure: start a run or go on with one, and sum up what came of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.document import load_document
+from flywheel.errors import BadFile, NothingGraded
+from flywheel.evals.floors.measure_floors import keep_floors
+from flywheel.evals.grading.grade import Engine
+from flywheel.evals.results.results import Result, load_result
+from flywheel.evals.run.cache import Cache
+from flywheel.evals.run.collector import rarely_collected
+from flywheel.evals.run.events import at_work, resume_command
+from flywheel.evals.run.execute import Runner
+from flywheel.evals.run.plan import Plan
+from flywheel.evals.run.preflight import check_items
+from flywheel.samplers.failures import summary
+from flywheel.samplers.sampler import Sampler
+from flywheel.store.reader import Reader
+from flywheel.store.rows.digest import canonical_json
+from flywheel.store.rows.table import utc_now
+from flywheel.store.store import Store
+from flywheel.store.tables.baselines import BaselineRow, find_baseline
+from flywheel.store.tables.evalsets import EvalsetRow
+from flywheel.store.tables.graders import GraderRow
+from flywheel.store.tables.models import ModelRow
+from flywheel.store.tables.prompts import PromptRow
+from flywheel.store.tables.runs import Kind, RunRow
+from flywheel.store.tables.test_reads import ReadRow
+from flywheel.synchronous import result_of
+from graders.definition import wire_json
+from graders.grader import Grader
+
+Advance = Callable[[int], None]
+# Written by trainings. Not .json, which would make it a part of the model's digest.
+MANIFEST = "flywheel.manifest"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where measuring happens: the store, who answers, who judges.
+
+    `judge_floors` lets a grader ask its judge about floors, too. `options` is what the command that
+    resumes a run needs beside its name.
+    """
+
+    store: Store
+    sampler: Sampler
+    engine: Engine
+    advance: Advance = lambda count: None
+    use_cache: bool = True
+    judge_floors: bool = False
+    options: str = ""
+
+
+def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
+    """Check the plan and write it down as a new run. Raises BadFile before anything is asked."""
+    check_items(plan)
+    row = plan.row(kind)
+    tables: dict[str, Sequence[tuple[Any, ...]]] = {"runs": [row], **definitions(plan, row)}
+    if plan.split == "test":
+        read = ReadRow(plan.evalset.name, row.split_digest, row.run, kind, row.created)
+        tables["test_reads"] = [read]
+    store.write(f"{row.run}/begin", tables)
+    return row
+
+
+def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
+    """Do what is left of a run. Raises ChangedPlan when it is not the plan that it began with."""
+    with bench.store.frugal():
+        return _go_on(plan, row, bench)
+
+
+def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
+    plan.check_same(row)
+    with at_work(bench.store, row, bench.options):
+        cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
+        again = resume_command(row, bench.store, bench.options)
+        runner = Runner(
+            plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance, again
+        )
+        with rarely_collected():
+            result_of(runner.finish())
+    keep_floors(bench.store, row, bench.engine, models=bench.judge_floors)
+    result = load_result(bench.store, row.run)
+    if row.kind == "baseline":
+        _check_graded(result)
+        appoint_baseline(bench.store, row)
+    return result
+
+
+def _check_graded(result: Result) -> None:
+    """Raise NothingGraded for a run that no candidate could be compared with."""
+    if result.primary is not None and result.primary.summary.graded:
+        return
+    row = result.run
+    raise NothingGraded(
+        f"{row.run} is not appointed as a baseline: none of its {result.n} answers has a verdict of"
+        f" {row.primary_grader!r}: {summary(result.no_verdict)}. Correct the cause and run the same"
+        " command again; the answers come from the cache"
+    )
+
+
+def appoint_baseline(store: Store, row: RunRow) -> None:
+    """Make a finished run the one that candidates have to beat. Doing so again adds nothing."""
+    if appointed := baseline_rows(store, [row]):
+        store.write(f"{row.run}/baseline/{uuid.uuid4().hex}", {"baselines": appointed})
+
+
+def baseline_rows(store: Reader, rows: Sequence[RunRow]) -> list[BaselineRow]:
+    """The rows that make these runs the baselines of their splits; none for one that is already."""
+    return [
+        BaselineRow(
+            evalset=row.evalset,
+            evalset_digest=row.evalset_digest,
+            split=row.split,
+            model_digest=row.model_digest,
+            prompt_digest=row.prompt_digest,
+            sampling_digest=row.sampling_digest,
+            run=row.run,
+            created=utc_now(),
+        )
+        for row in rows
+        if (held := find_baseline(store, row.evalset_digest, row.split)) is None
+        or held.run != row.run
+    ]
+
+
+def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+    """The rows that say what the digests of a run stand for."""
+    definition = plan.evalset.definition.measured()
+    evalset = EvalsetRow(row.evalset_digest, row.evalset, canonical_json(definition), row.created)
+    detail = canonical_json({"name": plan.model, **manifest(plan.model)})
+    return {
+        "evalsets": [evalset],
+        "prompts": [PromptRow(row.prompt_digest, canonical_json(plan.prompt_json))],
+        "models": [ModelRow(row.model_digest, plan.model, plan.model.partition(":")[0], detail)],
+        "graders": grader_rows(plan.graders, plan.grader_digests),
+    }
+
+
+def manifest(model: str) -> Mapping[str, Any]:
+    """What a trained model's folder says of how it was made; nothing, for any other model.
+
+    With a `lever` in it the gate asks for a second seed. Raises BadFile.
+    """
+    path = Path(model) / MANIFEST
+    if not path.is_file():
+        return {}
+    told = load_document(path).value
+    if not isinstance(told, dict):
+        raise BadFile(f"{path}:1:1: a manifest is a JSON object; copy the model's folder again")
+    return cast("dict[str, Any]", told)
+
+
+def grader_rows(graders: Sequence[Grader], digests: Sequence[tuple[str, str]]) -> list[GraderRow]:
+    """The definitions of graders as the store keeps them."""
+    return [
+        GraderRow(digest, name, str(wire_json(grader)["type"]), json.dumps(wire_json(grader)))
+        for grader, (name, digest) in zip(graders, digests, strict=True)
+    ]

@@ -1,0 +1,194 @@
+"""A plan: one evalset split, asked of one model with one prompt, a number of times.
+
+A run is its plan and the rows that are finished; resuming is the plan minus the rows. What the
+plan is made of is named by digests, and a run goes on only when every one of them is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from flywheel import __version__
+from flywheel.document import load_document
+from flywheel.errors import ChangedPlan
+from flywheel.evals.evalset.evalset import Evalset, Prompt, Split, ask
+from flywheel.evals.evalset.items import Item, Items
+from flywheel.samplers.resolve import content_digest
+from flywheel.store.rows.digest import canonical_json, digest
+from flywheel.store.rows.table import utc_now
+from flywheel.store.tables.runs import RunRow
+from graders.definition import wire_json
+from graders.grader import Grader
+
+_PROMPT: TypeAdapter[Any] = TypeAdapter(Prompt)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be measured. `limit` takes the first items only, None takes all.
+
+    `judge` is the digest of the model that answers model graders, None without one.
+    """
+
+    evalset: Evalset
+    split: Split
+    model: str
+    model_digest: str
+    prompt: Any
+    sampling: Mapping[str, Any]
+    repeats: int
+    limit: int | None = None
+    judge: str | None = None
+
+    @cached_property
+    def items(self) -> Items:
+        """The items of the split."""
+        return self.evalset.split(self.split)
+
+    @cached_property
+    def graders(self) -> tuple[Grader, ...]:
+        """Who judges the answers, each tied to the judge and to the weights that it judges with.
+
+        Raises BadOption for weights that are not there.
+        """
+        return tuple(grader.pinned(content_digest, self.judge) for grader in self.evalset.graders)
+
+    @cached_property
+    def count(self) -> int:
+        """How many items the plan has."""
+        total = sum(1 for _ in self.items.lines())
+        return total if self.limit is None else min(total, self.limit)
+
+    @cached_property
+    def prompt_json(self) -> Any:
+        """The prompt as JSON."""
+        return _PROMPT.dump_python(self.prompt, mode="json")
+
+    @cached_property
+    def asking(self) -> dict[str, Any]:
+        """Everything beside prompt and item that shapes the answer, as JSON."""
+        definition = self.evalset.definition
+        asked = {
+            "sampling": dict(self.sampling),
+            "response_schema": definition.response_schema,
+            "tools": list(definition.tools),
+            "options": definition.options,
+        }
+        # The text whose loss is measured beside the answer.
+        return asked | ({"loss_of": definition.gold} if definition.reference_loss else {})
+
+    @cached_property
+    def grader_digests(self) -> list[tuple[str, str]]:
+        """(name, digest) of every grader."""
+        return [(grader.name, digest(wire_json(grader))) for grader in self.graders]
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What must be the same for two measurements to be one, by name."""
+        return {
+            "evalset": self.evalset.digest,
+            "split": self.items.digest,
+            "model": self.model_digest,
+            "prompt": digest(self.prompt_json),
+            "sampling": digest(self.asking),
+            "repeats": str(self.repeats),
+            "items": str(self.count),
+            "graders": json.dumps(self.grader_digests),
+        }
+
+    def ask(self, item: Item) -> list[dict[str, Any]]:
+        """The messages that put this item to the model."""
+        return ask(self.prompt, item)
+
+    def row(self, kind: str, parent: str | None = None, note: str | None = None) -> RunRow:
+        """A new run of this plan."""
+        same = self.identity
+        return RunRow(
+            run=new_run_id(),
+            created=utc_now(),
+            kind=kind,
+            parent=parent,
+            evalset=self.evalset.name,
+            evalset_digest=same["evalset"],
+            split=self.split,
+            split_digest=same["split"],
+            model=self.model,
+            model_digest=same["model"],
+            prompt_digest=same["prompt"],
+            sampling=canonical_json(self.asking),
+            sampling_digest=same["sampling"],
+            repeats=self.repeats,
+            items=self.count,
+            graders=same["graders"],
+            primary_grader=self.evalset.primary.name,
+            version=__version__,
+            note=note,
+        )
+
+    def check_same(self, run: RunRow, graders: Collection[str] | None = None) -> None:
+        """Raise ChangedPlan, naming what differs, when this is not the plan of that run.
+
+        With `graders` only those of these names need to be the same.
+        """
+        then = {
+            "evalset": run.evalset_digest,
+            "split": run.split_digest,
+            "model": run.model_digest,
+            "prompt": run.prompt_digest,
+            "sampling": run.sampling_digest,
+            "repeats": str(run.repeats),
+            "items": str(run.items),
+            "graders": run.graders,
+        }
+        now = dict(self.identity)
+        then["graders"], now["graders"] = _differing(
+            json.loads(then["graders"]), self.grader_digests, graders
+        )
+        differs = [name for name in now if now[name] != then[name]]
+        if differs:
+            told = "; ".join(f"{name} was {then[name]:.60}, is {now[name]:.60}" for name in differs)
+            raise ChangedPlan(
+                f"run {run.run} cannot go on, for {', '.join(differs)} changed: {told}. Start a new"
+                " run; what is the same comes from the cache"
+            )
+
+
+def _differing(
+    then: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]], names: Collection[str] | None
+) -> tuple[str, str]:
+    """The graders that differ in definition, judge or weights, with the digests of both.
+
+    In the order in which they are named; of these `names`, None being all.
+    """
+    before = {str(name): str(value) for name, value in then}
+    after = {str(name): str(value) for name, value in now}
+    if names is None and list(before) != list(after):
+        return ", ".join(before), ", ".join(after)
+    changed = [
+        name
+        for name in {**before, **after}
+        if before.get(name) != after.get(name) and (names is None or name in names)
+    ]
+    return (
+        ", ".join(f"{name} {before.get(name, 'not there'):.12}" for name in changed),
+        ", ".join(f"{name} {after.get(name, 'not there'):.12}" for name in changed),
+    )
+
+
+def new_run_id() -> str:
+    """A name for a run: when it began, and four letters against a clash."""
+    return f"run-{datetime.now(UTC):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def load_prompt(path: Path) -> Any:
+    """The prompt in a file: YAML or JSON, a list of messages or a path. Raises BadFile."""
+    return load_document(path).read_as(_PROMPT)

@@ -1,0 +1,66 @@
+"""Preflight: what would go wrong in the middle of a run, found before the first request.
+
+Every item is read and put into the prompt, the gold answer and the options; its id must be its
+own and its content must fit the evalset's schema.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+
+from flywheel.errors import BadFile, BadItem
+from flywheel.evals.evalset.items import Item
+from flywheel.evals.run.plan import Plan
+from flywheel.samplers.schema import Unchecked
+from flywheel.samplers.structured import violation
+from graders.text.strict_json import dump_json
+
+
+def check_items(plan: Plan) -> None:
+    """Check all items of a plan. Raises BadFile with the line of the first fault."""
+    names, numbers = array("q"), array("q")
+    for position, number, line in plan.items.lines():
+        if position == plan.count:
+            break
+        item = plan.items.read(number, line)
+        fault = _fault(plan, item)
+        if fault:
+            raise BadFile(f"{plan.items.path}:{number}:1: {fault}")
+        # Without an id the content is the name: two equal items could not be told apart.
+        names.append(hash(str(item["id"]) if "id" in item else line.strip()))
+        numbers.append(number)
+    if not names:
+        raise BadFile(f"{plan.items.path}: no items in it; wanted one JSON object a line")
+    _refuse_doubles(plan, names, numbers)
+
+
+def _fault(plan: Plan, item: Item) -> str | None:
+    schema = plan.evalset.definition.item_schema
+    try:
+        if schema is not None and (found := violation(dump_json(item), schema)):
+            return f"the item does not fit item_schema: {found}"
+        plan.ask(item)
+        plan.evalset.gold(item)
+        plan.evalset.options(item)
+    except BadItem as gap:
+        return str(gap)
+    except Unchecked as error:
+        return f"the item cannot be checked against item_schema: {error}; simplify the schema"
+    except ValueError as error:
+        return f"the prompt or the options are no JSON: {error}"
+    return None
+
+
+def _refuse_doubles(plan: Plan, names: array[int], numbers: array[int]) -> None:
+    """Eight bytes a name: a dict of a million of them would be the largest thing of a run."""
+    found = np.frombuffer(names, dtype=np.int64)
+    order = np.argsort(found, kind="stable")
+    doubled = np.flatnonzero(np.diff(found[order]) == 0)
+    if doubled.size:
+        first, again = (numbers[int(order[doubled[0] + step])] for step in (0, 1))
+        raise BadFile(
+            f"{plan.items.path}:{again}:1: the same id, or without an id the same item, as on"
+            f" line {first}; give each its own"
+        )

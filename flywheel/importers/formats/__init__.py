@@ -1,0 +1,1 @@
+"""Formats: the files of other harnesses, one reader each."""

@@ -1,0 +1,242 @@
+"""Logs of inspect_ai: `.eval` (a zip) or `.json`. One log is one run.
+
+A letter counts as inspect counts it: C is 1, P is 0.5, I and N are 0. A score that holds several
+(a list, an object) gives one grader each, `scorer/key`. An epoch is a repeat. A sample that failed,
+was invalidated or has no score is ungraded, and so is a value that is no number (inspect would
+count that one as 0).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flywheel.errors import BadFile
+from flywheel.importers.formats.archive import open_archive
+from flywheel.importers.formats.log import Part, load_log, parse_log
+from flywheel.importers.verdict import (
+    MOST_REPEATS,
+    Answer,
+    Naming,
+    Source,
+    Verdict,
+    is_name,
+    passes,
+)
+
+_LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
+_WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+_ATTACHMENT = "attachment://"
+
+
+def read_inspect(path: Path, naming: Naming) -> Iterator[Verdict]:
+    """The verdicts in a log. Raises BadFile for one that is damaged or not finished."""
+    if path.suffix == ".json":
+        log = load_log(path)
+        source = _source(log, path, naming)
+        samples = list(log.at("samples").parts())
+        _check_whole(log, source, naming, len(samples))
+        for sample in samples:
+            yield from _verdicts(sample, source, naming)
+        return
+    with open_archive(path) as archive:
+        names = archive.names()
+        if "header.json" not in names:
+            raise BadFile(f"{path}: no header.json in it: the log is not finished, or none")
+        header = parse_log(f"{path}: header.json", archive.read("header.json"))
+        source = _source(header, path, naming)
+        kept = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
+        _check_whole(header, source, naming, len(kept))
+        for name in kept:
+            sample = parse_log(f"{path}: {name}", archive.read(name))
+            yield from _verdicts(sample, source, naming)
+
+
+def _check_whole(log: Part, source: Source, naming: Naming, samples: int) -> None:
+    """Hold the samples against the header: every item once an epoch, failed ones among them."""
+    results, spec = log.maybe("results"), log.at("eval")
+    total = results.maybe("total_samples") if results else None
+    counted = total.count() if total else 0
+    dataset, config = spec.maybe("dataset"), spec.maybe("config")
+    ids = dataset.maybe("sample_ids") if dataset else None
+    epochs = config.maybe("epochs") if config else None
+    if not counted and ids:
+        counted = len(list(ids.parts())) * max(1, epochs.count() if epochs else 1)
+    naming.check_whole(log.place, source.run, samples, counted, "samples")
+
+
+def _source(log: Part, path: Path, naming: Naming) -> Source:
+    status = log.at("status").text()
+    if status != "success":
+        raise BadFile(
+            f"{log.place}.status: the log is {status!r}, not finished; what is missing may be what"
+            " went wrong. Finish it with: inspect eval-retry"
+        )
+    spec = log.at("eval")
+    task, model = _called(spec.at("task")), _called(spec.at("model"))
+    known = spec.maybe("eval_id") or spec.maybe("run_id")
+    run = f"{task.rsplit('/')[-1]}-{known.text()[:8]}" if known else path.stem
+    return Source(
+        run=naming.run or run,
+        evalset=naming.evalset or task,
+        split=naming.split,
+        model=model,
+        note=f"imported from {path.name} of inspect_ai",
+        complete=True,
+    )
+
+
+def _called(part: Part) -> str:
+    if not is_name(part.value):
+        raise part.refuse("wanted a name of 1 to 200 printable characters")
+    return part.text()
+
+
+def _verdicts(sample: Part, source: Source, naming: Naming) -> Iterator[Verdict]:
+    """The verdicts on one sample; one without a grader where there is none."""
+    epoch = sample.at("epoch")
+    if not 1 <= epoch.count() <= MOST_REPEATS:
+        raise epoch.refuse(f"wanted a whole number from 1 to {MOST_REPEATS}")
+    scores = sample.maybe("scores")
+    given = [one for name, part in scores.fields() for one in _values(name, part)] if scores else []
+    error = sample.maybe("error")
+    fault = None
+    if error and not given:
+        fault = error.at("message").text()
+    elif sample.maybe("invalidation"):
+        fault, given = "the sample was invalidated", []
+    ungraded = Verdict(
+        place=sample.place,
+        source=source,
+        item=sample.at("id").name(),
+        grader=None,
+        score=None,
+        passed=None,
+        error=fault,
+        repeat=epoch.count() - 1,
+        group=_group(sample, naming),
+        answer=_answer(sample, source.model, fault if error else None),
+        content={"input": _input(sample)},
+    )
+    if not given:
+        yield ungraded
+    for grader, score, passed, reason, story in given:
+        yield ungraded._replace(
+            grader=grader, score=score, passed=passed, reason=reason, error=story
+        )
+
+
+class _Given(NamedTuple):
+    """What one scorer said: a score, or the story why there is none."""
+
+    grader: str
+    score: float | None
+    passed: bool | None
+    reason: str
+    story: str | None
+
+
+def _values(name: str, part: Part) -> Iterator[_Given]:
+    """The scores in one score: a value, or one for each of its keys."""
+    explanation = part.maybe("explanation")
+    reason = explanation.text() if explanation else ""
+    kind = part.maybe("reason")
+    value = part.maybe("value") or Part(f"{part.place}.value", None)
+    if isinstance(value.value, dict):
+        each = [(f"{name}/{key}", one) for key, one in value.fields()]
+    elif isinstance(value.value, list):
+        each = [(f"{name}/{number}", one) for number, one in enumerate(value.parts())]
+    else:
+        each = [(name, value)]
+    for grader, one in each:
+        if not is_name(grader):
+            raise part.refuse(f"the grader's name {grader!r:.80} is too long, or not printable")
+        score, passed = _number(one)
+        story = None
+        if score is None:
+            told = (kind.name() if kind else "", reason, _unread(one))
+            story = "; ".join(text for text in told if text)
+        yield _Given(grader, score, passed, reason, story)
+
+
+def _unread(value: Part) -> str:
+    return "unscored" if value.value is None else f"{value.value!r:.80} is no number"
+
+
+def _number(value: Part) -> tuple[float | None, bool | None]:
+    """The score that a value stands for and whether it passes, as inspect's own value_to_float."""
+    given: Any = value.value
+    if given is None or isinstance(given, dict | list):
+        return None, None
+    if not isinstance(given, str):
+        number = value.number()
+        return number, passes(number)
+    if given in _LETTERS:
+        return _LETTERS[given], given == "C"
+    word = given.lower()
+    if word in _WORDS:
+        return _WORDS[word], _WORDS[word] == 1.0
+    try:
+        number = float(word)
+    except ValueError:
+        return None, None
+    return (number, passes(number)) if math.isfinite(number) else (None, None)
+
+
+def _answer(sample: Part, model: str, error: str | None) -> Answer:
+    usages = sample.maybe("model_usage")
+    usage = usages.maybe(model) if usages else None
+    seconds = sample.maybe("working_time") or sample.maybe("total_time")
+    prompt = completion = cached = price = None
+    if usage:
+        parts = ("input_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
+        counts = [_count(usage, part) for part in parts]
+        prompt, cached = sum(counts), counts[1]
+        completion = _count(usage, "output_tokens")
+        cost = usage.maybe("total_cost")
+        price = cost.amount() if cost else None
+    return Answer(
+        output=_output(sample),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cached_tokens=cached,
+        seconds=seconds.amount() if seconds else None,
+        price=price,
+        error=error,
+    )
+
+
+def _count(usage: Part, key: str) -> int:
+    found = usage.maybe(key)
+    return found.count() if found else 0
+
+
+def _output(sample: Part) -> str:
+    """The answer's text. What is long stands in the attachments."""
+    output = sample.maybe("output")
+    completion = output.maybe("completion") if output else None
+    text = completion.text() if completion else ""
+    if text.startswith(_ATTACHMENT):
+        attachments = sample.maybe("attachments")
+        found = attachments.maybe(text.removeprefix(_ATTACHMENT)) if attachments else None
+        return found.text() if found else text
+    return text
+
+
+def _input(sample: Part) -> Any:
+    """The input, without the ids that inspect gives messages anew in each run."""
+    given = sample.at("input")
+    if isinstance(given.value, str):
+        return given.value
+    return [
+        {"role": part.at("role").text(), "content": part.at("content").value}
+        for part in given.parts()
+    ]
+
+
+def _group(sample: Part, naming: Naming) -> str | None:
+    metadata = sample.maybe("metadata") if naming.group else None
+    found = metadata.maybe(naming.group or "") if metadata else None
+    return found.name() if found else None

@@ -1,0 +1,96 @@
+"""Rows: the columns of a gathered run as the rows of the store, made one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from flywheel.importers.columns import Run
+from flywheel.importers.spool import Spool
+from flywheel.store.rows.digest import canonical_json, digest_bytes
+from flywheel.store.tables.items import ItemRow
+from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.samples import SampleRow
+from flywheel.store.tables.scores import ScoreRow
+from graders.ungraded import Kind
+
+
+def item_rows(run: Run, row: RunRow, spool: Spool, digests: bytearray) -> Iterator[ItemRow]:
+    """The items. Their digests are put into `digests`, 32 bytes each, for the rows of the others.
+
+    An item is known by its evalset's name, its own name, its group, and what a log tells of it.
+    """
+    for position, name in enumerate(run.items):
+        content = spool.get(run.contents[position])
+        item: dict[str, Any] = {} if content is None else json.loads(content)
+        item["id"] = name
+        group = run.groups[position]
+        if group is not None:
+            item["group"] = group
+        text = canonical_json(item)
+        known = digest_bytes(f"{row.evalset}\0{text}".encode("utf-8", "surrogatepass"))
+        digests += bytes.fromhex(known)
+        yield ItemRow(known, row.evalset_digest, row.split, position, name, text)
+
+
+def _hex(digests: bytearray, position: int) -> str:
+    return digests[32 * position : 32 * position + 32].hex()
+
+
+def sample_rows(
+    run: Run, spool: Spool, digests: bytearray, created: datetime
+) -> Iterator[SampleRow]:
+    """The samples. An answer that was not kept is empty; a count that was not given is 0."""
+    columns, name = run.samples, run.source.run
+    for n, position in enumerate(columns.position):
+        repeat, price = columns.repeat[n], columns.price[n]
+        yield SampleRow(
+            run=name,
+            item=_hex(digests, position),
+            position=position,
+            repeat=repeat,
+            # No request has such a key, so nothing imported is ever an answer from the cache.
+            key=f"import/{name}/{position}/{repeat}",
+            output_text=spool.get(columns.output[n]) or "",
+            extra=None,
+            error=spool.get(columns.error[n]),
+            truncated=False,
+            prompt_tokens=max(columns.prompt_tokens[n], 0),
+            completion_tokens=max(columns.completion_tokens[n], 0),
+            cached_tokens=max(columns.cached_tokens[n], 0),
+            seconds=columns.seconds[n] if columns.seconds[n] == columns.seconds[n] else 0.0,
+            price=price if price == price else None,
+            cached=False,
+            created=created,
+        )
+
+
+def score_rows(run: Run, spool: Spool, digests: bytearray, row: RunRow) -> Iterator[ScoreRow]:
+    """The verdicts, each a score or the reason why there is none."""
+    columns, samples, name = run.verdicts, run.samples, run.source.run
+    known = dict(json.loads(row.graders))
+    graders = [(grader, known[grader]) for grader in run.evalset.graders]
+    for n, sample in enumerate(columns.sample):
+        grader, grader_digest = graders[columns.grader[n]]
+        score, passed, error = columns.score[n], columns.passed[n], spool.get(columns.error[n])
+        graded = score == score
+        position = samples.position[sample]
+        yield ScoreRow(
+            run=name,
+            item=_hex(digests, position),
+            position=position,
+            repeat=samples.repeat[sample],
+            grader=grader_digest,
+            name=grader,
+            score=score if graded else None,
+            passed=None if passed < 0 else bool(passed),
+            parsed=True if graded else None,
+            reason=spool.get(columns.reason[n]) or "",
+            error_kind=None if graded else Kind.OTHER.value,
+            error_label=None if graded else "imported",
+            error_detail=None if graded else error,
+            parts=None,
+            created=row.created,
+        )

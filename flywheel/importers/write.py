@@ -1,0 +1,234 @@
+"""Write: what was gathered becomes runs in the store, like those that Flywheel measured itself.
+
+All runs of an import become finished in one batch, the last. A process that dies before leaves runs
+that are not finished; to import the same file again completes them, for every batch has an id that
+its content fixes. Two imported runs compare when the evalset's name, its graders, the primary one
+and whether items have groups are the same. The digest of a split is of the two names alone, so runs
+over different parts of a split still compare, over the items that they share.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from flywheel import __version__
+from flywheel.importers.columns import Run, imported_grader
+from flywheel.importers.gather import Gathered
+from flywheel.importers.rows import item_rows, sample_rows, score_rows
+from flywheel.importers.verdict import RunTaken
+from flywheel.store.errors import StoreFailed
+from flywheel.store.rows.digest import canonical_json, digest
+from flywheel.store.rows.table import utc_now
+from flywheel.store.store import Store
+from flywheel.store.tables.evalsets import EvalsetRow
+from flywheel.store.tables.graders import GraderRow
+from flywheel.store.tables.models import ModelRow
+from flywheel.store.tables.prompts import PromptRow
+from flywheel.store.tables.run_events import RunEventRow, Status, run_status
+from flywheel.store.tables.runs import RunRow, find_run
+from flywheel.store.tables.test_reads import ReadRow
+from flywheel.store.writer import Ack
+
+_BATCH = 5_000
+
+Advance = Callable[[int], None]
+Rows = Iterator[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came in of one run. `new` is False for a run that was here already.
+
+    `lacks` says what a cut log does not hold, None for a whole one.
+    """
+
+    row: RunRow
+    samples: int
+    graders: int
+    verdicts: int
+    ungraded: int
+    new: bool
+    lacks: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `import --json` prints for each run."""
+        row = self.row
+        return {
+            "run": row.run,
+            "new": self.new,
+            "evalset": row.evalset,
+            "split": row.split,
+            "model": row.model,
+            "primary": row.primary_grader,
+            "items": row.items,
+            "samples": self.samples,
+            "graders": self.graders,
+            "verdicts": self.verdicts,
+            "ungraded": self.ungraded,
+            "unfinished": self.lacks,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """A run on its way. `id` begins the ids of its batches, and is of its content."""
+
+    run: Run
+    row: RunRow
+    id: str
+    new: bool
+
+
+def write(
+    store: Store,
+    gathered: Gathered,
+    advance: Advance = lambda count: None,
+    short: Mapping[str, str] | None = None,
+) -> list[Imported]:
+    """Write all runs that are not here yet. Raises RunTaken, before anything is written.
+
+    `short` says of runs that lack samples what they lack: those end as interrupted.
+    """
+    lacks = short or {}
+    writing = [_plan(store, run) for run in gathered.runs.values()]
+    fresh = [one for one in writing if one.new]
+    try:
+        with store.frugal():
+            for one in fresh:
+                store.write(f"{one.id}/begin", _beginning(one))
+                _write_rows(store, one, gathered, advance)
+        if fresh:
+            store.write(
+                f"import/{digest([one.id for one in fresh])}/end",
+                {"run_events": [_last_event(one.row, lacks) for one in fresh]},
+            )
+    except BaseException as error:
+        with suppress(StoreFailed):
+            _say_unfinished(store, fresh, error)
+        raise
+    return [
+        Imported(
+            row=one.row,
+            samples=len(one.run.samples.position),
+            graders=len(set(one.run.verdicts.grader)),
+            verdicts=len(one.run.verdicts.score),
+            ungraded=one.run.ungraded,
+            new=one.new,
+            lacks=lacks.get(one.row.run),
+        )
+        for one in writing
+    ]
+
+
+def _plan(store: Store, run: Run) -> _Writing:
+    """How a run stands with the store: new, begun by an import that died, or here already."""
+    name, identity = run.source.run, f"import/{run.source.run}/{run.content()}"
+    row = find_run(store, name)
+    if row is None:
+        return _Writing(run, _row(run, utc_now()), identity, True)
+    begun = store.query('SELECT 1 FROM "batches" WHERE "batch" = ?', [f"{identity}/begin"])
+    if not begun:
+        raise RunTaken(
+            f"run {name!r} is in {store.path} already, with other rows, graders or names"
+            f" ({row.kind} of {row.evalset} {row.split}); nothing was imported. Give the new one a"
+            " name of its own"
+        )
+    return _Writing(run, row, identity, run_status(store, name) != "finished")
+
+
+def _row(run: Run, now: datetime) -> RunRow:
+    source, evalset = run.source, run.evalset
+    graders = [(name, digest(imported_grader(name))) for name in sorted(evalset.graders)]
+    return RunRow(
+        run=source.run,
+        created=now,
+        kind="import",
+        parent=None,
+        evalset=evalset.name,
+        evalset_digest=digest(evalset.definition),
+        split=source.split,
+        split_digest=digest({"evalset": evalset.name, "split": source.split}),
+        model=source.model,
+        model_digest=digest({"imported": source.model}),
+        prompt_digest=digest(list(source.prompt)),
+        # How the other harness sampled is its own affair: any two imports agree here.
+        sampling="{}",
+        sampling_digest=digest({}),
+        repeats=run.repeats,
+        items=len(run.items),
+        graders=json.dumps(graders),
+        primary_grader=evalset.primary,
+        version=__version__,
+        note=source.note,
+    )
+
+
+def _beginning(one: _Writing) -> dict[str, Sequence[tuple[Any, ...]]]:
+    """The run, and the rows that say what its digests stand for."""
+    row, prompt = one.row, list(one.run.source.prompt)
+    definition = canonical_json(one.run.evalset.definition)
+    tables: dict[str, Sequence[tuple[Any, ...]]] = {
+        "runs": [row],
+        "run_events": [_event(row, "started")],
+        "evalsets": [EvalsetRow(row.evalset_digest, row.evalset, definition, row.created)],
+        "prompts": [PromptRow(row.prompt_digest, canonical_json(prompt))],
+        "models": [
+            ModelRow(row.model_digest, row.model, "imported", canonical_json({"name": row.model}))
+        ],
+        "graders": [
+            GraderRow(value, name, "imported", canonical_json(imported_grader(name)))
+            for name, value in json.loads(row.graders)
+        ],
+    }
+    if row.split == "test":
+        read = ReadRow(row.evalset, row.split_digest, row.run, "import", row.created)
+        tables["test_reads"] = [read]
+    return tables
+
+
+def _write_rows(store: Store, one: _Writing, gathered: Gathered, advance: Advance) -> None:
+    acks: deque[Ack] = deque()
+    digests = bytearray()
+    now = one.row.created
+    streams: list[tuple[str, Rows]] = [
+        ("items", item_rows(one.run, one.row, gathered.spool, digests)),
+        ("samples", sample_rows(one.run, gathered.spool, digests, now)),
+        ("scores", score_rows(one.run, gathered.spool, digests, one.row)),
+    ]
+    for table, rows in streams:
+        number = 0
+        while batch := list(islice(rows, _BATCH)):
+            # A full queue makes this wait.
+            acks.append(store.append(f"{one.id}/{table}/{number}", {table: batch}))
+            while len(acks) > 1 and acks[0].done():
+                acks.popleft().result()
+            number += 1
+            advance(len(batch))
+    for ack in acks:  # a run is finished only when every batch of it is on disk
+        ack.result()
+
+
+def _say_unfinished(store: Store, fresh: Sequence[_Writing], error: BaseException) -> None:
+    """Say of the runs that were begun that they are not finished."""
+    status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    begun = [one.row for one in fresh if find_run(store, one.row.run)]
+    if begun:
+        events = [_event(row, status, type(error).__name__) for row in begun]
+        store.write(f"import/{digest([str(e) for e in events])}", {"run_events": events})
+
+
+def _last_event(row: RunRow, lacks: Mapping[str, str]) -> RunEventRow:
+    if row.run in lacks:
+        return _event(row, "interrupted", lacks[row.run])
+    return _event(row, "finished")
+
+
+def _event(row: RunRow, status: Status, detail: str | None = None) -> RunEventRow:
+    return RunEventRow(row.run, utc_now(), status, detail)

@@ -1,0 +1,179 @@
+"""What a job looks like now, summed up from its events: those in its folder, or in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flywheel.errors import BadFile
+from flywheel.jobs.event_shape import fits
+from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row
+from flywheel.jobs.job_root import resume_command
+from flywheel.jobs.journal import Event, is_held, read_events
+from flywheel.jobs.outcomes import ENDS
+from flywheel.jobs.rows import events_of, order_of
+from flywheel.store.reader import Reader
+from flywheel.store.tables.job_events import job_events
+from flywheel.store.tables.jobs import JobRow, list_jobs
+
+_FALLEN = "its process is gone"
+
+
+@dataclass(slots=True)
+class View:
+    """One job, as far as its events tell. `add` takes the next one.
+
+    Steps, exams and checkpoints are by step: a job that goes on from a checkpoint does the steps
+    after it again, and the later word holds. `losses` are the trained ones, `exams` the means.
+    `damaged` counts the events whose lines in the journal cannot be read, or whose detail has not
+    the shape of its kind.
+    """
+
+    row: JobRow
+    status: str = "accepted"
+    n: int = 0
+    damaged: int = 0
+    resumed: int = 0
+    steps: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
+    exams: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
+    checkpoints: dict[int, str] = field(default_factory=dict[int, str])
+    preflight: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    alarms: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    end: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def add(self, event: Event) -> None:
+        """Take in the next event."""
+        self.damaged += max(0, event.n - self.n - 1)
+        self.n = event.n
+        if not fits(event):
+            self.damaged += 1
+            return
+        detail, step = event.detail, event.detail.get("step")
+        if event.kind == "started":
+            self._go_on(detail.get("resumed_from"))
+        elif event.kind in ENDS:
+            self.status, self.end = event.kind, detail
+        elif event.kind == "step" and isinstance(step, int):
+            self.steps[step] = detail
+        elif event.kind == "exam" and isinstance(step, int):
+            self.exams[step] = detail
+        elif event.kind == "checkpoint" and isinstance(step, int):
+            self.checkpoints[step] = str(detail.get("path", ""))
+        elif event.kind == "alarm":
+            self.alarms.append(detail)
+        elif event.kind == "preflight":
+            self.preflight = detail
+
+    def _go_on(self, step: object) -> None:
+        """What came after the checkpoint is done again."""
+        self.resumed += self.status in ENDS
+        self.status, self.end = "running", {}
+        begun = step if isinstance(step, int) else 0
+        for kept in (self.steps, self.exams, self.checkpoints):
+            for later in [at for at in kept if at > begun]:
+                del kept[later]
+
+    @property
+    def step(self) -> int:
+        """The last step that was done."""
+        return max(self.steps, default=0)
+
+    @property
+    def total(self) -> int | None:
+        """How many steps there will be, by the order."""
+        steps: object = order_of(self.row).get("numbers", {}).get("steps")
+        return steps if isinstance(steps, int) else None
+
+    @property
+    def loss(self) -> float | None:
+        """The loss of the last step."""
+        return self.steps[self.step].get("loss") if self.steps else None
+
+    @property
+    def best_step(self) -> int | None:
+        """The step whose weights are the artifact, once the job has finished."""
+        return self.end.get("best_step")
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `flywheel job --json` prints."""
+        row = self.row
+        return {
+            "job": row.job,
+            "status": self.status,
+            "created": row.created.isoformat(),
+            "lever": row.lever,
+            "evalset": row.evalset,
+            "model": row.model,
+            "baseline": row.baseline,
+            "step": self.step,
+            "steps": self.total,
+            "loss": self.loss,
+            "losses": {str(at): told.get("loss") for at, told in sorted(self.steps.items())},
+            "exams": [self.exams[at] for at in sorted(self.exams)],
+            "checkpoints": [{"step": at, "path": p} for at, p in sorted(self.checkpoints.items())],
+            "alarms": self.alarms,
+            "best_step": self.best_step,
+            "out": self.end.get("out"),
+            "error": self.end.get("error"),
+            "remedy": self.end.get("remedy"),
+            "resumed": self.resumed,
+            "damaged_events": self.damaged,
+            "folder": row.folder,
+        }
+
+
+def view(folder: Path) -> View:
+    """A job by its folder. One that died without a word is `died` here too."""
+    lives = is_held(folder)
+    found = summed(read_row(folder), read_events(folder))
+    if lives:
+        found.status = "running"
+    elif found.status not in ENDS:
+        found.status = "died"
+        found.end = {"error": _FALLEN, "remedy": resume_command(folder)}
+    return found
+
+
+def stored_view(store: Reader, job: str) -> View:
+    """A job whose folder is gone, by what the store was told of it. Raises NoJob."""
+    rows = list_jobs(store)
+    name = match_job(job, [row.job for row in rows], store.path)
+    return stored(store, next(row for row in rows if row.job == name))
+
+
+def stored(store: Reader, row: JobRow) -> View:
+    """A job by what the store was told of it."""
+    return summed(row, events_of(job_events(store, row.job)))
+
+
+def views(root: Path, store: Reader | None, most: int) -> list[View]:
+    """The newest jobs first: those that have a folder, and, with a store, those that had one."""
+    folders = job_folders(root)
+    rows: Sequence[JobRow] = list_jobs(store) if store else ()
+    here = {folder.name: folder for folder in folders}
+    gone = {row.job: row for row in rows if row.job not in here}
+    found: list[View] = []
+    for name in sorted({*here, *gone}, reverse=True)[:most]:
+        if name in here:
+            found.append(_view_or_damaged(here[name]))
+        elif store is not None:
+            found.append(stored(store, gone[name]))
+    return found
+
+
+def _view_or_damaged(folder: Path) -> View:
+    """A job, also one whose files cannot be read: it must not hide the others."""
+    try:
+        return view(folder)
+    except (BadFile, OSError) as error:
+        return View(damaged_row(folder), "damaged", end={"error": str(error)})
+
+
+def summed(row: JobRow, events: Iterable[Event]) -> View:
+    """A job by its row and all its events."""
+    found = View(row)
+    for event in events:
+        found.add(event)
+    return found

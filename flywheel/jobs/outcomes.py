@@ -1,0 +1,144 @@
+"""How jobs end: what its own process says, and what others must say for one that cannot any more.
+
+finished, failed, paused and cancelled are a process's own words. One that was killed is `died`, one
+in which nothing happened is `stalled`: whoever looks next finds the lock free and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flywheel.jobs.job_root import resume_command
+from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
+from flywheel.levers.training.worker import LOG, STACKS
+
+ENDS = ("finished", "failed", "paused", "cancelled", "stalled", "died")
+FOR_GOOD = ("finished", "cancelled")
+_STACKS_SECONDS = 2.0
+_DEATH_SECONDS = 30.0
+
+
+def settle(folder: Path, returncode: int | None = None) -> None:
+    """Say how a job ended whose process is gone without a word. Does nothing for any other.
+
+    `returncode` is the process's, where it is known: minus the signal that killed it. A job whose
+    files cannot be read or written is left as it is, and shown as far as it can be read.
+    """
+    with suppress(OSError):
+        _settle(folder, returncode)
+
+
+def _settle(folder: Path, returncode: int | None) -> None:
+    descriptor = take_lock(folder) if not is_held(folder) else None
+    if descriptor is None:
+        return
+    try:
+        last, _ = last_event(folder)
+        if last is not None and last.kind in ENDS:
+            return
+        kind, told = "died", _death(folder, returncode)
+        if _gave_up(folder):
+            kind, told = "stalled", f"nothing happened for too long; {folder / STACKS} says where"
+        _say(folder, kind, {"error": told, "remedy": resume_command(folder)})
+    finally:
+        os.close(descriptor)
+
+
+def end_stalled(folder: Path, seconds: float, pid: int | None = None) -> None:
+    """End a job in which nothing happened for so long, once its stacks are written.
+
+    Its checkpoints are whole, so it can go on. Does nothing when its process cannot be found.
+    """
+    pid = holder(folder) or pid
+    if pid is None:
+        return
+    state = _state(pid)
+    wrote = _dump_stacks(folder, pid)
+    kill(pid)
+    deadline = time.monotonic() + _DEATH_SECONDS
+    while (descriptor := take_lock(folder)) is None:
+        if time.monotonic() > deadline:
+            return
+    try:
+        last, _ = last_event(folder)
+        if last is not None and last.kind in ENDS:
+            return
+        where = f"{folder / STACKS} says where" if wrote else "it wrote no stacks"
+        if state == "T":
+            where = "it was stopped from outside (SIGSTOP)"
+        error = f"nothing happened for {seconds:.0f} s; {where}"
+        _say(folder, "stalled", {"error": error, "remedy": resume_command(folder)})
+    finally:
+        os.close(descriptor)
+
+
+def kill(pid: int) -> None:
+    """End a job's process at once, with all that it started. It may be gone already."""
+    try:
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _say(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
+    journal = Journal(folder)
+    try:
+        journal.tell(kind, detail)
+    finally:
+        journal.close()
+
+
+def _death(folder: Path, returncode: int | None) -> str:
+    last, _ = last_event(folder)
+    if last is None or last.kind == "accepted":
+        return f"its process never began to train; {folder / LOG} may say why"
+    if returncode == -signal.SIGKILL:
+        return "its process was killed (signal 9): by somebody, or because memory ran out"
+    if returncode is not None and returncode < 0:
+        return f"its process was killed by {signal.Signals(-returncode).name}; see {folder / LOG}"
+    return f"its process is gone: killed, or out of memory; {folder / LOG} may say more"
+
+
+def _gave_up(folder: Path) -> bool:
+    """Whether the process ended itself because nothing happened: after its last event."""
+    stacks, events = folder / STACKS, folder / "events.jsonl"
+    try:
+        if stacks.stat().st_mtime < events.stat().st_mtime:
+            return False
+        return "Timeout (" in stacks.read_text(encoding="utf-8", errors="replace")[-200_000:]
+    except FileNotFoundError:
+        return False
+
+
+def _dump_stacks(folder: Path, pid: int) -> bool:
+    """Ask the process for its stacks, and wait a little until it has written them."""
+    path = folder / STACKS
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        os.kill(pid, signal.SIGUSR1)
+    except ProcessLookupError:
+        return False
+    deadline = time.monotonic() + _STACKS_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        if path.exists() and path.stat().st_size > before:
+            return True
+    return False
+
+
+def _state(pid: int) -> str:
+    """The letter that Linux has for what a process does: T is stopped. Empty where nobody knows."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[0]

@@ -1,0 +1,1 @@
+"""Exams: dev items answered and graded during a training, and what follows from them."""

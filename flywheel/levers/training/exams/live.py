@@ -1,0 +1,74 @@
+# pyright: standard
+"""The model that is being trained: asked while it learns, and left as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.trackers.progress import Progress
+from flywheel.samplers.local.load import LocalOptions, prepared
+from flywheel.samplers.local.random import kept_random_states
+from flywheel.samplers.local.sampler import LocalSampler
+from flywheel.samplers.sampler import Output, Request
+
+
+def ask_live(
+    base: Base,
+    name: str,
+    requests: Sequence[Request],
+    progress: Progress,
+    answered: Callable[[int], object] = lambda count: None,
+    until: float | None = None,
+) -> list[Output]:
+    """Ask the model in training, and leave it as it was. An answer that did not come has an error.
+
+    `name` is the model's. `answered` hears how many answers have come. Raises Stopped, and
+    OutOfTime at `until`.
+    """
+    outputs = [Output(error="no answer came")] * len(requests)
+
+    async def ask(sampler: LocalSampler) -> None:
+        stream, count = sampler.sample(requests), 0
+        try:
+            async for index, output in stream:
+                outputs[index], count = output, count + 1
+                answered(count)
+        finally:
+            await stream.aclose()
+
+    with undisturbed(base.model, base.tokenizer), progress.through(plain(base.model)):
+        # The paged cache may change how the model attends, so it is not used on a live one.
+        loaded = prepared(plain(base.model), base.tokenizer)
+        sampler = LocalSampler(LocalOptions(name=name, paged=False), loaded)
+        try:
+            progress.wait(ask(sampler), until)
+        finally:
+            sampler.close()
+    return outputs
+
+
+def plain(model: Any) -> Any:
+    """The model itself, in which an adapter works from within the layers that it wraps."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+@contextmanager
+def undisturbed(model: Any, tokenizer: Any) -> Generator[None]:
+    """Put back afterwards what sampling from a model in training changes.
+
+    Every random state, each module's train mode and buffers, and the tokenizer's padding side.
+    """
+    modules = [(module, module.training, dict(module._buffers)) for module in model.modules()]
+    side = tokenizer.padding_side
+    try:
+        with kept_random_states():
+            yield
+    finally:
+        tokenizer.padding_side = side
+        for module, training, buffers in modules:
+            # Not `train()`, which would set the inner modules too.
+            module.training = training
+            module._buffers.update(buffers)

@@ -1,0 +1,1 @@
+"""Methods: which weights are trained, and the model they belong to."""

@@ -1,0 +1,84 @@
+# pyright: standard
+"""A reward model: one number for an answer, higher for the chosen of two.
+
+It writes nothing, so no exam is taken and the last checkpoint is the result. A grader of the type
+`reward_model` asks it then, in evals and as the reward of an RFT, and it learns from conversations
+just as that grader writes them. A pair of which an answer does not fit is left out: an answer cut
+short is no worse than a whole one by what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.data.rows.training_row import Message, TrainingRow
+from flywheel.levers.training.arguments import common
+from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.order import Order
+from flywheel.levers.training.rows.masks import NothingToLearn
+from flywheel.levers.training.rows.template import NotTrainable
+from flywheel.samplers.local.chat import NoPrompt
+from flywheel.samplers.local.reward import Reader
+
+# The weight of the mean number's square: the loss itself fixes differences only, and the logistic
+# function that graders put the numbers through has its middle at 0.
+_CENTER = 0.01
+
+
+def build(
+    base: Base,
+    order: Order,
+    rows: Sequence[TrainingRow],
+    folder: Path,
+    callbacks: Sequence[Any],
+) -> Any:
+    """The trainer for a base with a scoring head. Raises NothingToLearn or NotTrainable."""
+    from datasets import Dataset
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+
+    return RewardTrainer(
+        model=base.model,
+        args=RewardConfig(
+            **common(order, folder), max_length=None, center_rewards_coefficient=_CENTER
+        ),
+        train_dataset=Dataset.from_list(pairs(base, rows, order.numbers.max_length)),
+        processing_class=base.tokenizer,
+        callbacks=cast("list[Any]", list(callbacks)),
+    )
+
+
+def pairs(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:
+    """chosen_ids and rejected_ids of each pair whose answers end within `max_length` tokens.
+
+    Raises NothingToLearn when there is none, and NotTrainable with the row's place.
+    """
+    reader = Reader(base.tokenizer)
+    made: list[dict[str, list[int]]] = []
+    for row in rows:
+        chosen, rejected = (_ids(reader, row, answer) for answer in row.answers)
+        longest = max(_until(ids, base.template.end_id) for ids in (chosen, rejected))
+        if longest <= max_length and chosen != rejected:
+            made.append({"chosen_ids": chosen, "rejected_ids": rejected})
+    if not made:
+        raise NothingToLearn(
+            f"no pair of answers that differ fits into max_length {max_length} tokens; raise"
+            " max_length, or give other pairs"
+        )
+    return made
+
+
+def _ids(reader: Reader, row: TrainingRow, answer: Message) -> list[int]:
+    said = [message.as_json() for message in (*row.prompt, answer)]
+    turns = [{key: value for key, value in turn.items() if key != "weight"} for turn in said]
+    try:
+        return reader.ids(turns, row.tools)
+    except NoPrompt as error:
+        raise NotTrainable(f"{row.where}: {error}") from None
+
+
+def _until(ids: Sequence[int], end: int) -> int:
+    """How many tokens there are up to the last one that ends a turn."""
+    return next((i for i in range(len(ids), 0, -1) if ids[i - 1] == end), len(ids))

@@ -1,0 +1,130 @@
+# pyright: standard
+"""Sampled pairs: each gold answer, preferred to a wrong answer of the model itself.
+
+The wrong one is the worst of a few that the base gives at temperature 1, by the primary grader; an
+item that it gets right each time, or that has no verdict, makes no pair. They are written into the
+job's folder, so that a training that goes on learns from the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flywheel.data.rows.training import read_training
+from flywheel.data.rows.training_row import TrainingRow
+from flywheel.errors import FlywheelError
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.grading.grade import Engine, grade_samples
+from flywheel.levers.training.exams.exam import span
+from flywheel.levers.training.exams.live import ask_live
+from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.order import Order
+from flywheel.levers.training.rows.rows import FEWEST, pair_of
+from flywheel.levers.training.trackers.progress import Progress
+from flywheel.samplers.sampler import Output, Request
+from graders.grader import Grade
+from graders.sample import Sample
+
+FILE = "pairs.jsonl"
+_EACH = 4
+
+
+class NoPairs(FlywheelError):
+    """The model is wrong too seldom for pairs to be made of its answers."""
+
+
+def sampled_pairs(
+    order: Order,
+    rows: Sequence[TrainingRow],
+    base: Base,
+    engine: Engine,
+    folder: Path,
+    progress: Progress | None = None,
+) -> list[TrainingRow]:
+    """The pairs, sampled now or read from the folder. Raises NoPairs when there are few.
+
+    `progress` hears how far it is, and may end it: raises Stopped then.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        pairs = _sample(order, rows, base, engine, progress or Progress())
+        if len(pairs) < FEWEST:
+            raise NoPairs(
+                f"the model answers {len(rows)} items and {len(pairs)} of them wrongly, too few to"
+                " learn from; use pairs: minimal, or another lever"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        half = path.with_suffix(".half")
+        half.write_text("".join(_line(pair) for pair in pairs), encoding="utf-8")
+        half.rename(path)
+    return list(read_training(path, "preference").rows)
+
+
+def _line(pair: TrainingRow) -> str:
+    assert pair.chosen is not None and pair.rejected is not None
+    row: dict[str, Any] = {
+        "prompt": [message.as_json() for message in pair.prompt],
+        "chosen": [pair.chosen.as_json()],
+        "rejected": [pair.rejected.as_json()],
+    }
+    if pair.tools:
+        row["tools"] = list(pair.tools)
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _sample(
+    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Engine, progress: Progress
+) -> list[TrainingRow]:
+    grader = load_evalset(order.config.evalset).primary
+    answers = _answers(order, rows, base, progress)
+    samples = [
+        Sample(row.item, output.text)
+        for row, given in zip(rows, answers, strict=True)
+        for output in given
+    ]
+    verdicts = iter(progress.wait(grade_samples(grader, samples, engine)))
+    highest = span(grader)[1]
+    pairs: list[TrainingRow] = []
+    for row, given in zip(rows, answers, strict=True):
+        judged = [(verdict, output) for output, verdict in zip(given, verdicts, strict=False)]
+        scored = [(v.score, o.text) for v, o in judged if isinstance(v, Grade)]
+        wrong = min((one for one in scored if one[0] < highest), default=None)
+        if wrong is not None:
+            pairs.append(pair_of(row, wrong[1]))
+    return pairs
+
+
+def _answers(
+    order: Order, rows: Sequence[TrainingRow], base: Base, progress: Progress
+) -> list[list[Output]]:
+    """A few answers to every row. What failed is left out."""
+    most = load_evalset(order.config.evalset).definition.sampling.max_completion_tokens
+    requests = [
+        Request(
+            order.config.model,
+            [message.as_json() for message in row.prompt],
+            {
+                "temperature": 1.0,
+                "seed": order.config.seed + _EACH * index + each,
+                "max_completion_tokens": most,
+            },
+            tools=row.tools,
+        )
+        for index, row in enumerate(rows)
+        for each in range(_EACH)
+    ]
+    total = len(requests)
+
+    def answered(count: int) -> None:
+        progress.report(f"sampling pairs: {count} of {total} answers")
+
+    found: list[list[Output]] = [[] for _ in rows]
+    for index, output in enumerate(
+        ask_live(base, order.config.model, requests, progress, answered)
+    ):
+        if output.error is None:
+            found[index // _EACH].append(output)
+    return found

@@ -1,0 +1,1 @@
+"""Rewards: graders as the reward of reinforcement fine-tuning."""

@@ -1,0 +1,245 @@
+# pyright: standard
+"""Headroom: whether there is anything for RFT to sharpen, asked before it is paid for.
+
+RFT makes likelier what sampling finds already. Some prompts are answered `k` times each at the
+temperature of the training, with its limit of tokens, and rewarded by its own functions: where all
+answers of a prompt earn the same there is nothing to learn from it, and where the best of k is no
+better than the average there is nowhere to go.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from flywheel.data.rows.training_row import TrainingRow
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.grading.grade import Engine, Verdict, grade_samples
+from flywheel.evals.run.execute import sample_of
+from flywheel.levers.training.exams.exam import roles_of, span
+from flywheel.levers.training.exams.live import ask_live
+from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.objectives.rft import rewards_of
+from flywheel.levers.training.order import Order
+from flywheel.levers.training.trackers.progress import OutOfTime, Progress
+from flywheel.samplers.sampler import Output, Request
+from flywheel.stats.passk import mean_pass
+from graders.grader import Grade, Grader
+from graders.sample import Sample
+
+PROMPTS = 50
+SECONDS = 60.0
+# Answers that are asked for at once.
+_GROUP = 64
+# So many groups without spread leave next to nothing to learn from.
+_MOST_FLAT = 0.9
+# A gain from choosing among k, in shares of the reward's span, that is not worth the trouble.
+_LEAST_ROOM = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """What was found. Rewards are in shares of their span; shares are of the prompts.
+
+    `pass_1` and `pass_k` are of the primary grader, None when it gave no verdict. `flat` prompts
+    earn the same with each answer; `failed` and `solved` are those of them at the bottom and top.
+    """
+
+    prompts: int
+    k: int
+    pass_1: float | None
+    pass_k: float | None
+    mean: float
+    best: float
+    flat: float
+    failed: float
+    solved: float
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether there is something to sharpen."""
+        return self.flat < _MOST_FLAT and self.best - self.mean >= _LEAST_ROOM
+
+    def told(self) -> str:
+        """The figures and the advice, in words."""
+        passed = ""
+        if self.pass_1 is not None and self.pass_k is not None:
+            passed = f"pass@1 {self.pass_1:.0%}, pass@{self.k} {self.pass_k:.0%}; "
+        figures = (
+            f"{self.prompts} prompts x {self.k} answers: {passed}mean reward {self.mean:.2f},"
+            f" best of {self.k} {self.best:.2f}; {self.flat:.0%} of the prompts earn the same with"
+            " every answer"
+        )
+        return f"{figures}. {self._advice()}"
+
+    def _advice(self) -> str:
+        if self.worth_it:
+            return "There is something to sharpen."
+        if self.failed >= max(self.solved, 0.5):
+            return (
+                f"RFT has nothing to sharpen: on {self.failed:.0%} of the prompts every answer"
+                " fails. Teach it first, with sft or distillation, or reward parts of an answer."
+            )
+        if self.solved >= 0.5:
+            return (
+                f"RFT has nothing to sharpen: {self.solved:.0%} of the prompts are always answered"
+                " well. Take harder items, or a grader that sees finer differences."
+            )
+        return (
+            "RFT has little to sharpen: the best answers are hardly better than the others. Raise"
+            " the temperature, or teach it with sft first."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a training samples its answers: the probe does it in the same way, and only so.
+
+    `longest` is the most tokens of an answer, `k` how many a prompt gets.
+    """
+
+    base: Base
+    order: Order
+    longest: int
+    k: int
+
+    @classmethod
+    def of(cls, trainer: Any, base: Base, order: Order) -> Self:
+        """That of an RFT's trainer."""
+        return cls(base, order, trainer.args.max_completion_length, trainer.num_generations)
+
+
+def probe(
+    sampling: Sampling,
+    rows: Sequence[TrainingRow],
+    engine: Engine,
+    progress: Progress | None = None,
+    seconds: float = SECONDS,
+) -> str:
+    """What there is to sharpen, in words, also when nothing could be found out."""
+    found = headroom(sampling, rows, engine, progress, seconds)
+    if found is not None:
+        return found.told()
+    return (
+        f"the probe found nothing out: within {seconds:g} s no group of prompts had all its"
+        f" {sampling.k} answers of up to {sampling.longest} tokens, or none could be graded"
+    )
+
+
+def headroom(
+    sampling: Sampling,
+    rows: Sequence[TrainingRow],
+    engine: Engine,
+    progress: Progress | None = None,
+    seconds: float = SECONDS,
+) -> Headroom | None:
+    """Ask up to PROMPTS of the rows as the training will; None when no answer could be graded.
+
+    Ends with what it has after this long: groups of prompts are asked one after another, and one
+    that is unfinished is left out, for its short answers would be there and its long ones not. The
+    model is left as it was. `progress` may end it: raises Stopped then.
+    """
+    progress, until = progress or Progress(), time.monotonic() + seconds
+    config = sampling.order.config
+    chosen = random.Random(f"headroom {config.seed}").sample(rows, min(PROMPTS, len(rows)))
+    asked, outputs = 0, list[Output]()
+    while asked < len(chosen) and time.monotonic() < until:
+        group = range(asked, min(asked + max(1, _GROUP // sampling.k), len(chosen)))
+        told = f"probe: {asked} of {len(chosen)} prompts"
+        progress.report(f"{told}, {sampling.k} answers each", now=asked == 0)
+        requests = [
+            _request(sampling, chosen[i], i * sampling.k + j)
+            for i in group
+            for j in range(sampling.k)
+        ]
+        try:
+            outputs += ask_live(sampling.base, config.model, requests, progress, until=until)
+        except OutOfTime:
+            break
+        asked = group.stop
+    return _graded(sampling, chosen[:asked], outputs, engine, progress) if asked else None
+
+
+def _request(sampling: Sampling, row: TrainingRow, number: int) -> Request:
+    config = sampling.order.config
+    effort = config.reasoning_effort
+    return Request(
+        model=config.model,
+        messages=[message.as_json() for message in row.prompt],
+        sampling={
+            "temperature": config.temperature,
+            "max_completion_tokens": sampling.longest,
+            "seed": config.seed + number,
+            **({} if effort == "default" else {"reasoning_effort": effort}),
+        },
+        tools=row.tools,
+    )
+
+
+def _graded(
+    sampling: Sampling,
+    rows: Sequence[TrainingRow],
+    outputs: Sequence[Output],
+    engine: Engine,
+    progress: Progress,
+) -> Headroom | None:
+    """The rewards by the functions of the training itself, and the primary grader's verdicts."""
+    order, k = sampling.order, sampling.k
+    evalset = load_evalset(order.config.evalset)
+    roles = roles_of(order.config, evalset.definition)
+    texts = [output.text for output in outputs]
+    items = [json.dumps(dict(rows[i // k].item), ensure_ascii=False) for i in range(len(outputs))]
+    total, weights = np.zeros((len(rows), k)), 0.0
+    for reward in rewards_of(order, evalset, engine):
+        weight, (low, high) = roles.rewards[reward.__name__], span(reward.grader)
+        progress.report(f"probe: grading by {reward.__name__}")
+        given = progress.wait(reward(texts, items))
+        scores = [
+            None if output.error is not None else score
+            for score, output in zip(given, outputs, strict=True)
+        ]
+        total += weight * (np.array(scores, dtype=float).reshape(-1, k) - low) / (high - low)
+        weights += abs(weight)
+    verdicts = progress.wait(_verdicts(evalset.primary, rows, outputs, k, engine))
+    return _summed(total / (weights or 1.0), verdicts, k)
+
+
+async def _verdicts(
+    grader: Grader, rows: Sequence[TrainingRow], outputs: Sequence[Output], k: int, engine: Engine
+) -> list[Verdict | None]:
+    """A verdict for each answer, None where there was no answer."""
+    good = [i for i, output in enumerate(outputs) if output.error is None]
+    samples: list[Sample] = [sample_of(rows[i // k].item, outputs[i]) for i in good]
+    found = dict(zip(good, await grade_samples(grader, samples, engine), strict=True))
+    return [found.get(i) for i in range(len(outputs))]
+
+
+def _summed(rewards: np.ndarray, verdicts: Sequence[Verdict | None], k: int) -> Headroom | None:
+    rewards = rewards[~np.isnan(rewards).any(axis=1)]
+    if not rewards.size:
+        return None
+    flat = np.ptp(rewards, axis=1) < 1e-9
+    passed = [
+        [one.passed for one in verdicts[i : i + k] if isinstance(one, Grade)]
+        for i in range(0, len(verdicts), k)
+    ]
+    tried = [len(one) for one in passed]
+    right = [sum(one) for one in passed]
+    once, often = (mean_pass(tried, right, count).interval for count in (1, k))
+    return Headroom(
+        prompts=len(rewards),
+        k=k,
+        pass_1=once.mean if once else None,
+        pass_k=often.mean if often else None,
+        mean=float(rewards.mean()),
+        best=float(rewards.max(axis=1).mean()),
+        flat=float(flat.mean()),
+        failed=float((flat & (rewards[:, 0] <= 1e-9)).mean()),
+        solved=float((flat & (rewards[:, 0] >= 1 - 1e-9)).mean()),
+    )

@@ -1,0 +1,74 @@
+"""Rewards are checked before they teach: a weak grader is learnt, not the task.
+
+The battery of `flywheel graders check` is played to every reward of an RFT, on dev items, before
+its job begins. What the evalset excuses is noted in the order; a config with `unchecked: true` is
+not checked, and the order says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from flywheel.errors import WeakReward
+from flywheel.evals.grading.grade import Engine
+from flywheel.evals.run.plan import Plan
+from flywheel.evals.validity.check import (
+    GraderCheck,
+    check_graders,
+    default_most,
+    draw_items,
+    judge_calls,
+)
+from flywheel.evals.validity.probe import Material
+from flywheel.levers.training.config import TrainConfig
+from flywheel.synchronous import result_of
+
+Say = Callable[[str], None]
+
+
+class RewardCheck(BaseModel):
+    """How the rewards of an RFT were checked: on how many items, and what was excused of whom."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passed: bool
+    items: int = 0
+    excused: dict[str, tuple[str, ...]] = {}
+
+
+def check_rewards(
+    config: TrainConfig, plan: Plan, rewards: Sequence[str], engine: Engine, say: Say
+) -> RewardCheck:
+    """Play the battery to these graders. Raises WeakReward with the probes that show a fault."""
+    if config.unchecked:
+        say("unchecked: the rewards are not checked; flywheel graders check tells what they miss")
+        return RewardCheck(passed=False)
+    graders = [grader for grader in plan.graders if grader.name in rewards]
+    most = default_most(graders)
+    material = Material(plan.evalset, tuple(draw_items(plan.evalset, "dev", most)))
+    if calls := judge_calls(material, graders):
+        say(f"the judge is asked {calls:,} times to check the rewards")
+    checks = result_of(check_graders(material, graders, engine))
+    faults = [fault for check in checks for fault in _faults(check)]
+    if not faults and checks and all(check.format_only for check in checks):
+        faults = [f"{checks[0].grader}: any item's answer passes, so it rewards the format alone"]
+    if faults:
+        judge = f" --judge {config.judge}" if config.judge else ""
+        raise WeakReward(
+            f"a reward of this training can be earned without the task. See: flywheel graders check"
+            f" {config.evalset} --most {most}{judge}. Mend the grader, excuse the probe under"
+            " `checks` in evalset.yaml, or train all the same with unchecked: true\n  "
+            + "\n  ".join(faults)
+        )
+    excused = {check.grader: _excused(check) for check in checks if _excused(check)}
+    return RewardCheck(passed=True, items=len(material.items), excused=excused)
+
+
+def _faults(check: GraderCheck) -> list[str]:
+    return [f"{check.grader}: {probe.probe}: {probe.story} ({probe.why})" for probe in check.bad]
+
+
+def _excused(check: GraderCheck) -> tuple[str, ...]:
+    return tuple(probe.probe for probe in check.probes if probe.status == "excused")

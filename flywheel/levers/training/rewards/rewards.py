@@ -1,0 +1,153 @@
+# pyright: standard
+"""Graders as rewards: what TRL asks of a reward function, answered by the grader of an evalset.
+
+A dataset row carries its item as JSON in the column `item`. Judges, sandboxes and embedders are
+asked in one batch a step. What has no verdict is None, which TRL leaves out of the group's mean:
+an outage never teaches. An answer that cannot be read is the model's doing, and scores as the
+grader scores it; one that breaks the response format scores the bottom of the grader's span,
+since a server that holds its model to a schema would never have let it through.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flywheel.engines.here import Here
+from flywheel.errors import BadOption
+from flywheel.evals.grading.grade import Engine, Verdict, grade_samples
+from flywheel.levers.training.exams.exam import span
+from flywheel.levers.training.order import setting
+from flywheel.samplers.local.chat import tool_calls
+from flywheel.samplers.resolve import open_sampler
+from flywheel.samplers.schema import BadSchema, Unchecked, check_schema
+from flywheel.samplers.structured import violation
+from graders.grader import Grade, Grader
+from graders.sample import Sample
+from graders.ungraded import Kind
+
+LogExtra = Callable[[str, list[Any]], None]
+LogMetric = Callable[[str, float], None]
+
+
+class GraderReward:
+    """One grader as a reward function; its `__name__` is the grader's, which names its column.
+
+    It can be pickled. The engine stays behind then, and a new one is opened by the name of the
+    judge where it is first wanted. `errors` counts what had no verdict by its kind.
+    """
+
+    def __init__(
+        self,
+        grader: Grader,
+        engine: Engine | None = None,
+        *,
+        judge: str | None = None,
+        schema: Mapping[str, Any] | None = None,
+        tools: bool = False,
+    ) -> None:
+        """`tools`: the answers may hold calls of tools. `schema` is what they must fit."""
+        self.__name__ = grader.name
+        self.grader = grader
+        self.errors: Counter[str] = Counter()
+        self._engine = engine
+        self._judge = judge
+        self._schema = schema
+        self._tools = tools
+
+    async def __call__(
+        self,
+        completions: Sequence[Any],
+        item: Sequence[str],
+        log_extra: LogExtra | None = None,
+        log_metric: LogMetric | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        """A reward for every completion, None where the grader reached no verdict."""
+        del columns
+        began = time.monotonic()
+        texts = [text_of(completion) for completion in completions]
+        broken = [self._broken(text) for text in texts]
+        fits = [i for i, fault in enumerate(broken) if fault is None]
+        samples = [self._sample(texts[i], item[i]) for i in fits]
+        verdicts = dict(
+            zip(fits, await grade_samples(self.grader, samples, self._opened()), strict=True)
+        )
+        found = [self._verdict(verdicts.get(i), fault) for i, fault in enumerate(broken)]
+        failed = Counter(kind for _, _, kind in found if kind is not None)
+        self.errors.update(failed)
+        if log_extra is not None:
+            log_extra(f"{self.__name__}_reason", [reason for _, reason, _ in found])
+        if log_metric is not None:
+            count = max(len(found), 1)
+            log_metric(f"rewards/{self.__name__}/error_rate", sum(failed.values()) / count)
+            for kind in Kind:
+                if kind in self.errors:
+                    log_metric(f"rewards/{self.__name__}/errors/{kind}", failed[kind] / count)
+            log_metric(f"rewards/{self.__name__}/seconds", time.monotonic() - began)
+            if self._schema is not None:
+                bad = sum(isinstance(fault, str) for fault in broken)
+                log_metric("completions/violations", bad / count)
+        return [score for score, _, _ in found]
+
+    def _verdict(
+        self, verdict: Verdict | None, fault: str | Unchecked | None
+    ) -> tuple[float | None, str, str | None]:
+        """(score, reason, kind of error) of one completion."""
+        if isinstance(fault, Unchecked):
+            return None, f"the response format cannot be checked: {fault}", Kind.OTHER.value
+        if verdict is None:
+            return span(self.grader)[0], f"breaks the response format: {fault}", None
+        if isinstance(verdict, Grade):
+            return float(verdict.score), verdict.reason, None
+        return None, f"ungraded: {verdict.detail}", verdict.kind.value
+
+    def _broken(self, text: str) -> str | Unchecked | None:
+        if self._schema is None or (self._tools and tool_calls(text)):
+            return None
+        try:
+            return violation(text, self._schema)
+        except Unchecked as error:
+            return error
+
+    def _sample(self, text: str, item: str) -> Sample:
+        return Sample(json.loads(item), text, output_tools=tool_calls(text) if self._tools else ())
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            judge = open_sampler(self._judge, setting(self._judge)) if self._judge else None
+            self._engine = Here(judge)
+        return self._engine
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_engine": None}
+
+
+def text_of(completion: Any) -> str:
+    """What was said: a completion is a text, or messages the last of which has it."""
+    return completion if isinstance(completion, str) else str(completion[-1].get("content") or "")
+
+
+def schema_of(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The schema of a `response_format`, nested as chat completions have it or flat. None without.
+
+    Raises BadOption for what is neither.
+    """
+    if response_format is None or response_format.get("type") == "text":
+        return None
+    inner = response_format.get("json_schema", response_format)
+    schema = inner.get("schema") if isinstance(inner, Mapping) else None
+    if response_format.get("type") != "json_schema" or not isinstance(schema, Mapping):
+        raise BadOption(
+            'response_format is {"type": "json_schema", "json_schema": {"name": ..., "schema":'
+            f" {{...}}}}}}, got {dict(response_format)!r:.200}"
+        )
+    try:
+        check_schema(schema)
+    except BadSchema as error:
+        where = ".".join(map(str, ("response_format", *error.path)))
+        raise BadOption(f"{where}: {error}") from None
+    return schema

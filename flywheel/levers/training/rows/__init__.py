@@ -1,0 +1,1 @@
+"""Rows: what a training learns from, as tokens."""

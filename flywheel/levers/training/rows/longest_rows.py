@@ -1,0 +1,203 @@
+# pyright: standard
+"""Preflight: one step with the longest rows, before a training begins.
+
+If memory runs out it does so now and not after an hour. The step has a learning rate of nothing,
+so that it changes no weight, and draws from no random generator that the training draws from. What
+is foretold is from the worst batch: most steps are faster and smaller. An RFT is tried with its
+longest prompts: how long its answers will become cannot be known, so its time is that of the
+answers of today. Its memory, on a GPU, is that of answers as long as they may become.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flywheel.levers.training.exams.live import plain, undisturbed
+from flywheel.levers.training.exams.watch import Diverged
+from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.order import Order
+from flywheel.levers.training.trackers.progress import Progress
+
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What was measured: numbers of weights, tokens of the longest row, MiB, seconds.
+
+    `dollars` is None when nobody said what an hour costs.
+    """
+
+    parameters: int
+    trainable: int
+    rows: int
+    steps: int
+    tokens: int
+    longest: int
+    seconds_a_step: float
+    hours: float
+    dollars: float | None
+    memory_mib: int
+    peak_mib: int
+
+    def as_json(self) -> dict[str, Any]:
+        """What the event `preflight` says; `told` are its lines."""
+        return {**asdict(self), "told": self.lines}
+
+    @property
+    def lines(self) -> list[str]:
+        """The same for people."""
+        share = self.trainable / self.parameters
+        price = "" if self.dollars is None else f", {self.dollars:,.2f} dollars"
+        return [
+            f"{self.trainable:,} of {self.parameters:,} weights are trained ({share:.1%})",
+            f"{self.rows:,} rows, {self.tokens:,} tokens; the longest has {self.longest:,}",
+            f"weights, gradients and optimizer: {self.memory_mib:,} MiB; the process at its peak:"
+            f" {self.peak_mib:,} MiB",
+            f"about {self.seconds_a_step:.2f} s a step, {self.steps:,} steps:"
+            f" {_duration(3600 * self.hours)}{price}, without exams",
+        ]
+
+
+def preflight(
+    trainer: Any, base: Base, order: Order, progress: Progress | None = None
+) -> Preflight:
+    """Try one step. Raises Diverged when its loss is no number; what memory does is its own.
+
+    `progress` may end it between two passes through the model: raises Stopped then.
+    """
+    progress = progress or Progress()
+    progress.report("trying one step with the longest rows", now=True)
+    if order.config.lever == "rft":
+        prompts = list(trainer.train_dataset["prompt"])
+        lengths = [len(ids) for ids in base.tokenizer(prompts)["input_ids"]]
+    else:
+        lengths = [_length(row) for row in trainer.train_dataset]
+    with progress.through(plain(base.model), stops=True):
+        seconds = _try_step(trainer, base, order, lengths)
+    hours, rate = seconds * order.numbers.steps / 3600, order.config.dollars_per_hour
+    return Preflight(
+        parameters=base.parameters,
+        trainable=base.trainable,
+        rows=len(lengths),
+        steps=order.numbers.steps,
+        tokens=sum(lengths),
+        longest=max(lengths),
+        seconds_a_step=round(seconds, 4),
+        hours=round(hours, 4),
+        dollars=None if rate is None else round(hours * rate, 4),
+        memory_mib=_held(base.model),
+        peak_mib=_peak(),
+    )
+
+
+def _length(row: Mapping[str, Any]) -> int:
+    names = ("input_ids", "prompt_ids", "completion_ids", "chosen_ids", "rejected_ids")
+    return sum(len(row[name]) for name in names if name in row)
+
+
+def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> float:
+    import torch
+
+    longest = sorted(range(len(lengths)), key=lambda i: -lengths[i])[: order.numbers.batch_size]
+    rows = [trainer.train_dataset[i] for i in longest]
+    model = trainer.model
+    if trainer.args.gradient_checkpointing:
+        # As the training will do itself, though only when it begins.
+        model.gradient_checkpointing_enable(trainer.args.gradient_checkpointing_kwargs)
+    with undisturbed(model, base.tokenizer):
+        began = time.monotonic()
+        model.train()
+        parts = _parts(trainer, order, rows)
+        for part in parts:
+            learn(trainer, part)
+        learning = [p for p in model.parameters() if p.grad is not None]
+        if all(bool(torch.isfinite(p.grad).all()) for p in learning):
+            torch.optim.AdamW(learning, lr=0.0, weight_decay=0.0).step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds = time.monotonic() - began
+        if order.config.lever == "rft" and torch.cuda.is_available():
+            learn(trainer, stretched(parts[0], trainer.args))
+        model.zero_grad(set_to_none=True)
+    _forget(trainer)
+    return seconds
+
+
+def _parts(trainer: Any, order: Order, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    """What a step learns from, as its forward passes take it: of an RFT once it is answered."""
+    if order.config.lever != "rft":
+        return [trainer._prepare_inputs(trainer.data_collator(list(rows)))]
+    # Told only once the training loop has begun.
+    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+    asked = [rows[i % len(rows)] for i in range(order.numbers.batch_size)]
+    trainer._prepare_inputs([row for row in asked for _ in range(trainer.num_generations)])
+    parts, trainer._buffered_inputs = trainer._buffered_inputs, None
+    return parts
+
+
+def learn(trainer: Any, part: Any) -> None:
+    """Take the loss of what one pass learns from, and its gradient. Raises Diverged."""
+    import torch
+
+    with trainer.accelerator.autocast(), trainer.compute_loss_context_manager():
+        loss = trainer.compute_loss(trainer.model, part)
+    loss.backward()
+    if not torch.isfinite(loss):
+        raise Diverged(
+            f"before the first step the loss of the longest rows is {loss.item()}; the base model"
+            " or the data is at fault"
+        )
+
+
+def stretched(part: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
+    """As many answers as a pass may have, each as long as it may become."""
+    import torch
+
+    many = arguments.per_device_train_batch_size
+    made = {
+        name: value[:1].repeat_interleave(many, dim=0)
+        if isinstance(value, torch.Tensor) and value.ndim
+        else value
+        for name, value in part.items()
+    }
+    size = (many, arguments.max_completion_length)
+    made["completion_ids"] = made["completion_ids"][:, :1].expand(size).contiguous()
+    made["completion_mask"] = torch.ones_like(made["completion_ids"])
+    return made
+
+
+def _forget(trainer: Any) -> None:
+    """Take the trial out of what the trainer has counted, and of what it would log."""
+    for counted in ("_metrics", "_logs"):
+        for found in getattr(trainer, counted, {}).values():
+            if hasattr(found, "clear"):
+                found.clear()
+    if hasattr(trainer, "_total_train_tokens"):
+        trainer._total_train_tokens = 0
+
+
+def _held(model: Any) -> int:
+    """MiB of the weights, and for those that are trained a gradient and Adam's two averages."""
+    total = 0
+    for p in model.parameters():
+        total += p.numel() * p.element_size() * (4 if p.requires_grad else 1)
+    return round(total / _MIB)
+
+
+def _peak() -> int:
+    import torch
+
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / _MIB)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Trackers: the metrics of a training in TensorBoard, MLflow and others."""

@@ -1,0 +1,1 @@
+"""Endpoints: models behind an OpenAI-compatible URL."""

@@ -1,0 +1,1 @@
+"""Statistics of judges: agreement, and corrected pass rates."""

@@ -1,0 +1,1 @@
+"""Statistics of many looks and many candidates."""

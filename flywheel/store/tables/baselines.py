@@ -1,0 +1,52 @@
+"""baselines: which run is the measure of what. Rows are only added; the newest one holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from flywheel.store.reader import Reader
+from flywheel.store.rows.table import Table
+
+
+class BaselineRow(NamedTuple):
+    """One appointment of a run as the baseline of an evalset version and split."""
+
+    evalset: str
+    evalset_digest: str
+    split: str
+    model_digest: str
+    prompt_digest: str
+    sampling_digest: str
+    run: str
+    created: datetime
+
+
+BASELINES = Table("baselines", BaselineRow, key=("run", "created"))
+
+
+def find_baseline(
+    store: Reader,
+    evalset_digest: str,
+    split: str,
+    *,
+    model: str | None = None,
+    prompt: str | None = None,
+    sampling: str | None = None,
+) -> BaselineRow | None:
+    """The baseline that holds, for one model, prompt and sampling (digests) or for any of them."""
+    wanted = {
+        "evalset_digest": evalset_digest,
+        "split": split,
+        "model_digest": model,
+        "prompt_digest": prompt,
+        "sampling_digest": sampling,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(f'"{name}" = ${name}' for name in given)
+    found = store.query(
+        f'SELECT {BASELINES.quoted} FROM "baselines" WHERE {where}'
+        ' ORDER BY "created" DESC, rowid DESC LIMIT 1',
+        given,
+    )
+    return BaselineRow(**found[0]) if found else None

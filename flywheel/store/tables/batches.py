@@ -1,0 +1,19 @@
+"""batches: the ledger. A batch is here when, and only when, all its rows are in their tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from flywheel.store.rows.table import Table
+
+
+class BatchRow(NamedTuple):
+    """One batch. `rows` counts what it added, without definitions that were known already."""
+
+    batch: str
+    rows: int
+    created: datetime
+
+
+BATCHES = Table("batches", BatchRow, key=("batch",))

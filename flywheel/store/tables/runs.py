@@ -1,0 +1,115 @@
+"""runs: what was measured with what. A row is written once, when the run starts.
+
+What a run is made of is named by digest; the rest of its story is in `run_events`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from flywheel.store.reader import Reader
+from flywheel.store.rows.table import Table
+from flywheel.store.tables.run_events import LATEST
+
+Kind = Literal["eval", "baseline", "regrade", "import"]
+
+
+class RunRow(NamedTuple):
+    """One run. `kind` is one of `Kind`; the `parent` of a regrade holds its samples.
+
+    `evalset` and `model` are names for people, `sampling` is JSON, `graders` a JSON list of
+    [name, digest], `version` the version of the code.
+    """
+
+    run: str
+    created: datetime
+    kind: str
+    parent: str | None
+    evalset: str
+    evalset_digest: str
+    split: str
+    split_digest: str
+    model: str
+    model_digest: str
+    prompt_digest: str
+    sampling: str
+    sampling_digest: str
+    repeats: int
+    items: int
+    graders: str
+    primary_grader: str
+    version: str
+    note: str | None
+
+    @property
+    def sampled(self) -> str:
+        """The run that holds the samples: a regrade's are its parent's."""
+        return self.parent if self.kind == "regrade" and self.parent else self.run
+
+
+RUNS = Table("runs", RunRow, key=("run",))
+
+
+def find_run(store: Reader, run: str) -> RunRow | None:
+    """The run of this name."""
+    found = store.query(f'SELECT {RUNS.quoted} FROM "runs" WHERE "run" = ?', [run])
+    return RunRow(**found[0]) if found else None
+
+
+def runs_named(store: Reader, begun: str, most: int = 6) -> list[str]:
+    """The names of the runs that begin so, the newest first."""
+    found = store.query(
+        'SELECT "run" FROM "runs" WHERE $begun <> \'\' AND starts_with("run", $begun)'
+        ' ORDER BY "created" DESC, "run" DESC LIMIT $most',
+        {"begun": begun, "most": most},
+    )
+    return [str(row["run"]) for row in found]
+
+
+def newest_names(store: Reader, most: int = 1000) -> list[str]:
+    """The names of the newest runs."""
+    sql = 'SELECT "run" FROM "runs" ORDER BY "created" DESC, "run" DESC LIMIT ?'
+    return [str(row["run"]) for row in store.query(sql, [most])]
+
+
+def nth_newest(store: Reader, back: int) -> RunRow | None:
+    """The newest run, or the one so many before it."""
+    found = store.query(
+        f'SELECT {RUNS.quoted} FROM "runs" ORDER BY "created" DESC, "run" DESC LIMIT 1 OFFSET ?',
+        [back],
+    )
+    return RunRow(**found[0]) if found else None
+
+
+def list_runs(store: Reader, most: int = 50, evalset: str | None = None) -> list[dict[str, Any]]:
+    """The newest runs first: the run's columns and `status`, `samples`, `errors`, `done`.
+
+    `samples` counts pairs of item and repeat that have any sample, `errors` those that have only
+    failed ones, `done` is the share of the plan that has an answer. A regrade counts its parent's.
+    """
+    return store.query(
+        f"""
+        WITH "chosen" AS (
+            SELECT *, CASE "kind" WHEN 'regrade' THEN "parent" ELSE "run" END AS "sampled"
+            FROM "runs" WHERE $evalset IS NULL OR "evalset" = $evalset
+            ORDER BY "created" DESC, "run" DESC LIMIT $most
+        ), "pairs" AS (
+            SELECT "run", bool_or("error" IS NULL) AS "answered" FROM "samples"
+            WHERE "run" IN (SELECT "sampled" FROM "chosen") GROUP BY "run", "item", "repeat"
+        ), "counts" AS (
+            SELECT "run" AS "sampled", count(*) AS "samples",
+                count(*) FILTER (NOT "answered") AS "errors",
+                count(*) FILTER ("answered") AS "answers"
+            FROM "pairs" GROUP BY "run"
+        )
+        SELECT {", ".join(f'"chosen"."{column.name}"' for column in RUNS.columns)},
+            "latest"."status" AS "status",
+            coalesce("samples", 0) AS "samples", coalesce("errors", 0) AS "errors",
+            coalesce("answers", 0) / greatest("items" * "repeats", 1) AS "done"
+        FROM "chosen" LEFT JOIN "counts" USING ("sampled")
+        LEFT JOIN ({LATEST}) AS "latest" ON "latest"."run" = "chosen"."run"
+        ORDER BY "chosen"."created" DESC, "chosen"."run" DESC
+        """,
+        {"evalset": evalset, "most": most},
+    )

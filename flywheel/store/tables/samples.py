@@ -1,0 +1,98 @@
+"""samples: every answer that a model gave, or the error that stands in its place.
+
+Write a sample and its scores in one batch: then a pair of item and repeat that has an answer here
+has its scores too, and resuming is the plan minus these rows. A failed request may be asked again;
+its pair then has two rows, and the answer is the one that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from flywheel.store.reader import Reader
+from flywheel.store.rows.arrow import pyarrow
+from flywheel.store.rows.table import Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class SampleRow(NamedTuple):
+    """One sample. `item` is a digest, `position` where it stands in its split, `key` what the cache
+    knows it by (model, prompt, item, sampling and repeat), `extra` JSON: tools, refusal,
+    log-probabilities. `price` is in dollars."""
+
+    run: str
+    item: str
+    position: int
+    repeat: int
+    key: str
+    output_text: str
+    extra: str | None
+    error: str | None
+    truncated: bool
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    seconds: float
+    price: float | None
+    cached: bool
+    created: datetime
+
+
+SAMPLES = Table(
+    "samples",
+    SampleRow,
+    key=("run", "item", "repeat"),
+    counts=("position", "repeat", "prompt_tokens", "completion_tokens", "cached_tokens"),
+)
+
+# One row a pair of $run: its answer, or the newest error that stands in its place.
+NEWEST_SAMPLES = """
+SELECT * FROM "samples" WHERE "run" = $run QUALIFY row_number() OVER (
+    PARTITION BY "position", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
+) = 1
+"""
+
+
+def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bool_]:
+    """Which pairs of the plan have an answer: a mask of `items` rows and `repeats` columns.
+
+    `np.argwhere(~mask)` is what is left to do. Items are told apart by their position, which their
+    split fixes; no Python object is made for a sample, so a million take a fraction of a second.
+    """
+    import numpy as np
+
+    found = store.columns(
+        """
+        SELECT "position", "repeat" FROM "samples" WHERE "run" = $run AND "error" IS NULL
+            AND "position" BETWEEN 0 AND $items - 1 AND "repeat" BETWEEN 0 AND $repeats - 1
+        """,
+        {"run": run, "items": items, "repeats": repeats},
+    )
+    mask = np.zeros((items, repeats), dtype=np.bool_)
+    mask[found["position"], found["repeat"]] = True
+    return mask
+
+
+def find_cached(store: Reader, keys: Sequence[str]) -> dict[str, SampleRow]:
+    """The newest answer under each of these keys, from any run. Keys without one are left out.
+
+    One call scans the column of keys once: ask for many keys at once, not for one at a time.
+    """
+    arrow = pyarrow()
+    columns = ", ".join(f's."{column.name}"' for column in SAMPLES.columns)
+    with store.cursor() as cursor:
+        cursor.register("wanted", arrow.table({"key": arrow.array(list(keys), arrow.string())}))
+        cursor.execute(
+            f"""
+            SELECT {columns} FROM "samples" AS s
+            SEMI JOIN "wanted" USING ("key") WHERE "error" IS NULL
+            QUALIFY row_number() OVER (PARTITION BY s."key" ORDER BY s."created" DESC) = 1
+            """
+        )
+        rows = (SampleRow(*row) for row in cursor.fetchall())
+        return {row.key: row for row in rows}

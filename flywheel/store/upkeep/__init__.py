@@ -1,0 +1,1 @@
+"""Export, rebuild and check of a store."""

@@ -1,0 +1,171 @@
+"""Export: every table as one Parquet file, readable by anything, so that no data is locked in.
+
+The folder also holds manifest.json: counts, digests of the files, and the schema they came from.
+It is written beside its place first, in a folder of its own name, and moved there when it is
+complete. A manifest that somebody else wrote may name anything: what `load_manifest` gives back
+names only tables and files of an export.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.regular_file import NotRegular, open_regular
+from flywheel.store.errors import BadExport, denied
+from flywheel.store.migrations import STEPS, schema_number
+from flywheel.store.reader import Reader
+from flywheel.store.rows.arrow import ArrowTable, pyarrow
+from flywheel.store.rows.digest import digest_file
+from flywheel.store.rows.table import utc_now
+from flywheel.store.tables.tables import TABLES
+from graders.text.strict_json import parse_json
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_MOST_MANIFEST = 1 << 20
+_GROUP_ROWS = 100_000
+_GROUP_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One table of an export."""
+
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an export holds. `schema` is the number of the last migration of its store."""
+
+    schema: int
+    version: str
+    created: str
+    tables: dict[str, Exported]
+
+
+def export_store(store: Reader, folder: Path) -> Manifest:
+    """Write all tables, as they are at one moment, to a new folder. Writing goes on meanwhile.
+
+    Raises BadExport when the folder exists already and is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadExport(f"{folder}: exists already; name a new folder for the export")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise denied(folder, error) from None
+    try:
+        half.chmod(0o755)
+        with store.cursor() as cursor:
+            cursor.begin()
+            schema = schema_number(cursor, store.path)
+            names = [name for (name,) in cursor.execute("SHOW TABLES").fetchall()]
+            tables = {
+                name: _export(cursor, name, half / f"{name}.parquet")
+                for name in names
+                if name != "migrations"
+            }
+            cursor.rollback()
+        created = utc_now().isoformat(timespec="seconds")
+        manifest = Manifest(schema, version("flywheel-llm"), created, tables)
+        (half / MANIFEST).write_text(_as_json(manifest), encoding="utf-8")
+        half.replace(folder)
+    except OSError as error:
+        raise denied(folder, error) from None
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return manifest
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of an export, each file compared with it. Raises BadExport.
+
+    A table that this version does not know is refused, unless the whole export is of a newer one.
+    """
+    try:
+        manifest = _read_manifest(folder)
+    except NotRegular:
+        raise BadExport(
+            f"{folder / MANIFEST}: not a regular file; name a folder that `flywheel store export`"
+            " wrote"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise BadExport(
+            f"{folder}: no complete export (no readable {MANIFEST}); name a folder that"
+            " `flywheel store export` wrote"
+        ) from None
+    if manifest.schema > len(STEPS):
+        return manifest
+    for name, entry in manifest.tables.items():
+        path = folder / f"{name}.parquet"
+        if name not in TABLES:
+            raise BadExport(f"{folder / MANIFEST}: no table {name!r:.80} in a store")
+        if path.is_symlink() or not path.is_file() or digest_file(path) != entry.sha256:
+            raise BadExport(
+                f"{path}: missing, or not the file that was exported; take another export"
+            )
+    return manifest
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    with open_regular(folder / MANIFEST) as file:
+        told = cast("dict[str, Any]", parse_json(file.read(_MOST_MANIFEST)))
+    if told["format"] != FORMAT:
+        raise BadExport(f"{folder}: export format {told['format']!r:.80}; upgrade Flywheel")
+    tables = {name: Exported(**entry) for name, entry in told["tables"].items()}
+    manifest = Manifest(told["schema"], told["version"], told["created"], tables)
+    numbers = [manifest.schema, *(entry.rows for entry in tables.values())]
+    if any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError
+    return manifest
+
+
+def _export(cursor: Any, name: str, path: Path) -> Exported:
+    """Write a table, some tens of megabytes at a time."""
+    parquet: Any = import_module("pyarrow.parquet")
+    reader = cursor.execute(f'SELECT * FROM "{name}"').to_arrow_reader(2_048)
+    rows = 0
+    with parquet.ParquetWriter(path, reader.schema, compression="zstd") as writer:
+        for group in _groups(reader):
+            writer.write_table(group)
+            rows += group.num_rows
+    return Exported(rows, digest_file(path))
+
+
+def _groups(reader: Any) -> Iterator[ArrowTable]:
+    waiting: list[Any] = []
+    rows = size = 0
+    for batch in reader:
+        waiting.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
+            yield pyarrow().Table.from_batches(waiting)
+            waiting, rows, size = [], 0, 0
+    if waiting:
+        yield pyarrow().Table.from_batches(waiting)
+
+
+def _as_json(manifest: Manifest) -> str:
+    tables = {
+        name: {"rows": entry.rows, "sha256": entry.sha256}
+        for name, entry in sorted(manifest.tables.items())
+    }
+    story = {
+        "format": FORMAT,
+        "schema": manifest.schema,
+        "version": manifest.version,
+        "created": manifest.created,
+        "tables": tables,
+    }
+    return json.dumps(story, indent=2) + "\n"

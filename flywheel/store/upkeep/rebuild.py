@@ -1,0 +1,110 @@
+"""Rebuild: a new store from an export.
+
+The file gets its name only when it is complete. An export of an older version is read into the
+schema that it came from and then migrated, like the store it was. An export may be anybody's: its
+files are read by pyarrow, some megabytes at a time, and DuckDB, which can read no file but its own,
+takes only columns that the schema names.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from flywheel.store.errors import BadExport, NewerStore, denied, first_line
+from flywheel.store.migrations import STEPS, migrate
+from flywheel.store.owner import own, real_path
+from flywheel.store.reader import Reader
+from flywheel.store.rows.values import wrong_values
+from flywheel.store.store import connect
+from flywheel.store.upkeep.export import Manifest, load_manifest
+from flywheel.store.upkeep.parquet import batch_rows
+
+_BATCH_ROWS = 2_048
+
+
+def rebuild_store(folder: Path, path: Path) -> Manifest:
+    """Make a store at `path` of an export. Raises BadExport, and never writes over a file."""
+    manifest = load_manifest(folder)
+    if manifest.schema > len(STEPS):
+        raise NewerStore(
+            f"{folder}: exported by Flywheel {manifest.version} (schema {manifest.schema}; this"
+            f" version knows {len(STEPS)}); upgrade with `pip install -U flywheel`"
+        )
+    path = real_path(path)
+    ownership = own(path)
+    try:
+        # A log that is left of another store would be replayed into this one.
+        for there in (path, path.with_name(path.name + ".wal")):
+            if there.exists():
+                raise BadExport(f"{there}: exists already; move it away, or name another --db")
+        try:
+            half = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        except OSError as error:
+            raise denied(path, error) from None
+        try:
+            _build(half / path.name, folder, manifest)
+            (half / path.name).replace(path)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+    finally:
+        ownership.give_up()
+    return manifest
+
+
+def _build(path: Path, folder: Path, manifest: Manifest) -> None:
+    connection = connect(path)
+    try:
+        store = Reader(path, connection)
+        with store.cursor() as cursor:
+            _fill(cursor, folder, path, manifest)
+        for wrong in wrong_values(store):
+            raise BadExport(
+                f"{folder / wrong.table}.parquet: {wrong.rows} {wrong.story}, one of them"
+                f" {wrong.example!r:.200}; take another export"
+            )
+    finally:
+        connection.close()
+
+
+def _fill(cursor: Any, folder: Path, path: Path, manifest: Manifest) -> None:
+    migrate(cursor, path, STEPS[: manifest.schema])
+    there = {name for (name,) in cursor.execute("SHOW TABLES").fetchall()} - {"migrations"}
+    if there != manifest.tables.keys():
+        raise BadExport(
+            f"{folder}: a store of schema {manifest.schema} has the tables"
+            f" {', '.join(sorted(there))}; the manifest names"
+            f" {', '.join(sorted(map(repr, manifest.tables)))}"
+        )
+    for name, entry in manifest.tables.items():
+        rows = _read_into(cursor, name, folder / f"{name}.parquet")
+        if rows != entry.rows:
+            raise BadExport(f"{folder}: {name} holds {rows} rows, the manifest says {entry.rows}")
+    migrate(cursor, path)
+
+
+def _read_into(cursor: Any, name: str, path: Path) -> int:
+    """Insert the rows of a file into the table of this name, and count them."""
+    import duckdb
+
+    arrow: Any = import_module("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
+    columns = [column for column, *_ in cursor.execute(f'DESCRIBE "{name}"').fetchall()]
+    listed = ", ".join(f'"{column}"' for column in columns)
+    rows = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            if sorted(file.schema_arrow.names) != sorted(columns):
+                raise BadExport(f"{path}: wanted the columns {', '.join(columns)}")
+            most = batch_rows(path, file.metadata, _BATCH_ROWS)
+            for batch in file.iter_batches(batch_size=most):
+                cursor.register("incoming", arrow.Table.from_batches([batch]))
+                cursor.execute(f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "incoming"')
+                cursor.unregister("incoming")
+                rows += batch.num_rows
+    except (arrow.ArrowException, duckdb.DataError, duckdb.IntegrityError, OSError) as error:
+        raise BadExport(f"{path}: cannot be read: {first_line(error)}") from None
+    return rows

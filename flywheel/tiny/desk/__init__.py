@@ -1,0 +1,1 @@
+"""The synthetic support desk that the embedded model is trained on."""

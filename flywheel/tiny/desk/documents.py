@@ -1,0 +1,177 @@
+"""What the model is pretrained on: conversations about the desk's world, and practice in copying.
+
+Every document is drawn from the train wordings. Most are tickets, answered in one of several
+formats that the instruction names or earlier turns show; the rest ask for one field, a date, the
+entities of a note, a call of a function, a conversion. Rules are told in many documents and obeyed;
+the house rules themselves are never taken for granted. A ticket about which nothing is said is
+answered by habit, without a priority when its words name none: so a vague prompt costs points.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from flywheel.tiny.desk.calls import write_request
+from flywheel.tiny.desk.desk import (
+    CATEGORIES,
+    PRIORITIES,
+    Rule,
+    Ticket,
+    order_id,
+    priority,
+    write_ticket,
+)
+from flywheel.tiny.desk.formats import (
+    CALL_FORMATS,
+    NOTE_FORMATS,
+    TICKET_FORMATS,
+    VAGUE_JSON,
+    VAGUE_TASK,
+    draw_format,
+    habit,
+    list_functions,
+    tell_rule,
+)
+from flywheel.tiny.desk.notes import KINDS, write_date, write_note
+from flywheel.tiny.desk.sums import SHORT, write_sum
+
+Message = dict[str, str]
+Document = list[Message]
+
+
+def conversation(system: str, turns: Sequence[tuple[str, str]]) -> Document:
+    """A system prompt and its turns, each a question with the answer to it."""
+    document = [{"role": "system", "content": system}]
+    for question, answer in turns:
+        document.append({"role": "user", "content": question})
+        document.append({"role": "assistant", "content": answer})
+    return document
+
+
+def practise_copying(rng: random.Random) -> Document:
+    """Codes in, the same codes out: a short list, or the one code inside a ticket."""
+    if rng.random() < 0.6:
+        count = 1 if rng.random() < 0.6 else rng.randint(2, 4)
+        codes = " ".join(order_id(rng) for _ in range(count))
+        return conversation(rng.choice(("Repeat the codes.", "Copy the list.")), [(codes, codes)])
+    ticket = write_ticket(rng, "train")
+    return conversation("Which order is the ticket about?", [(ticket.text, ticket.order_id)])
+
+
+def draw_document(rng: random.Random) -> Document:
+    """One document of the mix."""
+    kinds, shares = zip(*_MIX, strict=True)
+    return rng.choices(kinds, shares)[0](rng)
+
+
+def _long_lists(rng: random.Random) -> Document:
+    lists = [
+        ", ".join(order_id(rng) for _ in range(rng.randint(2, 6))) for _ in range(rng.randint(1, 2))
+    ]
+    return conversation(
+        rng.choice(("Repeat the codes.", "Copy the list.")), [(line, line) for line in lists]
+    )
+
+
+def _dates(rng: random.Random) -> Document:
+    asked = rng.choice(("Write the date as YYYY-MM-DD.", "Convert the date to ISO format."))
+    return conversation(asked, [write_date(rng) for _ in range(rng.randint(2, 5))])
+
+
+def _conversions(rng: random.Random) -> Document:
+    turns: list[tuple[str, str]] = []
+    for _ in range(rng.randint(2, 5)):
+        s = write_sum(rng)
+        unit, wanted = (
+            (s.unit, s.wanted) if rng.random() < 0.7 else (SHORT[s.unit], SHORT[s.wanted])
+        )
+        question = rng.choice(
+            (
+                f"Convert {s.amount} {unit} to {wanted}.",
+                f"{s.amount} {unit} in {wanted}?",
+                f"What is {s.amount} {unit} in {wanted}?",
+                f"How many {wanted} do {s.amount} {unit} make?",
+            )
+        )
+        turns.append((question, str(s.answer)))
+    return conversation(rng.choice(("Convert the unit.", "Answer with a number.")), turns)
+
+
+def _single_fields(rng: random.Random) -> Document:
+    asked, answer = rng.choice(_FIELDS)
+    tickets = [write_ticket(rng, "train") for _ in range(rng.randint(2, 7))]
+    return conversation(asked, [(ticket.text, answer(ticket)) for ticket in tickets])
+
+
+def _note_fields(rng: random.Random) -> Document:
+    kind = rng.choice(KINDS)
+    notes = [write_note(rng, "train") for _ in range(rng.randint(3, 9))]
+    asked = rng.choice((f"Which {kind} is named?", f"Find the {kind}.", f"Only the {kind}."))
+    return conversation(asked, [(note.text, str(note.entities[kind] or "-")) for note in notes])
+
+
+def _triage(rng: random.Random) -> Document:
+    """Tickets with the format told, or shown by earlier turns, and sometimes with rules."""
+    rules = _draw_rules(rng)
+    style = draw_format(rng, TICKET_FORMATS)
+    if rng.random() < 0.6:
+        asked, count = f"{rng.choice(VAGUE_TASK)} {rng.choice(style.told)}", rng.randint(1, 4)
+    else:
+        asked, count = rng.choice(VAGUE_TASK), rng.randint(2, 5)
+        if style.is_json and rng.random() < 0.2:
+            asked += f" {rng.choice(VAGUE_JSON)}"
+    system = " ".join([asked, *(tell_rule(rule, rng) for rule in rules)])
+    tickets = [write_ticket(rng, "train") for _ in range(count)]
+    turns = [(t.text, style.write((t, priority(t, rules)))) for t in tickets]
+    if count > 1 and rng.random() < 0.3:
+        shown = "".join(f"\nTicket: {text}\nAnswer: {answer}" for text, answer in turns[:-1])
+        return conversation(f"{system}\nExamples:{shown}", turns[-1:])
+    return conversation(system, turns)
+
+
+def _vague_triage(rng: random.Random) -> Document:
+    asked, ticket = rng.choice(VAGUE_TASK), write_ticket(rng, "train")
+    as_json = rng.random() < 0.7
+    if as_json:
+        asked += f" {rng.choice(VAGUE_JSON)}"
+    return conversation(asked, [(ticket.text, habit(ticket, as_json))])
+
+
+def _notes(rng: random.Random) -> Document:
+    style = draw_format(rng, NOTE_FORMATS)
+    notes = [write_note(rng, "train") for _ in range(rng.randint(1, 4))]
+    return conversation(rng.choice(style.told), [(note.text, style.write(note)) for note in notes])
+
+
+def _calls(rng: random.Random) -> Document:
+    style = draw_format(rng, CALL_FORMATS)
+    requests = [write_request(rng, "train") for _ in range(rng.randint(1, 4))]
+    system = list_functions(rng, [request.name for request in requests], rng.choice(style.told))
+    return conversation(system, [(request.text, style.write(request)) for request in requests])
+
+
+def _draw_rules(rng: random.Random) -> list[Rule]:
+    """None to three rules of any content, those about VIPs twice as likely as any other."""
+    count = rng.choice((0, 0, 0, 1, 1, 2, 3))
+    subjects = dict.fromkeys(rng.sample(("vip", *CATEGORIES), count, counts=(2, *[1] * 6)))
+    return [(subject, rng.choice(PRIORITIES)) for subject in subjects]
+
+
+_FIELDS: tuple[tuple[str, Callable[[Ticket], str]], ...] = (
+    ("Which category is the ticket?", lambda ticket: ticket.category),
+    ("Which category is the ticket?", lambda ticket: ticket.category),
+    ("Which order is the ticket about?", lambda ticket: ticket.order_id),
+    ("Which priority does the ticket have?", lambda ticket: ticket.urgency),
+)
+_MIX: tuple[tuple[Callable[[random.Random], Document], float], ...] = (
+    (_triage, 0.38),
+    (_vague_triage, 0.09),
+    (_single_fields, 0.17),
+    (_long_lists, 0.08),
+    (_dates, 0.03),
+    (_conversions, 0.03),
+    (_notes, 0.08),
+    (_note_fields, 0.04),
+    (_calls, 0.10),
+)

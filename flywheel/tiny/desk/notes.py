@@ -1,0 +1,105 @@
+"""Notes that name people, orders, amounts and dates, with what each of them names.
+
+Sentences are split like the desk's. Dev and test also use some people whom train never shows, so a
+model has to copy a word it does not know from a place it does.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flywheel.tiny.desk.desk import PEOPLE, order_id
+from flywheel.tiny.desk.phrases import Split
+
+KINDS = ("person", "order_id", "amount", "date")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+SOME_PEOPLE = PEOPLE[:8]
+_NEW_PEOPLE = ("Elena", "Jonas", "Amara", "Victor")
+_NEW_SHARE = 0.1
+
+SENTENCES: Mapping[Split, Sequence[str]] = {
+    "train": (
+        "{person} paid {amount} for order {order_id} on {date}.",
+        "On {date} {person} ordered {order_id}.",
+        "Order {order_id} was paid with {amount} on {date}.",
+        "{person} wants {amount} back for {order_id}.",
+        "A refund of {amount} for {person}, order {order_id}.",
+        "{person} called on {date} about order {order_id}.",
+        "We sent {order_id} on {date}.",
+        "Please tell {person} that {order_id} is ready.",
+        "{person} still has to pay {amount}.",
+        "Invoice of {date} for {person}: {amount}.",
+        "The bill for {order_id} is {amount}, due on {date}.",
+        "{date}: {person} returned {order_id}.",
+        "{person} got {amount} from us on {date}.",
+        "Order {order_id} of {person} costs {amount} and ships on {date}.",
+    ),
+    "dev": (
+        "{amount} came from {person} on {date}.",
+        "{person} returned order {order_id} and got {amount}.",
+        "{date}: order {order_id} was sent.",
+        "On {date} we called {person}.",
+        "{person} paid the bill for {order_id} on {date}.",
+        "The refund for {order_id} of {person} is {amount}.",
+        "Ordered on {date}: {order_id} for {amount}, by {person}.",
+    ),
+    "test": (
+        "{person} sent {order_id} back on {date} and wants {amount}.",
+        "For {person}: order {order_id} is ready.",
+        "On {date} the order {order_id} came back.",
+        "{date}: {person} called about {amount}.",
+        "{person} ordered on {date}.",
+        "An invoice of {amount} was sent to {person} on {date}.",
+        "Order {order_id} for {person} ships on {date}.",
+        "We got {amount} for {order_id} from {person}.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence and what it names; None where it names nothing of the kind.
+
+    `entities` has the date as YYYY-MM-DD, `date_text` as it is written.
+    """
+
+    text: str
+    entities: Mapping[str, str | None]
+    date_text: str | None
+    template: str
+
+
+def write_date(rng: random.Random) -> tuple[str, str]:
+    """A date as people write it, and as YYYY-MM-DD."""
+    year, month, day = rng.randint(2015, 2029), rng.randint(1, 12), rng.randint(1, 28)
+    name = MONTHS[month - 1]
+    figures = f"{day:02d}.{month:02d}.{year}"
+    text = rng.choice((figures, figures, f"{day} {name} {year}", f"{name} {day}, {year}"))
+    return text, f"{year}-{month:02d}-{day:02d}"
+
+
+def write_note(rng: random.Random, split: Split) -> Note:
+    """A note in the wordings of this split."""
+    number = rng.randrange(len(SENTENCES[split]))
+    sentence = SENTENCES[split][number]
+    date_text, date = write_date(rng)
+    fresh = split != "train" and rng.random() < _NEW_SHARE
+    named = {
+        "person": rng.choice(_NEW_PEOPLE if fresh else SOME_PEOPLE),
+        "order_id": order_id(rng),
+        "amount": f"${rng.randint(5, 480)}",
+        "date": date,
+    }
+    slots = {field for _, field, _, _ in string.Formatter().parse(sentence) if field}
+    return Note(
+        text=sentence.format(**{**named, "date": date_text}),
+        entities={kind: named[kind] if kind in slots else None for kind in KINDS},
+        date_text=date_text if "date" in slots else None,
+        template=f"{split}-note-{number}",
+    )

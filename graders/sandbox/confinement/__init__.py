@@ -1,0 +1,1 @@
+"""What confines the sandbox: namespaces, Landlock, seccomp."""

@@ -1,0 +1,1 @@
+"""Whether one child may grade several samples."""

@@ -1,0 +1,106 @@
+"""Configs: YAML, `--set`, and what is refused with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flywheel.errors import BadFile, BadOption
+from flywheel.levers.training.auto import resolve
+from flywheel.levers.training.config import TrainConfig, load_config
+
+SFT = ["lever=sft", "evalset=ticket_triage"]
+
+
+def test_a_file_is_read_and_sets_win(tmp_path: Path) -> None:
+    path = tmp_path / "sft.yaml"
+    path.write_text("lever: sft\nevalset: ticket_triage\nmethod: {kind: lora, r: 4}\nseed: 3\n")
+    config = load_config(path, ["method.r=8", "learning_rate=1e-3"])
+    assert (config.method.r, config.method.kind, config.seed) == (8, "lora", 3)
+    assert config.learning_rate == 1e-3
+
+
+def test_a_fault_in_a_file_has_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "sft.yaml"
+    path.write_text("lever: sft\nevalset: ticket_triage\nmethod:\n  rank: 4\n")
+    with pytest.raises(BadFile, match=r"sft\.yaml:4:3: method\.rank: no such field"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("sets", "story"),
+    [
+        (["beta=0"], "beta: .* greater than 0, got 0"),
+        (["beta=2.01"], "beta: .* less than or equal to 2, got 2.01"),
+        (["epochs=0"], "epochs: .* greater than or equal to 1"),
+        (["epochs=51"], "epochs: .* less than or equal to 50"),
+        (["batch_size=257"], "batch_size: .* less than or equal to 256"),
+        (["method.kind=dora"], "method.kind: .* got 'dora'"),
+        (["method.r=0"], "method.r: "),
+        (["learning_rate=fast"], "learning_rate: "),
+        (["colour=red"], "colour: "),
+        (
+            ["loss=ipo"],
+            "sft has no loss, which is for dpo and kto; remove it. Settings of sft: lever",
+        ),
+        (["pairs=minimal"], "sft has no pairs, which is for dpo"),
+        (["kl=0.1"], "sft has no kl, which is for rft"),
+        (["lever=rft", "beta=0.1"], "rft has no beta, .*, response_format"),
+        (["lever=dpo", "pairs=minimal", "reward=[exact]"], "dpo has no reward,"),
+        (["lever=dpo", "pairs=minimal", "data=x.jsonl"], "pairs are made for a dpo without data"),
+        (["lever=kto"], "kto needs data"),
+        (["lever=dpo"], "a dpo needs data .* or pairs"),
+        (["lever=dpo", "pairs=minimal", "loss=best"], "loss is one of sigmoid, .*, got 'best'"),
+        (["lever=rft", "reward=[a, b]", "reward_weights=[1]"], "1 reward_weights for 2 rewards"),
+        (["seed"], "--set is name=value"),
+    ],
+)
+def test_what_cannot_be_is_refused(sets: list[str], story: str) -> None:
+    with pytest.raises(BadOption, match=story):
+        load_config(None, [*SFT, *sets])
+
+
+@pytest.mark.parametrize(
+    ("lever", "kind", "parameters", "rate"),
+    [
+        ("sft", "lora", 1_000_000, 1.5e-3),
+        ("sft", "full", 1_000_000, 5e-4),
+        ("sft", "lora", 7_000_000_000, 2e-4),
+        ("sft", "lora", 70_000_000_000, 2e-4),
+        ("rft", "qlora", 1_000_000, 2e-3),
+    ],
+)
+def test_auto_rates_follow_size_and_method(
+    lever: str, kind: str, parameters: int, rate: float
+) -> None:
+    config = TrainConfig.model_validate({"lever": lever, "evalset": "e", "method": {"kind": kind}})
+    numbers = resolve(config, rows=300, parameters=parameters, longest=100)
+    assert numbers.learning_rate == pytest.approx(rate)
+
+
+def test_auto_says_why_and_leaves_alone_what_is_given() -> None:
+    config = TrainConfig(lever="sft", evalset="e", batch_size=10, learning_rate=1e-4)
+    numbers = resolve(config, rows=300, parameters=1_000_000, longest=115, context=1024)
+    assert (numbers.steps, numbers.epochs, numbers.eval_interval) == (90, 3.0, 30)
+    assert (numbers.batch_size, numbers.learning_rate, numbers.max_length) == (10, 1e-4, 120)
+    assert numbers.why["epochs"] == "3: 300 rows"
+    assert "batch_size" not in numbers.why
+
+
+@pytest.mark.parametrize(
+    ("lever", "given", "schedule"),
+    [("sft", "auto", "linear"), ("rft", "auto", "constant"), ("rft", "cosine", "cosine")],
+)
+def test_the_schedule_is_the_usual_one_unless_it_is_given(
+    lever: str, given: str, schedule: str
+) -> None:
+    config = TrainConfig.model_validate({"lever": lever, "evalset": "e", "schedule": given})
+    found = resolve(config, rows=100, parameters=10**6, longest=50)
+    assert found.schedule == schedule
+    assert ("schedule" in found.why) == (given == "auto")
+
+
+def test_no_row_is_longer_than_what_the_model_takes() -> None:
+    config = TrainConfig(lever="sft", evalset="e")
+    assert resolve(config, rows=20, parameters=10, longest=5_000, context=1024).max_length == 1024

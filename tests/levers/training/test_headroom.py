@@ -1,0 +1,105 @@
+# pyright: standard
+"""Headroom: what is measured before an RFT, and when it advises against one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flywheel.engines.here import Here
+from flywheel.levers.training.arguments import quiet
+from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.methods.base import open_base
+from flywheel.levers.training.objectives import rft
+from flywheel.levers.training.rewards.headroom import Headroom, Sampling, headroom, probe
+from flywheel.levers.training.rows.rows import training_rows
+from flywheel.levers.training.settle import settle
+from flywheel.levers.training.trackers.progress import Progress
+from tests.levers.training.world import order
+
+
+def found(**given: float) -> Headroom:
+    fields = {"pass_1": 0.4, "pass_k": 0.8, "mean": 0.6, "best": 0.9}
+    shares = {"flat": 0.3, "failed": 0.1, "solved": 0.1}
+    return Headroom(prompts=50, k=8, **{**fields, **shares, **given})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "worth_it", "told"),
+    [
+        ({}, True, "something to sharpen"),
+        ({"flat": 0.95, "failed": 0.9}, False, "on 90% of the prompts every answer fails"),
+        ({"flat": 0.95, "solved": 0.9}, False, "90% of the prompts are always answered well"),
+        ({"best": 0.61}, False, "hardly better than the others"),
+        ({"flat": 0.92}, False, "hardly better than the others"),
+    ],
+)
+def test_the_advice_follows_from_the_figures(
+    given: dict[str, float], worth_it: bool, told: str
+) -> None:
+    one = found(**given)
+    assert one.worth_it is worth_it
+    assert told in one.told()
+
+
+def test_the_figures_are_told_in_words() -> None:
+    assert found().told() == (
+        "50 prompts x 8 answers: pass@1 40%, pass@8 80%; mean reward 0.60, best of 8 0.90; 30% of"
+        " the prompts earn the same with every answer. There is something to sharpen."
+    )
+
+
+def test_tiny_has_headroom_on_its_triage_and_is_left_as_it_was() -> None:
+    torch.set_num_threads(1)
+    config = TrainConfig(
+        lever="rft",
+        evalset="ticket_triage",
+        reward=("category", "priority"),
+        rows=12,
+        temperature=1.5,
+        max_completion_tokens=32,
+    )
+    with quiet():
+        base = open_base("tiny", config.method, 0)
+    base.model.train()
+    state = torch.get_rng_state()
+    sampling = Sampling(base, settle(config), longest=32, k=4)
+    one = headroom(sampling, training_rows(config), Here())
+    assert one is not None and one.prompts == 12 and one.k == 4
+    assert one.pass_1 is not None and one.pass_k is not None and one.pass_1 <= one.pass_k
+    assert 0.3 < one.mean <= one.best <= 1 and one.failed + one.solved <= one.flat < 0.9
+    assert base.model.training and torch.equal(state, torch.get_rng_state())
+
+
+def test_without_a_verdict_there_is_nothing_to_say() -> None:
+    from flywheel.levers.training.rewards.headroom import _summed
+
+    assert _summed(np.full((3, 2), np.nan), [None] * 6, 2) is None
+
+
+def test_the_probe_samples_as_the_training_does_and_as_the_evalset_measures(
+    tmp_path: Path,
+) -> None:
+    """An evalset whose answers have 8 tokens is not probed with answers of 512."""
+    made = order(tmp_path, lever="rft", group_size=2)
+    assert made.numbers.max_completion_tokens == 8
+    told: list[str] = []
+    progress = Progress(lambda kind, detail: told.append(detail["text"]))
+    with quiet():
+        base, rows = open_base("tiny", made.config.method, 0), training_rows(made.config)
+        trainer = rft.build(base, made, rows, tmp_path, [], Here())
+        sampling = Sampling.of(trainer, base, made)
+        assert (sampling.longest, sampling.k) == (8, 2)
+        assert "16 prompts x 2 answers" in probe(sampling, rows, Here(), progress)
+    assert told[0] == "probe: 0 of 16 prompts, 2 answers each"
+
+
+def test_a_probe_that_may_not_take_long_says_that_it_found_nothing(tmp_path: Path) -> None:
+    made = order(tmp_path, lever="rft", group_size=2)
+    with quiet():
+        base = open_base("tiny", made.config.method, 0)
+    text = probe(Sampling(base, made, 8, 2), training_rows(made.config), Here(), seconds=0.0)
+    assert text.startswith("the probe found nothing out: within 0 s")
