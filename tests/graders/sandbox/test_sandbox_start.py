@@ -109,7 +109,8 @@ def test_where_nothing_confines_it_says_what_to_do() -> None:
 # What a container does to its processes: no namespaces, no mounts.
 CONTAINER = """
 import platform, sys
-from graders.sandbox import Sandbox, best_tier, kernel, mechanisms
+from graders.sandbox import Sandbox, best_tier, mechanisms
+from graders.sandbox.confinement import kernel
 from graders.sandbox.confinement.seccomp import ALLOW, ENOSYS, EPERM, Instruction, encode
 unshare, mount, clone = (272, 165, 56) if platform.machine() == "x86_64" else (97, 40, 220)
 kernel.no_new_privileges()

@@ -101,7 +101,8 @@ def test_a_program_under_test_may_have_a_thread(sandbox: Sandbox) -> None:
 # A process whose own filter has the one listener that the kernel allows.
 OCCUPIED = """
 import ctypes, sys
-from graders.sandbox import Sandbox, Tier, kernel
+from graders.sandbox import Sandbox, Tier
+from graders.sandbox.confinement import kernel
 from graders.sandbox.confinement.seccomp import ALLOW, ASK, Instruction, encode
 kernel.no_new_privileges()
 kernel.SeccompFilter(encode([
