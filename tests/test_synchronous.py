@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.store.store import open_store
-from flywheel.store.tables.run_events import run_status
+from flywheel.store.tables.runs import run_status
 from flywheel.synchronous import Loop, result_of
 from tests.evals.world import Echo, measure, plan, write_evalset
 
@@ -61,7 +61,7 @@ def test_a_notebook_measures(tmp_path: Path) -> None:
 INTERRUPTED = """
 import asyncio, os, signal, sys, threading
 from pathlib import Path
-from flywheel.store.tables.run_events import run_status
+from flywheel.store.tables.runs import run_status
 from flywheel.store.store import open_store
 from tests.evals.world import Echo, measure, plan
 

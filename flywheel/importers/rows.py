@@ -10,7 +10,7 @@ from typing import Any
 from flywheel.importers.columns import Run
 from flywheel.importers.spool import Spool
 from flywheel.store.rows.digest import canonical_json, digest_bytes
-from flywheel.store.tables.items import ItemRow
+from flywheel.store.tables.definitions import ItemRow
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.samples import SampleRow
 from flywheel.store.tables.scores import ScoreRow

@@ -27,13 +27,9 @@ from flywheel.store.errors import StoreFailed
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.evalsets import EvalsetRow
-from flywheel.store.tables.graders import GraderRow
-from flywheel.store.tables.models import ModelRow
-from flywheel.store.tables.prompts import PromptRow
-from flywheel.store.tables.run_events import RunEventRow, Status, run_status
-from flywheel.store.tables.runs import RunRow, find_run
-from flywheel.store.tables.test_reads import ReadRow
+from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
+from flywheel.store.tables.reads import ReadRow
+from flywheel.store.tables.runs import RunEventRow, RunRow, Status, find_run, run_status
 from flywheel.store.writer import Ack
 
 _BATCH = 5_000

@@ -15,8 +15,7 @@ from flywheel.jobs.journal import Event, is_held, read_events
 from flywheel.jobs.outcomes import ENDS
 from flywheel.jobs.rows import events_of, order_of
 from flywheel.store.reader import Reader
-from flywheel.store.tables.job_events import job_events
-from flywheel.store.tables.jobs import JobRow, list_jobs
+from flywheel.store.tables.jobs import JobRow, job_events, list_jobs
 
 _FALLEN = "its process is gone"
 

@@ -21,8 +21,7 @@ from flywheel.jobs.folder import read_row
 from flywheel.jobs.journal import Event, last_event, read_events
 from flywheel.store.errors import BadRow, StoreInUse
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables.checkpoints import CheckpointRow
-from flywheel.store.tables.job_events import JobEventRow, last_events
+from flywheel.store.tables.jobs import CheckpointRow, JobEventRow, last_events
 
 _BATCH = 500
 _EVERY_SECONDS = 10.0

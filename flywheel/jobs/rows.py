@@ -11,8 +11,7 @@ from typing import Any
 
 from flywheel.jobs.journal import Event
 from flywheel.store.rows.values import object_of
-from flywheel.store.tables.job_events import JobEventRow
-from flywheel.store.tables.jobs import JobRow
+from flywheel.store.tables.jobs import JobEventRow, JobRow
 
 
 def order_of(row: JobRow) -> Mapping[str, Any]:

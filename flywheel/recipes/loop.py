@@ -37,8 +37,7 @@ from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
 from flywheel.samplers.resolve import open_sampler
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables.run_events import run_status
-from flywheel.store.tables.runs import Kind
+from flywheel.store.tables.runs import Kind, run_status
 
 MODEL = "tiny"
 SEEDS = (0, 1)

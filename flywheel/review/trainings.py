@@ -17,8 +17,7 @@ from flywheel.review.answers import as_text
 from flywheel.review.exams import changes, curve_roles, means
 from flywheel.review.rows import AlarmTold, Curve, Series, Suspect, Training, TrainingLine
 from flywheel.store.reader import Reader
-from flywheel.store.tables.job_events import JobEventRow, job_events
-from flywheel.store.tables.jobs import JobRow, list_jobs
+from flywheel.store.tables.jobs import JobEventRow, JobRow, job_events, list_jobs
 
 if TYPE_CHECKING:
     from flywheel.evals.evalset.evalset import Evalset

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from flywheel.cli.decide.gate import GateCommand
 from flywheel.store.store import open_store
-from flywheel.store.tables.baselines import find_baseline
+from flywheel.store.tables.decisions import find_baseline
 from flywheel.store.tables.runs import find_run
 from tests.cli.command import flywheel
 from tests.cli.decided import LONG, World, lines_of, world_of

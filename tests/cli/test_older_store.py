@@ -13,11 +13,8 @@ from flywheel.cli.app import app
 from flywheel.store.errors import OlderStore
 from flywheel.store.migrations import STEPS
 from flywheel.store.store import open_store
-from flywheel.store.tables.checkpoints import CheckpointRow
-from flywheel.store.tables.comparisons import ComparisonRow
-from flywheel.store.tables.job_events import JobEventRow
-from flywheel.store.tables.jobs import JobRow
-from flywheel.store.tables.promotions import PromotionRow
+from flywheel.store.tables.decisions import ComparisonRow, PromotionRow
+from flywheel.store.tables.jobs import CheckpointRow, JobEventRow, JobRow
 from flywheel.store.tables.tables import TABLES
 from flywheel.store.tables.votes import VoteRow
 from flywheel.store.upkeep.check import check_store

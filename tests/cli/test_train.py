@@ -24,7 +24,7 @@ from flywheel.jobs.ledger import Ledger
 from flywheel.jobs.start import Launch, Started, resume, start
 from flywheel.levers.training.order import load_order
 from flywheel.store.store import open_store
-from flywheel.store.tables.job_events import job_events
+from flywheel.store.tables.jobs import job_events
 from flywheel.store.upkeep.check import check_store
 from tests.cli.command import EXECUTABLE, flywheel
 from tests.jobs.world import small_evalset

@@ -14,7 +14,7 @@ from flywheel.errors import BadOption, NoRun, NotComparable
 from flywheel.evals.decision.gate import Case, judge, promote
 from flywheel.evals.run.measure import begin
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables.baselines import find_baseline
+from flywheel.store.tables.decisions import find_baseline
 from flywheel.store.upkeep.check import check_store
 from tests.evals.world import Echo, failing_on, measure, plan, write_evalset, wrong_on
 from tests.store.process import line, python

@@ -13,7 +13,7 @@ from flywheel.errors import BadOption, ChangedPlan
 from flywheel.evals.grading.regrade import begin_regrade, count_left, find_regrade, go_on_regrade
 from flywheel.evals.results.results import Result, load_result
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables.run_events import run_status
+from flywheel.store.tables.runs import run_status
 from graders.asks import Answer, Ask, Failed, Reply
 from graders.definition import read_grader
 from graders.grader import Grader

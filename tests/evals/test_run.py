@@ -21,9 +21,9 @@ from flywheel.samplers.failures import Reason
 from flywheel.samplers.resolve import Setting
 from flywheel.samplers.sampler import Loss, Output, Request
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables.baselines import find_baseline
-from flywheel.store.tables.run_events import run_status
-from flywheel.store.tables.test_reads import count_test_reads
+from flywheel.store.tables.decisions import find_baseline
+from flywheel.store.tables.reads import count_test_reads
+from flywheel.store.tables.runs import run_status
 from tests.evals.world import CHECK, Echo, failing_on, measure, plan, said, say, write_evalset
 
 

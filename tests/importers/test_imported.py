@@ -16,8 +16,8 @@ from flywheel.importers.import_runs import bring
 from flywheel.importers.verdict import Naming, RunTaken
 from flywheel.importers.write import Imported
 from flywheel.store.store import open_store
-from flywheel.store.tables.run_events import run_status
-from flywheel.store.tables.test_reads import count_test_reads
+from flywheel.store.tables.reads import count_test_reads
+from flywheel.store.tables.runs import run_status
 from flywheel.store.upkeep.check import check_store
 
 

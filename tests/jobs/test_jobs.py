@@ -28,7 +28,7 @@ from flywheel.jobs.start import resume, start
 from flywheel.levers.training.order import ChangedOrder
 from flywheel.levers.training.worker import STACKS
 from flywheel.store.store import open_store
-from flywheel.store.tables.job_events import job_events
+from flywheel.store.tables.jobs import job_events
 from flywheel.store.upkeep.check import check_store
 from tests.jobs.scripted import SCRIPT, loss
 from tests.jobs.world import begin, end, launch, order, wait_for

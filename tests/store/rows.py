@@ -7,14 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flywheel.store.rows.digest import digest
-from flywheel.store.tables.baselines import BaselineRow
-from flywheel.store.tables.evalsets import EvalsetRow
-from flywheel.store.tables.graders import GraderRow
-from flywheel.store.tables.items import ItemRow
-from flywheel.store.tables.models import ModelRow
-from flywheel.store.tables.prompts import PromptRow
-from flywheel.store.tables.run_events import RunEventRow
-from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.decisions import BaselineRow
+from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ItemRow, ModelRow, PromptRow
+from flywheel.store.tables.runs import RunEventRow, RunRow
 from flywheel.store.tables.samples import SampleRow
 from flywheel.store.tables.scores import ScoreRow
 

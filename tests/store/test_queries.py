@@ -10,12 +10,11 @@ import pytest
 
 from flywheel.store.rows.digest import digest
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables.baselines import find_baseline
-from flywheel.store.tables.run_events import run_status
-from flywheel.store.tables.runs import find_run, list_runs
+from flywheel.store.tables.decisions import find_baseline
+from flywheel.store.tables.reads import ReadRow, count_test_reads
+from flywheel.store.tables.runs import find_run, list_runs, run_status
 from flywheel.store.tables.samples import find_cached, finished
 from flywheel.store.tables.scores import summarise
-from flywheel.store.tables.test_reads import ReadRow, count_test_reads
 from tests.store.rows import (
     NOON,
     baseline,

@@ -23,8 +23,7 @@ from flywheel.stats.many.multiple import holm
 from flywheel.stats.paired import Paired, paired
 from flywheel.stats.power import minimum_effect
 from flywheel.store.reader import Reader
-from flywheel.store.tables.run_events import run_status
-from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.runs import RunRow, run_status
 
 if TYPE_CHECKING:
     import numpy as np

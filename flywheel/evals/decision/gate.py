@@ -22,12 +22,10 @@ from flywheel.evals.run.measure import baseline_rows
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.comparisons import ComparisonRow
-from flywheel.store.tables.models import find_model
-from flywheel.store.tables.promotions import PromotionRow
-from flywheel.store.tables.run_events import run_status
-from flywheel.store.tables.runs import RUNS, RunRow
-from flywheel.store.tables.test_reads import ReadRow
+from flywheel.store.tables.decisions import ComparisonRow, PromotionRow
+from flywheel.store.tables.definitions import find_model
+from flywheel.store.tables.reads import ReadRow
+from flywheel.store.tables.runs import RUNS, RunRow, run_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

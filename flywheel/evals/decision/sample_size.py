@@ -23,7 +23,7 @@ from flywheel.stats.power import (
     paired_sd,
 )
 from flywheel.store.reader import Reader
-from flywheel.store.tables.baselines import find_baseline
+from flywheel.store.tables.decisions import find_baseline
 
 _EFFECTS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 

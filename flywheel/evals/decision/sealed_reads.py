@@ -15,8 +15,8 @@ from flywheel.evals.decision.compare import Comparison
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
+from flywheel.store.tables.reads import ReadRow
 from flywheel.store.tables.runs import RunRow
-from flywheel.store.tables.test_reads import ReadRow
 
 
 def look_number(

@@ -15,8 +15,14 @@ from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import object_of, pairs_of
-from flywheel.store.tables.run_events import run_status
-from flywheel.store.tables.runs import RunRow, find_run, newest_names, nth_newest, runs_named
+from flywheel.store.tables.runs import (
+    RunRow,
+    find_run,
+    newest_names,
+    nth_newest,
+    run_status,
+    runs_named,
+)
 from flywheel.store.tables.samples import NEWEST_SAMPLES
 from flywheel.store.tables.scores import GraderSummary, summarise
 

@@ -11,8 +11,7 @@ from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.run_events import RunEventRow, Status
-from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.runs import RunEventRow, RunRow, Status
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from flywheel.samplers.sampler import Output, Sampler
 from flywheel.store.errors import BadBatch, BadRow
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.items import ItemRow
+from flywheel.store.tables.definitions import ItemRow
 from flywheel.store.tables.samples import SampleRow, finished
 from flywheel.store.tables.scores import ScoreRow
 from graders.grader import Grade, Grader

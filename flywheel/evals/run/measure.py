@@ -26,13 +26,10 @@ from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.baselines import BaselineRow, find_baseline
-from flywheel.store.tables.evalsets import EvalsetRow
-from flywheel.store.tables.graders import GraderRow
-from flywheel.store.tables.models import ModelRow
-from flywheel.store.tables.prompts import PromptRow
+from flywheel.store.tables.decisions import BaselineRow, find_baseline
+from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
+from flywheel.store.tables.reads import ReadRow
 from flywheel.store.tables.runs import Kind, RunRow
-from flywheel.store.tables.test_reads import ReadRow
 from flywheel.synchronous import result_of
 from graders.definition import wire_json
 from graders.grader import Grader

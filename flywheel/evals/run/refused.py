@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.store.errors import BadBatch, BadRow
-from flywheel.store.tables.items import ItemRow
+from flywheel.store.tables.definitions import ItemRow
 from flywheel.store.tables.samples import SampleRow
 from flywheel.store.tables.scores import ScoreRow
 from graders.ungraded import Kind

@@ -33,7 +33,7 @@ from flywheel.samplers.sampler import Sampler
 from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
 from flywheel.store.store import Store
-from flywheel.store.tables.baselines import find_baseline
+from flywheel.store.tables.decisions import find_baseline
 
 Say = Callable[[str], None]
 _SHOWN = 5

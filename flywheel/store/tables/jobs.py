@@ -1,12 +1,14 @@
-"""jobs: what was accepted to run longer than a request. A row is written once, at the beginning.
+"""jobs, job_events and checkpoints: work that runs longer than a request.
 
-What becomes of a job is in `job_events`, what it kept on its way in `checkpoints`.
+A row of jobs is written once, at the beginning. `n` counts the events of a job from 1. A job that
+continues from a checkpoint reports the steps after it again: of two events of one step the one with
+the larger `n` holds.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import Table
@@ -35,3 +37,47 @@ def list_jobs(store: Reader) -> list[JobRow]:
     """Every job, the newest first."""
     rows = store.query(f'SELECT {JOBS.quoted} FROM "jobs" ORDER BY "created" DESC, "job" DESC')
     return [JobRow(**row) for row in rows]
+
+
+class JobEventRow(NamedTuple):
+    """One event. `detail` is JSON: what this kind of event tells, with its step if it has one."""
+
+    job: str
+    n: int
+    at: datetime
+    kind: str
+    detail: str
+
+
+JOB_EVENTS = Table("job_events", JobEventRow, key=("job", "n"))
+
+
+def last_events(store: Reader) -> dict[str, int]:
+    """The number of the last event that the store has of each job."""
+    rows = store.query('SELECT "job", max("n") AS "n" FROM "job_events" GROUP BY "job"')
+    return {str(row["job"]): int(row["n"]) for row in rows}
+
+
+def job_events(store: Reader, job: str) -> list[JobEventRow]:
+    """Every event of a job, in its order."""
+    rows: list[dict[str, Any]] = store.query(
+        f'SELECT {JOB_EVENTS.quoted} FROM "job_events" WHERE "job" = ? ORDER BY "n"', [job]
+    )
+    return [JobEventRow(**row) for row in rows]
+
+
+class CheckpointRow(NamedTuple):
+    """One checkpoint, told by event `n` of its job. `metrics` is JSON.
+
+    The folder at `path` may be gone: a job keeps a few. One that goes on may write a step again.
+    """
+
+    job: str
+    n: int
+    step: int
+    path: str
+    digest: str | None
+    metrics: str
+
+
+CHECKPOINTS = Table("checkpoints", CheckpointRow, key=("job", "n"))

@@ -1,6 +1,7 @@
-"""runs: what was measured with what. A row is written once, when the run starts.
+"""runs and run_events: what was measured with what, and what became of it.
 
-What a run is made of is named by digest; the rest of its story is in `run_events`.
+A row of runs is written once, when the run starts, and names by digest what the run is made of.
+Its newest event is its status.
 """
 
 from __future__ import annotations
@@ -10,7 +11,33 @@ from typing import Any, Literal, NamedTuple
 
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import Table
-from flywheel.store.tables.run_events import LATEST
+
+Status = Literal["started", "interrupted", "finished", "failed"]
+
+
+class RunEventRow(NamedTuple):
+    """One event. `status` is one of `Status`, `detail` says more in words."""
+
+    run: str
+    created: datetime
+    status: str
+    detail: str | None
+
+
+RUN_EVENTS = Table("run_events", RunEventRow, key=("run", "status", "created"))
+
+# The newest event of each run; of two in one microsecond, the one that was written last.
+LATEST = """
+SELECT "run", "status", "detail", "created" FROM "run_events"
+QUALIFY row_number() OVER (PARTITION BY "run" ORDER BY "created" DESC, rowid DESC) = 1
+"""
+
+
+def run_status(store: Reader, run: str) -> str | None:
+    """The status of a run, None when nothing was ever said of it."""
+    found = store.query(f'SELECT "status" FROM ({LATEST}) WHERE "run" = ?', [run])
+    return str(found[0]["status"]) if found else None
+
 
 Kind = Literal["eval", "baseline", "regrade", "import"]
 

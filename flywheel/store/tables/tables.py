@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from flywheel.store.rows.table import Table
-from flywheel.store.tables.baselines import BASELINES
 from flywheel.store.tables.batches import BATCHES
-from flywheel.store.tables.checkpoints import CHECKPOINTS
-from flywheel.store.tables.comparisons import COMPARISONS
-from flywheel.store.tables.evalsets import EVALSETS
+from flywheel.store.tables.decisions import BASELINES, COMPARISONS, PROMOTIONS
+from flywheel.store.tables.definitions import EVALSETS, GRADERS, ITEMS, MODELS, PROMPTS
 from flywheel.store.tables.floors import FLOORS
-from flywheel.store.tables.graders import GRADERS
-from flywheel.store.tables.items import ITEMS
-from flywheel.store.tables.job_events import JOB_EVENTS
-from flywheel.store.tables.jobs import JOBS
-from flywheel.store.tables.models import MODELS
-from flywheel.store.tables.promotions import PROMOTIONS
-from flywheel.store.tables.prompts import PROMPTS
-from flywheel.store.tables.run_events import RUN_EVENTS
-from flywheel.store.tables.runs import RUNS
+from flywheel.store.tables.jobs import CHECKPOINTS, JOB_EVENTS, JOBS
+from flywheel.store.tables.reads import TEST_READS
+from flywheel.store.tables.runs import RUN_EVENTS, RUNS
 from flywheel.store.tables.samples import SAMPLES
 from flywheel.store.tables.scores import SCORES
-from flywheel.store.tables.test_reads import TEST_READS
 from flywheel.store.tables.votes import VOTES
 
 TABLES: dict[str, Table] = {

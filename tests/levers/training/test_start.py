@@ -20,7 +20,7 @@ from flywheel.levers.training.prepare import anywhere, check_data, prepare
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.samplers.resolve import Setting
 from flywheel.store.store import Store, open_store
-from flywheel.store.tables.models import find_model
+from flywheel.store.tables.definitions import find_model
 from tests.evals.world import write_evalset
 from tests.jobs.world import small_evalset
 

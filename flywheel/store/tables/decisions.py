@@ -1,4 +1,7 @@
-"""baselines: which run is the measure of what. Rows are only added; the newest one holds."""
+"""Decisions: baselines, comparisons of candidates with them, and promotions.
+
+Rows are only added. Of the baselines of an evalset version and split the newest one holds.
+"""
 
 from __future__ import annotations
 
@@ -50,3 +53,36 @@ def find_baseline(
         given,
     )
     return BaselineRow(**found[0]) if found else None
+
+
+class ComparisonRow(NamedTuple):
+    """One decision about a candidate: `decision` is promote, keep or undecided.
+
+    `look` says which look at the sealed split it was and `alpha` the one-sided level that this look
+    had; `detail` is the decision as JSON, with every reason.
+    """
+
+    comparison: str
+    baseline: str
+    candidate: str
+    decision: str
+    look: int
+    alpha: float
+    detail: str
+    created: datetime
+
+
+COMPARISONS = Table("comparisons", ComparisonRow, key=("comparison",))
+
+
+class PromotionRow(NamedTuple):
+    """One promotion: the run `candidate` took the place of the run `baseline`."""
+
+    evalset: str
+    baseline: str
+    candidate: str
+    comparison: str
+    created: datetime
+
+
+PROMOTIONS = Table("promotions", PromotionRow, key=("comparison",))
