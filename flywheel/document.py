@@ -14,9 +14,9 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from flywheel.errors import BadFile
+from flywheel.files import open_regular
 from flywheel.known_fields import unknown_field
 from flywheel.places import BadPlace, Places, read_json
-from flywheel.regular_file import open_regular
 from flywheel.yaml_text import read_yaml
 
 _SHOWN = 120

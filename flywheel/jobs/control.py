@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from flywheel.errors import WrongMoment
+from flywheel.files import write_whole
 from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
 from flywheel.jobs.outcomes import ENDS, FOR_GOOD, kill
 from flywheel.levers.training.worker import CONTROL
@@ -21,9 +22,7 @@ def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
     descriptor = take_lock(folder) if word == "cancel" or not is_held(folder) else None
     if descriptor is None:
         # Whole or not at all: the job may read at this very moment.
-        part = folder / (CONTROL + ".part")
-        part.write_text(word + "\n", encoding="utf-8")
-        part.replace(folder / CONTROL)
+        write_whole(folder / CONTROL, word + "\n")
         return
     try:
         last, _ = last_event(folder)

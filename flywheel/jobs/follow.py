@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from flywheel.files import NotRegular, open_regular
 from flywheel.jobs.journal import EVENTS, Event, is_held, read_line
 from flywheel.jobs.outcomes import end_stalled, settle
 from flywheel.levers.training.worker import HEARTBEAT
-from flywheel.regular_file import NotRegular, open_regular
 
 _POLL_SECONDS = 0.2
 

@@ -7,7 +7,6 @@ can take it knows that nobody else writes here. Over NFS, flock may hold within 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -18,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from flywheel.regular_file import NotRegular, append_regular, open_regular
+from flywheel.files import NotRegular, append_regular, is_at, lock_file, open_regular
 
 EVENTS = "events.jsonl"
 LOCK = "lock"
@@ -137,14 +136,9 @@ def take_lock(folder: Path) -> int | None:
     """A descriptor that holds the folder's lock, None when a living process holds it."""
     deadline = time.monotonic() + _PATIENCE
     while True:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = lock_file(folder / LOCK)
+        if descriptor is not None or time.monotonic() > deadline:
             return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-        if time.monotonic() > deadline:
-            return None
         time.sleep(0.02)
 
 
@@ -156,25 +150,19 @@ def write_holder(descriptor: int) -> None:
 
 def holds_lock(folder: Path, descriptor: int) -> bool:
     """Whether this descriptor's lock is the folder's: not when the folder was moved or removed."""
-    try:
-        return os.path.samestat(os.stat(folder / LOCK), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+    return is_at(folder / LOCK, descriptor)
 
 
 def is_held(folder: Path) -> bool:
     """Whether a living process holds the folder's lock."""
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = lock_file(folder / LOCK, shared=True)
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
+    if descriptor is None:
         return True
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
+    return False
 
 
 def holder(folder: Path) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from flywheel.files import write_whole
+
 
 class Notes:
     """Names of runs and jobs by step, in a file that is whole at every moment."""
@@ -20,6 +22,4 @@ class Notes:
     def keep(self, step: str, name: str) -> None:
         """Note the run or job of a step."""
         self._known[step] = name
-        part = self._path.with_suffix(".part")
-        part.write_text(json.dumps(self._known, indent=2) + "\n")
-        part.replace(self._path)
+        write_whole(self._path, json.dumps(self._known, indent=2) + "\n")

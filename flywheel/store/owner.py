@@ -2,14 +2,11 @@
 
 DuckDB refuses a second process, even one that only reads. So the owner says where it can be found:
 `find_owner` gives its pid, and its URL where it serves one, and a command can go through HTTP. The
-lock is the system's (flock), so what a killed process left is simply taken over. Over NFS, flock
-may hold within one machine only.
+lock dies with its process, so what a killed process left is simply taken over.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import time
@@ -19,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from flywheel.files import lock_file
 from flywheel.store.errors import StoreFailed, StoreInUse, denied
 
 _PATIENCE = 1.0  # seconds; somebody may just be looking, or just be writing who they are
@@ -75,7 +73,7 @@ def own(path: Path, url: str | None = None) -> Ownership:
     """
     place, deadline = owner_path(path), time.monotonic() + _PATIENCE
     while True:
-        descriptor = _lock(place, fcntl.LOCK_EX, os.O_RDWR | os.O_CREAT)
+        descriptor = _lock(place)
         if descriptor is not None:
             _held.add(descriptor)
             story = Owner(os.getpid(), url, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -93,7 +91,7 @@ def find_owner(path: Path) -> Owner | None:
     """The living owner of a store, None when there is none. Takes nothing and waits little."""
     place, deadline = owner_path(path), time.monotonic() + _PATIENCE
     while place.exists():
-        descriptor = _lock(place, fcntl.LOCK_SH, os.O_RDONLY)
+        descriptor = _lock(place, shared=True)
         if descriptor is not None:
             os.close(descriptor)
             return None
@@ -104,27 +102,16 @@ def find_owner(path: Path) -> Owner | None:
     return None
 
 
-def _lock(place: Path, kind: int, flags: int) -> int | None:
+def _lock(place: Path, *, shared: bool = False) -> int | None:
     """A descriptor that holds the lock on the file of this name, None when another holds it."""
     try:
-        descriptor = os.open(place, flags | os.O_CLOEXEC, 0o644)
+        return lock_file(place, shared=shared)
     except FileNotFoundError as error:
-        if not flags & os.O_CREAT:
+        if shared:
             return None
         raise denied(place, error) from None
     except OSError as error:
         raise denied(place, error) from None
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        # The former owner may have removed the file between our opening and our locking it.
-        if os.stat(place).st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
-    except OSError as error:
-        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.ENOENT):
-            os.close(descriptor)
-            raise denied(place, error) from None
-    os.close(descriptor)
-    return None
 
 
 def _read(place: Path) -> Owner | None:

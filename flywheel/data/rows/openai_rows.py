@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import Any
 
 from flywheel.data.rows.training_row import Message, TrainingRow
 from flywheel.errors import BadFile
+from flywheel.files import whole_file
 
 
 def openai_row(row: TrainingRow) -> dict[str, Any] | None:
@@ -41,19 +41,14 @@ def save_rows(path: Path, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
     Half a surrogate pair, which UTF-8 has no bytes for, is written as its escape.
     """
     written = 0
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            for where, fields in rows:
-                try:
-                    line = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=_plain)
-                except (ValueError, TypeError) as error:
-                    raise BadFile(f"{where}: cannot be written as JSON: {error}") from None
-                file.write(line.encode("utf-8", "backslashreplace") + b"\n")
-                written += 1
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        for where, fields in rows:
+            try:
+                line = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=_plain)
+            except (ValueError, TypeError) as error:
+                raise BadFile(f"{where}: cannot be written as JSON: {error}") from None
+            file.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            written += 1
     return written
 
 

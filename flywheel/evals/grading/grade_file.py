@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from flywheel.data.rows.rows import parse_row, read_lines, sample_of_row
 from flywheel.errors import BadFile, WorkerDied
 from flywheel.evals.grading.grade import Engine, Verdict, grade_answered, grade_samples
 from flywheel.evals.results.summary import Summary
+from flywheel.files import whole_file
 from flywheel.synchronous import Loop
 from graders.definition import read_grader, wire_json
 from graders.grader import Grade, Grader
@@ -73,31 +72,16 @@ def grade_file(grader: Grader, job: Job, engine: Engine, advance: Advance) -> Su
     goes wrong or is interrupted.
     """
     summary = Summary()
-    with _whole_file(job.out) as file:
-        for lines, counted in _chunks(grader, job, engine):
-            file.writelines(lines)
-            summary.merge(counted)
-            advance(counted.n)
-    return summary
-
-
-@contextmanager
-def _whole_file(path: Path) -> Generator[BinaryIO]:
-    """A file that takes this name when it is whole, and leaves nothing behind otherwise."""
-    # A link keeps pointing where it did: the file behind it is replaced.
-    path = path.resolve()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        # A link keeps its target: the file behind it is replaced.
+        with whole_file(job.out.resolve()) as file:
+            for lines, counted in _chunks(grader, job, engine):
+                file.writelines(lines)
+                summary.merge(counted)
+                advance(counted.n)
     except OSError as error:
-        raise BadFile(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink()
+        raise BadFile(f"{job.out}: cannot be written: {error.strerror}") from None
+    return summary
 
 
 def _chunks(grader: Grader, job: Job, engine: Engine) -> Iterator[_Graded]:

@@ -32,6 +32,7 @@ from typing import Any, Literal, TextIO
 
 from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.extras import missing_extra
+from flywheel.files import write_whole
 from flywheel.jobs.job_root import resume_command
 from flywheel.jobs.journal import Event, Journal, holds_lock, take_lock, write_holder
 
@@ -95,9 +96,7 @@ class Pulse:
     def _write(self) -> None:
         at = datetime.fromtimestamp(self._at, UTC).isoformat(timespec="milliseconds")
         told = json.dumps({"pid": os.getpid(), "step": self._step, "at": at})
-        part = self._path.with_name(HEARTBEAT + ".part")
-        part.write_text(told + "\n", encoding="utf-8")
-        part.replace(self._path)
+        write_whole(self._path, told + "\n", durable=False)
 
 
 class _Asked:

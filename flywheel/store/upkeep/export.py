@@ -9,8 +9,6 @@ names only tables and files of an export.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from flywheel.regular_file import NotRegular, open_regular
+from flywheel.files import NotRegular, folder_beside, install, open_regular
 from flywheel.store.errors import BadExport, denied
 from flywheel.store.migrations import STEPS, schema_number
 from flywheel.store.reader import Reader
@@ -62,29 +60,13 @@ def export_store(store: Reader, folder: Path) -> Manifest:
         raise BadExport(f"{folder}: exists already; name a new folder for the export")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        with folder_beside(folder) as half:
+            half.chmod(0o755)
+            manifest = _export(store, half)
+            (half / MANIFEST).write_text(_as_json(manifest), encoding="utf-8")
+            install(half, folder)
     except OSError as error:
         raise denied(folder, error) from None
-    try:
-        half.chmod(0o755)
-        with store.cursor() as cursor:
-            cursor.begin()
-            schema = schema_number(cursor, store.path)
-            names = [name for (name,) in cursor.execute("SHOW TABLES").fetchall()]
-            tables = {
-                name: _export(cursor, name, half / f"{name}.parquet")
-                for name in names
-                if name != "migrations"
-            }
-            cursor.rollback()
-        created = utc_now().isoformat(timespec="seconds")
-        manifest = Manifest(schema, version("flywheel-llm"), created, tables)
-        (half / MANIFEST).write_text(_as_json(manifest), encoding="utf-8")
-        half.replace(folder)
-    except OSError as error:
-        raise denied(folder, error) from None
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
     return manifest
 
 
@@ -131,7 +113,23 @@ def _read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _export(cursor: Any, name: str, path: Path) -> Exported:
+def _export(store: Reader, folder: Path) -> Manifest:
+    """Write every table, as they are at one moment, into a folder."""
+    with store.cursor() as cursor:
+        cursor.begin()
+        schema = schema_number(cursor, store.path)
+        names = [name for (name,) in cursor.execute("SHOW TABLES").fetchall()]
+        tables = {
+            name: _export_table(cursor, name, folder / f"{name}.parquet")
+            for name in names
+            if name != "migrations"
+        }
+        cursor.rollback()
+    created = utc_now().isoformat(timespec="seconds")
+    return Manifest(schema, version("flywheel-llm"), created, tables)
+
+
+def _export_table(cursor: Any, name: str, path: Path) -> Exported:
     """Write a table, some tens of megabytes at a time."""
     parquet: Any = import_module("pyarrow.parquet")
     reader = cursor.execute(f'SELECT * FROM "{name}"').to_arrow_reader(2_048)

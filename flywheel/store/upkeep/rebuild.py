@@ -8,12 +8,11 @@ takes only columns that the schema names.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from flywheel.files import folder_beside, install
 from flywheel.store.errors import BadExport, NewerStore, denied, first_line
 from flywheel.store.migrations import STEPS, migrate
 from flywheel.store.owner import own, real_path
@@ -42,14 +41,11 @@ def rebuild_store(folder: Path, path: Path) -> Manifest:
             if there.exists():
                 raise BadExport(f"{there}: exists already; move it away, or name another --db")
         try:
-            half = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            with folder_beside(path) as half:
+                _build(half / path.name, folder, manifest)
+                install(half / path.name, path)
         except OSError as error:
             raise denied(path, error) from None
-        try:
-            _build(half / path.name, folder, manifest)
-            (half / path.name).replace(path)
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
     finally:
         ownership.give_up()
     return manifest

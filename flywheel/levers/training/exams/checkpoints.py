@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.errors import FlywheelError
+from flywheel.files import install
 
 _NAME = re.compile(r"step-(\d+)")
 _METRICS = "metrics.json"
@@ -98,10 +98,8 @@ def keep(folder: Path, step: int, metrics: Mapping[str, Any]) -> Checkpoint:
     shutil.rmtree(half / "ref", ignore_errors=True)
     sizes = {path.name: _size(path) for path in half.iterdir() if path.is_file()}
     (half / _METRICS).write_text(json.dumps({**metrics, _SIZES: sizes}), encoding="utf-8")
-    settle(half)
     whole = folder / "checkpoints" / f"step-{step:06d}"
-    shutil.rmtree(whole, ignore_errors=True)
-    half.rename(whole)
+    install(half, whole, over_folder=True)
     return Checkpoint(step, whole)
 
 
@@ -121,19 +119,7 @@ def copy_model(source: Path, target: Path) -> None:
         own = path.name in _TRAINERS_OWN or path.name.startswith("rng_state")
         if path.is_file() and not own and path.name != _METRICS:
             shutil.copyfile(path, half / path.name)
-    settle(half)
-    shutil.rmtree(target, ignore_errors=True)
-    half.rename(target)
-
-
-def settle(folder: Path) -> None:
-    """Wait until the disk has every file of a folder."""
-    for path in (*folder.iterdir(), folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    install(half, target, over_folder=True)
 
 
 def is_full_disk(error: BaseException) -> bool:

@@ -18,6 +18,7 @@ from flywheel.data.rows.training_row import TrainingRow
 from flywheel.errors import FlywheelError
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.grading.grade import Engine, grade_samples
+from flywheel.files import write_whole
 from flywheel.levers.training.exams.exam import span
 from flywheel.levers.training.exams.live import ask_live
 from flywheel.levers.training.methods.base import Base
@@ -57,9 +58,7 @@ def sampled_pairs(
                 " learn from; use pairs: minimal, or another lever"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".half")
-        half.write_text("".join(_line(pair) for pair in pairs), encoding="utf-8")
-        half.rename(path)
+        write_whole(path, "".join(_line(pair) for pair in pairs))
     return list(read_training(path, "preference").rows)
 
 

@@ -12,7 +12,6 @@ and of a process that is killed the step that was just being told may be missing
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from flywheel.files import write_whole
 from flywheel.jobs.journal import read_events
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.trackers.trackers import (
@@ -132,9 +132,7 @@ class _Mark:
             return cls()
 
     def write(self, path: Path) -> None:
-        half = path.with_suffix(".half")
-        half.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
-        os.replace(half, path)
+        write_whole(path, json.dumps(asdict(self)) + "\n", durable=False)
 
 
 class _Lane:
