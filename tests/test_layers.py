@@ -24,7 +24,7 @@ LOW = {
     "flywheel.config",
     "flywheel.synchronous",
 }
-SOURCES = LOW | {"flywheel.stats"}
+SOURCES = LOW | {"flywheel.stats", "flywheel.models"}
 ENGINE_ROOM = SOURCES | {"flywheel.samplers", "flywheel.store"}
 LEVERS_MAY = ENGINE_ROOM | {
     "flywheel.engines",
@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"flywheel.yaml_text", "flywheel.known_fields", "flywheel.files"},
     "flywheel.config": {"flywheel.errors"},
     "flywheel.stats": LOW,
+    "flywheel.models": LOW,
     "flywheel.store": SOURCES,
     "flywheel.samplers": SOURCES,
     "flywheel.tiny": SOURCES,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import need
+from flywheel.models.digest import content_digest
 from flywheel.samplers.local.embedder import PACKAGES as EMBEDDER
-from flywheel.samplers.resolve import content_digest
 from graders.asks import Embed, Judge, Rate, Run
 from graders.grader import Grader
 from graders.sandbox.confinement.tier import NoSandbox, best_tier

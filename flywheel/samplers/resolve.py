@@ -11,7 +11,6 @@ owner/name               a hub id that is in the cache
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,10 +18,10 @@ from pathlib import Path
 from urllib.parse import urldefrag
 
 from flywheel.errors import BadOption
+from flywheel.models.digest import content_digest, file_digest, folder_digest, sha256
 from flywheel.samplers.endpoint.key import check_url
 from flywheel.samplers.endpoint.sampler import EndpointOptions, EndpointSampler
-from flywheel.samplers.local.files import base_of
-from flywheel.samplers.local.load import LocalOptions, cached_folder
+from flywheel.samplers.local.load import LocalOptions
 from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.python.sampler import PythonSampler
 from flywheel.samplers.replay import load_replay
@@ -34,8 +33,6 @@ _FORMS = (
     "wanted scripted:FILE, replay:FILE, python:FILE.py:FUNCTION, http(s)://host/v1#MODEL, a folder"
     " that holds a model, or a hub id (owner/name) that is in the cache"
 )
-_WEIGHTS = (".safetensors", ".bin", ".gguf")
-_digests: dict[tuple[str, int, int], str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +90,16 @@ def model_digest(name: str, setting: Setting | None = None) -> str:
     setting = setting or Setting()
     kind, _, rest = name.partition(":")
     if kind in ("scripted", "replay"):
-        return _sha256(kind, _file_digest(Path(rest)))
+        return sha256(kind, file_digest(Path(rest)))
     if kind == "python":
         path, function = _function(rest)
-        return _sha256(kind, _file_digest(path), function)
+        return sha256(kind, file_digest(path), function)
     if options := _endpoint(name, setting):
-        return _sha256("endpoint", options.url.rstrip("/"), options.model, options.api)
+        return sha256("endpoint", options.url.rstrip("/"), options.model, options.api)
     local = setting.local
-    adapters = [_folder_digest(Path(local.adapter))] if local.adapter else []
+    adapters = [folder_digest(Path(local.adapter))] if local.adapter else []
     content = content_digest(_local_name(name, setting))
-    return _sha256("local", content, *adapters, str(local.bits), local.dtype)
+    return sha256("local", content, *adapters, str(local.bits), local.dtype)
 
 
 def _function(rest: str) -> tuple[Path, str]:
@@ -146,41 +143,3 @@ def _local_name(name: str, setting: Setting) -> str:
         return name
     short = f", or one of {', '.join(map(repr, folders))}" if folders else ""
     raise BadOption(f"no model {name!r}; {_FORMS}{short}")
-
-
-def content_digest(name: str) -> str:
-    """The sha256 of what lies in a model's folder or cached hub id, with the base of an adapter.
-
-    Raises BadOption.
-    """
-    folder = Path(name) if Path(name).is_dir() else cached_folder(name)
-    digest = _folder_digest(folder)
-    base = base_of(folder)
-    return digest if base is None else _sha256(digest, content_digest(base))
-
-
-def _folder_digest(folder: Path) -> str:
-    """Of the files that decide about the answers: weights, configs, tokenizer, templates."""
-    kinds = (*_WEIGHTS, ".json", ".jinja", ".model", ".txt")
-    files = sorted(path for path in folder.glob("*") if path.suffix in kinds and path.is_file())
-    if not files:
-        raise BadOption(f"the folder {str(folder)!r} holds no model; {_FORMS}")
-    parts = [part for path in files for part in (path.name, _file_digest(path))]
-    return _sha256(*parts)
-
-
-def _file_digest(path: Path) -> str:
-    """The sha256 of a file, remembered by its path, size and time."""
-    try:
-        stat = path.stat()
-        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
-        if key not in _digests:
-            with path.open("rb") as file:
-                _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadOption(f"{path}: cannot be read: {error.strerror}") from None
-    return _digests[key]
-
-
-def _sha256(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

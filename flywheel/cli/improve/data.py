@@ -178,7 +178,7 @@ def _counter(model: str | None) -> TokenCounter:
         return counter_of(model, Path(model))
     if "/" not in model:
         raise BadOption(f"no model {model!r}; wanted tiny, a folder, or a hub id in the cache")
-    from flywheel.samplers.local.load import cached_folder
+    from flywheel.models.hub import cached_folder
 
     return counter_of(model, cached_folder(model))
 

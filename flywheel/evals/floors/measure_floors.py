@@ -21,7 +21,7 @@ from flywheel.evals.evalset.evalset import PromptMessage, ask, fill
 from flywheel.evals.floors.floors import Answered, Effort, Floors, grade_floors, load_floors
 from flywheel.evals.grading.grade import Engine
 from flywheel.evals.results.results import definition_of
-from flywheel.samplers.resolve import content_digest
+from flywheel.models.digest import content_digest
 from flywheel.stats.seeds import seed_of
 from flywheel.store.errors import BrokenStore, StoreFailed
 from flywheel.store.reader import Reader

@@ -22,7 +22,7 @@ from flywheel.evals.run.execute import Where, sample_of, score_row
 from flywheel.evals.run.measure import grader_rows
 from flywheel.evals.run.plan import new_run_id
 from flywheel.evals.run.refused import REFUSED, refused_score
-from flywheel.samplers.resolve import content_digest
+from flywheel.models.digest import content_digest
 from flywheel.store.execute import execute
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import digest

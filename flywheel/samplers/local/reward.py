@@ -23,19 +23,20 @@ from weakref import WeakValueDictionary
 
 from flywheel.errors import BadOption, FlywheelError
 from flywheel.extras import need
-from flywheel.samplers.local.batch import run_batches
-from flywheel.samplers.local.chat import Chat, NoPrompt
-from flywheel.samplers.local.decode import Row
-from flywheel.samplers.local.files import (
+from flywheel.models.digest import content_digest
+from flywheel.models.folders import (
     ADAPTER,
     check_adapter,
     check_model,
     read_config,
     safe_weights,
 )
+from flywheel.models.hub import model_folder
+from flywheel.samplers.local.batch import run_batches
+from flywheel.samplers.local.chat import Chat, NoPrompt
+from flywheel.samplers.local.decode import Row
 from flywheel.samplers.local.load import (
     LocalOptions,
-    cached_folder,
     first_line,
     load_tokenizer,
     quiet_peft,
@@ -43,7 +44,6 @@ from flywheel.samplers.local.load import (
     with_base,
 )
 from flywheel.samplers.local.random import kept_random_states
-from flywheel.samplers.resolve import content_digest
 from graders.asks import Failed, Rate, Rated
 from graders.ungraded import Kind
 
@@ -79,7 +79,7 @@ class LocalRewardModel:
     def __init__(self, name: str) -> None:
         """Load it. No random state changes by that. Raises BadOption with what is missing."""
         need("torch", "transformers", user=f"the reward model {name!r}")
-        folder = Path(name) if Path(name).is_dir() else cached_folder(name)
+        folder = model_folder(name)
         try:
             with _undisturbed(), quiet_peft():
                 self._model, self._tokenizer = _load(folder)
@@ -194,7 +194,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
 
     options = LocalOptions(name=str(folder))
     name, adapter = with_base(options)
-    source = Path(name) if Path(name).is_dir() else cached_folder(name)
+    source = model_folder(name)
     _check_kind(source, adapter)
     check_model(source)
     if adapter is not None:

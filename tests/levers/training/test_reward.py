@@ -33,8 +33,8 @@ from flywheel.levers.training.rows.masks import NothingToLearn, told
 from flywheel.levers.training.rows.rows import minimal_pairs, training_rows
 from flywheel.levers.training.settle import settle
 from flywheel.levers.training.train import build, run
+from flywheel.models.digest import content_digest
 from flywheel.samplers.local.reward import LocalRewardModel, open_reward_model
-from flywheel.samplers.resolve import content_digest
 from graders.asks import Rate, Rated
 from graders.grader import Grade, Grader
 from graders.sample import Sample

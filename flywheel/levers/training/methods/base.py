@@ -21,15 +21,15 @@ from flywheel.levers.training.config import Method
 from flywheel.levers.training.methods.methods import apply, prepare, quantisation
 from flywheel.levers.training.order import setting
 from flywheel.levers.training.rows.template import Template
-from flywheel.samplers.local.files import (
+from flywheel.models import adapters
+from flywheel.models.folders import (
     ADAPTER,
-    base_of,
     check_adapter,
     check_model,
     safe_arguments,
     safe_weights,
 )
-from flywheel.samplers.local.load import cached_folder
+from flywheel.models.hub import model_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def folder_of(name: str) -> Path:
     folders = setting(name).folders or {}
     if name in folders:
         return folders[name]
-    return Path(name) if Path(name).is_dir() else cached_folder(name)
+    return model_folder(name)
 
 
 def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> Base:
@@ -131,10 +131,7 @@ def weights_of(folder: Path) -> Path:
     _check_whole(folder)
     if not config.is_file():
         return folder
-    named = base_of(folder)
-    if named is None:
-        raise BadOption(f"{config} names no base model, so the adapter cannot be trained on")
-    source = folder_of(named)
+    source = adapters.weights_of(folder).base
     _check_whole(source)
     check_model(source)
     return source

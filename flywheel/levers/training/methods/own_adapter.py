@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from flywheel.errors import BadOption
 from flywheel.levers.training.config import Method, TrainConfig
-from flywheel.samplers.local.files import ADAPTER, read_config
+from flywheel.models.folders import ADAPTER, read_config
 
 _NAMES = {"r": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "targets": "target_modules"}
 

@@ -57,26 +57,6 @@ def check_adapter(folder: Path) -> None:
     _check_weights(folder, "adapter_model")
 
 
-def base_of(folder: Path) -> str | None:
-    """The name of the base of an adapter's folder; None when it names none.
-
-    A folder that is named relative to the adapter is found beside it. Raises BadOption.
-    """
-    named = read_config(folder / ADAPTER).get("base_model_name_or_path")
-    if not named:
-        return None
-    if not isinstance(named, str) or "\0" in named:
-        raise BadOption(f"{folder / ADAPTER}: base_model_name_or_path is no text")
-    beside = folder / named
-    base = beside if beside.is_dir() else Path(named)
-    if (base / ADAPTER).is_file() and not (base / "config.json").is_file():
-        raise BadOption(
-            f"the base of the adapter {folder} is an adapter itself, {base}; merge that one into"
-            " its model first"
-        )
-    return str(base) if base.is_dir() else named
-
-
 def read_config(path: Path) -> Mapping[str, Any]:
     """A JSON object in a model's folder, empty where there is no such file. Raises BadOption."""
     try:

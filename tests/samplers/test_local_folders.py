@@ -1,5 +1,5 @@
 # pyright: standard
-"""local_files: a model's folder that would run code, read elsewhere or break the reader."""
+"""A model folder that would run code, read elsewhere or break the reader."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 from flywheel.errors import BadOption
 from flywheel.levers.training.config import Method
 from flywheel.levers.training.methods.base import open_base
+from flywheel.models.digest import content_digest
 from flywheel.samplers.local.embedder import LocalEmbedder
 from flywheel.samplers.local.load import LocalOptions, load
 from flywheel.samplers.local.reward import LocalRewardModel
-from flywheel.samplers.resolve import content_digest
 from tests.samplers.conftest import Folders
 
 CODE = "from pathlib import Path\nPath({marker!r}).touch()\n"
