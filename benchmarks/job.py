@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flywheel.levers.training.worker import Control, Tell, set_threads, work
+from flywheel.jobs.process import Control, Tell, work
+from flywheel.levers.training.worker import set_threads
 
 
 class Clock:

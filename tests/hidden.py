@@ -48,7 +48,8 @@ def main():
         from flywheel.cli.main import main
         return main()
     from pathlib import Path
-    from flywheel.levers.training.worker import _train, work
+    from flywheel.jobs.process import work
+    from flywheel.levers.training.worker import _train
     return work(Path(sys.argv[1]), _train)
 
 print(json.dumps([run(*one) for one in json.loads(sys.argv[1])]))

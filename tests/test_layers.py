@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.reports": SOURCES | {"flywheel.store", "flywheel.evals"},
     "flywheel.importers": SOURCES | {"flywheel.store", "flywheel.data", "flywheel.evals"},
     "flywheel.levers": LEVERS_MAY | {"flywheel.jobs"},
-    "flywheel.jobs": LEVERS_MAY | {"flywheel.levers"},
+    "flywheel.jobs": SOURCES | {"flywheel.store"},
     "flywheel.advice": LEVERS_MAY | {"flywheel.levers"},
     "flywheel.doctor": LEVERS_MAY | {"flywheel"},
     "flywheel.recipes": LEVERS_MAY | {"flywheel.levers", "flywheel.jobs", "flywheel.advice"},

@@ -1,6 +1,6 @@
-"""Where jobs are: a folder each, beside the store that is told of them.
+"""A job's folder: its name, the files in it, and the job's row in the store.
 
-What such a folder holds, `flywheel.levers.training.worker` says.
+`flywheel.jobs.process` says what the files are for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from flywheel.store.tables.jobs import JobRow
 
 _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 ORDER = "order.json"
+CONTROL, HEARTBEAT, STACKS, LOG = "control", "heartbeat", "stacks.txt", "log.txt"
 CHECKPOINTS = "checkpoints"
 _UNKNOWN = datetime(1970, 1, 1)
 

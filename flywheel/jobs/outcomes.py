@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flywheel.jobs.folder import LOG, STACKS
 from flywheel.jobs.job_root import resume_command
 from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
-from flywheel.levers.training.worker import LOG, STACKS
 
 ENDS = ("finished", "failed", "paused", "cancelled", "stalled", "died")
 FOR_GOOD = ("finished", "cancelled")

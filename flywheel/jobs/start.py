@@ -9,34 +9,28 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from flywheel.errors import WrongMoment
-from flywheel.jobs.folder import new_name
+from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, new_name
 from flywheel.jobs.journal import Journal, last_event, take_lock
+from flywheel.jobs.kind import Kind, Kinds, Order, kind_of
 from flywheel.jobs.outcomes import FOR_GOOD
-from flywheel.levers.training.order import Order, load_order
-from flywheel.levers.training.worker import CONTROL, HEARTBEAT, LOG, STALL_SECONDS
-
-# -P: what lies in the user's folder must not stand in for a module.
-_WORKER = (sys.executable, "-P", "-m", "flywheel.levers.training.worker")
+from flywheel.jobs.process import STALL_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How a job's process runs. `stall` is how many seconds nothing may happen; None is for ever.
+    """How a job's process runs.
 
-    `niceness` gives way to others, up to 19. `command` is called with the folder and the number of
-    the descriptor that holds its lock.
+    It is stopped after `stall` idle seconds; None is never. A `niceness` up to 19 gives other
+    processes priority.
     """
 
     stall: float | None = 600.0
     niceness: int = 0
-    command: Sequence[str] = _WORKER
 
 
 class Started(NamedTuple):
@@ -46,29 +40,30 @@ class Started(NamedTuple):
     process: subprocess.Popen[bytes]
 
 
-def start(root: Path, order: Order, launch: Launch) -> Started:
-    """Accept an order as a new job, and start it."""
+def start(root: Path, kind: Kind, order: Order, launch: Launch) -> Started:
+    """Accept an order as a new job of this kind, and start it."""
     folder = root / new_name()
     folder.mkdir(parents=True)
     descriptor = take_lock(folder)
     assert descriptor is not None, "a new folder is nobody else's"
     try:
         journal = Journal(folder)
-        journal.tell("accepted", {"order": order.digest})
+        journal.tell("accepted", {"work": kind.name, "order": order.digest})
         journal.close()
         order.save(folder)
-        return Started(folder, _begin(folder, launch, descriptor))
+        return Started(folder, _begin(folder, kind, launch, descriptor))
     finally:
         os.close(descriptor)
 
 
-def resume(folder: Path, launch: Launch) -> Started:
+def resume(folder: Path, kinds: Kinds, launch: Launch) -> Started:
     """Go on with a job from its last checkpoint; from its beginning, where it has none.
 
-    Raises WrongMoment while it is at work or when it has ended for good, and ChangedOrder when what
-    it depends on is not what it began with.
+    Raises WrongMoment while it is running or when it has ended for good, UnknownKind, and what the
+    order raises when something that it depends on has changed.
     """
-    order = load_order(folder)
+    kind = kind_of(folder, kinds)
+    order = kind.load(folder)
     descriptor = take_lock(folder)
     if descriptor is None:
         raise WrongMoment(
@@ -79,12 +74,12 @@ def resume(folder: Path, launch: Launch) -> Started:
         if last is not None and last.kind in FOR_GOOD:
             raise WrongMoment(f"{folder.name} is {last.kind}, so it does not go on; train anew")
         order.check_unchanged()
-        return Started(folder, _begin(folder, launch, descriptor))
+        return Started(folder, _begin(folder, kind, launch, descriptor))
     finally:
         os.close(descriptor)
 
 
-def _begin(folder: Path, launch: Launch, descriptor: int) -> subprocess.Popen[bytes]:
+def _begin(folder: Path, kind: Kind, launch: Launch, descriptor: int) -> subprocess.Popen[bytes]:
     # A word to the last process is none to this one, and its pulse tells nothing.
     for name in (CONTROL, HEARTBEAT):
         (folder / name).unlink(missing_ok=True)
@@ -92,7 +87,7 @@ def _begin(folder: Path, launch: Launch, descriptor: int) -> subprocess.Popen[by
     more = {STALL_SECONDS: str(launch.stall)} if launch.stall else {}
     with (folder / LOG).open("ab") as log:
         return subprocess.Popen(
-            [*nice, *launch.command, str(folder), str(descriptor)],
+            [*nice, *kind.command, str(folder), str(descriptor)],
             env={**os.environ, **more},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -14,6 +14,7 @@ from flywheel.jobs.follow import follow
 from flywheel.jobs.journal import Event, is_held, last_event
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.start import Launch, resume, start
+from flywheel.levers.kinds import KINDS, TRAINING
 from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.order import load_order
 from flywheel.levers.training.prepare import prepare
@@ -88,13 +89,15 @@ class _Job(NamedTuple):
 def _begin(store: Store, notes: Notes, name: str, config: TrainConfig, root: Path) -> _Job:
     known = notes.get(name)
     if known is None:
-        started = start(root, prepare(config, store, measure_first=True), Launch())
+        started = start(root, TRAINING, prepare(config, store, measure_first=True), Launch())
         notes.keep(name, started.folder.name)
         return _Job(*started)
     folder = root / known
     last, _ = last_event(folder)
     is_over = last is not None and last.kind == "finished"
-    return _Job(folder, None) if is_over or is_held(folder) else _Job(*resume(folder, Launch()))
+    if is_over or is_held(folder):
+        return _Job(folder, None)
+    return _Job(*resume(folder, KINDS, Launch()))
 
 
 def _events(job: _Job) -> Iterator[list[Event]]:

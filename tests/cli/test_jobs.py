@@ -24,7 +24,7 @@ from flywheel.jobs.start import Started, start
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import JobRow
 from tests.cli.command import EXECUTABLE, flywheel
-from tests.jobs.world import ROOT, begin, end, launch, order, wait_for
+from tests.jobs.world import ROOT, begin, end, kind, launch, order, wait_for
 
 
 def scripted(folder: Path, steps: int, seconds: float = 0.01) -> Started:
@@ -139,8 +139,9 @@ def test_ctrl_c_pauses_and_a_second_one_kills(
 def test_a_job_whose_data_changed_is_not_gone_on_with(tmp_path: Path) -> None:
     data = tmp_path / "rows.jsonl"
     data.write_text('{"prompt": "a", "completion": "b"}\n')
-    how = launch(command=(sys.executable, "-c", ""))
-    folder, process = start(jobs_root(tmp_path / "flywheel.duckdb"), order(data), how)
+    idle = kind((sys.executable, "-c", ""))
+    root = jobs_root(tmp_path / "flywheel.duckdb")
+    folder, process = start(root, idle, order(data), launch())
     process.wait()
     data.write_text("changed")
     done = flywheel("job", folder.name, "--resume", cwd=tmp_path)

@@ -22,6 +22,7 @@ from flywheel.jobs.job_state import stored_view, view
 from flywheel.jobs.journal import read_events
 from flywheel.jobs.ledger import Ledger
 from flywheel.jobs.start import Launch, Started, resume, start
+from flywheel.levers.kinds import KINDS, TRAINING
 from flywheel.levers.training.order import load_order
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import job_events
@@ -113,12 +114,12 @@ def test_no_library_speaks_in_a_first_training(calm: Calm) -> None:
 
 def test_kills_and_a_pause_at_any_moment_change_nothing(calm: Calm, tmp_path: Path) -> None:
     rng, db = random.Random(3), tmp_path / "s.duckdb"
-    job = start(jobs_root(db), load_order(calm.folder), Launch())
+    job = start(jobs_root(db), TRAINING, load_order(calm.folder), Launch())
     for number in range(KILLS):
         # Every other kill comes while the libraries are still loaded, as most of a short job is.
         kill_later(job, rng.uniform(0, 6) if number % 2 == 0 else None, rng.randint(1, 4))
         assert list(read_events(job.folder))[-1].kind == "died"
-        job = resume(job.folder, Launch())
+        job = resume(job.folder, KINDS, Launch())
     for _ in follow(job.folder, None, job.process):
         if view(job.folder).steps and job.process.poll() is None:
             ask(job.folder, "pause")

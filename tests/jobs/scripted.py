@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadOption
-from flywheel.levers.training.worker import Control, Tell, work
+from flywheel.jobs.process import Control, Tell, work
 
 SCRIPT = "script.json"
 

@@ -17,21 +17,21 @@ import pytest
 
 from flywheel.errors import BadFile, NoJob, WrongMoment
 from flywheel.jobs.control import ask, kill_job
-from flywheel.jobs.folder import find_job, job_folders
+from flywheel.jobs.folder import STACKS, find_job, job_folders
 from flywheel.jobs.follow import follow
 from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.job_state import stored_view, view, views
-from flywheel.jobs.journal import holder, is_held, last_event, read_events
+from flywheel.jobs.journal import Journal, holder, is_held, last_event, read_events
+from flywheel.jobs.kind import UnknownKind
 from flywheel.jobs.ledger import Ledger, tell_store
 from flywheel.jobs.outcomes import settle
 from flywheel.jobs.start import resume, start
 from flywheel.levers.training.order import ChangedOrder
-from flywheel.levers.training.worker import STACKS
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import job_events
 from flywheel.store.upkeep.check import check_store
 from tests.jobs.scripted import SCRIPT, loss
-from tests.jobs.world import begin, end, launch, order, wait_for
+from tests.jobs.world import KINDS, begin, end, kind, launch, order, wait_for
 
 KILLS = int(os.environ.get("FLYWHEEL_KILLS", "3"))
 
@@ -83,7 +83,7 @@ def test_pause_keeps_a_checkpoint_and_resume_does_the_rest(tmp_path: Path) -> No
     assert process.wait() == 10
     stopped = view(folder).step
     assert 3 <= stopped < 40
-    again = resume(folder, launch())
+    again = resume(folder, KINDS, launch())
     assert end(folder, again.process)[-1].kind == "finished"
     steps = [event.detail["step"] for event in read_events(folder) if event.kind == "step"]
     assert steps == list(range(1, 41))
@@ -129,7 +129,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
         process.kill()
         assert end(folder, process)[-1].kind == "died"
         assert view(folder).end["remedy"] == f"flywheel job {folder.name} --resume"
-        process = resume(folder, launch()).process
+        process = resume(folder, KINDS, launch()).process
     assert end(folder, process)[-1].kind == "finished"
     Ledger(db, folder).keep(now=True)
     found = view(folder)
@@ -197,7 +197,7 @@ def test_a_job_in_which_nothing_happens_is_ended(tmp_path: Path, how: str, story
     assert process.wait() == -signal.SIGKILL
     if how == "hangs_at":
         assert "scripted.py" in (folder / STACKS).read_text()
-        again = resume(folder, launch())
+        again = resume(folder, KINDS, launch())
         assert end(folder, again.process)[-1].kind in ("finished", "stalled")
 
 
@@ -223,8 +223,8 @@ def test_a_failure_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_process_that_cannot_begin_is_noticed(tmp_path: Path) -> None:
     (tmp_path / SCRIPT).write_text("{}")
-    how = launch(command=(sys.executable, "-c", "raise SystemExit('no such luck')"))
-    folder, process = start(tmp_path, order(), how)
+    broken = kind((sys.executable, "-c", "raise SystemExit('no such luck')"))
+    folder, process = start(tmp_path, broken, order(), launch())
     last = end(folder, process)[-1]
     assert (last.kind, view(folder).status) == ("died", "died")
     assert "never began" in last.detail["error"]
@@ -234,7 +234,7 @@ def test_a_process_that_cannot_begin_is_noticed(tmp_path: Path) -> None:
 def test_a_job_is_at_work_once(tmp_path: Path) -> None:
     folder, process = begin(tmp_path, steps=500)
     with pytest.raises(WrongMoment, match="at work already"):
-        resume(folder, launch())
+        resume(folder, KINDS, launch())
     wait_for(folder, 1)
     assert holder(folder) == process.pid
     ask(folder, "cancel")
@@ -247,7 +247,7 @@ def test_of_two_that_resume_at_once_one_does(tmp_path: Path) -> None:
     ask(folder, "pause")
     end(folder, process)
     with ThreadPoolExecutor(4) as pool:
-        tries = [pool.submit(resume, folder, launch()) for _ in range(4)]
+        tries = [pool.submit(resume, folder, KINDS, launch()) for _ in range(4)]
     begun = [one.result().process for one in tries if one.exception() is None]
     assert len(begun) == 1
     assert all(isinstance(e, WrongMoment) for one in tries if (e := one.exception()))
@@ -260,20 +260,19 @@ def test_a_job_that_ended_for_good_does_not_go_on(tmp_path: Path) -> None:
     folder, process = begin(tmp_path, steps=2)
     end(folder, process)
     with pytest.raises(WrongMoment, match="is finished, so it does not go on; train anew"):
-        resume(folder, launch())
+        resume(folder, KINDS, launch())
 
 
 def test_a_job_whose_data_changed_does_not_go_on(tmp_path: Path) -> None:
     data = tmp_path / "rows.jsonl"
     data.write_text('{"prompt": "a", "completion": "b"}\n')
     (tmp_path / SCRIPT).write_text('{"steps": 500}')
-    folder, process = start(
-        tmp_path / "jobs", order(data), launch(command=(sys.executable, "-c", ""))
-    )
+    idle = kind((sys.executable, "-c", ""))
+    folder, process = start(tmp_path / "jobs", idle, order(data), launch())
     end(folder, process)
     data.write_text('{"prompt": "a", "completion": "c"}\n')
     with pytest.raises(ChangedOrder, match="the training data changed"):
-        resume(folder, launch())
+        resume(folder, KINDS, launch())
     assert not is_held(folder)
 
 
@@ -339,7 +338,7 @@ def test_an_order_that_was_edited_is_not_obeyed(tmp_path: Path) -> None:
     path = folder / "order.json"
     path.write_text(path.read_text().replace('"steps": 500', '"steps": 9'))
     with pytest.raises(ChangedOrder, match="edited after the job was accepted"):
-        resume(folder, launch())
+        resume(folder, KINDS, launch())
     assert not is_held(folder)
 
 
@@ -359,7 +358,7 @@ def test_a_job_stops_when_its_folder_is_gone(tmp_path: Path, how: str) -> None:
         assert last is not None
         assert (last.kind, last.detail["error"]) == (
             "failed",
-            f"{folder} was moved or removed, so the training stops",
+            f"{folder} was moved or removed, so the job stops",
         )
 
 
@@ -376,3 +375,12 @@ def test_two_stores_in_one_folder_share_no_job(tmp_path: Path) -> None:
         .endswith(f"flywheel job {other.name} --resume --db {second}")
     )
     assert job_folders(jobs_root(second)) == [other]
+
+
+@pytest.mark.parametrize("named", ["os", "flywheel.cli.main", 7, None, ["training"]])
+def test_a_folder_cannot_choose_what_is_run(tmp_path: Path, named: object) -> None:
+    journal = Journal(tmp_path)
+    journal.tell("accepted", {"work": named})
+    journal.close()
+    with pytest.raises(UnknownKind, match=r"this version runs training"):
+        resume(tmp_path, KINDS, launch())

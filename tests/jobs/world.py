@@ -13,20 +13,27 @@ from typing import Any
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.follow import follow
 from flywheel.jobs.journal import Event, read_events
+from flywheel.jobs.kind import Kind
 from flywheel.jobs.start import Launch, Started, start
 from flywheel.levers.training.config import TrainConfig
-from flywheel.levers.training.order import Numbers, Order, digests_of
+from flywheel.levers.training.order import Numbers, Order, digests_of, load_order
 from tests.jobs.scripted import SCRIPT
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(Path(__file__).with_name("scripted.py")))
 
 
-def launch(
-    stall: float | None = 60.0, niceness: int = 0, command: Sequence[str] = COMMAND
-) -> Launch:
-    """The scripted process, or another."""
-    return Launch(stall=stall, niceness=niceness, command=command)
+def kind(command: Sequence[str] = COMMAND) -> Kind:
+    """Trainings by the scripted process, or by another."""
+    return Kind("training", command, load_order)
+
+
+KINDS = {"training": kind()}
+
+
+def launch(stall: float | None = 60.0, niceness: int = 0) -> Launch:
+    """How the process runs: it gives up after a minute."""
+    return Launch(stall=stall, niceness=niceness)
 
 
 def order(data: Path | None = None, steps: int = 20) -> Order:
@@ -53,7 +60,7 @@ def begin(root: Path, how: Launch | None = None, steps: int = 20, **script: Any)
     """A job that does what the script says."""
     root.mkdir(parents=True, exist_ok=True)
     (root / SCRIPT).write_text(json.dumps({"steps": steps, **script}))
-    return start(root, order(steps=steps), how or launch())
+    return start(root, kind(), order(steps=steps), how or launch())
 
 
 def end(

@@ -71,6 +71,7 @@ def job(
     from flywheel.jobs.job_state import view
     from flywheel.jobs.start import Launch
     from flywheel.jobs.start import resume as go_on
+    from flywheel.levers.kinds import KINDS
 
     if pause + resume + cancel > 1:
         raise BadOption("give one of --pause, --resume and --cancel")
@@ -82,7 +83,7 @@ def job(
             raise
         show_job(_of_the_store(name, db, missing), db, as_json)
         return
-    process = go_on(folder, launch).process if resume else None
+    process = go_on(folder, KINDS, launch).process if resume else None
     if pause or cancel:
         ask(folder, "pause" if pause else "cancel")
     if not follow:

@@ -50,6 +50,7 @@ def train(
     from flywheel.jobs.job_state import view
     from flywheel.jobs.ledger import tell_store
     from flywheel.jobs.start import Launch, start
+    from flywheel.levers.kinds import TRAINING
     from flywheel.levers.training.prepare import prepare
     from flywheel.levers.training.worker import set_threads
     from flywheel.store.store import open_store
@@ -63,7 +64,7 @@ def train(
     launch = Launch(stall=stall_minutes * 60 or None, niceness=nice)
     with open_store(db) as store:
         order = prepare(wanted, store, measure_first=measure_first, say=say)
-        begun = start(jobs_root(db), order, launch)
+        begun = start(jobs_root(db), TRAINING, order, launch)
         tell_store(store, [begun.folder])
     if detach:
         show_job(view(begun.folder), db, as_json)

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from flywheel.jobs.process import Control, Tell, work
 from flywheel.levers.training.order import load_order
 from flywheel.levers.training.trackers.tracking import tracked
-from flywheel.levers.training.worker import Control, Tell, work
 
 
 def exam(step: int, tell: Tell) -> None:

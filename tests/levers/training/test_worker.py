@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from flywheel.errors import BadOption
+from flywheel.jobs.folder import CONTROL, HEARTBEAT
 from flywheel.jobs.journal import read_events, take_lock
-from flywheel.levers.training.worker import CONTROL, HEARTBEAT, explain, read_word
+from flywheel.jobs.process import explain, read_word
+from flywheel.levers.training.worker import MEMORY_REMEDY
 
 THREADS = (
     "from flywheel.levers.training.worker import set_threads as s; s({}); import os; print({})"
@@ -31,7 +33,7 @@ THREADS = (
     ],
 )
 def test_what_went_wrong_has_a_remedy(error: Exception, told: str, remedy: str) -> None:
-    said, do = explain(error, Path("jobs/job-1"))
+    said, do = explain(error, Path("jobs/job-1"), MEMORY_REMEDY)
     assert said.startswith(told)
     assert remedy in do
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from flywheel.files import write_whole
 from flywheel.jobs.journal import read_events
+from flywheel.jobs.process import Tell
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.trackers.trackers import (
     OPENERS,
@@ -32,7 +33,6 @@ from flywheel.levers.training.trackers.trackers import (
     Service,
     missing,
 )
-from flywheel.levers.training.worker import Tell
 
 _ENDS: Mapping[str, How] = {
     "finished": "finished",

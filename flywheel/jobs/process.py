@@ -1,0 +1,211 @@
+"""The process of a job: `work` runs what the job does, and handles everything else about it.
+
+It keeps these files in the job's folder:
+
+events.jsonl  what happened, an event a line        heartbeat  touched each second; the last step
+stacks.txt    the stacks of all threads, on demand  lock       held as long as the process lives
+
+It reads `control`: "pause" or "cancel", obeyed between steps, and within a second before the first
+one and in an exam; SIGTERM means pause. Exit codes:
+0 finished, 10 paused, 11 cancelled, 1 failed. SIGUSR1 writes the stacks. A process in which nothing
+happens for too long writes them too and ends itself, so that a job nobody follows ends as well;
+one that was stopped from outside (SIGSTOP) cannot.
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from flywheel.errors import FlywheelError, is_out_of_memory
+from flywheel.extras import missing_extra
+from flywheel.files import write_whole
+from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, STACKS
+from flywheel.jobs.job_root import resume_command
+from flywheel.jobs.journal import Event, Journal, holds_lock, take_lock, write_holder
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+Word = Literal["go", "pause", "cancel"]
+Control = Callable[[], Word]
+Run = Callable[[Path, Tell, Control], object]
+
+_MEMORY_REMEDY = "free some memory, then resume the job"
+EXIT_CODES = {"finished": 0, "failed": 1, "paused": 10, "cancelled": 11}
+_ENDINGS = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
+STALL_SECONDS = "FLYWHEEL_STALL_SECONDS"
+# Who follows a job ends it first, and can say more; this is for a job that nobody follows.
+_GRACE = 1.2, 5.0
+
+
+class FolderGone(FlywheelError):
+    """The folder of a job was moved or removed while its process worked."""
+
+
+class Pulse:
+    """Shows that the process lives, and when something last happened in it.
+
+    The heartbeat's time is a thread's: a stuck trainer keeps it young. What it says is the step and
+    when the trainer last told something or asked for a word.
+    """
+
+    def __init__(self, folder: Path, limit: float | None, stacks: TextIO) -> None:
+        self._path = folder / HEARTBEAT
+        self._limit, self._stacks = limit, stacks
+        self._step: int | None = None
+        self._at, self._armed = time.time(), 0.0
+        self._over = threading.Event()
+        self.progress()
+        self._write()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def progress(self, step: int | None = None) -> None:
+        """Something happened."""
+        self._step = self._step if step is None else step
+        self._at = time.time()
+        if self._limit is not None and self._at - self._armed >= min(1.0, self._limit / 10):
+            self._armed = self._at
+            wait = self._limit * _GRACE[0] + _GRACE[1]
+            # A thread of its own, which needs no interpreter: also a stuck extension is ended.
+            faulthandler.dump_traceback_later(wait, exit=True, file=self._stacks)
+
+    def stop(self) -> None:
+        """No more beats."""
+        faulthandler.cancel_dump_traceback_later()
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(1):
+            # A full disk stops the trainer when it writes; the heart need not say so too.
+            with suppress(OSError):
+                self._write()
+
+    def _write(self) -> None:
+        at = datetime.fromtimestamp(self._at, UTC).isoformat(timespec="milliseconds")
+        told = json.dumps({"pid": os.getpid(), "step": self._step, "at": at})
+        write_whole(self._path, told + "\n", durable=False)
+
+
+class _Control:
+    """What the job is asked to do. Asking is a sign of life; to `peek` is none."""
+
+    def __init__(self, peek: Control, pulse: Pulse) -> None:
+        self.peek = peek
+        self._pulse = pulse
+
+    def __call__(self) -> Word:
+        self._pulse.progress()
+        return self.peek()
+
+
+def work(
+    folder: Path, run: Run, descriptor: int | None = None, memory_remedy: str = _MEMORY_REMEDY
+) -> int:
+    """Do the job of a folder with `run`, and return the exit code. No other process may run it.
+
+    `run` emits each event, and asks for the command between steps; both count as progress. To
+    `peek` at the command, which the `control` that it gets can do too, does not. Asked to pause or
+    to cancel, it keeps a checkpoint where that is wanted and returns. `memory_remedy` is what to do
+    when memory runs out.
+    """
+    descriptor = take_lock(folder) if descriptor is None else descriptor
+    if descriptor is None:
+        sys.stderr.write(f"Error: {folder}: another process is at work here\n")
+        return EXIT_CODES["failed"]
+    # The lock is this process's alone: what it starts may outlive it.
+    os.set_inheritable(descriptor, False)
+    write_holder(descriptor)
+    with (folder / STACKS).open("a", encoding="utf-8") as stacks:
+        faulthandler.enable(stacks)
+        faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)
+        limit = float(os.environ.get(STALL_SECONDS) or 0) or None
+        pulse, journal = Pulse(folder, limit, stacks), Journal(folder)
+        try:
+            return _Process(folder, descriptor, journal, pulse).work(run, memory_remedy)
+        finally:
+            pulse.stop()
+            journal.close()
+            faulthandler.unregister(signal.SIGUSR1)
+            faulthandler.disable()
+
+
+class _Process:
+    """What the work sees of its process: it emits events and asks for the command."""
+
+    def __init__(self, folder: Path, lock: int, journal: Journal, pulse: Pulse) -> None:
+        self._folder, self._lock = folder, lock
+        self._journal, self._pulse = journal, pulse
+        self._last: Event | None = None
+        self._terminated = threading.Event()
+        self._command: Word = "go"
+
+    def work(self, run: Run, memory_remedy: str) -> int:
+        signal.signal(signal.SIGTERM, lambda number, frame: self._terminated.set())
+        try:
+            run(self._folder, self.emit, _Control(self.peek, self._pulse))
+            if self._ending is None:
+                self.emit(_ENDINGS[self._command], {})
+        except BaseException as error:
+            traceback.print_exc()
+            if self._ending is None:
+                told, remedy = explain(error, self._folder, memory_remedy)
+                with suppress(OSError):
+                    self.emit("failed", {"error": told, "remedy": remedy})
+                return EXIT_CODES["failed"]
+        return EXIT_CODES[self._ending or "failed"]
+
+    @property
+    def _ending(self) -> str | None:
+        """How the work ended, by its own last event; None where that is no ending."""
+        return self._last.kind if self._last and self._last.kind in EXIT_CODES else None
+
+    def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        step = detail.get("step")
+        self._pulse.progress(step if kind == "step" and isinstance(step, int) else None)
+        self._last = self._journal.tell(kind, detail)
+
+    def peek(self) -> Word:
+        if not holds_lock(self._folder, self._lock):
+            raise FolderGone(f"{self._folder} was moved or removed, so the job stops")
+        self._command = "pause" if self._terminated.is_set() else read_word(self._folder)
+        return self._command
+
+
+def read_word(folder: Path) -> Word:
+    """What the job was last asked to do: to go on, where nothing was asked."""
+    try:
+        text = (folder / CONTROL).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return "go"
+    return "pause" if text == "pause" else "cancel" if text == "cancel" else "go"
+
+
+def explain(
+    error: BaseException, folder: Path, memory_remedy: str = _MEMORY_REMEDY
+) -> tuple[str, str]:
+    """What went wrong in a line, and what to do about it."""
+    again = resume_command(folder)
+    first = next((line for line in str(error).splitlines() if line.strip()), "").strip()
+    told = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    if isinstance(error, FlywheelError):
+        return str(error), f"mend that, then: {again}"
+    if line := missing_extra(error):
+        return line, f"install it, then: {again}"
+    if is_out_of_memory(error):
+        return told, memory_remedy
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return told, f"free some space; the last checkpoint is kept, go on with: {again}"
+    return told, f"{folder / LOG} has the whole story; then: {again}"
