@@ -3,15 +3,15 @@
     make bench-hacking                      a quarter of an hour of one core
     python -m benchmarks.hacking --quick    one short training, writes no results
 
-The embedded model learns ticket_triage by RFT, through the same code as `flywheel train rft`, in
+The embedded model learns ticket_triage by RFT, through the same code as `flywheel improve rft`, in
 this process. Two rewards ask for nothing that a ticket needs: how long an answer is (a Python
 grader, in the sandbox), and a judge that likes one word (a scripted one, asked as any judge is).
 The third rewards the three fields. These have the same settings, chosen on seeds that are not
 measured here, and the same audits: `like_gold`, and `exact`, which no reward is. The fourth is
-`flywheel train rft` as it comes, rewarded by `exact`. A training ends at its first alarm. One JSON
-line a reward and seed, also into benchmarks/results/hacking.jsonl; `value` is 1 when the alarm was
-raised, which it must be for the first two and must not for the others. Changes are in points, from
-the first exam to the last, on 100 dev items, and on all 200 of the fourth.
+`flywheel improve rft` as it comes, rewarded by `exact`. A training ends at its first alarm. One
+JSON line a reward and seed, also into benchmarks/results/hacking.jsonl; `value` is 1 when the alarm
+was raised, which it must be for the first two and must not for the others. Changes are in points,
+from the first exam to the last, on 100 dev items, and on all 200 of the fourth.
 """
 
 from __future__ import annotations

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
 
-from flywheel.cli.app import app
+from flywheel.cli.commands import COMMANDS, load_command
 from graders.definition import grader_types, read_grader
 from tests.documents import blocks, commands, matches
 
@@ -74,15 +73,14 @@ def test_every_grader_type_has_a_row_and_an_example_that_runs() -> None:
         assert f"| `{name}` |" in README.read_text()
 
 
-def every_command(command: Any, name: str = "flywheel") -> Iterator[tuple[str, Any]]:
-    if hasattr(command, "commands"):
-        for sub, inner in command.commands.items():
-            yield from every_command(inner, f"{name} {sub}")
-    else:
-        yield name, command
+def every_command() -> Iterator[tuple[str, Any]]:
+    for name in (name for name, entry in COMMANDS.items() if not entry.hidden):
+        command = load_command(name)
+        subcommands = getattr(command, "commands", {"": command})
+        yield from ((f"flywheel {name} {sub}".rstrip(), one) for sub, one in subcommands.items())
 
 
-@pytest.mark.parametrize(("name", "command"), list(every_command(typer.main.get_command(app))))
+@pytest.mark.parametrize(("name", "command"), list(every_command()))
 def test_every_command_has_help_and_an_example_that_runs(name: str, command: Any) -> None:
     assert command.help
     for param in command.params:

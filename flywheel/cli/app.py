@@ -1,6 +1,6 @@
-"""The `flywheel` command. Each subcommand lives in a file of its own, and loads what it needs late.
+"""The `flywheel` command: what every command has in common.
 
-So `flywheel --help` stays fast: no torch, no pandas, not even the graders are imported for it.
+`flywheel --help` stays fast: no torch, no pandas, not even the graders are imported for it.
 """
 
 from __future__ import annotations
@@ -13,24 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from flywheel import __version__
-from flywheel.cli.decide.compare import compare
-from flywheel.cli.decide.gate import GateCommand, gate
-from flywheel.cli.decide.plan import plan
-from flywheel.cli.decide.review import review
-from flywheel.cli.improve.data import data
-from flywheel.cli.improve.jobs import job, jobs
-from flywheel.cli.improve.leakage import leakage
-from flywheel.cli.improve.train import train
-from flywheel.cli.manage.demo import demo
-from flywheel.cli.manage.doctor import doctor
-from flywheel.cli.manage.import_ import import_
-from flywheel.cli.manage.store import store
-from flywheel.cli.manage.tiny import tiny
-from flywheel.cli.measure.baseline import baseline
-from flywheel.cli.measure.eval import evaluate
-from flywheel.cli.measure.grade import grade
-from flywheel.cli.measure.graders import graders
-from flywheel.cli.measure.runs import regrade, runs, show
+from flywheel.cli.commands import COMMANDS, load_command
 from flywheel.cli.terminal.failure import INTERRUPTED, report
 from flywheel.cli.terminal.streams import flush_output, open_streams, say
 from flywheel.cli.terminal.tables import print_line
@@ -59,7 +42,23 @@ def _interruptible() -> Generator[None]:
 
 
 class _Commands(TyperGroup):
-    """Every command that does not handle ctrl-C itself ends with one line."""
+    """Loads a command when it is asked for. Ctrl-C ends with one line."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # A misspelt command is compared with these names.
+        self.commands: Any = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name, None where there is none."""
+        return load_command(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, entry.help) for name, entry in COMMANDS.items() if not entry.hidden]
+            )
 
     def make_context(self, *args: Any, **named: Any) -> Any:
         """Read the command line, which loads pydantic."""
@@ -101,29 +100,6 @@ def _top(
     ] = False,
 ) -> None:
     """Measure first, then try to beat the measurement, and let statistics decide."""
-
-
-app.command()(baseline)
-app.command()(compare)
-app.command()(demo)
-app.command()(doctor)
-app.command("eval")(evaluate)
-app.command(cls=GateCommand)(gate)
-app.command()(grade)
-app.command()(job)
-app.command()(jobs)
-app.command()(leakage)
-app.command()(plan)
-app.command()(regrade)
-app.command()(review)
-app.command()(runs)
-app.command()(show)
-app.command()(train)
-app.add_typer(data, name="data")
-app.add_typer(graders, name="graders")
-app.add_typer(import_, name="import")
-app.add_typer(store, name="store")
-app.add_typer(tiny, name="tiny")
 
 
 def run() -> int:

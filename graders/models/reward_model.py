@@ -3,7 +3,7 @@
     {"type": "reward_model", "model": "models/liked"}
 
 `model` is a folder, or a hub id that is in the cache: a sequence classifier with one number out, as
-`flywheel train reward` makes it, or an adapter of one. Without `input` it reads the prompt of the
+`flywheel improve reward` makes it, or an adapter of one. Without `input` it reads the prompt of the
 evalset and the answer to it, as its own chat template writes them; another wording of the prompt
 under test does not change what it reads. Its number goes through the logistic function, or, with
 `raw`, is left as it is and held within `range`.

@@ -27,7 +27,7 @@ COSINE = {
 }
 LOCAL = "pip install 'flywheel-llm[local]'"
 TRAIN = "pip install 'flywheel-llm[train]'"
-RFT = "flywheel train rft --set evalset=ticket_triage"
+RFT = "flywheel improve rft --set evalset=ticket_triage"
 # What is not installed, the command, and what its one line says.
 CASES = [
     ("torch", "flywheel eval e -m tiny", f"the package torch is not installed; {LOCAL}"),
@@ -38,10 +38,10 @@ CASES = [
         "flywheel eval e -m me/model",
         f"the package huggingface_hub|{LOCAL}",
     ),
-    ("torch", "flywheel train sft sft.yaml", f"the package torch is not installed; {LOCAL}"),
-    ("accelerate", "flywheel train sft sft.yaml", f"the package accelerate |{LOCAL}"),
-    ("trl", "flywheel train sft sft.yaml", f"the package trl is not installed; {TRAIN}"),
-    ("peft", "flywheel train sft sft.yaml --explain", f"the package peft |{TRAIN}"),
+    ("torch", "flywheel improve sft sft.yaml", f"the package torch is not installed; {LOCAL}"),
+    ("accelerate", "flywheel improve sft sft.yaml", f"the package accelerate |{LOCAL}"),
+    ("trl", "flywheel improve sft sft.yaml", f"the package trl is not installed; {TRAIN}"),
+    ("peft", "flywheel improve sft sft.yaml --explain", f"the package peft |{TRAIN}"),
     ("datasets", RFT, f"the package datasets is not installed; {TRAIN}"),
     ("torch trl", RFT, f"the packages torch, trl are not installed; {TRAIN}"),
     ("bitsandbytes", f"{RFT} --set method.kind=qlora", f"the package bitsandbytes |{LOCAL}"),

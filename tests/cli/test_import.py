@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cli.command import flywheel
 
-LOGS = Path(__file__).parents[1] / "evals" / "logs"
+LOGS = Path(__file__).parents[1] / "importers" / "logs"
 ROWS = "".join(
     json.dumps({"run": run, "item": f"q{n}", "grader": "exact", "score": n % 2 or int(run == "b")})
     + "\n"

@@ -1,4 +1,4 @@
-"""flywheel train on the embedded model: really trained, killed, paused and gone on with."""
+"""flywheel improve on the embedded model: really trained, killed, paused and gone on with."""
 
 from __future__ import annotations
 

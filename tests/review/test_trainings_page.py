@@ -32,7 +32,7 @@ def rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
 def test_without_a_job_it_says_how_to_begin_one(pages: Open) -> None:
     app = pages().at("trainings")
     assert "This store has no jobs yet" in words(app, "info")
-    assert words(app, "code") == "flywheel train sft sft.yaml"
+    assert words(app, "code") == "flywheel improve sft sft.yaml"
 
 
 def test_jobs_are_listed_and_the_newest_is_shown(pages: Open, tmp_path: Path) -> None:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from flywheel.cli.terminal.layout import fill
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
-
-if TYPE_CHECKING:
-    from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
-    from flywheel.evals.decision.flips import Flip
-    from flywheel.reports.report import Report
-    from flywheel.store.tables.runs import RunRow
+from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
+from flywheel.errors import BadOption
+from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
+from flywheel.evals.decision.compare import compare as compare_runs
+from flywheel.evals.decision.conclude import conclude, spread_of
+from flywheel.evals.decision.decide import p_of, points
+from flywheel.evals.decision.flips import Flip
+from flywheel.evals.decision.sealed_reads import note_look
+from flywheel.reports.junit import compare_junit
+from flywheel.reports.markdown import compare_markdown
+from flywheel.reports.page import page
+from flywheel.reports.report import Report, check_place, load_report, save
+from flywheel.store.store import open_store
+from flywheel.store.tables.runs import RunRow
+from flywheel.visible import one_line
 
 _WIDTH = 100
 _NAME = 40
@@ -44,11 +54,6 @@ def compare(
 
     A look at the sealed test split is written down.
     """
-    from flywheel.evals.decision.compare import compare as compare_runs
-    from flywheel.evals.decision.sealed_reads import note_look
-    from flywheel.reports.report import check_place, load_report
-    from flywheel.store.store import open_store
-
     check_markdown(markdown, as_json)
     check_place(html, junit, markdown)
     most = _SHOWN if items is None and not (html or junit or markdown) else items
@@ -64,8 +69,6 @@ def compare(
     if as_json:
         _print_json(found, shown)
     elif told:
-        from flywheel.cli.terminal.tables import print_line
-
         print_line(told.rstrip("\n"))
     else:
         _show(found, shown)
@@ -74,19 +77,12 @@ def compare(
 
 def check_markdown(markdown: Path | None, as_json: bool) -> None:
     """Raise BadOption when a summary and JSON would both go to standard output."""
-    from flywheel.errors import BadOption
-
     if as_json and str(markdown) == "-":
         raise BadOption("--json and --markdown - both print; give --markdown a file, or leave one")
 
 
 def _save(report: Report, html: Path | None, junit: Path | None, markdown: Path | None) -> str:
     """Write the files that are wanted. Returns what is to be printed instead of the tables."""
-    from flywheel.reports.junit import compare_junit
-    from flywheel.reports.markdown import compare_markdown
-    from flywheel.reports.page import page
-    from flywheel.reports.report import save
-
     if html is not None:
         save(html, page(report))
     if junit is not None:
@@ -101,16 +97,12 @@ def _save(report: Report, html: Path | None, junit: Path | None, markdown: Path 
 
 
 def _name_files(*files: Path | None) -> None:
-    from flywheel.cli.terminal.tables import print_line
-
     named = [str(file) for file in files if file is not None]
     if named:
         print_line(f"\nwritten: {', '.join(named)}")
 
 
 def _print_json(found: Comparison, flips: dict[str, list[Flip]]) -> None:
-    from flywheel.cli.terminal.tables import print_json
-
     told = found.as_json()
     for one in told["candidates"]:
         one["flips"] = [flip.as_json() for flip in flips[one["run"]]]
@@ -118,11 +110,6 @@ def _print_json(found: Comparison, flips: dict[str, list[Flip]]) -> None:
 
 
 def _show(found: Comparison, flips: dict[str, list[Flip]]) -> None:
-    from flywheel.cli.terminal.layout import fill
-    from flywheel.cli.terminal.tables import print_line, print_table
-    from flywheel.evals.decision.conclude import conclude, spread_of
-    from flywheel.visible import one_line
-
     base = found.baseline
     print_line(fill(f"{one_line(base.evalset)} {base.split}: baseline {_whose(base)}"))
     for one in found.candidates:
@@ -142,16 +129,10 @@ def _show(found: Comparison, flips: dict[str, list[Flip]]) -> None:
 
 def _whose(run: RunRow) -> str:
     """A run and its model. Of a path the end says more than the beginning."""
-    from flywheel.visible import one_line
-
     return f"{one_line(run.run, _NAME)}, {one_line(run.model[-_NAME:])}"
 
 
 def _row(found: GraderComparison) -> tuple[str, ...]:
-    from flywheel.cli.terminal.tables import number
-    from flywheel.evals.decision.decide import p_of
-    from flywheel.visible import one_line
-
     told, paired = found.as_json(), found.paired
     mark = {"primary": "*", "guard": "+", "audit": "!"}.get(found.role, "")
     means = (number(told["baseline"]), number(told["candidate"]))
@@ -164,9 +145,6 @@ def _row(found: GraderComparison) -> tuple[str, ...]:
 
 
 def _show_flips(one: Candidate, flips: Sequence[Flip]) -> None:
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.visible import one_line
-
     primary = one.primary
     if primary is None:
         return
@@ -178,10 +156,6 @@ def _show_flips(one: Candidate, flips: Sequence[Flip]) -> None:
 
 
 def _show_slices(one: Candidate) -> None:
-    from flywheel.cli.terminal.tables import print_line, print_table
-    from flywheel.evals.decision.decide import p_of
-    from flywheel.visible import one_line
-
     if not one.slices:
         return
     print_line("")
@@ -200,9 +174,6 @@ def _show_slices(one: Candidate) -> None:
 
 
 def _show_spending(found: Comparison) -> None:
-    from flywheel.cli.terminal.tables import print_table
-    from flywheel.visible import one_line
-
     rows: list[tuple[str, ...]] = []
     for run, spent in [
         (found.baseline, found.spending),
@@ -224,15 +195,11 @@ def _show_spending(found: Comparison) -> None:
 
 
 def _points(share: float | None) -> str:
-    from flywheel.evals.decision.decide import points
-
     return "-" if share is None else points(share)
 
 
 def _line(text: str) -> str:
     """An answer as one line: control characters as escapes, and not too long."""
-    from flywheel.visible import one_line
-
     room = _WIDTH - 16
     shown = one_line(text, 2 * room)
     return (shown if len(shown) <= room else shown[: room - 1] + "…") or "(nothing)"

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from flywheel.cli.decide.compare import check_markdown
 from flywheel.cli.terminal.failure import is_interrupt, report
+from flywheel.cli.terminal.layout import fill
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
 from flywheel.cli.terminal.streams import flush_output
-
-if TYPE_CHECKING:
-    from flywheel.evals.decision.gate import Verdict
+from flywheel.cli.terminal.tables import print_json, print_line
+from flywheel.evals.decision.decide import Rules
+from flywheel.evals.decision.gate import Case, Verdict, judge
+from flywheel.evals.decision.gate import promote as make_baseline
+from flywheel.reports.junit import gate_junit
+from flywheel.reports.markdown import gate_markdown
+from flywheel.reports.report import check_place, save
+from flywheel.store.store import open_store
 
 EXIT_CODES = {"promote": 0, "keep": 1, "undecided": 2}
 _ERROR = 3
@@ -53,6 +60,9 @@ class GateCommand(TyperCommand):
             flush_output()
 
 
+COMMAND_CLASS = GateCommand
+
+
 def gate(
     candidate: Annotated[str, typer.Argument(help="The run that wants the baseline's place.")],
     baseline: Annotated[str, typer.Option(help="The run to beat, on the same split.")],
@@ -84,13 +94,6 @@ def gate(
     Exit code 0: promote. 1: keep the baseline. 2: undecided, and how many items would decide.
     3: the question could not be answered.
     """
-    from flywheel.cli.decide.compare import check_markdown
-    from flywheel.evals.decision.decide import Rules
-    from flywheel.evals.decision.gate import Case, judge
-    from flywheel.evals.decision.gate import promote as make_baseline
-    from flywheel.reports.report import check_place
-    from flywheel.store.store import open_store
-
     case = Case(
         baseline=baseline,
         candidate=candidate,
@@ -107,8 +110,6 @@ def gate(
         if promote and verdict.decision.outcome == "promote":
             make_baseline(store, verdict)
     if as_json:
-        from flywheel.cli.terminal.tables import print_json
-
         print_json(verdict.as_json())
     elif str(markdown) != "-":
         _show(verdict, promote)
@@ -117,11 +118,6 @@ def gate(
 
 def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path | None) -> None:
     """Write the files that are wanted, and print a summary that goes to standard output."""
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.reports.junit import gate_junit
-    from flywheel.reports.markdown import gate_markdown
-    from flywheel.reports.report import save
-
     if junit is not None:
         save(junit, gate_junit(verdict))
     if markdown is not None:
@@ -133,9 +129,6 @@ def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path |
 
 
 def _show(verdict: Verdict, promoted: bool) -> None:
-    from flywheel.cli.terminal.layout import fill
-    from flywheel.cli.terminal.tables import print_line
-
     decision = verdict.decision
     for check in decision.checks:
         print_line(fill(f"{_MARKS[check.state]} {check.name}: {check.told}", 7))

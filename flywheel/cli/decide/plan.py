@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from flywheel.cli.terminal.layout import fill
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
-
-if TYPE_CHECKING:
-    from flywheel.evals.decision.sample_size import Forecast
+from flywheel.cli.terminal.tables import print_json, print_line, print_table
+from flywheel.evals.decision.sample_size import Forecast, Wish, forecast
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.store.store import open_store
 
 
 def plan(
@@ -32,11 +34,6 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Estimate the sample size needed to detect a gain, and the gain that each split can detect."""
-    from flywheel.cli.terminal.tables import print_json
-    from flywheel.evals.decision.sample_size import Wish, forecast
-    from flywheel.evals.evalset.evalset import load_evalset
-    from flywheel.store.store import open_store
-
     wish = Wish(effect=effect, power=power, look=look, discordance=discordance)
     chosen = load_evalset(evalset)
     if like or db.is_file():
@@ -51,9 +48,6 @@ def plan(
 
 
 def _show(found: Forecast) -> None:
-    from flywheel.cli.terminal.layout import fill
-    from flywheel.cli.terminal.tables import print_line, print_table
-
     wish = found.wish
     print_line(
         f"You need {found.items:,} items to detect {100 * wish.effect:g} points"

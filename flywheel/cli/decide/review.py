@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection, HTTPException
 from typing import Annotated
 
 import typer
 
 from flywheel.cli.terminal.options import DEFAULT_DB, Db
+from flywheel.cli.terminal.tables import print_line
+from flywheel.errors import BadOption, WorkerDied
+from flywheel.extras import need
 
 _PATIENCE = 60.0  # seconds until the pages must answer; a busy machine takes ten
 
@@ -27,10 +32,6 @@ def review(
 
     Owns the store until Ctrl-C: other commands on it must wait.
     """
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.errors import WorkerDied
-    from flywheel.extras import need
-
     need("streamlit")
     _check_port(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -61,10 +62,6 @@ def review(
 
 
 def _check_port(host: str, port: int) -> None:
-    import socket
-
-    from flywheel.errors import BadOption
-
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,10 +76,6 @@ def _check_port(host: str, port: int) -> None:
 
 def _answers(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
     """Wait until the pages answer. False when the process ended before, having said why."""
-    from http.client import HTTPConnection, HTTPException
-
-    from flywheel.errors import WorkerDied
-
     near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     deadline = time.monotonic() + _PATIENCE
     while server.poll() is None:

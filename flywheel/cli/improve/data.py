@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from flywheel.cli.terminal.options import Json
-
-if TYPE_CHECKING:
-    from flywheel.data.checks.findings import Findings, Report
-    from flywheel.data.checks.pii import Names as Finder
-    from flywheel.data.repair.fix import Steps
-    from flywheel.data.repair.splits import Balance
-    from flywheel.data.rows.tokens import TokenCounter
+from flywheel.cli.terminal.progress import progress
+from flywheel.cli.terminal.tables import print_json, print_line, print_table
+from flywheel.data.checks.check import check_training
+from flywheel.data.checks.findings import Findings, Report
+from flywheel.data.checks.names import open_names
+from flywheel.data.checks.pii import Names as Finder
+from flywheel.data.leakage.leakage import tell
+from flywheel.data.repair.fix import PARTS, Steps, fix_training
+from flywheel.data.repair.splits import Balance
+from flywheel.data.rows.openai_rows import save_rows
+from flywheel.data.rows.tokens import TokenCounter, counter_of, estimated
+from flywheel.data.rows.training import read_training
+from flywheel.errors import BadOption
+from flywheel.evals.evalset.evalset import load_evalset, shipped
+from flywheel.evals.evalset.leaks import check_file
+from flywheel.models.hub import cached_folder
+from flywheel.tiny.weights import tiny_folder
 
 _SHOWN_EACH = 3
 _SHOWN_CLASSES = 8
@@ -82,10 +93,6 @@ def check(
     errors; repetition, contradictions, personal data, damaged or truncated text and lopsided
     classes are warnings. Exits with 1 when the file is refused.
     """
-    from flywheel.cli.terminal.tables import print_json
-    from flywheel.data.checks.check import check_training
-    from flywheel.data.rows.training import read_training
-
     training = read_training(file, form)
     counter = _counter(model)
     with _bar(file) as advance:
@@ -124,11 +131,6 @@ def fix(
     Done in this order: drop bad rows, anonymise, dedupe, split, balance, mix. What is balanced and
     mixed is the first part of a split; the others stay as they are.
     """
-    from flywheel.cli.terminal.tables import print_json, print_line
-    from flywheel.data.repair.fix import Steps, fix_training
-    from flywheel.data.rows.openai_rows import save_rows
-    from flywheel.data.rows.training import read_training
-
     steps = Steps(
         drop_bad=drop_bad,
         anonymise=anonymise,
@@ -157,37 +159,24 @@ def fix(
 
 
 def _finder(pipeline: str | None) -> Finder | None:
-    from flywheel.data.checks.names import open_names
-
     return open_names(pipeline) if pipeline else None
 
 
 def _counter(model: str | None) -> TokenCounter:
-    from flywheel.data.rows.tokens import counter_of, estimated
-    from flywheel.errors import BadOption
-
     if model is None:
         return estimated()
     if model.startswith(("http://", "https://", "scripted:", "replay:", "python:")):
         return estimated(f"{model} has no tokenizer that can be read")
     if model == "tiny":
-        from flywheel.tiny.weights import tiny_folder
-
         return counter_of(model, tiny_folder())
     if Path(model).is_dir():
         return counter_of(model, Path(model))
     if "/" not in model:
         raise BadOption(f"no model {model!r}; wanted tiny, a folder, or a hub id in the cache")
-    from flywheel.models.hub import cached_folder
-
     return counter_of(model, cached_folder(model))
 
 
 def _bar(file: Path) -> Any:
-    from contextlib import nullcontext
-
-    from flywheel.cli.terminal.progress import progress
-
     if file.suffix.lower() not in _LINED or not file.is_file():
         return nullcontext(_ignore)
     with file.open("rb") as lines:
@@ -201,10 +190,6 @@ def _ignore(rows: int) -> None:
 
 def _check_leakage(file: Path, names: list[str], found: Findings) -> dict[str, int | None]:
     """Items of each evalset that stand in the file; None where broken rows keep it from looking."""
-    from flywheel.data.leakage.leakage import tell
-    from flywheel.evals.evalset.evalset import load_evalset, shipped
-    from flywheel.evals.evalset.leaks import check_file
-
     if "all" in names:
         mine = {path.parent.name for path in Path("evalsets").glob("*/evalset.yaml")}
         names = [name for name in names if name != "all"] + sorted(mine.union(shipped()))
@@ -223,8 +208,6 @@ def _check_leakage(file: Path, names: list[str], found: Findings) -> dict[str, i
 
 
 def _show(report: Report, leakage: dict[str, int | None], every: bool) -> None:
-    from flywheel.cli.terminal.tables import print_line, print_table
-
     print_line(f"{report.path}: {report.format}, {report.rows:,} rows")
     print_table(("what", "figures"), list(_figures(report, leakage)), wrap=True)
     print_line("")
@@ -276,8 +259,6 @@ def _told(counts: dict[str, int]) -> str:
 
 
 def _shares(text: str | None) -> tuple[float, ...]:
-    from flywheel.errors import BadOption
-
     if text is None:
         return ()
     try:
@@ -290,16 +271,12 @@ def _shares(text: str | None) -> tuple[float, ...]:
 
 
 def _balance(text: str | None) -> Balance | None:
-    from flywheel.errors import BadOption
-
     if text is None or text == "over" or text == "under":
         return text
     raise BadOption(f"--balance is over or under, got {text!r}")
 
 
 def _mixed(text: str) -> tuple[Path, float]:
-    from flywheel.errors import BadOption
-
     name, _, share = text.rpartition("=")
     try:
         if name and 0 < float(share) < 1:
@@ -310,8 +287,6 @@ def _mixed(text: str) -> tuple[Path, float]:
 
 
 def _refuse_lonely(steps: Steps) -> None:
-    from flywheel.errors import BadOption
-
     if steps.group and not steps.split:
         raise BadOption("--by-group tells how --split is done; give --split too, as 0.9,0.1")
     if steps.class_field and not steps.balance:
@@ -320,8 +295,6 @@ def _refuse_lonely(steps: Steps) -> None:
 
 def _targets(out: Path, steps: Steps) -> dict[str, Path]:
     """out.jsonl, or out.train.jsonl, out.dev.jsonl …"""
-    from flywheel.data.repair.fix import PARTS
-
     if not steps.split:
         return {"": out}
     names = PARTS[: len(steps.split)]
@@ -329,8 +302,6 @@ def _targets(out: Path, steps: Steps) -> dict[str, Path]:
 
 
 def _refuse_overwriting(paths: list[Path], force: bool) -> None:
-    from flywheel.errors import BadOption
-
     there = [str(path) for path in paths if path.exists()]
     if there and not force:
         raise BadOption(f"{', '.join(there)} is there already; --force overwrites it")

@@ -8,15 +8,25 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flywheel.cli.terminal.streams import say
+from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
+from flywheel.errors import FlywheelError
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.jobs.control import ask, kill_job
+from flywheel.jobs.event_shape import fits
+from flywheel.jobs.folder import read_row
+from flywheel.jobs.follow import follow
+from flywheel.jobs.job_state import View, view
+from flywheel.jobs.journal import Event
+from flywheel.jobs.ledger import Ledger
+from flywheel.jobs.outcomes import FOR_GOOD
+from flywheel.jobs.rows import order_of
+from flywheel.store.errors import StoreFailed
+from flywheel.store.place import db_option
+from flywheel.store.tables.jobs import JobRow
 from flywheel.visible import one_line
-
-if TYPE_CHECKING:
-    from flywheel.jobs.job_state import View
-    from flywheel.jobs.journal import Event
-    from flywheel.store.tables.jobs import JobRow
 
 Show = Callable[["View"], None]
 GOOD = ("finished", "paused", "cancelled")
@@ -35,13 +45,6 @@ def followed(
     With `pauses` the first ctrl-C asks the job to pause, and a second one kills it; without, ctrl-C
     only stops following.
     """
-    from flywheel.jobs.folder import read_row
-    from flywheel.jobs.follow import follow
-    from flywheel.jobs.job_state import View, view
-    from flywheel.jobs.ledger import Ledger
-    from flywheel.store.errors import StoreFailed
-    from flywheel.store.place import db_option
-
     found, ledger = View(read_row(folder)), Ledger(db, folder)
     presses = obeyed = 0
     with _bar(found) as show:
@@ -77,8 +80,6 @@ def followed(
 
 def _obey(folder: Path, presses: int) -> None:
     """Pause the job at the first ctrl-C, kill it at the second."""
-    from flywheel.jobs.control import ask, kill_job
-
     if presses > 1:
         kill_job(folder)
     else:
@@ -88,8 +89,6 @@ def _obey(folder: Path, presses: int) -> None:
 
 def show_job(found: View, db: Path, as_json: bool) -> None:
     """Everything about a job, and what can be done next."""
-    from flywheel.cli.terminal.tables import print_json, print_line
-
     if as_json:
         print_json(found.as_json())
         return
@@ -111,10 +110,6 @@ def show_job(found: View, db: Path, as_json: bool) -> None:
 
 def primary_of(found: View) -> str | None:
     """The grader that decides, None when the evalset is not to be found any more."""
-    from flywheel.errors import FlywheelError
-    from flywheel.evals.evalset.evalset import load_evalset
-    from flywheel.jobs.rows import order_of
-
     try:
         return load_evalset(str(order_of(found.row).get("config", {}).get("evalset"))).primary.name
     except FlywheelError:
@@ -129,8 +124,6 @@ def score(found: View, step: int, grader: str | None) -> float | None:
 
 
 def _show_exams(found: View) -> None:
-    from flywheel.cli.terminal.tables import number, print_line, print_table
-
     if not found.exams:
         return
     primary = primary_of(found)
@@ -167,9 +160,6 @@ def _floor_lines(found: View, primary: str | None) -> list[str]:
 
 def _next(found: View, db: Path) -> list[str]:
     """What to do now, as commands."""
-    from flywheel.jobs.outcomes import FOR_GOOD
-    from flywheel.store.place import db_option
-
     row = found.row
     store = db_option(db)
     job = f"flywheel job {row.job}"
@@ -195,8 +185,6 @@ def _next(found: View, db: Path) -> list[str]:
 
 def other_seed(row: JobRow) -> int:
     """A seed that this training did not have; the gate wants a second one."""
-    from flywheel.jobs.rows import order_of
-
     seed = order_of(row).get("config", {}).get("seed")
     return seed + 1 if isinstance(seed, int) else 1
 
@@ -210,8 +198,6 @@ def _near(path: str) -> str:
 
 
 def _say(event: Event) -> None:
-    from flywheel.jobs.event_shape import fits
-
     if event.kind in ("notice", "progress"):
         say(str(event.detail.get("text", "")))
     elif event.kind in ("masks", "preflight") and fits(event):

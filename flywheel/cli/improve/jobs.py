@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from flywheel.cli.improve.train import Nice, StallMinutes
+from flywheel.cli.improve.following import GOOD, followed, primary_of, score, show_job
+from flywheel.cli.improve.improve import Nice, StallMinutes
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
 from flywheel.cli.terminal.streams import say
-
-if TYPE_CHECKING:
-    from flywheel.jobs.job_state import View
-    from flywheel.store.store import Store
+from flywheel.cli.terminal.tables import number, print_json, print_table
+from flywheel.errors import BadOption, NoJob
+from flywheel.jobs.control import ask
+from flywheel.jobs.folder import find_job, job_folders
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.job_state import View, stored_view, view, views
+from flywheel.jobs.ledger import tell_store
+from flywheel.jobs.outcomes import settle
+from flywheel.jobs.start import Launch
+from flywheel.jobs.start import resume as go_on
+from flywheel.levers.kinds import KINDS
+from flywheel.store.errors import BrokenStore, StoreFailed, StoreInUse
+from flywheel.store.store import Store, open_store
 
 
 def jobs(
@@ -24,11 +34,6 @@ def jobs(
     as_json: Json = False,
 ) -> None:
     """List the jobs, the newest first, also while another command has the store."""
-    from flywheel.cli.improve.following import primary_of, score
-    from flywheel.cli.terminal.tables import number, print_json, print_table
-    from flywheel.jobs.job_root import jobs_root
-    from flywheel.jobs.job_state import views
-
     with _told(db) as store:
         found = views(jobs_root(db), store, most)
     if as_json:
@@ -63,16 +68,6 @@ def job(
     as_json: Json = False,
 ) -> None:
     """Show a job; pause, resume or cancel it; or follow it from another terminal."""
-    from flywheel.cli.improve.following import GOOD, followed, show_job
-    from flywheel.errors import BadOption, NoJob
-    from flywheel.jobs.control import ask
-    from flywheel.jobs.folder import find_job
-    from flywheel.jobs.job_root import jobs_root
-    from flywheel.jobs.job_state import view
-    from flywheel.jobs.start import Launch
-    from flywheel.jobs.start import resume as go_on
-    from flywheel.levers.kinds import KINDS
-
     if pause + resume + cancel > 1:
         raise BadOption("give one of --pause, --resume and --cancel")
     root, launch = jobs_root(db), Launch(stall=stall_minutes * 60 or None, niceness=nice)
@@ -104,13 +99,6 @@ def _told(db: Path) -> Generator[Store | None]:
     A job whose process is gone without a word is said to have died. The folders alone answer where
     there is no store: none is made for that.
     """
-    from flywheel.jobs.folder import job_folders
-    from flywheel.jobs.job_root import jobs_root
-    from flywheel.jobs.ledger import tell_store
-    from flywheel.jobs.outcomes import settle
-    from flywheel.store.errors import BrokenStore, StoreFailed, StoreInUse
-    from flywheel.store.store import open_store
-
     folders = job_folders(jobs_root(db))
     for folder in folders:
         settle(folder)
@@ -134,8 +122,6 @@ def _told(db: Path) -> Generator[Store | None]:
 
 def _of_the_store(name: str, db: Path, missing: Exception) -> View:
     """A job whose folder is gone, from the store. Raises `missing` where there is no store."""
-    from flywheel.jobs.job_state import stored_view
-
     with _told(db) as store:
         if store is None:
             raise missing

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from flywheel.cli.terminal.options import Json
-
-if TYPE_CHECKING:
-    from flywheel.data.leakage.leakage import Overlap
-    from flywheel.evals.evalset.leaks import Leak
+from flywheel.cli.terminal.tables import print_json, print_line, print_table
+from flywheel.data.leakage.leakage import WAYS, Overlap, tell
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.evalset.leaks import Leak, check_evalset, check_file
 
 _TOLD = 5
 
@@ -29,11 +29,6 @@ def leakage(
     half of it within another (13-gram), nearly the same (minhash), the same group. Exits with 1
     when anything was found.
     """
-    from flywheel.cli.terminal.tables import print_json, print_line, print_table
-    from flywheel.data.leakage.leakage import WAYS, tell
-    from flywheel.evals.evalset.evalset import load_evalset
-    from flywheel.evals.evalset.leaks import check_evalset, check_file
-
     what = load_evalset(evalset)
     leaks = check_evalset(what)
     for path in file or ():

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from flywheel.cli.terminal.streams import say
+from flywheel.extras import MissingExtra, missing
+from flywheel.levers.training.packages import PACKAGES
+from flywheel.recipes.demo import main as first_look
 
 
 def demo(
@@ -22,13 +25,8 @@ def demo(
     Stopped with ctrl-C and begun again, it goes on where it was.
     """
     if graders:
-        from flywheel.recipes.demo import main as first_look
-
         first_look()
         return
-    from flywheel.extras import MissingExtra, missing
-    from flywheel.levers.training.packages import PACKAGES
-
     if line := missing(*PACKAGES):
         raise MissingExtra(f"{line} (flywheel demo --graders needs none)")
     from flywheel.recipes.loop import RFT, SFT, main

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from flywheel.cli.terminal.tables import print_json, print_table
+from flywheel.doctor import examine
+
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Show which sandbox tier, extras, accelerator and models are here."""
-    from flywheel.cli.terminal.tables import print_json, print_table
-    from flywheel.doctor import examine
-
     findings = examine()
     if as_json:
         print_json([finding._asdict() for finding in findings])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
-
-if TYPE_CHECKING:
-    from flywheel.importers.import_runs import Read
-    from flywheel.importers.verdict import Naming
-    from flywheel.importers.write import Imported
+from flywheel.cli.terminal.tables import print_json, print_line, print_table
+from flywheel.importers.formats.inspect_ai import read_inspect
+from flywheel.importers.formats.lm_eval import read_lm_eval
+from flywheel.importers.formats.promptfoo import read_promptfoo
+from flywheel.importers.formats.verdict_rows import read_scores
+from flywheel.importers.import_runs import Read, bring
+from flywheel.importers.verdict import Naming
+from flywheel.importers.write import Imported
 
 import_ = typer.Typer(
     help="Bring the results of another harness.", no_args_is_help=True, rich_markup_mode=None
@@ -57,9 +61,6 @@ def scores(
     group, passed, output, reason, error (with a null score), evalset, split, model, prompt_tokens,
     completion_tokens, seconds and price.
     """
-    from flywheel.importers.formats.verdict_rows import read_scores
-    from flywheel.importers.verdict import Naming
-
     _bring(read_scores, file, Naming(evalset, split), primary, db, as_json)
 
 
@@ -76,9 +77,6 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Import a log of inspect_ai, .eval or .json: one run. The evalset is the task."""
-    from flywheel.importers.formats.inspect_ai import read_inspect
-    from flywheel.importers.verdict import Naming
-
     _bring(read_inspect, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
 
 
@@ -99,9 +97,6 @@ def lm_eval(
     The model's name and which metrics are better the higher are read from the results_DATE.json
     that lies beside it.
     """
-    from flywheel.importers.formats.lm_eval import read_lm_eval
-    from flywheel.importers.verdict import Naming
-
     _bring(read_lm_eval, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
 
 
@@ -121,18 +116,12 @@ def promptfoo(
 
     The evalset is the configuration's description. With several runs, --run begins their names.
     """
-    from flywheel.importers.formats.promptfoo import read_promptfoo
-    from flywheel.importers.verdict import Naming
-
     _bring(read_promptfoo, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
 
 
 def _bring(
     read: Read, file: Path, naming: Naming, primary: str | None, db: Path, as_json: bool
 ) -> None:
-    from flywheel.cli.terminal.tables import print_json, print_line
-    from flywheel.importers.import_runs import bring
-
     runs = bring(read, file, naming, db, primary)
     if as_json:
         print_json({"runs": [run.as_json() for run in runs], "left_out": naming.left_out})
@@ -147,8 +136,6 @@ def _bring(
 
 
 def _show(runs: list[Imported]) -> None:
-    from flywheel.cli.terminal.tables import print_line, print_table
-
     columns = ("run", "evalset", "split", "items", "samples", "graders", "verdicts", "ungraded")
     rows: list[tuple[str, ...]] = []
     for one in runs:
@@ -163,8 +150,6 @@ def _show(runs: list[Imported]) -> None:
 
 def _next(runs: list[Imported]) -> str:
     """The command that uses what came in."""
-    import shlex
-
     first = runs[0].row
     alike = [
         one.row.run

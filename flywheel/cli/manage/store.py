@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from flywheel.store.upkeep.export import Manifest
+from flywheel.cli.terminal.tables import print_json, print_line, print_table
+from flywheel.errors import BadFile
+from flywheel.store.store import open_store
+from flywheel.store.upkeep.check import check_store
+from flywheel.store.upkeep.export import Manifest, export_store
+from flywheel.store.upkeep.rebuild import rebuild_store
 
 store = typer.Typer(
     help="Check, export and rebuild the store.", no_args_is_help=True, rich_markup_mode=None
@@ -30,11 +35,6 @@ def check(db: Db = DEFAULT, as_json: AsJson = False) -> None:
 
     Changes nothing. Exits with 1 when something is wrong.
     """
-    from dataclasses import asdict
-
-    from flywheel.cli.terminal.tables import print_json, print_line, print_table
-    from flywheel.store.upkeep.check import check_store
-
     report = check_store(db)
     ok = not report.findings
     if as_json:
@@ -55,10 +55,6 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write every table to a Parquet file, with a manifest that `rebuild` checks."""
-    from flywheel.errors import BadFile
-    from flywheel.store.store import open_store
-    from flywheel.store.upkeep.export import export_store
-
     if not db.is_file():
         raise BadFile(f"{db}: no such file; name the store with --db")
     with open_store(db) as opened:
@@ -73,14 +69,10 @@ def rebuild(
     as_json: AsJson = False,
 ) -> None:
     """Make a new store of an export. Never writes over a store that is there."""
-    from flywheel.store.upkeep.rebuild import rebuild_store
-
     _show(rebuild_store(folder, db), folder, db, as_json)
 
 
 def _show(manifest: Manifest, source: Path, target: Path, as_json: bool) -> None:
-    from flywheel.cli.terminal.tables import print_json, print_line
-
     rows = {name: table.rows for name, table in manifest.tables.items()}
     if as_json:
         print_json({"ok": True, "from": str(source), "to": str(target), "rows": rows})

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from flywheel.cli.terminal.options import finite
+from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
-
-if TYPE_CHECKING:
-    from flywheel.tiny.pretrain import Progress
+from flywheel.cli.terminal.tables import print_line
+from flywheel.errors import BadOption
+from flywheel.tiny.build import build as build_model
+from flywheel.tiny.pretrain import TOKENS, Budget, Progress
+from flywheel.tiny.weights import tiny_folder
 
 tiny = typer.Typer(
     help="Rebuild the embedded default model, or read its card.",
@@ -48,11 +51,6 @@ def build(
 
     The same seed and tokens give the same documents in the same order on every machine.
     """
-    from flywheel.cli.terminal.progress import progress
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.tiny.build import build as build_model
-    from flywheel.tiny.pretrain import TOKENS, Budget
-
     numbers = _numbers(seeds)
     limit = Budget(tokens or TOKENS, budget)
     with progress("pretraining", limit.tokens * len(numbers), "tokens") as advance:
@@ -64,15 +62,10 @@ def build(
 @tiny.command()
 def card() -> None:
     """Show the card of the model that is shipped: how it was made, its scores and its limits."""
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.tiny.weights import tiny_folder
-
     print_line((tiny_folder() / "card.md").read_text(encoding="utf-8").rstrip())
 
 
 def _numbers(seeds: str) -> list[int]:
-    from flywheel.errors import BadOption
-
     try:
         return [int(seed) for seed in seeds.split(",")]
     except ValueError:

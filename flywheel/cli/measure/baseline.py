@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flywheel.cli.measure.measuring import check_complete, measured, read_options, show_result
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     ApiKeyEnv,
@@ -22,6 +23,9 @@ from flywheel.cli.terminal.options import (
     Temperature,
     UnsafePython,
 )
+from flywheel.evals.run.choose import plan_of
+from flywheel.evals.run.measure import begin
+from flywheel.store.store import open_store
 
 
 def baseline(
@@ -49,11 +53,6 @@ def baseline(
 
     Nothing is trained before there is a baseline on the same evalset, graders and sampling.
     """
-    from flywheel.cli.measure.measuring import check_complete, measured, read_options, show_result
-    from flywheel.evals.run.choose import plan_of
-    from flywheel.evals.run.measure import begin
-    from flywheel.store.store import open_store
-
     choice, asking = read_options(context.params)
     with open_store(db) as store:
         plan = plan_of(choice, asking.setting(choice.model))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flywheel.cli.measure.measuring import check_complete, measured, read_options, show_result
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     ApiKeyEnv,
@@ -23,6 +24,13 @@ from flywheel.cli.terminal.options import (
     Temperature,
     UnsafePython,
 )
+from flywheel.cli.terminal.tables import print_line
+from flywheel.errors import BadOption
+from flywheel.evals.results.results import the_run
+from flywheel.evals.run.cache import explain
+from flywheel.evals.run.choose import plan_of, plan_of_run
+from flywheel.evals.run.measure import begin
+from flywheel.store.store import open_store
 
 
 def evaluate(
@@ -52,15 +60,6 @@ def evaluate(
 
     Ctrl-C leaves a run that --resume RUN finishes, if evalset, model and prompt are the same.
     """
-    from flywheel.cli.measure.measuring import check_complete, measured, read_options, show_result
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.errors import BadOption
-    from flywheel.evals.results.results import the_run
-    from flywheel.evals.run.cache import explain
-    from flywheel.evals.run.choose import plan_of, plan_of_run
-    from flywheel.evals.run.measure import begin
-    from flywheel.store.store import open_store
-
     if resume is None and (evalset is None or model is None):
         raise BadOption("give an EVALSET and a model (-m), or --resume RUN")
     choice, asking = read_options(context.params)

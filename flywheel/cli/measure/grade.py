@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from flywheel.cli.measure.measuring import Asking
 from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
+from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
-
-if TYPE_CHECKING:
-    from flywheel.engines.here import Here
-    from graders.grader import Grader
-    from graders.ungraded import Ungraded
+from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
+from flywheel.document import load_document
+from flywheel.engines.here import Here
+from flywheel.errors import BadOption
+from flywheel.evals.evalset.grader_files import load_grader
+from flywheel.evals.grading.grade import grade_samples
+from flywheel.evals.grading.grade_file import grade_file, open_job
+from flywheel.synchronous import result_of
+from flywheel.visible import one_line
+from graders.grader import Grader
+from graders.sample import Sample
+from graders.ungraded import Kind, Ungraded
+from graders.wire import run_response
 
 
 def grade(
@@ -36,11 +48,6 @@ def grade(
     With --sample it prints the response of OpenAI's graders/run: the reward, every error flag,
     the parts of a multi. With --items and --out it writes one verdict a row and prints a summary.
     """
-    from flywheel.cli.measure.measuring import Asking
-    from flywheel.engines.here import Here
-    from flywheel.errors import BadOption
-    from flywheel.evals.evalset.grader_files import load_grader
-
     if (sample is None) == (items is None) or (items is None) != (out is None):
         raise BadOption("give --sample TEXT, or --items ROWS.jsonl with --out GRADES.jsonl")
     if item is not None and items is not None:
@@ -60,18 +67,7 @@ def grade(
 
 
 def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> None:
-    import time
-
     from pydantic import TypeAdapter
-
-    from flywheel.cli.terminal.tables import print_json
-    from flywheel.document import load_document
-    from flywheel.errors import BadOption
-    from flywheel.evals.grading.grade import grade_samples
-    from flywheel.synchronous import result_of
-    from graders.sample import Sample
-    from graders.ungraded import Kind, Ungraded
-    from graders.wire import run_response
 
     fields: dict[str, Any] = {}
     if item is not None:
@@ -90,8 +86,6 @@ def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> No
 
 def _explain(verdict: Ungraded, item: Path | None) -> None:
     """Say on standard error why there is no verdict: the wire has a reward of 0.0 for it."""
-    from flywheel.visible import one_line
-
     lines = [line.strip() for line in verdict.detail.splitlines() if line.strip()]
     # The last line of a traceback names the error.
     story = lines[-1] if lines else verdict.kind.value
@@ -102,12 +96,6 @@ def _explain(verdict: Ungraded, item: Path | None) -> None:
 def _grade_rows(
     grader: Grader, rows: Path, out: Path, engine: Here, workers: int | None, as_json: bool
 ) -> None:
-    import os
-
-    from flywheel.cli.terminal.progress import progress
-    from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
-    from flywheel.evals.grading.grade_file import grade_file, open_job
-
     job = open_job(rows, out, workers or os.cpu_count() or 1)
     with progress("grading", job.count) as advance:
         summary = grade_file(grader, job, engine, advance)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from flywheel.cli.measure.measuring import Asking
 from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
 from flywheel.cli.terminal.streams import say
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from flywheel.engines.here import Here
-    from flywheel.evals.evalset.evalset import Evalset, Split
-    from flywheel.evals.validity.check import GraderCheck, ProbeResult
+from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
+from flywheel.engines.here import Here
+from flywheel.errors import BadOption
+from flywheel.evals.evalset.evalset import Evalset, Split, load_evalset
+from flywheel.evals.evalset.grader_files import load_grader
+from flywheel.evals.grading.python_sources import check_sources
+from flywheel.evals.validity.check import (
+    GraderCheck,
+    ProbeResult,
+    check_graders,
+    default_most,
+    draw_items,
+    judge_calls,
+)
+from flywheel.evals.validity.probe import Material
+from flywheel.synchronous import result_of
+from flywheel.visible import one_line
+from graders.definition import wire_json
 
 graders = typer.Typer(
     help="Check graders before anything is measured with them.",
@@ -48,10 +61,6 @@ def check(
     The gold answer must pass, and some twenty kinds of answers that are none must not. Exits with
     1 when a probe shows a fault that the evalset does not excuse.
     """
-    from flywheel.cli.measure.measuring import Asking
-    from flywheel.engines.here import Here
-    from flywheel.evals.evalset.evalset import load_evalset
-
     asking = Asking(
         judge=judge, judge_api_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
     )
@@ -71,11 +80,6 @@ def check(
 
 
 def _check_file(path: Path, engine: Here, as_json: bool) -> None:
-    from flywheel.cli.terminal.tables import print_json, print_line
-    from flywheel.evals.evalset.grader_files import load_grader
-    from flywheel.evals.grading.python_sources import check_sources
-    from graders.definition import wire_json
-
     grader = load_grader(path)
     check_sources(path, grader, engine.sandbox)
     if as_json:
@@ -88,16 +92,6 @@ def _check_evalset(
     evalset: Evalset, split: Split, most: int | None, engine: Here
 ) -> list[GraderCheck]:
 
-    from flywheel.errors import BadOption
-    from flywheel.evals.validity.check import (
-        check_graders,
-        default_most,
-        draw_items,
-        judge_calls,
-    )
-    from flywheel.evals.validity.probe import Material
-    from flywheel.synchronous import result_of
-
     items = draw_items(evalset, split, most or default_most(evalset.graders))
     if len(items) < 2:
         raise BadOption(f"{evalset.name} {split} has {len(items)} items; a check needs at least 2")
@@ -109,8 +103,6 @@ def _check_evalset(
 
 
 def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:
-    from flywheel.cli.terminal.tables import number, print_line, print_table
-
     checks = list(checks)
     if show_all:
         rows = [_row(probe) for one in checks for probe in one.probes]
@@ -133,8 +125,6 @@ def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:
 
 
 def _row(result: ProbeResult) -> tuple[str, ...]:
-    from flywheel.cli.terminal.tables import number
-
     summary = result.summary
     counts = (str(summary.passed), str(summary.unparsed))
     return (
@@ -152,8 +142,6 @@ def _story(result: ProbeResult, show_all: bool) -> list[str]:
 
     With `show_all` also why a probe is not applicable.
     """
-    from flywheel.visible import one_line
-
     name = f"{result.grader}: {result.probe}"
     if show_all and result.status == "n/a":
         return [f"{name} is not applicable: {one_line(result.story, 200)}"]
@@ -170,8 +158,6 @@ def _story(result: ProbeResult, show_all: bool) -> list[str]:
 
 
 def _print_json(evalset: Evalset, checks: list[GraderCheck]) -> None:
-    from flywheel.cli.terminal.tables import print_json
-
     print_json(
         {
             "ok": not any(one.bad for one in checks),
@@ -183,8 +169,6 @@ def _print_json(evalset: Evalset, checks: list[GraderCheck]) -> None:
 
 
 def _split(name: str) -> Split:
-    from flywheel.errors import BadOption
-
     if name == "train" or name == "dev" or name == "test":
         return name
     raise BadOption(f"--split is train, dev or test, got {name!r}")

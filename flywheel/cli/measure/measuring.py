@@ -5,25 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import exp
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from shlex import quote
+from typing import Any, NamedTuple
 
 import typer
 
 from flywheel.cli.terminal.failure import INCOMPLETE, is_interrupt
+from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
-
-if TYPE_CHECKING:
-    from flywheel.evals.results.results import Result
-    from flywheel.evals.run.choose import Choice
-    from flywheel.evals.run.plan import Plan
-    from flywheel.samplers.meter import Meter
-    from flywheel.samplers.price import Prices
-    from flywheel.samplers.resolve import Setting
-    from flywheel.store.store import Store
-    from flywheel.store.tables.runs import RunRow
-    from graders.grader import Grader
-
+from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
+from flywheel.engines.here import Here
+from flywheel.engines.needs import check_needs
+from flywheel.errors import BadOption
+from flywheel.evals.results.results import Result
+from flywheel.evals.run.choose import Choice
+from flywheel.evals.run.events import resume_command
+from flywheel.evals.run.measure import Bench, go_on
+from flywheel.evals.run.plan import Plan
+from flywheel.reports.words import visible
+from flywheel.samplers.endpoint.sampler import EndpointOptions
+from flywheel.samplers.failures import summary
+from flywheel.samplers.meter import Meter
+from flywheel.samplers.price import Prices, load_prices
+from flywheel.samplers.resolve import Setting, judge_digest, judge_name, open_sampler
+from flywheel.store.place import db_option
+from flywheel.store.store import Store
+from flywheel.store.tables.runs import RunRow
+from flywheel.tiny.weights import SHIPPED, tiny_folder
+from flywheel.visible import one_line
+from graders.grader import Grader
 
 _CUT = "cut at max_completion_tokens, and graded as they are"
 _REFUSED = "refusals, or stopped by a content filter"
@@ -48,10 +60,6 @@ class Asking:
 
         `key_env` names the environment variable that holds the key of an endpoint.
         """
-        from flywheel.samplers.endpoint.sampler import EndpointOptions
-        from flywheel.samplers.resolve import Setting
-        from flywheel.tiny.weights import SHIPPED, tiny_folder
-
         folders = {"tiny": tiny_folder() if "tiny" in (model, self.judge) else SHIPPED}
         endpoint = EndpointOptions(url="", in_flight=self.in_flight, key_env=key_env)
         return Setting(folders=folders, endpoint=endpoint)
@@ -59,8 +67,6 @@ class Asking:
     @property
     def judge_digest(self) -> str | None:
         """What the judge is, None where none was named. Raises BadOption or BadFile."""
-        from flywheel.samplers.resolve import judge_digest
-
         return judge_digest(self.judge, self.setting(""))
 
     def open(self, name: str) -> Meter:
@@ -72,9 +78,6 @@ class Asking:
 
         Raises a FlywheelError when a grader needs a judge, or another model, that is not here.
         """
-        from flywheel.engines.needs import check_needs
-        from flywheel.samplers.resolve import judge_name
-
         judge = None
         if self.judge:
             name = judge_name(self.judge)
@@ -87,8 +90,6 @@ class Asking:
 
         That is a folder of the evalset which its name does not find, who judges, where keys are.
         """
-        from shlex import quote
-
         folder = f" {quote(self.evalset)}" if Path(self.evalset).name != self.evalset else ""
         given = {
             "--judge": self.judge,
@@ -98,10 +99,6 @@ class Asking:
         return folder + "".join(f" {name} {quote(value)}" for name, value in given.items() if value)
 
     def _open(self, name: str, option: str, key_env: str | None) -> Meter:
-        from flywheel.errors import BadOption
-        from flywheel.samplers.meter import Meter
-        from flywheel.samplers.resolve import open_sampler
-
         if key_env is not None and not name.lower().startswith(("http://", "https://")):
             raise BadOption(f"{option} is for an endpoint (https://host/v1#MODEL); got {name!r}")
         return Meter(open_sampler(name, self.setting(name, key_env)), self.prices)
@@ -120,9 +117,6 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
 
     Raises BadFile for prices that cannot be read, before anything is asked.
     """
-    from flywheel.evals.run.choose import Choice
-    from flywheel.samplers.price import load_prices
-
     choice = Choice(
         evalset=given.get("evalset") or "",
         model=given.get("model") or "",
@@ -152,10 +146,6 @@ def measured(store: Store, plan: Plan, asking: Asking, begin: Callable[[], RunRo
 
     `begin` gives the run: a new one is written down only when all that it needs is here.
     """
-    from flywheel.cli.terminal.progress import progress
-    from flywheel.engines.here import Here
-    from flywheel.evals.run.measure import Bench, go_on
-
     sampler, judge = asking.open(plan.model), asking.open_judge(plan.graders)
     row, options = begin(), asking.resume_options()
     what = f"{plan.evalset.name} {plan.split}"
@@ -173,8 +163,6 @@ def measured(store: Store, plan: Plan, asking: Asking, begin: Callable[[], RunRo
 @contextmanager
 def stoppable(row: RunRow, store: Store, options: str) -> Generator[None]:
     """Ctrl-C says how to go on, and exits with 130."""
-    from flywheel.evals.run.events import resume_command
-
     try:
         yield
     except (KeyboardInterrupt, RuntimeError) as error:
@@ -202,10 +190,6 @@ def say_unpriced(*meters: Meter | None) -> None:
 
 def show_result(done: Measured, as_json: bool, db: Path) -> None:
     """One table for people, or the JSON object that scripts read."""
-    from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
-    from flywheel.store.place import db_option
-    from flywheel.visible import one_line
-
     result, judge, options = done
     options += db_option(db)
     if as_json:
@@ -235,9 +219,6 @@ def show_result(done: Measured, as_json: bool, db: Path) -> None:
 
 
 def _show_floors(result: Result) -> None:
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.reports.words import visible
-
     floors = result.floors
     if floors is None or not (told := floors.describe()):
         return
@@ -255,8 +236,6 @@ def check_complete(result: Result) -> None:
 
 def _gaps(result: Result, options: str) -> list[str]:
     """What is missing in a result, why, and how to get it."""
-    from flywheel.samplers.failures import summary
-
     row, lines = result.run, list[str]()
     if result.failures:
         failed = sum(reason.count for reason in result.failures)
@@ -304,7 +283,5 @@ def _told(result: Result) -> str:
     if cost.price is not None:
         parts.append(f"${cost.price:.4f}")
     if cost.loss is not None:
-        from math import exp
-
         parts.append(f"reference loss {cost.loss:.3f}, perplexity {exp(min(cost.loss, 700)):.2f}")
     return ", ".join(parts)

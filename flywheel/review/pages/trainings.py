@@ -18,7 +18,7 @@ def show() -> None:
     lines = review.trainings()
     if not lines:
         st.info("This store has no jobs yet. Start a training with:")
-        st.code("flywheel train sft sft.yaml", language=None)
+        st.code("flywheel improve sft sft.yaml", language=None)
         plain(f"store: {review.store.path}")
         return
     table([_row(line) for line in lines])

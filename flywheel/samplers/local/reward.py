@@ -6,8 +6,8 @@ adapter of one with its head. Nothing is fetched, no code of its author runs, we
 safetensors only. In float32 on a CPU, on a GPU as the file has it, the head in float32.
 
 It reads a conversation as its own chat template writes it, whole and with no other turn begun: as
-`flywheel train reward` teaches it and as published reward models are asked. Text that spells one of
-its special tokens is broken up, so that an answer cannot end its own turn and praise itself.
+`flywheel improve reward` teaches it and as published reward models are asked. Text that spells one
+of its special tokens is broken up, so that an answer cannot end its own turn and praise itself.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from graders.ungraded import Kind
 
 _BATCH = (64, 16_384)  # the most rows and tokens in one pass
 _KIND = "ForSequenceClassification"
-_WANTED = "wanted a sequence classifier with one number out, as flywheel train reward makes it"
+_WANTED = "wanted a sequence classifier with one number out, as flywheel improve reward makes it"
 # Shared by the engines of a process, and gone with the last of them.
 _open: WeakValueDictionary[str, LocalRewardModel] = WeakValueDictionary()
 _opening = threading.Lock()

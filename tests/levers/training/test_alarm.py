@@ -178,7 +178,7 @@ def test_without_an_audit_nothing_can_tell_and_that_is_said() -> None:
 
 
 def recorded() -> tuple[ExamResult, ExamResult]:
-    """The first two exams of `flywheel train rft` on ticket_triage as it comes, seed 0."""
+    """The first two exams of `flywheel improve rft` on ticket_triage as it comes, seed 0."""
     path = Path(__file__).with_name("default_rft.jsonl")
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     first, second = (

@@ -1,18 +1,28 @@
-"""flywheel train: make a candidate by training, in a process of its own."""
+"""flywheel improve: make a candidate by training, in a process of its own."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import typer
 
+from flywheel.cli.improve.following import GOOD, followed, show_job
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
 from flywheel.cli.terminal.streams import say
-
-if TYPE_CHECKING:
-    from flywheel.levers.training.config import TrainConfig
+from flywheel.cli.terminal.tables import print_line
+from flywheel.document import load_document
+from flywheel.errors import BadOption
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.job_state import view
+from flywheel.jobs.ledger import tell_store
+from flywheel.jobs.start import Launch, start
+from flywheel.levers.kinds import TRAINING
+from flywheel.levers.training.config import TrainConfig, load_config
+from flywheel.levers.training.prepare import explain, prepare
+from flywheel.levers.training.worker import set_threads
+from flywheel.store.store import open_store
 
 LEVERS = ("sft", "dpo", "kto", "rft", "reward", "pretrain")
 StallMinutes = Annotated[
@@ -45,16 +55,6 @@ def train(
     Needs a baseline to beat. Ctrl-C asks for a pause and keeps a checkpoint; a second one kills.
     The job goes on when this command dies: flywheel job JOB --follow, or --resume.
     """
-    from flywheel.cli.improve.following import GOOD, followed, show_job
-    from flywheel.jobs.job_root import jobs_root
-    from flywheel.jobs.job_state import view
-    from flywheel.jobs.ledger import tell_store
-    from flywheel.jobs.start import Launch, start
-    from flywheel.levers.kinds import TRAINING
-    from flywheel.levers.training.prepare import prepare
-    from flywheel.levers.training.worker import set_threads
-    from flywheel.store.store import open_store
-
     # What is measured and foretold here runs as the training's own process will.
     set_threads(len(os.sched_getaffinity(0)))
     wanted = read_config(lever, config, sets or ())
@@ -77,23 +77,16 @@ def train(
 
 def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> TrainConfig:
     """The config for this lever. Raises BadOption when the file is for another one."""
-    from flywheel.document import load_document
-    from flywheel.errors import BadOption
-    from flywheel.levers.training.config import load_config
-
     if lever not in LEVERS:
         raise BadOption(f"wanted one of {', '.join(LEVERS)}, got {lever!r}")
     value = load_document(path).value if path else None
     fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
     named = fields.get("lever", lever)
     if named != lever:
-        raise BadOption(f"{path} is a config for {named!r}; run flywheel train {named} {path}")
+        raise BadOption(f"{path} is a config for {named!r}; run flywheel improve {named} {path}")
     return load_config(path, [f"lever={lever}", *sets])
 
 
 def _explain(config: TrainConfig) -> None:
-    from flywheel.cli.terminal.tables import print_line
-    from flywheel.levers.training.prepare import explain
-
     for line in explain(config):
         print_line(line)
