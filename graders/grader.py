@@ -36,6 +36,18 @@ class Grade(NamedTuple):
     usage: Mapping[str, Usage] = NO_USAGE
 
 
+class Pins(NamedTuple):
+    """What a run ties its graders to, since another model there would measure something else.
+
+    `judge` and `embedder` are digests, None where none is known. `digest_of` is asked for each
+    model that a grader names, and may raise what it likes.
+    """
+
+    digest_of: Callable[[str], str]
+    judge: str | None = None
+    embedder: str | None = None
+
+
 class Grader(BaseModel, ABC):
     """A grader. The class is the schema of its definition; `name` defaults to its type.
 
@@ -90,17 +102,17 @@ class Grader(BaseModel, ABC):
         del prompt, tools
         return self
 
-    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
-        """The grader, tied to the judge it asks and to the models of this machine that it names.
-
-        `judge` is the judge's digest, None where none is known. `digest_of` is asked for each
-        model, and may raise what it likes.
-        """
-        del digest_of, judge
+    def pinned(self, pins: Pins) -> Grader:
+        """The grader, tied to the models that it asks: most ask none."""
+        del pins
         return self
 
     def judges(self) -> frozenset[str]:
         """The digests of the judges that it is tied to: none for most."""
+        return frozenset()
+
+    def embedders(self) -> frozenset[str]:
+        """The digests of the embedding models that it is tied to: none for most."""
         return frozenset()
 
     @abstractmethod

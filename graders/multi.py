@@ -10,7 +10,7 @@ error flag: it is never a score.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from graders.asks import Answer, Ask
 from graders.formula import Formula
-from graders.grader import Grade, Grader, spent
+from graders.grader import Grade, Grader, Pins, spent
 from graders.leaves import Leaf
 from graders.sample import Sample
 from graders.ungraded import Ungraded
@@ -88,15 +88,17 @@ class MultiGrader(Grader):
         """The same formula over parts that know the prompt."""
         return self._with({name: part.about(prompt, tools) for name, part in self.graders.items()})
 
-    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
+    def pinned(self, pins: Pins) -> Grader:
         """The same formula over parts that are tied to their models."""
-        return self._with(
-            {name: part.pinned(digest_of, judge) for name, part in self.graders.items()}
-        )
+        return self._with({name: part.pinned(pins) for name, part in self.graders.items()})
 
     def judges(self) -> frozenset[str]:
         """Whatever judges a part is tied to."""
         return frozenset(judge for part in self.graders.values() for judge in part.judges())
+
+    def embedders(self) -> frozenset[str]:
+        """Whatever embedding models a part is tied to."""
+        return frozenset(one for part in self.graders.values() for one in part.embedders())
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """Everything that the parts ask, in their order."""

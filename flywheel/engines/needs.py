@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import need
-from flywheel.models.digest import content_digest
 from flywheel.samplers.local.embedder import PACKAGES as EMBEDDER
+from flywheel.samplers.resolve import pins_of
 from graders.asks import Embed, Judge, Rate, Run
 from graders.grader import Grader
 from graders.sandbox.confinement.tier import NoSandbox, best_tier
@@ -61,6 +61,6 @@ def _check_sandbox(grader: Grader, find_tier: Callable[[], object]) -> None:
 
 def _check_reward_model(grader: Grader) -> None:
     try:
-        grader.pinned(content_digest)
+        grader.pinned(pins_of([grader]))
     except FlywheelError as error:
         raise BadOption(f"the grader {grader.name!r} needs a reward model: {error}") from None

@@ -12,7 +12,7 @@ owner/name               a hub id that is in the cache
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urldefrag
@@ -21,12 +21,15 @@ from flywheel.errors import BadOption
 from flywheel.models.digest import content_digest, file_digest, folder_digest, sha256
 from flywheel.samplers.endpoint.key import check_url
 from flywheel.samplers.endpoint.sampler import EndpointOptions, EndpointSampler
+from flywheel.samplers.local.embedder import default_folder
 from flywheel.samplers.local.load import LocalOptions
 from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.python.sampler import PythonSampler
 from flywheel.samplers.replay import load_replay
 from flywheel.samplers.sampler import Sampler
 from flywheel.samplers.scripted import load_script
+from graders.asks import Embed
+from graders.grader import Grader, Pins
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _FORMS = (
@@ -75,6 +78,13 @@ def judge_name(name: str) -> str:
 def judge_digest(name: str | None, setting: Setting | None = None) -> str | None:
     """The digest of the judge of this name, None where none is named."""
     return model_digest(judge_name(name), setting) if name else None
+
+
+def pins_of(graders: Iterable[Grader], judge: str | None = None) -> Pins:
+    """What these graders are tied to: the judge of this digest, and the models of this machine."""
+    embeds = any(Embed in grader.needs() for grader in graders)
+    folder = default_folder() if embeds else None
+    return Pins(content_digest, judge, content_digest(str(folder)) if folder else None)
 
 
 def model_digest(name: str, setting: Setting | None = None) -> str:

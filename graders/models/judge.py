@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from graders.asks import Answer, Ask, Judge, Reply
-from graders.grader import Grade, Grader, TemplateText, spent, without_echo
+from graders.grader import Grade, Grader, Pins, TemplateText, spent, without_echo
 from graders.models.verdict import the_reply
 from graders.sample import Sample, Unreadable
 from graders.template import template
@@ -157,12 +157,11 @@ class JudgeGrader(Grader):
         """A judge."""
         return frozenset({Judge})
 
-    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
+    def pinned(self, pins: Pins) -> Grader:
         """The same grader, tied to this judge."""
-        del digest_of
-        if judge is None or self.judge_digest is not None:
+        if pins.judge is None or self.judge_digest is not None:
             return self
-        return self.model_copy(update={"judge_digest": judge})
+        return self.model_copy(update={"judge_digest": pins.judge})
 
     def judges(self) -> frozenset[str]:
         """The judge that it is tied to."""

@@ -15,13 +15,13 @@ that pleases it by some trick scores as high as a good one. Let other graders au
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from graders.asks import Answer, Ask, Failed, Rate, Rated
-from graders.grader import Grade, Grader, TemplateText
+from graders.grader import Grade, Grader, Pins, TemplateText
 from graders.sample import Sample, Unreadable
 from graders.spanned import SpannedGrader
 from graders.template import template
@@ -105,12 +105,11 @@ class RewardModelGrader(SpannedGrader):
         fields = {**self.model_dump(exclude_unset=True), "input": prompt}
         return type(self).model_validate({**fields, "tools": tools} if tools else fields)
 
-    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
+    def pinned(self, pins: Pins) -> Grader:
         """The same grader, tied to the content that its model has now."""
-        del judge
         if self.digest is not None:
             return self
-        return self.model_copy(update={"digest": digest_of(self.model)})
+        return self.model_copy(update={"digest": pins.digest_of(self.model)})
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """The number for one conversation, or nothing when the answer lacks what is rated."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -20,7 +20,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from graders.asks import Answer
-from graders.grader import Grade, Grader
+from graders.grader import Grade, Grader, Pins
 from graders.sample import Sample, Unreadable
 from graders.text.comparable import ComparableGrader
 from graders.ungraded import Kind, Ungraded
@@ -48,9 +48,9 @@ class EvaluateGrader(ComparableGrader):
         """What loads the module."""
         return frozenset({"evaluate"})
 
-    def pinned(self, digest_of: Callable[[str], str], judge: str | None = None) -> Grader:
+    def pinned(self, pins: Pins) -> Grader:
         """The same grader, tied to the content that its module has now."""
-        del digest_of, judge
+        del pins
         path = _path(self.module)
         if self.digest is not None or not path.exists():
             return self

@@ -25,8 +25,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import Field
+
 from graders.asks import Answer, Ask, Embed, Failed, Vectors
-from graders.grader import Grade
+from graders.grader import Grade, Grader, Pins
 from graders.sample import Sample, Unreadable
 from graders.text.comparable import ComparableGrader
 from graders.text.similarity import cosine, measure, numeric_diff
@@ -39,7 +41,10 @@ _NOTES = {"meteor": " (exact words and stems, no synonyms)"}
 
 
 class TextSimilarityGrader(ComparableGrader):
-    """Measures similarity. Passes from `pass_threshold` on, by default 0.5."""
+    """Measures similarity. Passes from `pass_threshold` on, by default 0.5.
+
+    `embedder_digest` is the content of the model that embeds for `cosine`; a run fills it in.
+    """
 
     type: Literal["text_similarity"] = "text_similarity"
     evaluation_metric: Literal[
@@ -58,10 +63,21 @@ class TextSimilarityGrader(ComparableGrader):
         "numeric_diff",
     ]
     pass_threshold: float = 0.5
+    embedder_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
     def needs(self) -> frozenset[type[Ask]]:
         """An embedding model for `cosine`, otherwise nothing."""
         return frozenset({Embed}) if self.evaluation_metric == "cosine" else frozenset()
+
+    def pinned(self, pins: Pins) -> Grader:
+        """The same grader, tied to the embedding model where it asks one."""
+        if self.evaluation_metric != "cosine" or not pins.embedder or self.embedder_digest:
+            return self
+        return self.model_copy(update={"embedder_digest": pins.embedder})
+
+    def embedders(self) -> frozenset[str]:
+        """The embedding model that it is tied to."""
+        return frozenset({self.embedder_digest} if self.embedder_digest else ())
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """The embeddings of both sides for `cosine`, otherwise nothing."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graders.definition import LOCAL_ONLY, read_grader
+from graders.grader import Pins
 from graders.sample import Sample
 from graders.ungraded import Ungraded
 
@@ -85,15 +86,15 @@ def test_a_module_edited_since_a_run_began_gives_no_verdict(module: Path, inside
         (module.parent / "same").mkdir()
         module = module.rename(module.parent / "same" / "same.py")
     where = module.parent if inside else module
-    of_the_run = grader(where).pinned(str)
-    assert of_the_run.pinned(str) is of_the_run
+    of_the_run = grader(where).pinned(Pins(str))
+    assert of_the_run.pinned(Pins(str)) is of_the_run
     module.write_text(MODULE.replace("set(p.split())", "p"))
-    assert grader(where).pinned(str).digest != of_the_run.digest
+    assert grader(where).pinned(Pins(str)).digest != of_the_run.digest
     with pytest.raises(Ungraded, match="was edited since the run began"):
         of_the_run.grade(Sample({"gold": "a b"}, "b a"))
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_module_as_it_was_gives_verdicts(module: Path) -> None:
-    assert grader(module).pinned(str).grade(Sample({"gold": "a b"}, "b a")).score == 1.0
-    assert grader("./nowhere").pinned(str).digest is None
+    assert grader(module).pinned(Pins(str)).grade(Sample({"gold": "a b"}, "b a")).score == 1.0
+    assert grader("./nowhere").pinned(Pins(str)).digest is None

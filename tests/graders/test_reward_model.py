@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from graders.asks import Failed, Rate, Rated
 from graders.definition import LOCAL_ONLY, read_grader, wire_json
-from graders.grader import Grader
+from graders.grader import Grader, Pins
 from graders.sample import Sample
 from graders.ungraded import Kind, Ungraded
 
@@ -109,21 +109,21 @@ def test_without_an_input_it_reads_the_prompt_of_its_evalset(raw: bool) -> None:
 
 def test_it_can_be_tied_to_the_content_of_its_model() -> None:
     grader = read_grader(LIKED)
-    tied = grader.pinned({"m": "a" * 64}.__getitem__)
+    tied = grader.pinned(Pins({"m": "a" * 64}.__getitem__))
     assert asked(tied).digest == "a" * 64
     assert wire_json(tied) == {**LIKED, "digest": "a" * 64}
-    assert tied.pinned({"m": "b" * 64}.__getitem__) == tied
+    assert tied.pinned(Pins({"m": "b" * 64}.__getitem__)) == tied
 
 
 def test_as_a_part_of_a_multi_it_knows_and_is_tied_all_the_same() -> None:
     check = {"type": "string_check", "operation": "eq", "reference": "x"}
     bare = {"type": "reward_model", "model": "m"}
     plain = read_grader({"type": "multi", "graders": {"a": check}, "calculate_output": "a"})
-    assert plain.about(PROMPT, ()) is plain and plain.pinned(lambda name: "") is plain
+    assert plain.about(PROMPT, ()) is plain and plain.pinned(Pins(lambda name: "")) is plain
     multi = read_grader(
         {"type": "multi", "graders": {"a": check, "b": bare}, "calculate_output": "a + b"}
     )
-    ready = multi.about(PROMPT, ()).pinned(lambda name: "c" * 64)
+    ready = multi.about(PROMPT, ()).pinned(Pins(lambda name: "c" * 64))
     assert asked(ready).digest == "c" * 64
     assert len(asked(ready).messages) == 3
     assert ready.grade(SAMPLE, [Rated(0.0)]).parts == {"a": 0.0, "b": 0.5}

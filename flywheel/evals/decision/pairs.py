@@ -234,7 +234,11 @@ def _difference(key: str, baseline: RunRow, candidate: RunRow) -> str:
     if key == "graders":
         before, after = set(pairs_of(baseline.graders)), set(pairs_of(candidate.graders))
         names = ", ".join(sorted({name for name, _ in before ^ after}))
-        return f"{names}: another definition, judge, model or module" if names else "their order"
+        return (
+            f"{names}: another definition, judge, embedder, model or module"
+            if names
+            else "their order"
+        )
     return f"{_short(getattr(baseline, key))} against {_short(getattr(candidate, key))}"
 
 

@@ -21,7 +21,7 @@ from flywheel.evals.evalset.evalset import PromptMessage, ask, fill
 from flywheel.evals.floors.floors import Answered, Effort, Floors, grade_floors, load_floors
 from flywheel.evals.grading.grade import Engine
 from flywheel.evals.results.results import definition_of
-from flywheel.models.digest import content_digest
+from flywheel.samplers.resolve import pins_of
 from flywheel.stats.seeds import seed_of
 from flywheel.store.errors import BrokenStore, StoreFailed
 from flywheel.store.reader import Reader
@@ -161,7 +161,7 @@ def _grader(store: Reader, row: RunRow) -> tuple[Grader | None, str]:
     try:
         grader: Grader = _GRADER.validate_python(definition)
         about = grader.about(asked.get("prompt", ""), asked.get("tools", ()))
-        return about.pinned(content_digest), ""
+        return about.pinned(pins_of([about])), ""
     except (ValidationError, BadOption) as error:
         return None, f"{row.primary_grader} cannot be asked again: {error!s:.200}"
 

@@ -22,7 +22,7 @@ from flywheel.evals.run.execute import Where, sample_of, score_row
 from flywheel.evals.run.measure import grader_rows
 from flywheel.evals.run.plan import new_run_id
 from flywheel.evals.run.refused import REFUSED, refused_score
-from flywheel.models.digest import content_digest
+from flywheel.samplers.resolve import pins_of
 from flywheel.store.execute import execute
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import digest
@@ -108,12 +108,24 @@ def find_regrade(
             f" start a new one: flywheel regrade {row.parent} --graders FILE"
         )
     for grader in graders_of(store, row):
-        if judge is not None and grader.judges() - {judge}:
-            raise ChangedPlan(
-                f"run {run} cannot go on: {grader.name} was judged by another judge; name that one"
-                f" with --judge, or start a new one: flywheel regrade {row.parent} --graders FILE"
-            )
+        _check_tied(row, grader, judge)
     return row
+
+
+def _check_tied(row: RunRow, grader: Grader, judge: str | None) -> None:
+    """Raise ChangedPlan for a grader that asked another judge or embedding model than today's."""
+    again = f"start a new one: flywheel regrade {row.parent} --graders FILE"
+    if judge is not None and grader.judges() - {judge}:
+        raise ChangedPlan(
+            f"run {row.run} cannot go on: {grader.name} was judged by another judge; name that one"
+            f" with --judge, or {again}"
+        )
+    embedder = pins_of([grader]).embedder
+    if embedder is not None and grader.embedders() - {embedder}:
+        raise ChangedPlan(
+            f"run {row.run} cannot go on: {grader.name} compared embeddings of another model than"
+            f" the installed one ({embedder:.12}); install that one, or {again}"
+        )
 
 
 def go_on_regrade(
@@ -148,7 +160,8 @@ def _ready(
     """The graders, knowing the prompt of the run's evalset, and tied to judge and weights."""
     asked = definition_of(store, row)
     prompt, tools = asked.get("prompt", ""), asked.get("tools", ())
-    return [grader.about(prompt, tools).pinned(content_digest, judge) for grader in graders]
+    pins = pins_of(graders, judge)
+    return [grader.about(prompt, tools).pinned(pins) for grader in graders]
 
 
 def _graders(store: Reader, row: RunRow) -> list[Named]:

@@ -22,7 +22,7 @@ from flywheel.document import load_document
 from flywheel.errors import ChangedPlan
 from flywheel.evals.evalset.evalset import Evalset, Prompt, Split, ask
 from flywheel.evals.evalset.items import Item, Items
-from flywheel.models.digest import content_digest
+from flywheel.samplers.resolve import pins_of
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.tables.runs import RunRow
@@ -56,11 +56,12 @@ class Plan:
 
     @cached_property
     def graders(self) -> tuple[Grader, ...]:
-        """Who judges the answers, each tied to the judge and to the weights that it judges with.
+        """The graders of the evalset, each tied to the judge and the models that it asks.
 
         Raises BadOption for weights that are not there.
         """
-        return tuple(grader.pinned(content_digest, self.judge) for grader in self.evalset.graders)
+        pins = pins_of(self.evalset.graders, self.judge)
+        return tuple(grader.pinned(pins) for grader in self.evalset.graders)
 
     @cached_property
     def count(self) -> int:
