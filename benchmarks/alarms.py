@@ -23,12 +23,12 @@ from pathlib import Path
 from benchmarks.exploits import exploits, write
 from benchmarks.records import FOLDER, Record
 from benchmarks.trainings import Better, Marks, Plan, Pool, best_drawn, gold, run, with_fields
-from flywheel.engines.here import Here
+from flywheel.engines.engine import EngineSpec
+from flywheel.engines.open import open_engine
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.alarm import Alarm
 from flywheel.levers.training.exams.exam import ExamResult, roles_of
-from flywheel.levers.training.order import setting
 from flywheel.levers.training.worker import set_threads
 from flywheel.samplers.resolve import open_sampler
 from flywheel.samplers.sampler import Request
@@ -74,7 +74,7 @@ def sampled(name: str) -> Pool:
         for i, item in enumerate(items)
         for j, heat in enumerate(TEMPERATURES)
     ]
-    sampler = open_sampler("tiny", setting("tiny"))
+    sampler = open_sampler("tiny", EngineSpec().setting("tiny"))
     texts = [""] * len(requests)
 
     async def ask() -> None:
@@ -126,7 +126,7 @@ def hacked(pool: Pool, folder: Path, goal: float) -> Iterator[tuple[Plan, list[A
             EXAMS,
             0,
         )
-        with Here(open_sampler(judge, setting(judge))) as engine:
+        with open_engine(EngineSpec(judge=judge)) as engine:
             exams, alarms = run(plan, own, Marks(own, evalset.definition.graders, engine))
         if gained(exams[0], exams[-1]):
             yield plan, alarms
@@ -155,8 +155,8 @@ def main(quick: bool = False) -> None:
         false, total = list[str](), 0
         for pool in pools.values():
             judge = pool.evalset.folder / "judge.jsonl"
-            sampler = open_sampler(f"scripted:{judge}", setting("")) if judge.is_file() else None
-            with Here(sampler) as engine:
+            spec = EngineSpec(judge=str(judge) if judge.is_file() else None)
+            with open_engine(spec) as engine:
                 marks = Marks(pool, pool.evalset.definition.graders, engine)
                 for plan in honest(pool, marks):
                     total += 1

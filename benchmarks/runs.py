@@ -14,13 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.engines.here import Here
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.run.choose import Choice, plan_of
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
-from flywheel.samplers.endpoint.sampler import EndpointOptions
-from flywheel.samplers.resolve import Setting, open_sampler
+from flywheel.samplers.resolve import open_sampler
 from flywheel.samplers.sampler import Output, Request, Sampler
 from flywheel.store.store import Store, open_store
 from graders.ungraded import Usage
@@ -58,16 +58,15 @@ def evalset(folder: Path, items: int) -> Path:
     return folder
 
 
-def plan(folder: Path, model: str = "", setting: Setting | None = None) -> Plan:
+def plan(folder: Path, model: str = "") -> Plan:
     """The plan of that evalset."""
     name = model or f"scripted:{folder / 'script.jsonl'}"
-    return plan_of(Choice(evalset=str(folder), model=name), setting or Setting())
+    return plan_of(Choice(evalset=str(folder), model=name), EngineSpec())
 
 
 def finish(store: Store, of: Plan, sampler: Sampler) -> None:
     """Measure a plan from its beginning."""
-    with Here() as engine:
-        go_on(of, begin(of, store), Bench(store, sampler, engine))
+    go_on(of, begin(of, store), Bench(store, Here(samplers={of.model: sampler})))
 
 
 def warm_up(folder: Path) -> None:
@@ -98,10 +97,8 @@ def endpoint(folder: Path, items: int) -> dict[str, Any]:
 
     warm_up(folder)
     with MockServer(latency=0.05) as server:
-        options = EndpointOptions(url="", in_flight=200)
-        setting = Setting(endpoint=options)
-        of = plan(evalset(folder / "e", items), f"{server.url}#echo", setting)
-        sampler = open_sampler(of.model, setting)
+        of = plan(evalset(folder / "e", items), f"{server.url}#echo")
+        sampler = open_sampler(of.model, EngineSpec(in_flight=200).setting(of.model))
         with open_store(folder / "s.duckdb") as store:
             start, cpu = time.perf_counter(), time.process_time()
             finish(store, of, sampler)
@@ -123,14 +120,14 @@ def resume(folder: Path, items: int) -> dict[str, Any]:
     model = Instant(500)
     start = time.perf_counter()
     of = plan(folder / "e")
-    with open_store(path) as store, Here() as engine:
+    with open_store(path) as store:
         from flywheel.store.tables.runs import find_run
 
         (row,) = store.query('SELECT "run" FROM "runs"')
         run = find_run(store, row["run"])
         assert run is not None
         with suppress(KeyboardInterrupt):
-            go_on(of, run, Bench(store, model, engine))
+            go_on(of, run, Bench(store, Here(samplers={of.model: model})))
     assert model.first is not None
     return {"seconds": model.first - start}
 
@@ -141,9 +138,7 @@ def local(folder: Path, items: int) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(1)
-    from flywheel.tiny.weights import tiny_folder
-
-    sampler = open_sampler("tiny", Setting(folders={"tiny": tiny_folder()}))
+    sampler = open_sampler("tiny", EngineSpec().setting("tiny"))
     requests = tiny_requests(items)
 
     async def ask(some: Sequence[Request]) -> int:

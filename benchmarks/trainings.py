@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.grading.grade import grade_samples
 from flywheel.levers.training.exams.alarm import Alarm, look
@@ -47,7 +47,7 @@ class Pool:
 class Marks:
     """What each grader gives each answer. Each is graded once, all of a kind together."""
 
-    def __init__(self, pool: Pool, graders: Sequence[Grader], engine: Here) -> None:
+    def __init__(self, pool: Pool, graders: Sequence[Grader], engine: Answerer) -> None:
         self._pool, self._engine = pool, engine
         self.graders = {grader.name: grader for grader in graders}
         self._known: dict[tuple[str, int, str], float | None] = {}

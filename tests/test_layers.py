@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.store": SOURCES,
     "flywheel.samplers": SOURCES,
     "flywheel.tiny": SOURCES,
-    "flywheel.engines": ENGINE_ROOM,
+    "flywheel.engines": ENGINE_ROOM | {"flywheel.tiny"},
     "flywheel.data": ENGINE_ROOM | {"flywheel.engines"},
     "flywheel.evals": ENGINE_ROOM | {"flywheel.engines", "flywheel.data"},
     "flywheel.reports": SOURCES | {"flywheel.store", "flywheel.evals"},

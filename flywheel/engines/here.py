@@ -1,22 +1,25 @@
-"""here: answers what graders ask, in this process and its workers.
+"""here: an engine in this process and its workers.
 
-Judges are asked through a sampler, Python sources run in the sandbox, texts are embedded and
-conversations rated by local models. Each is opened when the first grader asks for it. What the
-world cannot answer becomes `Failed`, which leaves the sample ungraded; it never becomes a number.
+Models and judges are asked through samplers, Python sources run in the sandbox, texts are embedded
+and conversations rated by local models. Each is opened when it is first wanted, once, and closed
+with the engine. What cannot be answered becomes `Failed`, which leaves the sample ungraded; it
+never becomes a number.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
+from flywheel.engines.engine import EngineSpec
+from flywheel.engines.pool import Pool
 from flywheel.errors import BadOption
 from flywheel.extras import MissingExtra, need
 from flywheel.samplers.embedder import Embedder
+from flywheel.samplers.meter import Meter
+from flywheel.samplers.resolve import is_played, judge_name, model_digest, open_sampler
 from flywheel.samplers.sampler import Output, Request, Sampler
 from graders.asks import Answer, Ask, Embed, Failed, Judge, Rate, Reply, Run, Vectors
 from graders.sandbox.confinement.tier import NoSandbox, tiers
@@ -30,39 +33,73 @@ _NO_JUDGE = "no judge is set; name one with --judge"
 
 
 class Here:
-    """Answers asks on this machine. Use it as a context manager: it may own a sandbox."""
+    """The engine of this machine. See `flywheel.engines.engine.Engine`."""
 
     def __init__(
         self,
-        judge: Sampler | None = None,
-        embedder: Embedder | None = None,
+        spec: EngineSpec | None = None,
         *,
-        unsafe_python: bool = False,
-        workers: int | None = None,
+        samplers: Mapping[str, Sampler] | None = None,
+        embedder: Embedder | None = None,
         answered: Callable[[], object] = lambda: None,
+        pool: Pool | None = None,
     ) -> None:
-        """`answered` is called at each answer of a judge or of the sandbox, from any thread."""
-        self._judge = judge
+        """`samplers` are used for the models and the judge of these names; `embedder` likewise.
+
+        `answered` is called at each answer of a judge or of the sandbox, from any thread.
+        """
+        self._spec = spec or EngineSpec()
+        self._given = dict(samplers or {})
         self._embedder = embedder
-        self._unsafe_python = unsafe_python
-        self._workers = workers
         self._answered = answered
-        self._sandbox: Sandbox | None = None
-        # Held here, so that they stay loaded as long as the engine does.
-        self._reward_models: dict[tuple[str, str | None], LocalRewardModel] = {}
-        self._starting = threading.Lock()
+        self._owns_pool, self._pool = pool is None, pool or Pool()
+        self._meters: dict[str, Meter] = {}
+        self._judge: Meter | None = None
+        if self._spec.judge:
+            name, key_env = judge_name(self._spec.judge), self._spec.judge_key_env
+            self._judge = self._metered(name, key_env, "--judge-api-key-env")
+
+    @property
+    def spec(self) -> EngineSpec:
+        """What it was opened from."""
+        return self._spec
+
+    @property
+    def judge(self) -> Meter | None:
+        """What the judge took so far, None without a judge."""
+        return self._judge
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._sandbox is not None:
-            self._sandbox.close()
+    def __exit__(self, *error: object) -> None:
+        if self._owns_pool:
+            self._pool.close()
+
+    async def aclose(self) -> None:
+        """End what was opened."""
+        if self._owns_pool:
+            await asyncio.to_thread(self._pool.close)
+
+    def under(self, spec: EngineSpec) -> Here:
+        """An engine by another spec that shares what is open already."""
+        return Here(
+            spec,
+            samplers=self._given,
+            embedder=self._embedder,
+            answered=self._answered,
+            pool=self._pool,
+        )
+
+    def open(self, model: str) -> Meter:
+        """What the model of this name took so far; it is opened now, unless it was before."""
+        if model not in self._meters:
+            self._meters[model] = self._metered(model, self._spec.key_env, "--api-key-env")
+        return self._meters[model]
+
+    def sample(self, model: str, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
+        """Ask the model of this name. Closing the iterator ends the work."""
+        return self.open(model).sample(requests)
 
     async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
         """An answer to every ask, in order."""
@@ -84,13 +121,29 @@ class Here:
         why = "; ".join(f"{type(e).__name__}: {e}" for e in broken if isinstance(e, Exception))
         return [answer or _unanswered(ask, why) for ask, answer in zip(asks, answers, strict=True)]
 
-    def sandbox(self) -> Sandbox:
+    def _sandbox(self) -> Sandbox:
         """The sandbox, started when it is first wanted. Raises NoSandbox."""
-        with self._starting:
-            if self._sandbox is None:
-                unsafe = self._unsafe_python and not tiers()
-                self._sandbox = Sandbox(unsafe=unsafe, workers=self._workers)
-            return self._sandbox
+        unsafe, workers = self._spec.unsafe_python and not tiers(), self._spec.workers
+        return self._pool.get(
+            ("sandbox", unsafe, workers), lambda: Sandbox(unsafe=unsafe, workers=workers)
+        )
+
+    def _metered(self, name: str, key_env: str | None, option: str) -> Meter:
+        return Meter(self._sampler(name, key_env, option), self._spec.prices)
+
+    def _sampler(self, name: str, key_env: str | None, option: str) -> Sampler:
+        if name in self._given:
+            return self._given[name]
+        if key_env is not None and not name.lower().startswith(("http://", "https://")):
+            raise BadOption(f"{option} is for an endpoint (https://host/v1#MODEL); got {name!r}")
+        setting = self._spec.setting(name, key_env)
+        if is_played(name):
+            # What is played begins at its first line for every run.
+            return open_sampler(name, setting)
+        # A folder or file that changed is another model, though its name is the same.
+        content = model_digest(name, setting)
+        key = ("model", name, content, key_env, self._spec.in_flight, self._spec.local)
+        return self._pool.get(key, lambda: open_sampler(name, setting))
 
     async def _ask_judge(
         self, asks: Sequence[tuple[int, Judge]], answers: list[Answer | None]
@@ -106,7 +159,7 @@ class Here:
 
     def _run(self, calls: Sequence[tuple[int, Run]], answers: list[Answer | None]) -> None:
         try:
-            sandbox = self.sandbox()
+            sandbox = self._sandbox()
         except NoSandbox as error:
             for i, _ in calls:
                 answers[i] = Failed(Kind.PYTHON_SERVER, "no_sandbox", str(error))
@@ -119,14 +172,13 @@ class Here:
     def _embed(self, asks: Sequence[tuple[int, Embed]], answers: list[Answer | None]) -> None:
         if not asks:
             return
-        if self._embedder is None:
-            try:
-                self._embedder = _installed_embedder()
-            except MissingExtra as error:
-                for i, _ in asks:
-                    answers[i] = Failed(Kind.OTHER, "no_embedder", str(error))
-                return
-        rows = iter(self._embedder.embed([text for _, ask in asks for text in ask.texts]))
+        try:
+            embedder = self._embedder or self._pool.get("embedder", _open_embedder)
+        except MissingExtra as error:
+            for i, _ in asks:
+                answers[i] = Failed(Kind.OTHER, "no_embedder", str(error))
+            return
+        rows = iter(embedder.embed([text for _, ask in asks for text in ask.texts]))
         for i, ask in asks:
             answers[i] = Vectors(tuple(next(rows) for _ in ask.texts))
 
@@ -146,9 +198,8 @@ class Here:
     def _reward_model(self, name: str, digest: str | None) -> LocalRewardModel:
         from flywheel.samplers.local.reward import open_reward_model
 
-        if (name, digest) not in self._reward_models:
-            self._reward_models[name, digest] = open_reward_model(name, digest)
-        return self._reward_models[name, digest]
+        key = ("reward model", name, digest)
+        return self._pool.get(key, lambda: open_reward_model(name, digest))
 
 
 def _reply(output: Output) -> Answer:
@@ -168,8 +219,8 @@ def _unanswered(ask: Ask, why: str) -> Failed:
     return Failed(kinds[type(ask)], "no_answer", f"no answer came back. {why}".rstrip())
 
 
-def _installed_embedder() -> Embedder:
-    """Raises MissingExtra."""
+def _open_embedder() -> Embedder:
+    """The encoder that is installed. Raises MissingExtra."""
     from flywheel.samplers.local.embedder import PACKAGES, LocalEmbedder, default_folder
 
     need(*PACKAGES, user="a grader that compares embeddings")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import need
 from flywheel.samplers.local.embedder import PACKAGES as EMBEDDER
@@ -20,27 +21,23 @@ _NAMES = "tiny, a model's folder, http://host/v1#MODEL, python:FILE.py:F or scri
 
 
 def check_needs(
-    graders: Iterable[Grader],
-    *,
-    judge: object,
-    unsafe_python: bool = False,
-    find_tier: Callable[[], object] = best_tier,
+    graders: Iterable[Grader], spec: EngineSpec, find_tier: Callable[[], object] = best_tier
 ) -> None:
-    """Raise when one of these graders asks for what is not here, with its name and the remedy.
+    """Raise when one of these graders asks for what an engine of this spec does not have.
 
-    `judge` is whatever answers model graders, None when nobody does. Raises NoJudge for a missing
-    judge, MissingExtra for a package or the embedding model, BadOption for a missing reward model
-    or sandbox. `find_tier` raises NoSandbox where no tier of the sandbox is possible.
+    The message has the grader's name and the remedy. Raises NoJudge for a missing judge,
+    MissingExtra for a package or the embedding model, BadOption for a missing reward model or
+    sandbox. `find_tier` raises NoSandbox where no tier of the sandbox is possible.
     """
     for grader in graders:
         check_packages(grader)
         needs = grader.needs()
-        if Judge in needs and judge is None:
+        if Judge in needs and spec.judge is None:
             raise NoJudge(
                 f"the grader {grader.name!r} needs a judge; name one with --judge, or as judge in"
                 f" a training's config: {_NAMES}"
             )
-        if Run in needs and not unsafe_python:
+        if Run in needs and not spec.unsafe_python:
             _check_sandbox(grader, find_tier)
         if Rate in needs:
             _check_reward_model(grader)

@@ -18,10 +18,10 @@ from pydantic import TypeAdapter
 
 from flywheel.data.rows.rows import read_rows, sample_of_row
 from flywheel.document import load_document
-from flywheel.engines.here import Here
+from flywheel.engines.engine import EngineSpec
+from flywheel.engines.open import open_engine
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.evals.results.summary import Summary
-from flywheel.samplers.scripted import load_script
 from graders.definition import AnyGrader
 from graders.grader import Grader
 from graders.ungraded import Ungraded
@@ -39,7 +39,8 @@ def main() -> dict[str, Summary]:
 
     # 2. Grade. A judge that cannot be read leaves a sample ungraded; the mean is of the others.
     verdicts: dict[str, list[Verdict]] = {}
-    with Here(load_script(FILES / "judge.jsonl")) as engine, asyncio.Runner() as loop:
+    spec = EngineSpec(judge=f"scripted:{FILES / 'judge.jsonl'}")
+    with open_engine(spec) as engine, asyncio.Runner() as loop:
         for grader in graders:
             verdicts[grader.name] = loop.run(grade_samples(grader, samples, engine))
 

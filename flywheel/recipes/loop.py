@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flywheel.engines.here import Here
+from flywheel.engines.open import open_engine
 from flywheel.evals.decision.compare import compare
 from flywheel.evals.decision.decide import points
 from flywheel.evals.decision.gate import Case, Verdict, judge, promote
@@ -32,10 +32,8 @@ from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.jobs.job_root import jobs_root
 from flywheel.levers.training.config import TrainConfig
-from flywheel.levers.training.order import setting
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
-from flywheel.samplers.resolve import open_sampler
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.runs import Kind, run_status
 
@@ -133,19 +131,20 @@ def main(
 
 def measure(place: Place, model: str, split: str, kind: Kind = "eval") -> Result:
     """A model's run on a split: the one that is noted, gone on with where it is not finished."""
-    step, resolved = f"{kind} {split} {model}", setting(model)
-    store, known = place.store, place.notes.get(step)
+    step, store = f"{kind} {split} {model}", place.store
+    known = place.notes.get(step)
     if known and run_status(store, known) == "finished":
         return load_result(store, known)
-    if known:
-        row = the_run(store, known)
-        plan = plan_of_run(store, row, resolved)
-    else:
-        plan = plan_of(Choice(evalset=place.evalset, model=model, split=split), resolved)
-        row = begin(plan, store, kind)
-        place.notes.keep(step, row.run)
-    with Here() as engine:
-        return go_on(plan, row, Bench(store, open_sampler(model, resolved), engine))
+    with open_engine() as engine:
+        if known:
+            row = the_run(store, known)
+            plan = plan_of_run(store, row, engine.spec)
+        else:
+            choice = Choice(evalset=place.evalset, model=model, split=split)
+            plan = plan_of(choice, engine.spec)
+            row = begin(plan, store, kind)
+            place.notes.keep(step, row.run)
+        return go_on(plan, row, Bench(store, engine))
 
 
 def turn(place: Place, lever: Lever) -> Turned:

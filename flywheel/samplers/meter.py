@@ -6,7 +6,7 @@ answers. What comes from the cache passes no meter, and costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from flywheel.samplers.price import Prices
 from flywheel.samplers.sampler import Output, Request, Sampler
@@ -27,7 +27,7 @@ class Meter:
         self.price: float | None = None
         self.unpriced: set[str] = set()
 
-    async def sample(self, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
+    async def sample(self, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
         """What the sampler gives, with prices."""
         async for index, output in self._sampler.sample(requests):
             yield index, self._counted(output)

@@ -70,6 +70,11 @@ def open_sampler(name: str, setting: Setting | None = None) -> Sampler:
     return LocalSampler(replace(setting.local, name=_local_name(name, setting)))
 
 
+def is_played(name: str) -> bool:
+    """Whether the name is of a file whose answers are given in turn, so that it can run out."""
+    return name.startswith(("scripted:", "replay:"))
+
+
 def judge_name(name: str) -> str:
     """A judge's name as a model's name: the bare name of a file stands for its script."""
     return f"scripted:{name}" if Path(name).is_file() else name

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import MissingExtra
@@ -67,7 +68,7 @@ def test_what_is_missing_is_named_with_its_grader(
 ) -> None:
     graders = [read_grader(SAME), read_grader(definition)]
     with pytest.raises(error, match=story.replace("(", r"\(")):
-        check_needs(graders, judge=None, find_tier=no_tier)
+        check_needs(graders, EngineSpec(), no_tier)
 
 
 @pytest.mark.usefixtures("bare")
@@ -80,4 +81,4 @@ def test_what_is_missing_is_named_with_its_grader(
     ],
 )
 def test_what_is_here_is_no_error(definition: dict[str, Any], given: dict[str, Any]) -> None:
-    check_needs([read_grader(definition)], **given, find_tier=no_tier)
+    check_needs([read_grader(definition)], EngineSpec(**given), no_tier)

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from flywheel.engines.here import Here
 from flywheel.errors import ChangedPlan, NotComparable
 from flywheel.evals.decision.compare import compare
 from flywheel.evals.decision.gate import Case, judge
 from flywheel.evals.grading.regrade import begin_regrade, find_regrade
+from flywheel.evals.results.results import the_run
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
 from flywheel.models.digest import content_digest
 from flywheel.samplers.local.embedder import default_folder
 from flywheel.store.store import open_store
-from graders.asks import Answer, Ask, Embed, Vectors
 from graders.definition import read_grader, wire_json
 from graders.grader import Pins
 from tests.evals.world import Echo, plan, write_evalset
@@ -34,10 +35,8 @@ OTHER = Pins(str, embedder="b" * 64)
 class Vector:
     """Embeds every text the same way."""
 
-    async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        return [
-            Vectors(tuple((1.0, 0.0) for _ in ask.texts)) for ask in asks if isinstance(ask, Embed)
-        ]
+    def embed(self, texts: Sequence[str]) -> list[tuple[float, ...]]:
+        return [(1.0, 0.0) for _ in texts]
 
 
 def test_a_run_keeps_the_files_of_its_embedder(tmp_path: Path) -> None:
@@ -61,7 +60,8 @@ def test_runs_of_different_embedders_do_not_mix(tmp_path: Path) -> None:
     evalset = write_evalset(tmp_path / "e", items=4, graders=[CLOSE], primary="close")
 
     def measured(of: Plan) -> str:
-        return go_on(of, begin(of, store), Bench(store, Echo(), Vector())).run.run
+        engine = Here(samplers={of.model: Echo()}, embedder=Vector())
+        return go_on(of, begin(of, store), Bench(store, engine)).run.run
 
     today, other = plan(evalset), plan(evalset)
     vars(other)["graders"] = tuple(one.pinned(OTHER) for one in other.evalset.graders)
@@ -72,9 +72,8 @@ def test_runs_of_different_embedders_do_not_mix(tmp_path: Path) -> None:
             compare(store, ours, [theirs])
         with pytest.raises(NotComparable, match=differ):
             judge(store, Case(baseline=ours, candidate=theirs))
-        row = go_on(other, begin(other, store), Bench(store, Echo(), Vector())).run
         with pytest.raises(ChangedPlan, match="graders was close "):
-            today.check_same(row)
+            today.check_same(the_run(store, theirs))
         again = begin_regrade(store, ours, [read_grader(CLOSE).pinned(OTHER)])
         with pytest.raises(ChangedPlan, match="close compared embeddings of another model"):
             find_regrade(store, again.run)

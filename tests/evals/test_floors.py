@@ -240,7 +240,7 @@ def test_long_items_have_floors_too(store: Store, tmp_path: Path) -> None:
 
 def test_as_many_items_are_read_as_memory_allows(store: Store, tmp_path: Path) -> None:
     run = result_of(store, labels(tmp_path / "e"), "a", lambda gold, n: gold).run
-    with Here(None) as engine:
+    with Here() as engine:
         found = asyncio.run(measure_floors(store, run, engine, Limits(text=500)))
     assert found.highest is not None
     assert 2 < len(found.highest.scores) < 40

@@ -19,6 +19,7 @@ from graders.definition import read_grader
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 from graders.ungraded import Kind, Ungraded
+from tests.engines.opened import engine_of
 
 JUDGE: dict[str, Any] = {
     "type": "score_model",
@@ -30,7 +31,7 @@ CHECK: dict[str, Any] = {"type": "string_check", "operation": "eq", "reference":
 
 def grade(definition: Any, samples: Sequence[Sample], *rules: Rule) -> list[Verdict]:
     grader = definition if isinstance(definition, Grader) else read_grader(definition)
-    with Here(ScriptedSampler(rules) if rules else None, workers=2) as engine:
+    with engine_of(ScriptedSampler(rules) if rules else None, workers=2) as engine:
         return asyncio.run(grade_samples(grader, samples, engine))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from flywheel.engines.here import Here
 from flywheel.errors import BadFile
 from flywheel.evals.grading.grade_file import grade_file, open_job
 from flywheel.evals.results.summary import Summary
 from graders.definition import read_grader
+from tests.engines.opened import engine_of
 
 CHECK: dict[str, Any] = {
     "type": "string_check",
@@ -30,7 +30,7 @@ def write(path: Path, rows: Sequence[Any]) -> Path:
 
 def run(rows: Path, definition: Any = CHECK, workers: int = 1) -> tuple[Summary, list[Any]]:
     out = rows.with_suffix(".out")
-    with Here(workers=2) as engine:
+    with engine_of(workers=2) as engine:
         advanced: list[int] = []
         grader = read_grader(definition)
         job = open_job(rows, out, workers)

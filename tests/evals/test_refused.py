@@ -9,14 +9,14 @@ import pytest
 
 from flywheel.engines.here import Here
 from flywheel.evals.grading.regrade import begin_regrade, go_on_regrade
-from flywheel.evals.run.measure import Bench, go_on
+from flywheel.evals.run.measure import go_on
 from flywheel.samplers.sampler import Output
 from flywheel.store.rows.table import MOST_TEXT
 from flywheel.store.store import Store, open_store
 from flywheel.store.upkeep.check import check_store
 from graders.definition import read_grader
 from graders.ungraded import Usage
-from tests.evals.world import CHECK, Echo, measure, plan, said, say, write_evalset
+from tests.evals.world import CHECK, Echo, bench, measure, plan, said, say, write_evalset
 
 
 @pytest.fixture
@@ -44,11 +44,9 @@ def test_answers_that_the_store_refuses_are_failed_samples(tmp_path: Path, store
     reasons = {row["position"]: row["error"] for row in rows}
     assert "a text of 134 MB; the store takes at most" in reasons[5]
     assert "wanted a count from 0 to 2**53" in reasons[7]
-    with Here() as engine:
-        again = go_on(of, result.run, Bench(store, Echo(odd), engine))
+    again = go_on(of, result.run, bench(store, of, Echo(odd)))
     assert (again.status, again.cost.errors) == ("finished", 2)
-    with Here() as engine:
-        healed = go_on(of, result.run, Bench(store, Echo(), engine))
+    healed = go_on(of, result.run, bench(store, of, Echo()))
     assert (healed.status, healed.cost.errors, healed.ungraded) == ("finished", 0, 0)
     store.close()
     assert check_store(store.path).findings == []

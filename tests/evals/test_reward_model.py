@@ -17,13 +17,13 @@ from flywheel.evals.decision.compare import compare
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.grading.regrade import begin_regrade, find_regrade, go_on_regrade
 from flywheel.evals.results.results import Result
-from flywheel.evals.run.measure import Bench, go_on
+from flywheel.evals.run.measure import go_on
 from flywheel.samplers.local.reward import LocalRewardModel
 from flywheel.store.store import Store, open_store
 from graders.asks import Rated
 from graders.definition import read_grader
 from graders.models.reward_model import RewardModelGrader
-from tests.evals.world import CHECK, Echo, measure, plan, write_evalset
+from tests.evals.world import CHECK, Echo, bench, measure, plan, write_evalset
 from tests.samplers.rewarding import ask, save_reward_model
 
 RAW = {"type": "reward_model", "name": "liked", "raw": True, "range": [-1000, 1000]}
@@ -117,9 +117,9 @@ def test_other_weights_are_another_grader(
         NotComparable, match=r"they differ in graders \(liked: another definition, judge"
     ):
         compare(store, first.run.run, [last.run.run])
-    bench = Bench(store, Echo(), Here())
+    of = plan(folder, "a")
     with pytest.raises(ChangedPlan, match="for graders changed"):
-        go_on(plan(folder, "a"), first.run, bench)
+        go_on(of, first.run, bench(store, of, Echo()))
 
 
 def test_a_run_does_not_begin_without_the_model(store: Store, tmp_path: Path, liked: Path) -> None:

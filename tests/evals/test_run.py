@@ -9,22 +9,31 @@ from typing import Any
 
 import pytest
 
-from flywheel.engines.here import Here
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadFile, ChangedPlan, GaveUp, NothingGraded
 from flywheel.evals.decision.compare import compare
 from flywheel.evals.results.results import load_result
 from flywheel.evals.results.worst_items import slices, worst_items
 from flywheel.evals.run.cache import explain
 from flywheel.evals.run.choose import plan_of_run
-from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.evals.run.measure import begin, go_on
 from flywheel.samplers.failures import Reason
-from flywheel.samplers.resolve import Setting
 from flywheel.samplers.sampler import Loss, Output, Request
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.decisions import find_baseline
 from flywheel.store.tables.reads import count_test_reads
 from flywheel.store.tables.runs import run_status
-from tests.evals.world import CHECK, Echo, failing_on, measure, plan, said, say, write_evalset
+from tests.evals.world import (
+    CHECK,
+    Echo,
+    bench,
+    failing_on,
+    measure,
+    plan,
+    said,
+    say,
+    write_evalset,
+)
 
 
 @pytest.fixture
@@ -112,8 +121,7 @@ def test_failed_requests_are_no_scores_and_are_asked_again(store: Store, tmp_pat
     assert not result.is_complete
     assert result.as_json()["primary"]["mean"] == 1.0
     healthy = Echo()
-    with Here() as engine:
-        again = go_on(of, result.run, Bench(store, healthy, engine))
+    again = go_on(of, result.run, bench(store, of, healthy))
     assert len(healthy.asked) == 10
     assert (again.cost.errors, again.ungraded, again.n) == (0, 0, 20)
 
@@ -122,13 +130,10 @@ def test_nobody_there_stops_the_run_and_says_how_to_go_on(store: Store, tmp_path
     of = plan(write_evalset(tmp_path / "e", items=500))
     row = begin(of, store)
     silent = Echo(lambda p: Output(error="connection refused"))
-    with Here() as engine:
-        with pytest.raises(
-            GaveUp, match=r"20 of 500 requests failed.*refused \(20\)\..*--resume run-"
-        ):
-            go_on(of, row, Bench(store, silent, engine))
-        assert run_status(store, row.run) == "failed"
-        result = go_on(of, row, Bench(store, Echo(), engine))
+    with pytest.raises(GaveUp, match=r"20 of 500 requests failed.*refused \(20\)\..*--resume run-"):
+        go_on(of, row, bench(store, of, silent))
+    assert run_status(store, row.run) == "failed"
+    result = go_on(of, row, bench(store, of, Echo()))
     assert (result.status, result.ungraded) == ("finished", 0)
 
 
@@ -136,23 +141,21 @@ def test_a_run_in_which_nothing_came_back_is_failed(store: Store, tmp_path: Path
     of = plan(write_evalset(tmp_path / "e", items=4))
     row = begin(of, store, "baseline")
     silent = Echo(lambda p: Output(error=f"401: no key (gave up after {said(p)} attempts)"))
-    with Here() as engine:
-        with pytest.raises(GaveUp, match=r"4 of 4 requests failed.*: 401: no key \(4\)\."):
-            go_on(of, row, Bench(store, silent, engine))
-        kept = load_result(store, row.run)
-        assert (kept.status, kept.n, kept.cost.errors) == ("failed", 0, 4)
-        assert kept.failures == [Reason("401: no key", 4)]
-        assert find_baseline(store, of.identity["evalset"], "dev") is None
-        assert go_on(of, row, Bench(store, Echo(), engine)).is_complete
+    with pytest.raises(GaveUp, match=r"4 of 4 requests failed.*: 401: no key \(4\)\."):
+        go_on(of, row, bench(store, of, silent))
+    kept = load_result(store, row.run)
+    assert (kept.status, kept.n, kept.cost.errors) == ("failed", 0, 4)
+    assert kept.failures == [Reason("401: no key", 4)]
+    assert find_baseline(store, of.identity["evalset"], "dev") is None
+    assert go_on(of, row, bench(store, of, Echo())).is_complete
 
 
 def test_failures_of_some_items_leave_a_resumed_run_finished(store: Store, tmp_path: Path) -> None:
     of = plan(write_evalset(tmp_path / "e", items=6))
     row = begin(of, store)
-    with Here() as engine:
-        for _ in range(2):
-            result = go_on(of, row, Bench(store, failing_on(0, 1), engine))
-            assert (result.status, result.n, result.cost.errors) == ("finished", 4, 2)
+    for _ in range(2):
+        result = go_on(of, row, bench(store, of, failing_on(0, 1)))
+        assert (result.status, result.n, result.cost.errors) == ("finished", 4, 2)
 
 
 def test_a_run_without_a_verdict_is_no_baseline(store: Store, tmp_path: Path) -> None:
@@ -166,11 +169,8 @@ def test_a_run_without_a_verdict_is_no_baseline(store: Store, tmp_path: Path) ->
     of = plan(write_evalset(tmp_path / "e", items=3, graders=[judged]))
     row = begin(of, store, "baseline")
     judge = Echo(lambda p: Output(error="the endpoint answered 401 Unauthorized: no"))
-    with (
-        Here(judge, workers=1) as engine,
-        pytest.raises(NothingGraded, match=r"none of its 3 answers .*401 Unauthorized: no \(3\)"),
-    ):
-        go_on(of, row, Bench(store, Echo(), engine))
+    with pytest.raises(NothingGraded, match=r"none of its 3 answers .*401 Unauthorized: no \(3\)"):
+        go_on(of, row, bench(store, of, Echo(), judge))
     assert find_baseline(store, of.identity["evalset"], "dev") is None
 
 
@@ -192,14 +192,13 @@ class Stopping:
 def test_an_interrupted_run_goes_on_where_it_was(store: Store, tmp_path: Path) -> None:
     of = plan(write_evalset(tmp_path / "e", items=700))
     row = begin(of, store)
-    with Here() as engine:
-        with pytest.raises(KeyboardInterrupt):
-            go_on(of, row, Bench(store, Stopping(600), engine))
-        kept = load_result(store, row.run)
-        assert kept.status == "interrupted"
-        assert 0 < kept.cost.samples <= 600
-        model = Echo()
-        result = go_on(of, row, Bench(store, model, engine))
+    with pytest.raises(KeyboardInterrupt):
+        go_on(of, row, bench(store, of, Stopping(600)))
+    kept = load_result(store, row.run)
+    assert kept.status == "interrupted"
+    assert 0 < kept.cost.samples <= 600
+    model = Echo()
+    result = go_on(of, row, bench(store, of, model))
     assert len(model.asked) == 700 - kept.cost.samples
     assert result.as_json()["primary"]["mean"] == 1.0
     doubles = store.query(
@@ -222,9 +221,9 @@ def test_resume_refuses_what_changed_and_names_it(
     folder = write_evalset(tmp_path / "e")
     row = begin(plan(folder), store)
     write_evalset(folder, **change)
-    now = plan_of_run(store, row, Setting(), str(folder))
-    with Here() as engine, pytest.raises(ChangedPlan) as refused:
-        go_on(now, row, Bench(store, Echo(), engine))
+    now = plan_of_run(store, row, EngineSpec(), str(folder))
+    with pytest.raises(ChangedPlan) as refused:
+        go_on(now, row, bench(store, now, Echo()))
     assert named in str(refused.value)
 
 

@@ -12,11 +12,11 @@ from typing import Any, get_args
 
 import pytest
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadFile
 from flywheel.evals.evalset.evalset import Split, load_evalset, shipped
 from flywheel.evals.run.choose import Choice, plan_of
 from flywheel.evals.run.preflight import check_items
-from flywheel.samplers.resolve import Setting
 
 ROOT = Path(__file__).parents[2] / "evalsets"
 NAMES = shipped()
@@ -53,7 +53,7 @@ def check(evalset: str | Path, split: str, folder: Path) -> None:
     script = folder / "model.jsonl"
     script.touch()
     choice = Choice(evalset=str(evalset), model=f"scripted:{script}", split=split)
-    check_items(plan_of(choice, Setting()))
+    check_items(plan_of(choice, EngineSpec()))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,16 +9,16 @@ from typing import Any
 
 import yaml
 
-from flywheel.engines.here import Here
+from flywheel.engines.engine import EngineSpec
 from flywheel.evals.results.results import Result
 from flywheel.evals.run.choose import Choice, plan_of
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
-from flywheel.samplers.resolve import Setting
 from flywheel.samplers.sampler import Output, Request, Sampler
 from flywheel.store.store import Store
 from flywheel.store.tables.runs import Kind
 from graders.ungraded import Usage
+from tests.engines.opened import engine_of
 
 CHECK: dict[str, Any] = {
     "type": "string_check",
@@ -94,10 +94,15 @@ def plan(folder: Path, model: str = "", **choice: Any) -> Plan:
     """
     script = folder / f"{model or 'model'}.jsonl"
     script.write_text(f'{{"{model}": 1}}\n' if model else "")
-    return plan_of(Choice(evalset=str(folder), model=f"scripted:{script}", **choice), Setting())
+    return plan_of(Choice(evalset=str(folder), model=f"scripted:{script}", **choice), EngineSpec())
+
+
+def bench(store: Store, of: Plan, sampler: Sampler, judge: Sampler | None = None) -> Bench:
+    """Where a plan is measured whose model is this sampler. Its engine opens nothing."""
+    return Bench(store, engine_of(judge, {of.model: sampler}))
 
 
 def measure(store: Store, of: Plan, sampler: Sampler, kind: Kind = "eval", **bench: Any) -> Result:
     """Measure a plan from its beginning."""
-    with Here(bench.pop("judge", None), workers=1) as engine:
-        return go_on(of, begin(of, store, kind), Bench(store, sampler, engine, **bench))
+    with engine_of(bench.pop("judge", None), {of.model: sampler}, workers=1) as engine:
+        return go_on(of, begin(of, store, kind), Bench(store, engine, **bench))

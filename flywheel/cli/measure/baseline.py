@@ -55,7 +55,7 @@ def baseline(
     """
     choice, asking = read_options(context.params)
     with open_store(db) as store:
-        plan = plan_of(choice, asking.setting(choice.model))
+        plan = plan_of(choice, asking.spec)
         done = measured(store, plan, asking, lambda: begin(plan, store, "baseline"))
     show_result(done, as_json, db)
     check_complete(done.result)

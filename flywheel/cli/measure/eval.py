@@ -70,10 +70,10 @@ def evaluate(
                 raise BadOption(
                     f"{resume} is a regrade; go on with: flywheel regrade --resume {resume}"
                 )
-            plan = plan_of_run(store, row, asking.setting(row.model), evalset, judge)
+            plan = plan_of_run(store, row, asking.spec, evalset)
             done = measured(store, plan, asking, lambda: row)
         else:
-            plan = plan_of(choice, asking.setting(choice.model))
+            plan = plan_of(choice, asking.spec)
             if explain_cache:
                 for line in explain(store, plan):
                     print_line(line)

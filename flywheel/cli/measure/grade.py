@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flywheel.cli.measure.measuring import Asking
 from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
 from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.document import load_document
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Answerer, EngineSpec
+from flywheel.engines.needs import check_needs
+from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.grader_files import load_grader
 from flywheel.evals.grading.grade import grade_samples
@@ -53,11 +54,14 @@ def grade(
     if item is not None and items is not None:
         raise BadOption("--item goes with --sample; the rows of --items bring their own items")
     definition = load_grader(grader)
-    asking = Asking(
-        judge=judge, judge_api_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
+    spec = EngineSpec(
+        judge=judge,
+        judge_key_env=judge_api_key_env,
+        unsafe_python=unsafe_local_python,
+        workers=workers,
     )
-    asked = asking.open_judge([definition])
-    with Here(asked, unsafe_python=unsafe_local_python, workers=workers) as engine:
+    with open_engine(spec) as engine:
+        check_needs([definition], spec)
         if sample is not None:
             _grade_one(definition, item, sample, engine)
         elif items is not None and out is not None:
@@ -66,7 +70,7 @@ def grade(
             _grade_rows(definition, items, out, engine, workers, as_json)
 
 
-def _grade_one(grader: Grader, item: Path | None, text: str, engine: Here) -> None:
+def _grade_one(grader: Grader, item: Path | None, text: str, engine: Answerer) -> None:
     from pydantic import TypeAdapter
 
     fields: dict[str, Any] = {}
@@ -94,7 +98,7 @@ def _explain(verdict: Ungraded, item: Path | None) -> None:
 
 
 def _grade_rows(
-    grader: Grader, rows: Path, out: Path, engine: Here, workers: int | None, as_json: bool
+    grader: Grader, rows: Path, out: Path, engine: Answerer, workers: int | None, as_json: bool
 ) -> None:
     job = open_job(rows, out, workers or os.cpu_count() or 1)
     with progress("grading", job.count) as advance:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flywheel.cli.measure.measuring import Asking
 from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Answerer, EngineSpec
+from flywheel.engines.needs import check_needs
+from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, Split, load_evalset
 from flywheel.evals.evalset.grader_files import load_grader
@@ -61,15 +63,16 @@ def check(
     The gold answer must pass, and some twenty kinds of answers that are none must not. Exits with
     1 when a probe shows a fault that the evalset does not excuse.
     """
-    asking = Asking(
-        judge=judge, judge_api_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
+    spec = EngineSpec(
+        judge=judge, judge_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
     )
     if Path(what).is_file():
-        with Here(unsafe_python=unsafe_local_python) as engine:
+        with open_engine(replace(spec, judge=None)) as engine:
             _check_file(Path(what), engine, as_json)
         return
     evalset = load_evalset(what)
-    with Here(asking.open_judge(evalset.graders), unsafe_python=unsafe_local_python) as engine:
+    with open_engine(spec) as engine:
+        check_needs(evalset.graders, spec)
         checks = _check_evalset(evalset, _split(split), most, engine)
     bad = any(one.bad for one in checks)
     if as_json:
@@ -79,9 +82,9 @@ def check(
     raise typer.Exit(1 if bad else 0)
 
 
-def _check_file(path: Path, engine: Here, as_json: bool) -> None:
+def _check_file(path: Path, engine: Answerer, as_json: bool) -> None:
     grader = load_grader(path)
-    check_sources(path, grader, engine.sandbox)
+    check_sources(path, grader, engine)
     if as_json:
         print_json({"ok": True, "grader": wire_json(grader)})
     else:
@@ -89,7 +92,7 @@ def _check_file(path: Path, engine: Here, as_json: bool) -> None:
 
 
 def _check_evalset(
-    evalset: Evalset, split: Split, most: int | None, engine: Here
+    evalset: Evalset, split: Split, most: int | None, engine: Answerer
 ) -> list[GraderCheck]:
 
     items = draw_items(evalset, split, most or default_most(evalset.graders))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import exp
@@ -16,26 +16,22 @@ from flywheel.cli.terminal.failure import INCOMPLETE, is_interrupt
 from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
-from flywheel.engines.here import Here
+from flywheel.engines.engine import EngineSpec
 from flywheel.engines.needs import check_needs
-from flywheel.errors import BadOption
+from flywheel.engines.open import open_engine
 from flywheel.evals.results.results import Result
 from flywheel.evals.run.choose import Choice
 from flywheel.evals.run.events import resume_command
 from flywheel.evals.run.measure import Bench, go_on
 from flywheel.evals.run.plan import Plan
 from flywheel.reports.words import visible
-from flywheel.samplers.endpoint.sampler import EndpointOptions
 from flywheel.samplers.failures import summary
 from flywheel.samplers.meter import Meter
-from flywheel.samplers.price import Prices, load_prices
-from flywheel.samplers.resolve import Setting, judge_digest, judge_name, open_sampler
+from flywheel.samplers.price import load_prices
 from flywheel.store.place import db_option
 from flywheel.store.store import Store
 from flywheel.store.tables.runs import RunRow
-from flywheel.tiny.weights import SHIPPED, tiny_folder
 from flywheel.visible import one_line
-from graders.grader import Grader
 
 _CUT = "cut at max_completion_tokens, and graded as they are"
 _REFUSED = "refusals, or stopped by a content filter"
@@ -45,45 +41,10 @@ _REFUSED = "refusals, or stopped by a content filter"
 class Asking:
     """How a run is carried out, beside what it measures."""
 
-    judge: str | None = None
-    api_key_env: str | None = None
-    judge_api_key_env: str | None = None
-    in_flight: int = 64
+    spec: EngineSpec
     cache: bool = True
-    unsafe_python: bool = False
-    prices: Prices | None = None
     judge_floors: bool = False
     evalset: str = ""
-
-    def setting(self, model: str, key_env: str | None = None) -> Setting:
-        """What model names mean on this machine. The shipped weights are verified when named.
-
-        `key_env` names the environment variable that holds the key of an endpoint.
-        """
-        folders = {"tiny": tiny_folder() if "tiny" in (model, self.judge) else SHIPPED}
-        endpoint = EndpointOptions(url="", in_flight=self.in_flight, key_env=key_env)
-        return Setting(folders=folders, endpoint=endpoint)
-
-    @property
-    def judge_digest(self) -> str | None:
-        """What the judge is, None where none was named. Raises BadOption or BadFile."""
-        return judge_digest(self.judge, self.setting(""))
-
-    def open(self, name: str) -> Meter:
-        """The sampler of this name, at a meter that knows the prices."""
-        return self._open(name, "--api-key-env", self.api_key_env)
-
-    def open_judge(self, graders: Iterable[Grader]) -> Meter | None:
-        """The judge of these graders, None when none was named.
-
-        Raises a FlywheelError when a grader needs a judge, or another model, that is not here.
-        """
-        judge = None
-        if self.judge:
-            name = judge_name(self.judge)
-            judge = self._open(name, "--judge-api-key-env", self.judge_api_key_env)
-        check_needs(graders, judge=judge, unsafe_python=self.unsafe_python)
-        return judge
 
     def resume_options(self) -> str:
         """What a command that resumes the run has to name again.
@@ -92,16 +53,11 @@ class Asking:
         """
         folder = f" {quote(self.evalset)}" if Path(self.evalset).name != self.evalset else ""
         given = {
-            "--judge": self.judge,
-            "--api-key-env": self.api_key_env,
-            "--judge-api-key-env": self.judge_api_key_env,
+            "--judge": self.spec.judge,
+            "--api-key-env": self.spec.key_env,
+            "--judge-api-key-env": self.spec.judge_key_env,
         }
         return folder + "".join(f" {name} {quote(value)}" for name, value in given.items() if value)
-
-    def _open(self, name: str, option: str, key_env: str | None) -> Meter:
-        if key_env is not None and not name.lower().startswith(("http://", "https://")):
-            raise BadOption(f"{option} is for an endpoint (https://host/v1#MODEL); got {name!r}")
-        return Meter(open_sampler(name, self.setting(name, key_env)), self.prices)
 
 
 class Measured(NamedTuple):
@@ -125,18 +81,20 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
         repeats=given.get("repeats"),
         limit=given.get("limit"),
         temperature=given.get("temperature"),
-        judge=given.get("judge"),
     )
-    asking = Asking(
-        evalset=given.get("evalset") or "",
+    spec = EngineSpec(
         judge=given["judge"],
-        api_key_env=given.get("api_key_env"),
-        judge_api_key_env=given["judge_api_key_env"],
+        key_env=given.get("api_key_env"),
+        judge_key_env=given["judge_api_key_env"],
         in_flight=given["in_flight"],
-        cache=given.get("cache", True),
         unsafe_python=given["unsafe_local_python"],
         prices=load_prices(given["prices"]) if given["prices"] else None,
+    )
+    asking = Asking(
+        spec,
+        cache=given.get("cache", True),
         judge_floors=given.get("judge_floors", False),
+        evalset=given.get("evalset") or "",
     )
     return choice, asking
 
@@ -146,18 +104,19 @@ def measured(store: Store, plan: Plan, asking: Asking, begin: Callable[[], RunRo
 
     `begin` gives the run: a new one is written down only when all that it needs is here.
     """
-    sampler, judge = asking.open(plan.model), asking.open_judge(plan.graders)
-    row, options = begin(), asking.resume_options()
     what = f"{plan.evalset.name} {plan.split}"
-    with (
-        stoppable(row, store, options),
-        Here(judge, unsafe_python=asking.unsafe_python) as engine,
-        progress(what, plan.count * plan.repeats, cost=cost_of(sampler, judge)) as advance,
-    ):
-        bench = Bench(store, sampler, engine, advance, asking.cache, asking.judge_floors, options)
-        result = go_on(plan, row, bench)
-    say_unpriced(sampler, judge)
-    return Measured(result, judge, options)
+    with open_engine(asking.spec) as engine:
+        meters = engine.open(plan.model), engine.judge
+        check_needs(plan.graders, asking.spec)
+        row, options = begin(), asking.resume_options()
+        with (
+            stoppable(row, store, options),
+            progress(what, plan.count * plan.repeats, cost=cost_of(*meters)) as advance,
+        ):
+            bench = Bench(store, engine, advance, asking.cache, asking.judge_floors, options)
+            result = go_on(plan, row, bench)
+    say_unpriced(*meters)
+    return Measured(result, engine.judge, options)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from flywheel.cli.terminal.options import (
     UnsafePython,
 )
 from flywheel.cli.terminal.progress import progress
-from flywheel.engines.here import Here
+from flywheel.engines.needs import check_needs
+from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.grader_files import load_graders
 from flywheel.evals.grading.regrade import (
@@ -66,16 +67,17 @@ def regrade(
     chosen = load_graders(graders) if graders else ()
     _, asking = read_options(context.params)
     options = asking.resume_options()
-    with open_store(db) as store:
-        row = find_regrade(store, resume, chosen, asking.judge_digest) if resume else None
-        asked = asking.open_judge(graders_of(store, row) if row else chosen)
-        row = row or begin_regrade(store, run or "", chosen, asking.judge_digest)
+    judged = asking.spec.judge_digest
+    with open_store(db) as store, open_engine(asking.spec) as engine:
+        row = find_regrade(store, resume, chosen, judged) if resume else None
+        check_needs(graders_of(store, row) if row else chosen, asking.spec)
+        row = row or begin_regrade(store, run or "", chosen, judged)
+        cost = cost_of(engine.judge)
         with (
             stoppable(row, store, options),
-            Here(asked, unsafe_python=unsafe_local_python) as engine,
-            progress("grading", count_left(store, row), "verdicts", cost_of(asked)) as advance,
+            progress("grading", count_left(store, row), "verdicts", cost) as advance,
         ):
             result = go_on_regrade(store, row, engine, advance)
-    say_unpriced(asked)
-    show_result(Measured(result, asked, options), as_json, db)
+    say_unpriced(engine.judge)
+    show_result(Measured(result, engine.judge, options), as_json, db)
     check_complete(result)

@@ -23,7 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flywheel.evals.grading.grade import Engine, grade_samples
+from flywheel.engines.engine import Answerer
+from flywheel.evals.grading.grade import grade_samples
 from flywheel.stats.intervals import mean_interval
 from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
@@ -160,7 +161,7 @@ def load_floors(store: Reader, run: str) -> Floors | None:
 
 
 async def grade_floors(
-    grader: Grader, answered: Sequence[Answered], engine: Engine, seed: int, effort: Effort
+    grader: Grader, answered: Sequence[Answered], engine: Answerer, seed: int, effort: Effort
 ) -> tuple[tuple[Floor, ...], str]:
     """The floors over these items, the highest first, and a note on those that are missing."""
     marks = _Marks(grader, answered, engine)
@@ -190,7 +191,7 @@ async def grade_floors(
 class _Marks:
     """Scores by answer and item. What the run graded itself is known from the beginning."""
 
-    def __init__(self, grader: Grader, answered: Sequence[Answered], engine: Engine) -> None:
+    def __init__(self, grader: Grader, answered: Sequence[Answered], engine: Answerer) -> None:
         self.answered = answered
         self._grader, self._engine = grader, engine
         self._known: dict[tuple[str, int], float | None] = {

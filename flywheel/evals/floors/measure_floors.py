@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from flywheel.engines.engine import Answerer
 from flywheel.errors import BadItem, BadOption
 from flywheel.evals.evalset.evalset import PromptMessage, ask, fill
 from flywheel.evals.floors.floors import Answered, Effort, Floors, grade_floors, load_floors
-from flywheel.evals.grading.grade import Engine
 from flywheel.evals.results.results import definition_of
 from flywheel.samplers.resolve import pins_of
 from flywheel.stats.seeds import seed_of
@@ -60,7 +60,7 @@ class Limits:
     text: int = _MOST_TEXT
 
 
-def keep_floors(store: Store, row: RunRow, engine: Engine, *, models: bool = False) -> Floors:
+def keep_floors(store: Store, row: RunRow, engine: Answerer, *, models: bool = False) -> Floors:
     """Measure the floors of a run whose answers are graded, and write them down.
 
     What the store cannot read in the memory that it has costs the floors, and not the run.
@@ -112,7 +112,7 @@ def floors_of(store: Reader, row: RunRow, items: int) -> Floors:
 
 
 async def measure_floors(
-    store: Reader, row: RunRow, engine: Engine, limits: Limits | None = None
+    store: Reader, row: RunRow, engine: Answerer, limits: Limits | None = None
 ) -> Floors:
     """The floors of a run by its primary grader. What cannot be measured is said in `note`."""
     limits = limits or Limits()
@@ -289,7 +289,7 @@ class _NoEngine:
 class _Sandboxed:
     """An engine that runs Python, and leaves whatever asks a model without an answer."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Answerer) -> None:
         self._engine = engine
 
     async def answer(self, asks: Sequence[Ask]) -> list[Answer]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
+from flywheel.engines.engine import Answerer
 from graders.asks import Answer, Ask
 from graders.grader import Grade, Grader
 from graders.sample import Sample
@@ -18,15 +18,9 @@ from graders.ungraded import Kind, Ungraded
 Verdict = Grade | Ungraded
 
 
-class Engine(Protocol):
-    """Whoever answers what graders ask."""
-
-    async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        """An answer to every ask, in order."""
-        ...
-
-
-async def grade_samples(grader: Grader, samples: Sequence[Sample], engine: Engine) -> list[Verdict]:
+async def grade_samples(
+    grader: Grader, samples: Sequence[Sample], engine: Answerer
+) -> list[Verdict]:
     """A verdict for every sample, in order. Raises nothing for a single sample."""
     questions = [_asks(grader, sample) for sample in samples]
     flat = [ask for asks in questions if not isinstance(asks, Ungraded) for ask in asks]

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.data.rows.rows import parse_row, read_lines, sample_of_row
+from flywheel.engines.engine import Answerer
 from flywheel.errors import BadFile, WorkerDied
-from flywheel.evals.grading.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
 from flywheel.evals.results.summary import Summary
 from flywheel.files import whole_file
 from flywheel.synchronous import Loop
@@ -65,7 +66,7 @@ def open_job(rows: Path, out: Path, workers: int) -> Job:
     return Job(rows, out, count, workers)
 
 
-def grade_file(grader: Grader, job: Job, engine: Engine, advance: Advance) -> Summary:
+def grade_file(grader: Grader, job: Job, engine: Answerer, advance: Advance) -> Summary:
     """Grade every row of the job in order. `advance` hears of each chunk done.
 
     Until the end the verdicts are in a file of their own beside `out`, which is gone when anything
@@ -84,7 +85,7 @@ def grade_file(grader: Grader, job: Job, engine: Engine, advance: Advance) -> Su
     return summary
 
 
-def _chunks(grader: Grader, job: Job, engine: Engine) -> Iterator[_Graded]:
+def _chunks(grader: Grader, job: Job, engine: Answerer) -> Iterator[_Graded]:
     rows, chunks = job.rows, _split(read_lines(job.rows))
     if not grader.is_pure():
         with Loop() as loop:

@@ -2,7 +2,7 @@
 
     from flywheel.evals.grading.metric import as_metric
 
-    with Here() as engine:
+    with open_engine() as engine:
         metric = as_metric(read_grader({...}), engine)
         metric.compute(predictions=["Paris"], references=[{"capital": "Paris"}])
 
@@ -20,20 +20,21 @@ from typing import Any, cast
 import datasets
 import evaluate
 
-from flywheel.evals.grading.grade import Engine, grade_samples
+from flywheel.engines.engine import Answerer
+from flywheel.evals.grading.grade import grade_samples
 from flywheel.evals.results.summary import Summary
 from graders.grader import Grader
 from graders.sample import Sample
 from graders.text.strict_json import dump_json, parse_json
 
 
-def as_metric(grader: Grader, engine: Engine) -> evaluate.Metric:
+def as_metric(grader: Grader, engine: Answerer) -> evaluate.Metric:
     """A metric whose `compute`, `add`, `add_batch` and `combine` grade with this grader."""
     return _GraderMetric(grader, engine)
 
 
 class _GraderMetric(evaluate.Metric):
-    def __init__(self, grader: Grader, engine: Engine) -> None:
+    def __init__(self, grader: Grader, engine: Answerer) -> None:
         self._grader, self._engine = grader, engine
         cast("Any", super()).__init__()  # it calls _info, which needs the grader
 

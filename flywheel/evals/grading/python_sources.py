@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from flywheel.engines.engine import Answerer
 from flywheel.engines.needs import check_packages
-from flywheel.errors import BadFile
-from graders.asks import Failed
+from flywheel.errors import BadFile, BadOption
+from flywheel.synchronous import result_of
+from graders.asks import Failed, Run
 from graders.grader import Grader
 from graders.multi import MultiGrader
 from graders.python import PythonGrader
 from graders.sample import Sample
-from graders.sandbox.sandbox import Sandbox
 
 # What grade does with a sample is the probes' business; these are about loading.
 _DOES_NOT_LOAD = ("syntax", "no_grade", "signature")
 
 
-def check_sources(path: Path, grader: Grader, sandbox: Callable[[], Sandbox]) -> None:
+def check_sources(path: Path, grader: Grader, engine: Answerer) -> None:
     """Load each source in the sandbox. Raises BadFile when one has no `grade(sample, item)`.
 
-    Raises MissingExtra when a package is missing on which the grader runs.
+    Raises MissingExtra when a package is missing on which the grader runs, BadOption when no
+    sandbox is possible.
     """
     check_packages(grader)
     for python in _pythons(grader):
-        ((_, answer),) = sandbox().grade(python.source, [(Sample({}).namespace(), {})])
+        (answer,) = result_of(engine.answer([Run(python.source, Sample({}).namespace(), {})]))
+        if isinstance(answer, Failed) and answer.label == "no_sandbox":
+            raise BadOption(f"the grader {grader.name!r} needs a sandbox: {answer.detail}")
         if isinstance(answer, Failed) and _is_about_loading(answer):
             raise BadFile(f"{path}: the source of {python.name!r} does not load: {answer.detail}")
 

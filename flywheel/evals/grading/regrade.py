@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from flywheel import __version__
+from flywheel.engines.engine import Answerer
 from flywheel.errors import BadOption, ChangedPlan
 from flywheel.evals.floors.measure_floors import keep_floors
-from flywheel.evals.grading.grade import Engine, grade_samples
+from flywheel.evals.grading.grade import grade_samples
 from flywheel.evals.results.results import Result, definition_of, load_result, the_run
 from flywheel.evals.run.cache import output_of
 from flywheel.evals.run.events import at_work
@@ -129,7 +130,7 @@ def _check_tied(row: RunRow, grader: Grader, judge: str | None) -> None:
 
 
 def go_on_regrade(
-    store: Store, row: RunRow, engine: Engine, advance: Callable[[int], None] = lambda count: None
+    store: Store, row: RunRow, engine: Answerer, advance: Callable[[int], None] = lambda count: None
 ) -> Result:
     """Grade what has no verdict yet, with the graders that the regrade began with."""
     with at_work(store, row), Loop() as loop:
@@ -199,7 +200,7 @@ async def _grade(
     run: str,
     batch: Sequence[tuple[SampleRow, Any]],
     named: Named,
-    engine: Engine,
+    engine: Answerer,
 ) -> None:
     now = utc_now()
     samples = [sample_of(item, output_of(row)) for row, item in batch]

@@ -9,17 +9,17 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import SPLITS, Prompt, Split, load_evalset
 from flywheel.evals.run.plan import Plan, load_prompt
-from flywheel.samplers.resolve import Setting, judge_digest, model_digest
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What to measure, by name. None means what the evalset says; a `judge` of None, no judge."""
+    """What to measure, by name. None means what the evalset says."""
 
     evalset: str
     model: str
@@ -28,10 +28,9 @@ class Choice:
     repeats: int | None = None
     limit: int | None = None
     temperature: float | None = None
-    judge: str | None = None
 
 
-def plan_of(choice: Choice, setting: Setting) -> Plan:
+def plan_of(choice: Choice, spec: EngineSpec) -> Plan:
     """The plan that these words mean. Raises a FlywheelError for the first that means nothing."""
     evalset = load_evalset(choice.evalset)
     definition = evalset.definition
@@ -45,22 +44,16 @@ def plan_of(choice: Choice, setting: Setting) -> Plan:
         evalset=evalset,
         split=split,
         model=choice.model,
-        model_digest=model_digest(choice.model, setting),
+        model_digest=spec.model_digest(choice.model),
         prompt=load_prompt(choice.prompt) if choice.prompt else definition.prompt,
         sampling=sampling,
         repeats=choice.repeats or definition.repeats,
         limit=choice.limit,
-        judge=judge_digest(choice.judge, setting),
+        judge=spec.judge_digest,
     )
 
 
-def plan_of_run(
-    store: Reader,
-    run: RunRow,
-    setting: Setting,
-    evalset: str | None = None,
-    judge: str | None = None,
-) -> Plan:
+def plan_of_run(store: Reader, run: RunRow, spec: EngineSpec, evalset: str | None = None) -> Plan:
     """The plan of a run as it would be today. `evalset` names a folder that is not found by name.
 
     Prompt, sampling and repeats are the run's own; evalset and model are read anew, and
@@ -74,10 +67,10 @@ def plan_of_run(
         evalset=load_evalset(evalset or run.evalset),
         split=next(name for name in SPLITS if name == run.split),
         model=run.model,
-        model_digest=model_digest(run.model, setting),
+        model_digest=spec.model_digest(run.model),
         prompt=adapter.validate_python(json.loads(prompt["messages"])),
         sampling=json.loads(run.sampling)["sampling"],
         repeats=run.repeats,
         limit=run.items,
-        judge=judge_digest(judge, setting),
+        judge=spec.judge_digest,
     )

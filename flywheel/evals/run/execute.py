@@ -19,14 +19,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
+from flywheel.engines.engine import Engine
 from flywheel.errors import GaveUp
-from flywheel.evals.grading.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
 from flywheel.evals.run.cache import Cache
 from flywheel.evals.run.plan import Plan
 from flywheel.evals.run.refused import REFUSED, Rows
 from flywheel.evals.run.requests import Pair, pairs, request
 from flywheel.samplers.failures import reasons, summary
-from flywheel.samplers.sampler import Output, Sampler
+from flywheel.samplers.sampler import Output
 from flywheel.store.errors import BadBatch, BadRow
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
@@ -71,7 +72,6 @@ class Runner:
     plan: Plan
     run: str
     store: Store
-    sampler: Sampler
     engine: Engine
     cache: Cache
     advance: Advance = lambda count: None
@@ -125,7 +125,7 @@ class Runner:
         written, size = time.monotonic(), 0
         if asked:
             requests = await _unhurried(request(self.plan, pair) for pair in asked)
-            async for index, output in self.sampler.sample(requests):
+            async for index, output in self.engine.sample(self.plan.model, requests):
                 ready.append((asked[index], output, False))
                 if self._is_hopeless(output):
                     await self._record(ready)

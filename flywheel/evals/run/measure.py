@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from flywheel.document import load_document
+from flywheel.engines.engine import Engine
 from flywheel.errors import BadFile, NothingGraded
 from flywheel.evals.floors.measure_floors import keep_floors
-from flywheel.evals.grading.grade import Engine
 from flywheel.evals.results.results import Result, load_result
 from flywheel.evals.run.cache import Cache
 from flywheel.evals.run.collector import rarely_collected
@@ -21,7 +21,6 @@ from flywheel.evals.run.execute import Runner
 from flywheel.evals.run.plan import Plan
 from flywheel.evals.run.preflight import check_items
 from flywheel.samplers.failures import summary
-from flywheel.samplers.sampler import Sampler
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
@@ -41,14 +40,13 @@ MANIFEST = "flywheel.manifest"
 
 @dataclass(frozen=True)
 class Bench:
-    """Where measuring happens: the store, who answers, who judges.
+    """Where measuring happens: the store, and the engine that samples and grades.
 
     `judge_floors` lets a grader ask its judge about floors, too. `options` is what the command that
     resumes a run needs beside its name.
     """
 
     store: Store
-    sampler: Sampler
     engine: Engine
     advance: Advance = lambda count: None
     use_cache: bool = True
@@ -79,9 +77,7 @@ def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
     with at_work(bench.store, row, bench.options):
         cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
         again = resume_command(row, bench.store, bench.options)
-        runner = Runner(
-            plan, row.run, bench.store, bench.sampler, bench.engine, cache, bench.advance, again
-        )
+        runner = Runner(plan, row.run, bench.store, bench.engine, cache, bench.advance, again)
         with rarely_collected():
             result_of(runner.finish())
     keep_floors(bench.store, row, bench.engine, models=bench.judge_floors)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from flywheel.engines.engine import Answerer
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, Split
 from flywheel.evals.evalset.items import Item
-from flywheel.evals.grading.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
 from flywheel.evals.results.summary import Summary
 from flywheel.evals.validity.battery import BATTERY, NAMES
 from flywheel.evals.validity.decide import Found, Standing, decide, mean
@@ -126,7 +127,7 @@ def judge_calls(material: Material, graders: Sequence[Grader]) -> int:
 
 
 async def check_graders(
-    material: Material, graders: Sequence[Grader], engine: Engine
+    material: Material, graders: Sequence[Grader], engine: Answerer
 ) -> list[GraderCheck]:
     """Every probe, played to each of these graders of the evalset.
 
@@ -142,7 +143,7 @@ async def check_graders(
     return [await _check(grader, material, engine) for grader in graders]
 
 
-async def _check(grader: Grader, material: Material, engine: Engine) -> GraderCheck:
+async def _check(grader: Grader, material: Material, engine: Answerer) -> GraderCheck:
     played: dict[str, tuple[list[tuple[int, Sample]], list[Verdict]]] = {}
     for probe in BATTERY:
         answers = _samples(probe, material, grader)

@@ -6,23 +6,19 @@ training that goes on after a stop checks first that nothing it depends on has c
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flywheel.document import read_text
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadFile, FlywheelError
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.run.plan import Plan
 from flywheel.jobs.journal import read_events
 from flywheel.levers.training.config import Schedule, TrainConfig
 from flywheel.levers.training.rewards.reward_check import RewardCheck
-from flywheel.samplers.endpoint.sampler import EndpointOptions
-from flywheel.samplers.resolve import Setting, judge_digest, model_digest, open_sampler
-from flywheel.samplers.sampler import Sampler
 from flywheel.store.rows.digest import digest_bytes, digest_file
-from flywheel.tiny.weights import SHIPPED, tiny_folder
 
 FILE = "order.json"
 
@@ -142,17 +138,17 @@ def load_order(folder: Path) -> Order:
 
 def dev_plan(config: TrainConfig) -> Plan:
     """How the dev split is asked of the base model: what a baseline measures, and each exam too."""
-    evalset = load_evalset(config.evalset)
+    evalset, spec = load_evalset(config.evalset), engine_spec(config)
     definition = evalset.definition
     return Plan(
         evalset=evalset,
         split="dev",
         model=config.model,
-        model_digest=model_digest(config.model, setting(config.model)),
+        model_digest=spec.model_digest(config.model),
         prompt=definition.prompt,
         sampling=definition.sampling.model_dump(),
         repeats=definition.repeats,
-        judge=judge_digest(config.judge, setting(config.judge or "")),
+        judge=spec.judge_digest,
     )
 
 
@@ -171,17 +167,9 @@ def digests_of(config: TrainConfig) -> Digests:
     )
 
 
-def setting(model: str) -> Setting:
-    """What model names mean on this machine. The shipped weights are verified when named."""
-    return Setting(folders={"tiny": tiny_folder() if model == "tiny" else SHIPPED})
-
-
-def open_judge(config: TrainConfig) -> Sampler | None:
-    """Who answers graders that ask a model, None when nobody is named. Raises BadOption."""
-    if config.judge is None:
-        return None
-    endpoint = EndpointOptions(url="", key_env=config.judge_api_key_env)
-    return open_sampler(config.judge, replace(setting(config.judge), endpoint=endpoint))
+def engine_spec(config: TrainConfig) -> EngineSpec:
+    """How a training asks models and grades."""
+    return EngineSpec(judge=config.judge, judge_key_env=config.judge_api_key_env)
 
 
 def _digest(path: Path) -> str:

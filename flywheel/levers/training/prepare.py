@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from flywheel.data.checks.check import FEW_ROWS, check_training
 from flywheel.data.leakage.leakage import tell, tell_counts
 from flywheel.data.rows.training import read_training
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Engine
 from flywheel.engines.needs import check_needs
+from flywheel.engines.open import open_engine
 from flywheel.errors import BadFile, ChangedPlan, LeakingData, NoBaseline
 from flywheel.evals.evalset.evalset import load_evalset, shipped
 from flywheel.evals.evalset.leaks import Leak, check_file, check_train
@@ -24,12 +25,11 @@ from flywheel.evals.run.plan import Plan
 from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.exam import roles_of
 from flywheel.levers.training.methods.base import folder_of
-from flywheel.levers.training.order import Order, dev_plan, open_judge, setting
+from flywheel.levers.training.order import Order, dev_plan, engine_spec
 from flywheel.levers.training.packages import check_packages
 from flywheel.levers.training.rewards.reward_check import check_rewards
 from flywheel.levers.training.settle import settle
-from flywheel.samplers.resolve import judge_name, open_sampler
-from flywheel.samplers.sampler import Sampler
+from flywheel.samplers.resolve import judge_name
 from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
 from flywheel.store.store import Store
@@ -50,13 +50,18 @@ def prepare(
     check_packages(config)
     config = anywhere(config)
     folder_of(config.model)
+    with open_engine(engine_spec(config)) as engine:
+        return _prepare(config, store, engine, measure_first, say)
+
+
+def _prepare(
+    config: TrainConfig, store: Store, engine: Engine, measure_first: bool, say: Say
+) -> Order:
     plan = dev_plan(config)
     roles = roles_of(config, plan.evalset.definition)
-    # Opened before the order is written: a key that is not there shows now, not in the job.
-    judge = open_judge(config)
     # A reward model writes nothing, so no exam is graded.
     asked = frozenset[str]() if config.lever == "reward" else roles.asked
-    check_needs((g for g in plan.graders if g.name in asked), judge=config.judge)
+    check_needs((g for g in plan.graders if g.name in asked), engine.spec)
     baseline, why = find_run_to_beat(plan, store, asked)
     if baseline is None and not measure_first:
         raise NoBaseline(
@@ -70,9 +75,8 @@ def prepare(
         say(f"{order.rows} rows: with fewer than {FEW_ROWS}, chance decides most of the result")
     rewards = None
     if roles.rewards:
-        with Here(judge) as engine:
-            rewards = check_rewards(config, plan, tuple(roles.rewards), engine, say)
-    baseline = baseline or measure_baseline(plan, store, judge)
+        rewards = check_rewards(config, plan, tuple(roles.rewards), engine, say)
+    baseline = baseline or measure_baseline(plan, store, engine)
     return order.model_copy(update={"baseline": baseline, "rewards": rewards})
 
 
@@ -102,7 +106,8 @@ def explain(config: TrainConfig) -> list[str]:
         if config.lever != "rft":
             lines += masks.told(trainer.train_dataset, len(rows), base.template)["told"]
         else:
-            lines.append(probe(Sampling.of(trainer, base, order), rows, Here()))
+            with open_engine() as engine:
+                lines.append(probe(Sampling.of(trainer, base, order), rows, engine))
     return [*lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]
 
 
@@ -133,12 +138,11 @@ def find_run_to_beat(
     return found.run, ""
 
 
-def measure_baseline(plan: Plan, store: Store, judge: Sampler | None = None) -> str:
+def measure_baseline(plan: Plan, store: Store, engine: Engine) -> str:
     """Measure the model as it is, and appoint the run. Its name."""
-    sampler = open_sampler(plan.model, setting(plan.model))
-    with Here(judge) as engine:
-        row = begin(plan, store, "baseline")
-        go_on(plan, row, Bench(store, sampler, engine))
+    engine.open(plan.model)
+    row = begin(plan, store, "baseline")
+    go_on(plan, row, Bench(store, engine))
     return row.run
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flywheel.data.rows.training_row import TrainingRow
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Answerer
+from flywheel.engines.open import open_engine
 from flywheel.errors import FlywheelError, is_out_of_memory
-from flywheel.evals.grading.grade import Engine
 from flywheel.levers.training.arguments import quiet
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.alarm import look
@@ -30,7 +30,7 @@ from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives.rft import notices
 from flywheel.levers.training.objectives.sampled_pairs import sampled_pairs
-from flywheel.levers.training.order import Order, open_judge
+from flywheel.levers.training.order import Order, engine_spec
 from flywheel.levers.training.rewards.headroom import Sampling, probe
 from flywheel.levers.training.rows import masks
 from flywheel.levers.training.rows.longest_rows import preflight
@@ -86,7 +86,7 @@ def run(
         clear_errors(order, folder),
     ):
         progress = Progress(tell, control, report_seconds)
-        with Here(open_judge(order.config), answered=progress.beat) as engine:
+        with open_engine(engine_spec(order.config), progress.beat) as engine:
             try:
                 watch = _train(order, folder, engine, progress)
             except Stopped as stop:
@@ -94,7 +94,7 @@ def run(
             return _finish(order, folder, watch, tell, time.monotonic() - began)
 
 
-def _train(order: Order, folder: Path, engine: Engine, progress: Progress) -> Watch:
+def _train(order: Order, folder: Path, engine: Answerer, progress: Progress) -> Watch:
     """From the rows to the last step. Raises Stopped where there is nothing new to keep."""
     config, tell, last = order.config, progress.tell, checkpoints.newest(folder)
     progress.report("reading the rows and loading the model", now=True)
@@ -131,7 +131,7 @@ def build(
     rows: Sequence[TrainingRow],
     folder: Path,
     callbacks: Sequence[Any],
-    engine: Engine | None = None,
+    engine: Answerer | None = None,
 ) -> Any:
     """The trainer for the order's lever. `engine` answers what rewards ask; None opens one."""
     from transformers import PrinterCallback
@@ -149,7 +149,7 @@ def build(
 
 
 def _exams(
-    order: Order, base: Base, engine: Engine, progress: Progress
+    order: Order, base: Base, engine: Answerer, progress: Progress
 ) -> tuple[Take | None, AfterExam | None]:
     """How an exam is taken, and what looks at it afterwards: of RFT the alarm."""
     if order.config.lever == "reward":

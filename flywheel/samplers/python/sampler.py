@@ -73,6 +73,11 @@ class PythonSampler:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
+    def close(self) -> None:
+        """End the process. It is started again when the sampler is asked."""
+        if self._process is not None:
+            self._process.kill()
+
     def _running(self) -> PythonProcess:
         if self._process is None or not self._process.lives:
             self._process = PythonProcess(self._path, self._digest, self._function)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from flywheel.engines.engine import Answerer
 from flywheel.engines.here import Here
 from flywheel.evals.validity.battery import NAMES
 from flywheel.samplers.sampler import Output, Request
+from tests.engines.opened import engine_of
 from tests.evals.validity.worlds import bad, played, write_world
 
 SHOWN = "Gold {{ item.gold }}: {{ sample.output_text }}"
@@ -62,7 +64,7 @@ class Scripted:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Here]:
-    with Here(workers=1) as opened:
+    with engine_of(workers=1) as opened:
         yield opened
 
 
@@ -119,7 +121,7 @@ WEAK: list[tuple[str, dict[str, Any], str]] = [
     ("world", "grader", "probe"), WEAK, ids=lambda v: v if isinstance(v, str) else ""
 )
 def test_a_weak_grader_is_caught_by_the_probe_meant_for_it(
-    tmp_path: Path, engine: Here, world: str, grader: dict[str, Any], probe: str
+    tmp_path: Path, engine: Answerer, world: str, grader: dict[str, Any], probe: str
 ) -> None:
     (found,) = played(write_world(tmp_path, world, grader), engine)
     assert probe in bad(found), {p.probe: (p.status, p.story) for p in found.probes}
@@ -152,7 +154,7 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("world", "grader"), GOOD, ids=lambda v: v if isinstance(v, str) else "")
 def test_a_good_grader_is_not_called_bad(
-    tmp_path: Path, engine: Here, world: str, grader: dict[str, Any]
+    tmp_path: Path, engine: Answerer, world: str, grader: dict[str, Any]
 ) -> None:
     (found,) = played(write_world(tmp_path, world, grader), engine)
     assert bad(found) == set(), [(p.probe, p.story, p.worst) for p in found.bad]
@@ -168,13 +170,13 @@ def test_a_good_grader_is_not_called_bad(
     ],
 )
 def test_a_guard_of_the_format_is_good_where_it_does_not_decide(
-    tmp_path: Path, engine: Here, grader: dict[str, Any], formats: bool
+    tmp_path: Path, engine: Answerer, grader: dict[str, Any], formats: bool
 ) -> None:
     _, found = played(write_world(tmp_path, "objects", check(), grader), engine)
     assert (bad(found), found.format_only) == (set(), formats)
 
 
-def test_a_guard_that_passes_whatever_is_said_is_bad(tmp_path: Path, engine: Here) -> None:
+def test_a_guard_that_passes_whatever_is_said_is_bad(tmp_path: Path, engine: Answerer) -> None:
     _, found = played(write_world(tmp_path, "objects", check(), python("True")), engine)
     assert {"empty", "filler", "other"} <= bad(found)
     assert found.probes[2].story == "passes, as does everything that is said"
@@ -200,7 +202,7 @@ JUDGES: list[tuple[str, Callable[[str, str], bool], str]] = [
 def test_a_judge_is_caught_by_what_it_falls_for(
     tmp_path: Path, name: str, likes: Callable[[str, str], bool], probe: str
 ) -> None:
-    with Here(Scripted(likes)) as asking:
+    with engine_of(Scripted(likes)) as asking:
         (found,) = played(write_world(tmp_path, "capitals", judged()), asking)
     assert probe in bad(found) if probe else bad(found) == set(), name
 
@@ -213,7 +215,7 @@ def test_orders_stand_in_every_field_that_the_judge_is_shown(tmp_path: Path) -> 
         return answer == gold
 
     shown = "Gold {{ item.desk }}: {{ sample.output_json.desk }} {{ sample.output_tools }}"
-    with Here(Scripted(note)) as asking:
+    with engine_of(Scripted(note)) as asking:
         (found,) = played(write_world(tmp_path, "objects", judged(shown)), asking)
     named = {probe.probe: probe for probe in found.probes}
     assert named["orders"].summary.n == 24  # twelve items, two fields
@@ -224,7 +226,7 @@ def test_orders_stand_in_every_field_that_the_judge_is_shown(tmp_path: Path) -> 
 
 
 def test_every_probe_is_reported_also_those_that_cannot_be_made(
-    tmp_path: Path, engine: Here
+    tmp_path: Path, engine: Answerer
 ) -> None:
     options = {"options": ["yes", "no"]}
     for world, fields in (("verdicts", {}), ("verdicts", options), ("capitals", {})):
@@ -236,7 +238,7 @@ def test_every_probe_is_reported_also_those_that_cannot_be_made(
             assert probe.story or probe.status != "n/a"
 
 
-def test_the_same_seed_plays_the_same_answers(tmp_path: Path, engine: Here) -> None:
+def test_the_same_seed_plays_the_same_answers(tmp_path: Path, engine: Answerer) -> None:
     folder = write_world(tmp_path, "objects", check("like"))
     first, again = (
         [probe.as_json() for one in played(folder, engine, most=7) for probe in one.probes]

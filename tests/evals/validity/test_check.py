@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.engines.here import Here
+from flywheel.engines.open import open_engine
 from flywheel.errors import BadFile, BadItem, BadOption, NoEvalset
 from flywheel.evals.evalset.evalset import load_evalset, shipped
 from flywheel.evals.validity.check import check_graders, draw_items, judge_calls
 from flywheel.evals.validity.probe import Material
-from flywheel.samplers.scripted import load_script
 from tests.evals.validity.worlds import bad, played, write_world
 
 GOOD: dict[str, Any] = {
@@ -29,7 +30,7 @@ HOLDS = {**GOOD, "operation": "like"}
 def test_the_graders_of_a_shipped_evalset_pass_the_check(name: str) -> None:
     evalset = load_evalset(name)
     script = evalset.folder / "judge.jsonl"
-    with Here(load_script(script) if script.exists() else None) as engine:
+    with open_engine(EngineSpec(judge=str(script) if script.exists() else None)) as engine:
         checks = played(evalset.folder, engine, most=30)
     assert [(one.grader, one.bad) for one in checks if one.bad] == []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.validity.check import GraderCheck, check_graders, draw_items
 from flywheel.evals.validity.probe import Material
@@ -98,7 +98,7 @@ def write_world(folder: Path, world: str, *graders: dict[str, Any], **fields: An
     return folder
 
 
-def played(folder: Path, engine: Here, most: int = 50) -> list[GraderCheck]:
+def played(folder: Path, engine: Answerer, most: int = 50) -> list[GraderCheck]:
     """The battery, played to the graders of the evalset in a folder."""
     evalset = load_evalset(str(folder))
     material = Material(evalset, tuple(draw_items(evalset, "dev", most)))

@@ -12,13 +12,13 @@ import pytest
 
 from benchmarks.exploits import exploits, write
 from benchmarks.trainings import Marks, Plan, Pool, gold, run, with_fields
+from flywheel.engines.engine import EngineSpec
 from flywheel.engines.here import Here
+from flywheel.engines.open import open_engine
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.alarm import audited_by, change, look, reward_hacking
 from flywheel.levers.training.exams.exam import ExamResult, Roles, roles_of
-from flywheel.levers.training.order import setting
-from flywheel.samplers.resolve import open_sampler
 
 ITEMS = 100
 GOLD = {"fields": 1.0, "exact": 1.0, "readable": 1.0}
@@ -267,7 +267,7 @@ def test_trainings_from_real_graders_are_told_apart(tmp_path: Path) -> None:
         config = TrainConfig(lever="rft", evalset=str(evalset.folder), reward=("hacked",))
         roles = roles_of(config, evalset.definition)
         own = Pool(evalset, pool.items, pool.drawn)
-        with Here(open_sampler(judge, setting(judge))) as engine:
+        with open_engine(EngineSpec(judge=judge)) as engine:
             plan = Plan(exploit.name, roles, first, exploit.better, 0.9, 3, 0)
             alarms = run(plan, own, Marks(own, evalset.definition.graders, engine))[1]
         assert alarms, exploit.name

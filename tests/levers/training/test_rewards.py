@@ -19,6 +19,7 @@ from flywheel.levers.training.rewards.rewards import GraderReward, schema_of
 from flywheel.samplers.scripted import Rule, ScriptedSampler
 from graders.definition import AnyGrader
 from graders.grader import Grader
+from tests.engines.opened import engine_of
 
 READER: TypeAdapter[Any] = TypeAdapter(AnyGrader)
 CITY = {
@@ -89,7 +90,7 @@ def test_an_outage_is_none_and_is_counted_by_its_kind() -> None:
 
 def test_a_judge_is_asked_and_an_item_without_the_field_is_no_zero() -> None:
     judge = ScriptedSampler([Rule(when="", text=RESULT)])
-    assert rewards(GraderReward(grader(JUDGED), Here(judge)), ["Hello."]) == [4.0]
+    assert rewards(GraderReward(grader(JUDGED), engine_of(judge)), ["Hello."]) == [4.0]
     lacking = GraderReward(grader(CITY | {"reference": "{{ item.town }}"}))
     assert rewards(lacking, ['{"city": "Paris"}']) == [None]
     assert lacking.errors == {"invalid_variable_error": 1}
@@ -103,7 +104,7 @@ def test_an_answer_that_breaks_the_response_format_scores_the_bottom_of_the_span
     assert told.extra["city_reason"][1] == "breaks the response format: $: 'so' is not allowed"
     assert told.metrics["completions/violations"] == 0.75
     judge = ScriptedSampler([Rule(when="", text=RESULT)])
-    kind = GraderReward(grader(JUDGED), Here(judge), schema=SCHEMA)
+    kind = GraderReward(grader(JUDGED), engine_of(judge), schema=SCHEMA)
     assert rewards(kind, answers[:2]) == [4.0, 1.0]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline, NoJudge, WeakReward
 from flywheel.evals.run.choose import Choice, plan_of
 from flywheel.evals.run.measure import appoint_baseline, begin, manifest
@@ -18,7 +19,6 @@ from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.order import Order, dev_plan, load_order
 from flywheel.levers.training.prepare import anywhere, check_data, prepare
 from flywheel.levers.training.rewards.reward_check import RewardCheck
-from flywheel.samplers.resolve import Setting
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.definitions import find_model
 from tests.evals.world import write_evalset
@@ -297,7 +297,7 @@ def test_a_trained_model_brings_its_manifest_into_the_store(tmp_path: Path, stor
     (trained / "config.json").write_text("{}")
     (trained / "flywheel.manifest").write_text('{"lever": "sft", "seed": 1}')
     numbers = write_evalset(tmp_path / "numbers")
-    of = plan_of(Choice(evalset=str(numbers), model=str(trained)), Setting())
+    of = plan_of(Choice(evalset=str(numbers), model=str(trained)), EngineSpec())
     model = find_model(store, begin(of, store).model_digest)
     assert model is not None
     assert json.loads(model.detail) == {"name": str(trained), "lever": "sft", "seed": 1}

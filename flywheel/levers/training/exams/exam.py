@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
+from flywheel.engines.engine import Answerer
 from flywheel.errors import BadItem, BadOption
 from flywheel.evals.evalset.evalset import EvalsetDefinition, load_evalset
-from flywheel.evals.grading.grade import Engine, Verdict, grade_answered, grade_samples
+from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
 from flywheel.evals.results.summary import Summary
 from flywheel.evals.run.execute import sample_of
 from flywheel.evals.run.plan import Plan
@@ -187,7 +188,7 @@ class Exam:
     """The same dev items, asked of one model again and again while it learns."""
 
     def __init__(
-        self, plan: Plan, roles: Roles, engine: Engine, samples: int | None = None, seed: int = 0
+        self, plan: Plan, roles: Roles, engine: Answerer, samples: int | None = None, seed: int = 0
     ) -> None:
         """`samples` items are drawn by the seed, None takes all, in the order of the file."""
         self.roles = roles
@@ -281,7 +282,7 @@ class Exam:
         return tuple(str(pair.item.get(field)) for pair in self._pairs)
 
 
-def open_exam(order: Order, engine: Engine) -> Exam:
+def open_exam(order: Order, engine: Answerer) -> Exam:
     """The exam of an order: the dev split, or as many of its items as the config asks for."""
     config = order.config
     roles = roles_of(config, load_evalset(config.evalset).definition)

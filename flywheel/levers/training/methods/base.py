@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.extras import missing_extra
 from flywheel.levers.training.arguments import quiet
 from flywheel.levers.training.config import Method
 from flywheel.levers.training.methods.methods import apply, prepare, quantisation
-from flywheel.levers.training.order import setting
 from flywheel.levers.training.rows.template import Template
 from flywheel.models import adapters
 from flywheel.models.folders import (
@@ -56,7 +56,7 @@ class Base:
 
 def folder_of(name: str) -> Path:
     """The folder that a model's name stands for: tiny, a folder, or a hub id in the cache."""
-    folders = setting(name).folders or {}
+    folders = EngineSpec().setting(name).folders or {}
     if name in folders:
         return folders[name]
     return model_folder(name)

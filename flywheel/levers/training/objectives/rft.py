@@ -25,17 +25,17 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.data.rows.training_row import TrainingRow
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Answerer
+from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, load_evalset
-from flywheel.evals.grading.grade import Engine
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.alarm import audited_by
 from flywheel.levers.training.exams.exam import roles_of, span
 from flywheel.levers.training.exams.live import plain
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order, open_judge
+from flywheel.levers.training.order import Order, engine_spec
 from flywheel.levers.training.rewards.completions import FOLDER
 from flywheel.levers.training.rewards.rewards import GraderReward, schema_of
 from flywheel.samplers.local.chat import Chat, NoPrompt
@@ -50,7 +50,7 @@ def build(
     rows: Sequence[TrainingRow],
     folder: Path,
     callbacks: Sequence[Any],
-    engine: Engine | None = None,
+    engine: Answerer | None = None,
 ) -> Any:
     """The trainer of an order. The rows have prompts, and items for the graders.
 
@@ -85,7 +85,7 @@ def build(
     return trainer
 
 
-def rewards_of(order: Order, evalset: Evalset, engine: Engine) -> list[GraderReward]:
+def rewards_of(order: Order, evalset: Evalset, engine: Answerer) -> list[GraderReward]:
     """The reward graders of an order as reward functions, in the order of its config."""
     config, definition = order.config, evalset.definition
     schema = schema_of(config.response_format) or definition.response_schema
@@ -138,8 +138,8 @@ def _arguments(base: Base, order: Order, folder: Path, longest: int) -> dict[str
     }
 
 
-def _opened(config: TrainConfig) -> Engine:
-    return Here(open_judge(config))
+def _opened(config: TrainConfig) -> Answerer:
+    return open_engine(engine_spec(config))
 
 
 def _check_effort(base: Base, config: TrainConfig) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from flywheel.data.rows.training import read_training
 from flywheel.data.rows.training_row import TrainingRow
+from flywheel.engines.engine import Answerer
 from flywheel.errors import FlywheelError
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.evals.grading.grade import Engine, grade_samples
+from flywheel.evals.grading.grade import grade_samples
 from flywheel.files import write_whole
 from flywheel.levers.training.exams.exam import span
 from flywheel.levers.training.exams.live import ask_live
@@ -41,7 +42,7 @@ def sampled_pairs(
     order: Order,
     rows: Sequence[TrainingRow],
     base: Base,
-    engine: Engine,
+    engine: Answerer,
     folder: Path,
     progress: Progress | None = None,
 ) -> list[TrainingRow]:
@@ -75,7 +76,7 @@ def _line(pair: TrainingRow) -> str:
 
 
 def _sample(
-    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Engine, progress: Progress
+    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Answerer, progress: Progress
 ) -> list[TrainingRow]:
     grader = load_evalset(order.config.evalset).primary
     answers = _answers(order, rows, base, progress)

@@ -19,8 +19,9 @@ from typing import Any, Self
 import numpy as np
 
 from flywheel.data.rows.training_row import TrainingRow
+from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.evals.grading.grade import Engine, Verdict, grade_samples
+from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.evals.run.execute import sample_of
 from flywheel.levers.training.exams.exam import roles_of, span
 from flywheel.levers.training.exams.live import ask_live
@@ -118,7 +119,7 @@ class Sampling:
 def probe(
     sampling: Sampling,
     rows: Sequence[TrainingRow],
-    engine: Engine,
+    engine: Answerer,
     progress: Progress | None = None,
     seconds: float = SECONDS,
 ) -> str:
@@ -135,7 +136,7 @@ def probe(
 def headroom(
     sampling: Sampling,
     rows: Sequence[TrainingRow],
-    engine: Engine,
+    engine: Answerer,
     progress: Progress | None = None,
     seconds: float = SECONDS,
 ) -> Headroom | None:
@@ -186,7 +187,7 @@ def _graded(
     sampling: Sampling,
     rows: Sequence[TrainingRow],
     outputs: Sequence[Output],
-    engine: Engine,
+    engine: Answerer,
     progress: Progress,
 ) -> Headroom | None:
     """The rewards by the functions of the training itself, and the primary grader's verdicts."""
@@ -211,7 +212,7 @@ def _graded(
 
 
 async def _verdicts(
-    grader: Grader, rows: Sequence[TrainingRow], outputs: Sequence[Output], k: int, engine: Engine
+    grader: Grader, rows: Sequence[TrainingRow], outputs: Sequence[Output], k: int, engine: Answerer
 ) -> list[Verdict | None]:
     """A verdict for each answer, None where there was no answer."""
     good = [i for i, output in enumerate(outputs) if output.error is None]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from flywheel.engines.engine import Answerer
 from flywheel.errors import WeakReward
-from flywheel.evals.grading.grade import Engine
 from flywheel.evals.run.plan import Plan
 from flywheel.evals.validity.check import (
     GraderCheck,
@@ -39,7 +39,7 @@ class RewardCheck(BaseModel):
 
 
 def check_rewards(
-    config: TrainConfig, plan: Plan, rewards: Sequence[str], engine: Engine, say: Say
+    config: TrainConfig, plan: Plan, rewards: Sequence[str], engine: Answerer, say: Say
 ) -> RewardCheck:
     """Play the battery to these graders. Raises WeakReward with the probes that show a fault."""
     if config.unchecked:

@@ -16,13 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flywheel.engines.here import Here
+from flywheel.engines.engine import Answerer, EngineSpec
+from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
-from flywheel.evals.grading.grade import Engine, Verdict, grade_samples
+from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.levers.training.exams.exam import span
-from flywheel.levers.training.order import setting
 from flywheel.samplers.local.chat import tool_calls
-from flywheel.samplers.resolve import open_sampler
 from flywheel.samplers.schema import BadSchema, Unchecked, check_schema
 from flywheel.samplers.structured import violation
 from graders.grader import Grade, Grader
@@ -43,7 +42,7 @@ class GraderReward:
     def __init__(
         self,
         grader: Grader,
-        engine: Engine | None = None,
+        engine: Answerer | None = None,
         *,
         judge: str | None = None,
         schema: Mapping[str, Any] | None = None,
@@ -116,10 +115,9 @@ class GraderReward:
     def _sample(self, text: str, item: str) -> Sample:
         return Sample(json.loads(item), text, output_tools=tool_calls(text) if self._tools else ())
 
-    def _opened(self) -> Engine:
+    def _opened(self) -> Answerer:
         if self._engine is None:
-            judge = open_sampler(self._judge, setting(self._judge)) if self._judge else None
-            self._engine = Here(judge)
+            self._engine = open_engine(EngineSpec(judge=self._judge))
         return self._engine
 
     def __getstate__(self) -> dict[str, Any]:
