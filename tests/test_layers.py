@@ -23,6 +23,7 @@ LOW = {
     "flywheel.known_fields",
     "flywheel.config",
     "flywheel.synchronous",
+    "flywheel.states",
 }
 SOURCES = LOW | {"flywheel.stats", "flywheel.models"}
 ENGINE_ROOM = SOURCES | {"flywheel.samplers", "flywheel.store"}
@@ -42,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.yaml_text": {"flywheel.places"},
     "flywheel.known_fields": set(),
     "flywheel.synchronous": set(),
+    "flywheel.states": set(),
     "flywheel.document": {"flywheel.errors", "flywheel.places", "flywheel.visible"}
     | {"flywheel.yaml_text", "flywheel.known_fields", "flywheel.files"},
     "flywheel.config": {"flywheel.errors"},

@@ -16,8 +16,8 @@ from flywheel.jobs.outcomes import ENDS, FOR_GOOD, kill
 def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
     """Ask a job to pause or to be cancelled; it hears between two steps.
 
-    A job that is not at work is cancelled at once. Raises WrongMoment for one that is not at work
-    and is to be paused, or that has ended for good.
+    A queued job hears it within a second; one without a process is cancelled at once. Raises
+    WrongMoment for one without a process that is to be paused, or that has ended for good.
     """
     descriptor = take_lock(folder) if word == "cancel" or not is_held(folder) else None
     if descriptor is None:

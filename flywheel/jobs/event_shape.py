@@ -48,6 +48,12 @@ def _is_list(value: object) -> bool:
     return value is None or isinstance(value, list)
 
 
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(name, str) for name in cast("list[object]", value)
+    )
+
+
 def _is_table(value: object, check: Check) -> bool:
     """Whether it is an object whose values all pass."""
     return isinstance(value, Mapping) and all(
@@ -88,6 +94,7 @@ _FIELDS: Mapping[str, Mapping[str, Check]] = {
     },
     "exam_items": {"step": _is_step, "items": lambda value: _is_table(value, _is_scores)},
     "checkpoint": {"step": _is_step},
+    "queued": {"behind": _are_names},
     "alarm": {"samples": _are_samples},
     "masks": {"told": _is_list},
     "preflight": {"told": _is_list},

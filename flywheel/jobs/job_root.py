@@ -17,10 +17,10 @@ def jobs_root(db: Path) -> Path:
 
 def resume_command(folder: Path) -> str:
     """What to type to resume the job of this folder from the working directory."""
-    return f"flywheel job {folder.name} --resume{db_option(_store_of(folder.absolute()))}"
+    return f"flywheel job {folder.name} --resume{db_option(store_of(folder.absolute()))}"
 
 
-def _store_of(folder: Path) -> Path | None:
+def store_of(folder: Path) -> Path | None:
     """The store of a job's folder; None for a folder that is elsewhere."""
     root = folder.parent
     if root.parent.name != ".flywheel":

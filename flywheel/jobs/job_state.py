@@ -13,7 +13,9 @@ from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row
 from flywheel.jobs.job_root import resume_command
 from flywheel.jobs.journal import Event, is_held, read_events
 from flywheel.jobs.outcomes import ENDS
+from flywheel.jobs.queue import jobs_ahead
 from flywheel.jobs.rows import events_of, order_of
+from flywheel.states import JOB_STATES, State
 from flywheel.store.reader import Reader
 from flywheel.store.tables.jobs import JobRow, job_events, list_jobs
 
@@ -26,8 +28,8 @@ class View:
 
     Steps, exams and checkpoints are by step: a job that goes on from a checkpoint does the steps
     after it again, and the later word holds. `losses` are the trained ones, `exams` the means.
-    `damaged` counts the events whose lines in the journal cannot be read, or whose detail has not
-    the shape of its kind.
+    `behind` are the jobs that a queued one waits for. `damaged` counts the events whose lines in
+    the journal cannot be read, or whose detail has not the shape of its kind.
     """
 
     row: JobRow
@@ -35,6 +37,8 @@ class View:
     n: int = 0
     damaged: int = 0
     resumed: int = 0
+    rested: bool = False
+    behind: Sequence[str] = ()
     steps: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     exams: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     checkpoints: dict[int, str] = field(default_factory=dict[int, str])
@@ -53,7 +57,9 @@ class View:
         if event.kind == "started":
             self._go_on(detail.get("resumed_from"))
         elif event.kind in ENDS:
-            self.status, self.end = event.kind, detail
+            self.status, self.end, self.rested = event.kind, detail, True
+        elif event.kind in ("queued", "claimed"):
+            self.status, self.end = JOB_STATES[event.kind].value, {}
         elif event.kind == "step" and isinstance(step, int):
             self.steps[step] = detail
         elif event.kind == "exam" and isinstance(step, int):
@@ -67,12 +73,17 @@ class View:
 
     def _go_on(self, step: object) -> None:
         """What came after the checkpoint is done again."""
-        self.resumed += self.status in ENDS
-        self.status, self.end = "running", {}
+        self.resumed += self.rested
+        self.status, self.end, self.rested = "running", {}, False
         begun = step if isinstance(step, int) else 0
         for kept in (self.steps, self.exams, self.checkpoints):
             for later in [at for at in kept if at > begun]:
                 del kept[later]
+
+    @property
+    def state(self) -> State | None:
+        """The state that runs and jobs share; None for a job whose files cannot be read."""
+        return State.RUNNING if self.status == "running" else JOB_STATES.get(self.status)
 
     @property
     def step(self) -> int:
@@ -101,6 +112,8 @@ class View:
         return {
             "job": row.job,
             "status": self.status,
+            "state": self.state,
+            "behind": list(self.behind),
             "created": row.created.isoformat(),
             "lever": row.lever,
             "evalset": row.evalset,
@@ -127,7 +140,9 @@ def view(folder: Path) -> View:
     """A job by its folder. One that died without a word is `died` here too."""
     lives = is_held(folder)
     found = summed(read_row(folder), read_events(folder))
-    if lives:
+    if lives and found.status == "queued":
+        found.behind = jobs_ahead(folder)
+    elif lives:
         found.status = "running"
     elif found.status not in ENDS:
         found.status = "died"

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from flywheel.errors import FlywheelError
 from flywheel.jobs.journal import read_events
+from flywheel.jobs.queue import Resources
 
 # The first edition's jobs name no kind; they are all trainings.
 _UNNAMED = "training"
@@ -41,11 +42,13 @@ class Kind:
     """One kind of job. `load` reads the order in a job's folder, and raises a FlywheelError.
 
     `command` is called with the folder and the number of the descriptor that holds its lock.
+    `resources` says what a job needs, and how many jobs may share each of them.
     """
 
     name: str
     command: Sequence[str]
     load: Callable[[Path], Order]
+    resources: Callable[[], Resources] = dict
 
 
 Kinds = Mapping[str, Kind]

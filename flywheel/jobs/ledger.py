@@ -19,7 +19,7 @@ from flywheel.errors import BadFile
 from flywheel.jobs.event_shape import fits
 from flywheel.jobs.folder import read_row
 from flywheel.jobs.journal import Event, last_event, read_events
-from flywheel.store.errors import BadRow, StoreInUse
+from flywheel.store.errors import BadRow, StoreFailed, StoreInUse
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.jobs import CheckpointRow, JobEventRow, last_events
 
@@ -32,12 +32,18 @@ class Ledger:
 
     def __init__(self, db: Path, folder: Path) -> None:
         self._db, self._folder = db, folder
+        self._had_store = db.exists()
         self._next = time.monotonic()
 
     def keep(self, *, now: bool = False) -> bool:
-        """Tell the store what is new, if it is time and nobody else has it. Says if all is told."""
+        """Tell the store what is new, if it is time and nobody else has it. Says if all is told.
+
+        Raises StoreFailed for a store that is gone: none is made in its place.
+        """
         if not now and time.monotonic() < self._next:
             return False
+        if self._had_store and not self._db.exists():
+            raise StoreFailed(f"{self._db} is gone; {self._folder} holds the job's events")
         try:
             with open_store(self._db) as store:
                 tell_store(store, [self._folder])

@@ -100,12 +100,14 @@ def _say(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
 def _death(folder: Path, returncode: int | None) -> str:
     last, _ = last_event(folder)
     if last is None or last.kind == "accepted":
-        return f"its process never began to train; {folder / LOG} may say why"
+        return f"its process never began its work; {folder / LOG} may say why"
+    when = " while it was queued" if last.kind == "queued" else ""
     if returncode == -signal.SIGKILL:
-        return "its process was killed (signal 9): by somebody, or because memory ran out"
+        return f"its process was killed (signal 9){when}: by somebody, or because memory ran out"
     if returncode is not None and returncode < 0:
-        return f"its process was killed by {signal.Signals(-returncode).name}; see {folder / LOG}"
-    return f"its process is gone: killed, or out of memory; {folder / LOG} may say more"
+        name = signal.Signals(-returncode).name
+        return f"its process was killed by {name}{when}; see {folder / LOG}"
+    return f"its process is gone{when}: killed, or out of memory; {folder / LOG} may say more"
 
 
 def _gave_up(folder: Path) -> bool:

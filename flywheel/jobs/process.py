@@ -33,8 +33,9 @@ from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.extras import missing_extra
 from flywheel.files import write_whole
 from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, STACKS
-from flywheel.jobs.job_root import resume_command
+from flywheel.jobs.job_root import resume_command, store_of
 from flywheel.jobs.journal import Event, Journal, holds_lock, take_lock, write_holder
+from flywheel.jobs.queue import claim, is_queued
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 Word = Literal["go", "pause", "cancel"]
@@ -47,10 +48,15 @@ _ENDINGS = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
 STALL_SECONDS = "FLYWHEEL_STALL_SECONDS"
 # Who follows a job ends it first, and can say more; this is for a job that nobody follows.
 _GRACE = 1.2, 5.0
+_QUEUE_SECONDS = 0.5
 
 
 class FolderGone(FlywheelError):
     """The folder of a job was moved or removed while its process worked."""
+
+
+class StoreGone(FlywheelError):
+    """The store that a queued job belongs to was moved or removed before the job's turn."""
 
 
 class Pulse:
@@ -116,6 +122,7 @@ def work(
 ) -> int:
     """Do the job of a folder with `run`, and return the exit code. No other process may run it.
 
+    A queued job waits for its turn first, and says `claimed` when it has what it needs.
     `run` emits each event, and asks for the command between steps; both count as progress. To
     `peek` at the command, which the `control` that it gets can do too, does not. Asked to pause or
     to cancel, it keeps a checkpoint where that is wanted and returns. `memory_remedy` is what to do
@@ -154,8 +161,10 @@ class _Process:
 
     def work(self, run: Run, memory_remedy: str) -> int:
         signal.signal(signal.SIGTERM, lambda number, frame: self._terminated.set())
+        control = _Control(self.peek, self._pulse)
         try:
-            run(self._folder, self.emit, _Control(self.peek, self._pulse))
+            if self._has_its_turn(control):
+                run(self._folder, self.emit, control)
             if self._ending is None:
                 self.emit(_ENDINGS[self._command], {})
         except BaseException as error:
@@ -166,6 +175,23 @@ class _Process:
                     self.emit("failed", {"error": told, "remedy": remedy})
                 return EXIT_CODES["failed"]
         return EXIT_CODES[self._ending or "failed"]
+
+    def _has_its_turn(self, control: Control) -> bool:
+        """Wait in the queue, if the job is in it. False when it was asked to stop there."""
+        if not is_queued(self._folder):
+            return True
+        since, store = time.monotonic(), store_of(self._folder.absolute())
+        had_store = store is not None and store.exists()
+        while control() == "go":
+            if had_store and store is not None and not store.exists():
+                raise StoreGone(
+                    f"the store {store} is gone, so the queued job does not start; put it back"
+                )
+            if claim(self._folder):
+                self.emit("claimed", {"seconds": round(time.monotonic() - since, 3)})
+                return True
+            time.sleep(_QUEUE_SECONDS)
+        return False
 
     @property
     def _ending(self) -> str | None:

@@ -13,7 +13,7 @@ from flywheel.jobs.control import ask
 from flywheel.jobs.follow import follow
 from flywheel.jobs.journal import Event, is_held, last_event
 from flywheel.jobs.ledger import tell_store
-from flywheel.jobs.start import Launch, resume, start
+from flywheel.jobs.submit import Launch, resume, submit
 from flywheel.levers.kinds import KINDS, TRAINING
 from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.order import load_order
@@ -30,7 +30,11 @@ def train_side_by_side(
 
     Ctrl-C asks every job to pause. Raises JobFailed for one that did not finish.
     """
-    begun = {name: _begin(store, notes, name, config, root) for name, config in jobs.items()}
+    # Together they have the device for themselves.
+    shared = Launch(resources=dict.fromkeys(TRAINING.resources(), len(jobs)))
+    begun = {
+        name: _begin(store, notes, name, config, root, shared) for name, config in jobs.items()
+    }
     tails = {name: _events(job) for name, job in begun.items()}
     steps = _Steps({name: load_order(job.folder).numbers.steps for name, job in begun.items()})
     try:
@@ -86,10 +90,13 @@ class _Job(NamedTuple):
     process: subprocess.Popen[bytes] | None
 
 
-def _begin(store: Store, notes: Notes, name: str, config: TrainConfig, root: Path) -> _Job:
+def _begin(
+    store: Store, notes: Notes, name: str, config: TrainConfig, root: Path, launch: Launch
+) -> _Job:
     known = notes.get(name)
     if known is None:
-        started = start(root, TRAINING, prepare(config, store, measure_first=True), Launch())
+        order = prepare(config, store, measure_first=True)
+        started = submit(root, TRAINING, order, launch)
         notes.keep(name, started.folder.name)
         return _Job(*started)
     folder = root / known
@@ -97,7 +104,7 @@ def _begin(store: Store, notes: Notes, name: str, config: TrainConfig, root: Pat
     is_over = last is not None and last.kind == "finished"
     if is_over or is_held(folder):
         return _Job(folder, None)
-    return _Job(*resume(folder, KINDS, Launch()))
+    return _Job(*resume(folder, KINDS, launch))
 
 
 def _events(job: _Job) -> Iterator[list[Event]]:

@@ -126,7 +126,7 @@ def _status(row: JobRow, view: View) -> str:
 
     folder = Path(row.folder)
     if is_held(folder):
-        return "running"
+        return "queued" if view.status == "queued" else "running"
     if view.status in ENDS:
         return view.status
     return "died" if folder.is_dir() else "unknown"

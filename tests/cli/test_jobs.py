@@ -20,14 +20,14 @@ from flywheel.errors import FlywheelError
 from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.job_state import stored_view
 from flywheel.jobs.journal import is_held
-from flywheel.jobs.start import Started, start
+from flywheel.jobs.submit import Job, submit
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import JobRow
 from tests.cli.command import EXECUTABLE, flywheel
 from tests.jobs.world import ROOT, begin, end, kind, launch, order, wait_for
 
 
-def scripted(folder: Path, steps: int, seconds: float = 0.01) -> Started:
+def scripted(folder: Path, steps: int, seconds: float = 0.01) -> Job:
     return begin(jobs_root(folder / "flywheel.duckdb"), steps=steps, seconds=seconds)
 
 
@@ -141,7 +141,7 @@ def test_a_job_whose_data_changed_is_not_gone_on_with(tmp_path: Path) -> None:
     data.write_text('{"prompt": "a", "completion": "b"}\n')
     idle = kind((sys.executable, "-c", ""))
     root = jobs_root(tmp_path / "flywheel.duckdb")
-    folder, process = start(root, idle, order(data), launch())
+    folder, process = submit(root, idle, order(data), launch())
     process.wait()
     data.write_text("changed")
     done = flywheel("job", folder.name, "--resume", cwd=tmp_path)

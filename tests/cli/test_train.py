@@ -21,14 +21,14 @@ from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.job_state import stored_view, view
 from flywheel.jobs.journal import read_events
 from flywheel.jobs.ledger import Ledger
-from flywheel.jobs.start import Launch, Started, resume, start
-from flywheel.levers.kinds import KINDS, TRAINING
+from flywheel.jobs.submit import Job, Launch, resume, submit
+from flywheel.levers.kinds import KINDS, TRAINING, accelerator
 from flywheel.levers.training.order import load_order
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import job_events
 from flywheel.store.upkeep.check import check_store
 from tests.cli.command import EXECUTABLE, flywheel
-from tests.jobs.world import small_evalset
+from tests.jobs.world import begin, end, launch, small_evalset
 
 KILLS = int(os.environ.get("FLYWHEEL_KILLS", "3"))
 STEPS = 10
@@ -114,7 +114,7 @@ def test_no_library_speaks_in_a_first_training(calm: Calm) -> None:
 
 def test_kills_and_a_pause_at_any_moment_change_nothing(calm: Calm, tmp_path: Path) -> None:
     rng, db = random.Random(3), tmp_path / "s.duckdb"
-    job = start(jobs_root(db), TRAINING, load_order(calm.folder), Launch())
+    job = submit(jobs_root(db), TRAINING, load_order(calm.folder), Launch())
     for number in range(KILLS):
         # Every other kill comes while the libraries are still loaded, as most of a short job is.
         kill_later(job, rng.uniform(0, 6) if number % 2 == 0 else None, rng.randint(1, 4))
@@ -138,7 +138,7 @@ def test_kills_and_a_pause_at_any_moment_change_nothing(calm: Calm, tmp_path: Pa
     check_events(job.folder, db)
 
 
-def kill_later(job: Started, seconds: float | None, steps: int) -> None:
+def kill_later(job: Job, seconds: float | None, steps: int) -> None:
     """Kill a job after a time, or so many steps from where it is; watch its end."""
     deadline, until = time.monotonic() + (seconds or 300), view(job.folder).step + steps
     for _ in follow(job.folder, None, job.process):
@@ -157,3 +157,21 @@ def check_events(folder: Path, db: Path) -> None:
         assert [(row.n, row.kind) for row in job_events(store, folder.name)] == events
     # The baseline of the order is in another store, and nothing else is amiss.
     assert [found.story for found in check_store(db).findings] == ["jobs without their baseline"]
+
+
+def test_a_training_waits_while_another_job_has_the_device(calm: Calm) -> None:
+    other = begin(jobs_root(calm.db), launch(resources=accelerator()), steps=2000)
+    place = calm.db.parent
+    done = flywheel("improve", "sft", "sft.yaml", "--detach", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    name = shown["job"]
+    assert (shown["status"], shown["state"]) == ("queued", "queued")
+    assert shown["behind"] == [other.folder.name]
+    line = f"queued behind {other.folder.name}"
+    assert f"{name} is {line}" in flywheel("jobs", cwd=place).stdout
+    assert line in flywheel("job", name, cwd=place).stdout
+    done = flywheel("job", name, "--cancel", "--follow", cwd=place)
+    assert f"{name}  sft of tiny on desk: cancelled" in done.stdout, done.stderr
+    ask(other.folder, "cancel")
+    assert end(other.folder, other.process)[-1].kind == "cancelled"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadOption
+from flywheel.files import lock_file
 from flywheel.jobs.process import Control, Tell, work
 
 SCRIPT = "script.json"
@@ -24,9 +25,18 @@ def loss(step: int) -> float:
     return 1 / step + 0.01 * math.sin(step)
 
 
+def take_alone(folder: Path) -> None:
+    """Lock what the queue gave this job for itself. Raises AssertionError when another has it."""
+    entry = folder.parent / "queue" / f"{folder.name}.json"
+    needed: dict[str, int] = json.loads(entry.read_text())["resources"] if entry.exists() else {}
+    for name in (name for name, limit in needed.items() if limit == 1):
+        assert lock_file(folder.parent / f"{name}.alone") is not None, f"{name} is in use"
+
+
 def train(folder: Path, tell: Tell, control: Control) -> None:
     """Do the steps from the last checkpoint on."""
     script: dict[str, Any] = json.loads((folder.parent / SCRIPT).read_text())
+    take_alone(folder)
     saved = folder / "checkpoints"
     saved.mkdir(exist_ok=True)
     begun = max((int(path.name.partition("-")[2]) for path in saved.iterdir()), default=0)

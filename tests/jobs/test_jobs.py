@@ -25,7 +25,7 @@ from flywheel.jobs.journal import Journal, holder, is_held, last_event, read_eve
 from flywheel.jobs.kind import UnknownKind
 from flywheel.jobs.ledger import Ledger, tell_store
 from flywheel.jobs.outcomes import settle
-from flywheel.jobs.start import resume, start
+from flywheel.jobs.submit import resume, submit
 from flywheel.levers.training.order import ChangedOrder
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import job_events
@@ -224,7 +224,7 @@ def test_a_failure_says_what_to_do(tmp_path: Path) -> None:
 def test_a_process_that_cannot_begin_is_noticed(tmp_path: Path) -> None:
     (tmp_path / SCRIPT).write_text("{}")
     broken = kind((sys.executable, "-c", "raise SystemExit('no such luck')"))
-    folder, process = start(tmp_path, broken, order(), launch())
+    folder, process = submit(tmp_path, broken, order(), launch())
     last = end(folder, process)[-1]
     assert (last.kind, view(folder).status) == ("died", "died")
     assert "never began" in last.detail["error"]
@@ -268,7 +268,7 @@ def test_a_job_whose_data_changed_does_not_go_on(tmp_path: Path) -> None:
     data.write_text('{"prompt": "a", "completion": "b"}\n')
     (tmp_path / SCRIPT).write_text('{"steps": 500}')
     idle = kind((sys.executable, "-c", ""))
-    folder, process = start(tmp_path / "jobs", idle, order(data), launch())
+    folder, process = submit(tmp_path / "jobs", idle, order(data), launch())
     end(folder, process)
     data.write_text('{"prompt": "a", "completion": "c"}\n')
     with pytest.raises(ChangedOrder, match="the training data changed"):

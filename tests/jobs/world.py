@@ -14,7 +14,8 @@ from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.follow import follow
 from flywheel.jobs.journal import Event, read_events
 from flywheel.jobs.kind import Kind
-from flywheel.jobs.start import Launch, Started, start
+from flywheel.jobs.queue import Resources
+from flywheel.jobs.submit import Job, Launch, submit
 from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.order import Numbers, Order, digests_of, load_order
 from tests.jobs.scripted import SCRIPT
@@ -31,9 +32,11 @@ def kind(command: Sequence[str] = COMMAND) -> Kind:
 KINDS = {"training": kind()}
 
 
-def launch(stall: float | None = 60.0, niceness: int = 0) -> Launch:
+def launch(
+    stall: float | None = 60.0, niceness: int = 0, resources: Resources | None = None
+) -> Launch:
     """How the process runs: it gives up after a minute."""
-    return Launch(stall=stall, niceness=niceness)
+    return Launch(stall=stall, niceness=niceness, resources=resources)
 
 
 def order(data: Path | None = None, steps: int = 20) -> Order:
@@ -56,11 +59,11 @@ def order(data: Path | None = None, steps: int = 20) -> Order:
     return Order(config=config, numbers=numbers, digests=digests_of(config), rows=10)
 
 
-def begin(root: Path, how: Launch | None = None, steps: int = 20, **script: Any) -> Started:
+def begin(root: Path, how: Launch | None = None, steps: int = 20, **script: Any) -> Job:
     """A job that does what the script says."""
     root.mkdir(parents=True, exist_ok=True)
     (root / SCRIPT).write_text(json.dumps({"steps": steps, **script}))
-    return start(root, kind(), order(steps=steps), how or launch())
+    return submit(root, kind(), order(steps=steps), how or launch())
 
 
 def end(

@@ -42,5 +42,7 @@ def test_the_story_is_told_once_and_goes_on_where_it_was(
             table: store.query(f'SELECT count(*) AS "n" FROM "{table}"')[0]["n"]
             for table in ("runs", "jobs")
         }
+        kinds = {row["kind"] for row in store.query('SELECT "kind" FROM "job_events"')}
+    assert "queued" not in kinds, "the seeds train side by side"
     assert counts == {"runs": 6, "jobs": 2}, "two baselines, two dev runs, two test runs; no more"
     assert check_store(folder / "flywheel.duckdb").findings == []

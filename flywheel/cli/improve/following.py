@@ -96,6 +96,8 @@ def show_job(found: View, db: Path, as_json: bool) -> None:
     of = f" of {found.total}" if found.total else ""
     loss = "" if found.loss is None else f", loss {found.loss:.4f}"
     print_line(f"{row.job}  {row.lever} of {row.model} on {row.evalset}: {found.status}")
+    if found.behind:
+        print_line(f"queued behind {', '.join(found.behind)}")
     print_line(f"step {found.step}{of}{loss}; baseline {row.baseline or '-'}")
     if found.damaged:
         print_line(f"{found.damaged} events of its journal are damaged and left out")
@@ -176,7 +178,7 @@ def _next(found: View, db: Path) -> list[str]:
             f"  flywheel eval {row.evalset} -m {out} --split test{store}",
             f"  flywheel gate RUN --baseline RUN --seed-run RUN{store}",
         ]
-    if found.status in ("running", "accepted"):
+    if found.status in ("running", "accepted", "queued"):
         return [f"next: {job}{store} --follow, --pause or --cancel"]
     if found.status in FOR_GOOD:
         return []
@@ -203,6 +205,8 @@ def _say(event: Event) -> None:
     elif event.kind in ("masks", "preflight") and fits(event):
         for line in event.detail.get("told", ()):
             say(str(line))
+    elif event.kind == "queued" and fits(event):
+        say(f"queued behind {', '.join(event.detail['behind'])}")
     elif event.kind == "alarm":
         say(f"ALARM {event.detail.get('name', '')}: {event.detail.get('told', '')}")
 

@@ -17,7 +17,7 @@ from flywheel.errors import BadOption
 from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.job_state import view
 from flywheel.jobs.ledger import tell_store
-from flywheel.jobs.start import Launch, start
+from flywheel.jobs.submit import Launch, submit
 from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainConfig, load_config
 from flywheel.levers.training.prepare import explain, prepare
@@ -28,6 +28,7 @@ LEVERS = ("sft", "dpo", "kto", "rft", "reward", "pretrain")
 StallMinutes = Annotated[
     float, typer.Option(min=0, callback=finite, help="Stop after N idle minutes; 0 disables.")
 ]
+Now = Annotated[bool, typer.Option("--now", help="Start even if another job uses the device.")]
 Nice = Annotated[int, typer.Option(min=0, max=19, help="Process niceness, 0 to 19.")]
 
 
@@ -45,6 +46,7 @@ def train(
         bool, typer.Option("--explain", help="Say what it will take, and stop.")
     ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it, and do not wait.")] = False,
+    now: Now = False,
     stall_minutes: StallMinutes = 10.0,
     nice: Nice = 0,
     db: Db = DEFAULT_DB,
@@ -52,7 +54,8 @@ def train(
 ) -> None:
     """Train a model on what a config says, and examine it on dev while it learns.
 
-    Needs a baseline to beat. Ctrl-C asks for a pause and keeps a checkpoint; a second one kills.
+    Needs a baseline to beat. Waits in a queue while another job uses the GPU or CPU. Ctrl-C asks
+    for a pause and keeps a checkpoint; a second one kills.
     The job goes on when this command dies: flywheel job JOB --follow, or --resume.
     """
     # What is measured and foretold here runs as the training's own process will.
@@ -61,10 +64,10 @@ def train(
     if explain:
         _explain(wanted)
         return
-    launch = Launch(stall=stall_minutes * 60 or None, niceness=nice)
+    launch = launch_of(stall_minutes, nice, now)
     with open_store(db) as store:
         order = prepare(wanted, store, measure_first=measure_first, say=say)
-        begun = start(jobs_root(db), TRAINING, order, launch)
+        begun = submit(jobs_root(db), TRAINING, order, launch)
         tell_store(store, [begun.folder])
     if detach:
         show_job(view(begun.folder), db, as_json)
@@ -73,6 +76,12 @@ def train(
     show_job(found, db, as_json)
     if found.status not in GOOD or pressed:
         raise typer.Exit(130 if pressed else 1)
+
+
+def launch_of(stall_minutes: float, nice: int, now: bool) -> Launch:
+    """How a job's process runs, by the options that `improve` and `job` share."""
+    stall, nothing = stall_minutes * 60 or None, dict[str, int]()
+    return Launch(stall=stall, niceness=nice, resources=nothing if now else None)
 
 
 def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> TrainConfig:

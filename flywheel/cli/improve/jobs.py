@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from flywheel.cli.improve.following import GOOD, followed, primary_of, score, show_job
-from flywheel.cli.improve.improve import Nice, StallMinutes
+from flywheel.cli.improve.improve import Nice, Now, StallMinutes, launch_of
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
 from flywheel.cli.terminal.streams import say
-from flywheel.cli.terminal.tables import number, print_json, print_table
+from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.errors import BadOption, NoJob
 from flywheel.jobs.control import ask
 from flywheel.jobs.folder import find_job, job_folders
@@ -21,8 +21,7 @@ from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.job_state import View, stored_view, view, views
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.outcomes import settle
-from flywheel.jobs.start import Launch
-from flywheel.jobs.start import resume as go_on
+from flywheel.jobs.submit import resume as go_on
 from flywheel.levers.kinds import KINDS
 from flywheel.store.errors import BrokenStore, StoreFailed, StoreInUse
 from flywheel.store.store import Store, open_store
@@ -49,6 +48,9 @@ def jobs(
         total = "-" if one.total is None else str(one.total)
         rows.append((*names, str(one.step), total, number(one.loss), number(dev)))
     print_table(columns, rows, drop=("lever", "of", "loss", "evalset"))
+    for one in found:
+        if one.behind:
+            print_line(f"{one.row.job} is queued behind {', '.join(one.behind)}")
 
 
 def job(
@@ -62,6 +64,7 @@ def job(
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Stop for good.")] = False,
+    now: Now = False,
     stall_minutes: StallMinutes = 10.0,
     nice: Nice = 0,
     db: Db = DEFAULT_DB,
@@ -70,7 +73,7 @@ def job(
     """Show a job; pause, resume or cancel it; or follow it from another terminal."""
     if pause + resume + cancel > 1:
         raise BadOption("give one of --pause, --resume and --cancel")
-    root, launch = jobs_root(db), Launch(stall=stall_minutes * 60 or None, niceness=nice)
+    root, launch = jobs_root(db), launch_of(stall_minutes, nice, now)
     try:
         folder = find_job(root, name)
     except NoJob as missing:

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from flywheel.jobs.journal import last_event
 from flywheel.jobs.process import Control, Tell, work
 
 THREADS = "FLYWHEEL_THREADS"
@@ -33,6 +34,10 @@ def _train(folder: Path, tell: Tell, control: Control) -> object:
     from flywheel.levers.training.packages import check_packages
 
     order = load_order(folder)
+    last, _ = last_event(folder)
+    if last is not None and last.kind == "claimed":
+        # It waited in the queue, and anything may have changed since it was submitted.
+        order.check_unchanged()
     check_packages(order.config)
     from flywheel.levers.training.train import run
 

@@ -1,8 +1,9 @@
-"""Start a job: its folder, its order, and the process that does the work.
+"""Submit a job: its folder, its order, its place in the queue, and the process that does the work.
 
 The process has a session of its own: ctrl-C and a closed terminal do not reach it, and it goes on
 when whoever started it is gone. It is handed the folder's lock, so there is no moment at which a
-job that was started looks dead, and none at which two could work in one folder.
+submitted job looks dead, and none at which two processes could work in one folder. A job whose
+resources are in use waits for them in its process.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from flywheel.jobs.journal import Journal, last_event, take_lock
 from flywheel.jobs.kind import Kind, Kinds, Order, kind_of
 from flywheel.jobs.outcomes import FOR_GOOD
 from flywheel.jobs.process import STALL_SECONDS
+from flywheel.jobs.queue import Resources, join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,22 +28,24 @@ class Launch:
     """How a job's process runs.
 
     It is stopped after `stall` idle seconds; None is never. A `niceness` up to 19 gives other
-    processes priority.
+    processes priority. `resources` are those that its kind needs, where None are given here; a job
+    that needs none starts at once.
     """
 
     stall: float | None = 600.0
     niceness: int = 0
+    resources: Resources | None = None
 
 
-class Started(NamedTuple):
-    """A job at work."""
+class Job(NamedTuple):
+    """A job that was submitted here, and its process: it works, or waits for its turn."""
 
     folder: Path
     process: subprocess.Popen[bytes]
 
 
-def start(root: Path, kind: Kind, order: Order, launch: Launch) -> Started:
-    """Accept an order as a new job of this kind, and start it."""
+def submit(root: Path, kind: Kind, order: Order, launch: Launch) -> Job:
+    """Accept an order as a new job of this kind. It starts as soon as its resources are free."""
     folder = root / new_name()
     folder.mkdir(parents=True)
     descriptor = take_lock(folder)
@@ -51,12 +55,12 @@ def start(root: Path, kind: Kind, order: Order, launch: Launch) -> Started:
         journal.tell("accepted", {"work": kind.name, "order": order.digest})
         journal.close()
         order.save(folder)
-        return Started(folder, _begin(folder, kind, launch, descriptor))
+        return _begin(folder, kind, launch, descriptor)
     finally:
         os.close(descriptor)
 
 
-def resume(folder: Path, kinds: Kinds, launch: Launch) -> Started:
+def resume(folder: Path, kinds: Kinds, launch: Launch) -> Job:
     """Go on with a job from its last checkpoint; from its beginning, where it has none.
 
     Raises WrongMoment while it is running or when it has ended for good, UnknownKind, and what the
@@ -74,19 +78,24 @@ def resume(folder: Path, kinds: Kinds, launch: Launch) -> Started:
         if last is not None and last.kind in FOR_GOOD:
             raise WrongMoment(f"{folder.name} is {last.kind}, so it does not go on; train anew")
         order.check_unchanged()
-        return Started(folder, _begin(folder, kind, launch, descriptor))
+        return _begin(folder, kind, launch, descriptor)
     finally:
         os.close(descriptor)
 
 
-def _begin(folder: Path, kind: Kind, launch: Launch, descriptor: int) -> subprocess.Popen[bytes]:
-    # A word to the last process is none to this one, and its pulse tells nothing.
+def _begin(folder: Path, kind: Kind, launch: Launch, descriptor: int) -> Job:
+    # A command to the last process is none to this one, and its heartbeat says nothing.
     for name in (CONTROL, HEARTBEAT):
         (folder / name).unlink(missing_ok=True)
+    needed = kind.resources() if launch.resources is None else launch.resources
+    if ahead := join(folder, needed):
+        journal = Journal(folder)
+        journal.tell("queued", {"behind": ahead, "resources": needed})
+        journal.close()
     nice = ("nice", "-n", str(launch.niceness)) if launch.niceness else ()
     more = {STALL_SECONDS: str(launch.stall)} if launch.stall else {}
     with (folder / LOG).open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*nice, *kind.command, str(folder), str(descriptor)],
             env={**os.environ, **more},
             stdin=subprocess.DEVNULL,
@@ -95,3 +104,4 @@ def _begin(folder: Path, kind: Kind, launch: Launch, descriptor: int) -> subproc
             start_new_session=True,
             pass_fds=(descriptor,),
         )
+    return Job(folder, process)

@@ -1,0 +1,155 @@
+"""The queue of the jobs below one root: which of them wait, and which hold a resource.
+
+A job needs resources, each with the number of jobs that may hold it at once: {"gpu:0": 1}. It
+claims all of them together, after every earlier job that waits for one of them. Its process
+waits for that by itself, so the queue needs no process of its own.
+
+A claim is an entry beside the jobs' folders that counts as long as the job's process holds the
+lock of its folder. The kernel keeps that lock while the machine sleeps or the clock is set back,
+and drops it however the process ends: a claim cannot run out too early or last too long. Entries
+are only written by who holds the queue's own lock, so two processes never claim one resource.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from flywheel.errors import FlywheelError
+from flywheel.files import lock_file, open_regular, write_whole
+from flywheel.jobs.journal import is_held
+
+Resources = Mapping[str, int]
+
+_QUEUE, _LOCK, _SUFFIX = "queue", "lock", ".json"
+_PATIENCE = 10.0  # seconds; others hold the lock for milliseconds
+
+
+class QueueLocked(FlywheelError):
+    """Another process holds the lock of the queue, and does not let go of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One job's place: jobs of a lower `ticket` came earlier. `claimed` once it holds them all."""
+
+    job: str
+    ticket: int
+    resources: Resources
+    claimed: bool
+
+
+def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> Sequence[str]:
+    """Queue the job of a folder, whose lock the caller holds, and claim what it needs if possible.
+
+    Returns the jobs that it waits for: none when it holds its resources. A job that needs nothing
+    is in no queue. Raises QueueLocked when the queue is locked for `patience` seconds.
+    """
+    if not resources:
+        _path(folder).unlink(missing_ok=True)
+        return ()
+    with _locked(folder.parent, patience) as locked:
+        if not locked:
+            raise QueueLocked(
+                f"{folder.parent / _QUEUE / _LOCK} is held by another process for more than"
+                f" {patience:g} s; find it with `fuser`, let it continue, and try again"
+            )
+        others = _others(folder)
+        ticket = 1 + max((other.ticket for other in others), default=0)
+        return _claim(folder, Entry(folder.name, ticket, resources, False), others)
+
+
+def is_queued(folder: Path) -> bool:
+    """Whether the job of a folder waits in the queue, if its process lives."""
+    entry = _read(_path(folder))
+    return entry is not None and not entry.claimed
+
+
+def claim(folder: Path) -> bool:
+    """Claim what the job of this process needs. False while other jobs are ahead of it."""
+    with _locked(folder.parent) as locked:
+        if not locked:
+            return False
+        entry = _read(_path(folder))
+        return entry is None or not _claim(folder, entry, _others(folder))
+
+
+def jobs_ahead(folder: Path) -> Sequence[str]:
+    """The jobs that a queued job waits for now; none when it waits for nothing."""
+    entry = _read(_path(folder))
+    if entry is None or entry.claimed:
+        return ()
+    return _in_the_way(entry, _others(folder))
+
+
+def _claim(folder: Path, entry: Entry, others: Sequence[Entry]) -> Sequence[str]:
+    ahead = _in_the_way(entry, others)
+    entry = replace(entry, claimed=not ahead)
+    write_whole(_path(folder), json.dumps(asdict(entry)) + "\n")
+    return ahead
+
+
+def _in_the_way(entry: Entry, others: Sequence[Entry]) -> Sequence[str]:
+    """The jobs because of which this one cannot claim its resources, in the order they came."""
+    holders = [other for other in others if other.claimed]
+    held = Counter(name for holder in holders for name in holder.resources)
+    ahead: set[str] = set()
+    for name, limit in entry.resources.items():
+        sharing = [other for other in others if name in other.resources]
+        # Who holds it alone is not joined by one that would share it.
+        most = min([limit, *(one.resources[name] for one in sharing if one.claimed)])
+        if held[name] >= most:
+            ahead |= {one.job for one in sharing if one.claimed}
+        ahead |= {o.job for o in sharing if not o.claimed and o.ticket < entry.ticket}
+    return [other.job for other in others if other.job in ahead]
+
+
+def _others(folder: Path) -> list[Entry]:
+    """The entries of the other jobs whose processes live, in the order they came."""
+    places = sorted((folder.parent / _QUEUE).glob(f"*{_SUFFIX}"))
+    entries = [_read(place) for place in places if place.stem != folder.name]
+    living = [one for one in entries if one and is_held(folder.parent / one.job)]
+    return sorted(living, key=lambda one: one.ticket)
+
+
+def _path(folder: Path) -> Path:
+    return folder.parent / _QUEUE / (folder.name + _SUFFIX)
+
+
+def _read(path: Path) -> Entry | None:
+    """An entry, None where there is none or where its file was damaged."""
+    try:
+        with open_regular(path) as file:
+            told: object = json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
+        return None
+    fields = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    ticket, needs = fields.get("ticket"), fields.get("resources")
+    if type(ticket) is not int or not isinstance(needs, dict):
+        return None
+    resources = cast("dict[str, Any]", needs)
+    if not all(type(limit) is int and limit > 0 for limit in resources.values()):
+        return None
+    return Entry(path.stem, ticket, resources, fields.get("claimed") is True)
+
+
+@contextmanager
+def _locked(root: Path, patience: float = 0.0) -> Generator[bool]:
+    """The queue's lock, and whether it was free within so many seconds."""
+    place = root / _QUEUE
+    place.mkdir(exist_ok=True)
+    deadline = time.monotonic() + patience
+    while (descriptor := lock_file(place / _LOCK)) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
