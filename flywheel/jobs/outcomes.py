@@ -17,9 +17,11 @@ from typing import Any
 from flywheel.jobs.folder import LOG, STACKS
 from flywheel.jobs.job_root import resume_command
 from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
+from flywheel.states import JOB_STATES, State
 
-ENDS = ("finished", "failed", "paused", "cancelled", "stalled", "died")
-FOR_GOOD = ("finished", "cancelled")
+_UNDER_WAY = (State.QUEUED, State.RUNNING)
+ENDS = tuple(kind for kind, state in JOB_STATES.items() if state not in _UNDER_WAY)
+FOR_GOOD = tuple(kind for kind in ENDS if JOB_STATES[kind].is_final)
 _STACKS_SECONDS = 2.0
 _DEATH_SECONDS = 30.0
 

@@ -127,11 +127,49 @@ def test_a_queue_whose_lock_is_never_free_says_so(
 
 
 RACER = """
+import sys, time
+from pathlib import Path
+from flywheel.jobs.journal import take_lock
+from flywheel.jobs.queue import join
+root, me, begin = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+for number in range(int(sys.argv[4])):
+    folder = root / str(number) / me
+    folder.mkdir(parents=True)
+    lock = take_lock(folder)  # held to the end: a claim of a living process
+    while time.monotonic() < begin + number / 100:
+        pass
+    if not join(folder, {"cpu": 1}):
+        print(number)
+print("end", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_of_processes_that_join_at_once_one_claims(tmp_path: Path) -> None:
+    rounds, begin_at = 100, str(time.monotonic() + 2)
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, str(tmp_path), name, begin_at, str(rounds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for name in "abc"
+    ]
+    # None may end, and give up what it claimed, before all have tried.
+    won = [
+        line for racer in racers if racer.stdout for line in iter(racer.stdout.readline, "end\n")
+    ]
+    for racer in racers:
+        racer.communicate(timeout=300)
+    assert sorted(map(int, won)) == list(range(rounds))
+
+
+PASSER = """
 import os, sys, time
 from pathlib import Path
 from flywheel.files import lock_file
-from flywheel.jobs.folder import HEARTBEAT
-from flywheel.jobs.follow import follow
 from flywheel.jobs.journal import take_lock
 from flywheel.jobs.queue import claim, join
 root, me, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -150,10 +188,10 @@ print("done")
 """
 
 
-def test_processes_that_race_for_a_resource_never_hold_it_together(tmp_path: Path) -> None:
+def test_processes_that_pass_on_a_resource_never_hold_it_together(tmp_path: Path) -> None:
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", RACER, str(tmp_path), name, "40"],
+            [sys.executable, "-c", PASSER, str(tmp_path), name, "40"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
