@@ -26,7 +26,10 @@ NO_PARTS: Mapping[str, float] = {}
 
 
 class Grade(NamedTuple):
-    """A verdict. `parts` are the scores of a multi's parts, `usage` the tokens by judge model."""
+    """A verdict. `parts` are the scores of a multi's parts, `usage` the tokens by judge model.
+
+    `replies` are what judges said; whoever hands the grader its answers puts them here.
+    """
 
     score: float
     passed: bool
@@ -34,6 +37,7 @@ class Grade(NamedTuple):
     parsed: bool = True
     parts: Mapping[str, float] = NO_PARTS
     usage: Mapping[str, Usage] = NO_USAGE
+    replies: Sequence[Reply] = ()
 
 
 class Pins(NamedTuple):

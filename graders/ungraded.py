@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Usage(NamedTuple):
@@ -36,13 +36,14 @@ class Ungraded(Exception):
 
     Raised by graders, caught in one place (`flywheel.evals.grading.grade`). Such an answer keeps no
     score: it stays out of every mean and is counted in every summary. `label` is the short machine
-    name that the wire's `*_error_type` carries, such as "timeout"; `usage` is what a judge took
-    anyway.
+    name that the wire's `*_error_type` carries, such as "timeout"; `usage` and `replies` are what
+    a judge took and said anyway.
     """
 
     def __init__(self, kind: Kind, detail: str, label: str | None = None) -> None:
         super().__init__(detail)
         self.usage: Mapping[str, Usage] = {}
+        self.replies: Sequence[Any] = ()
         self.kind = kind
         self.detail = detail
         self.label = label

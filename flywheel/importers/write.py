@@ -24,11 +24,12 @@ from flywheel.importers.gather import Gathered
 from flywheel.importers.rows import item_rows, sample_rows, score_rows
 from flywheel.importers.verdict import RunTaken
 from flywheel.store.errors import StoreFailed
+from flywheel.store.item_sets import keep_item_set
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
-from flywheel.store.tables.reads import ReadRow
+from flywheel.store.tables.reads import read_of
 from flywheel.store.tables.runs import RunEventRow, RunRow, Status, find_run, run_status
 from flywheel.store.writer import Ack
 
@@ -98,8 +99,7 @@ def write(
     try:
         with store.frugal():
             for one in fresh:
-                store.write(f"{one.id}/begin", _beginning(one))
-                _write_rows(store, one, gathered, advance)
+                _write_run(store, one, gathered, advance)
         if fresh:
             store.write(
                 f"import/{digest([one.id for one in fresh])}/end",
@@ -166,8 +166,8 @@ def _row(run: Run, now: datetime) -> RunRow:
     )
 
 
-def _beginning(one: _Writing) -> dict[str, Sequence[tuple[Any, ...]]]:
-    """The run, and the rows that say what its digests stand for."""
+def _beginning(one: _Writing, item_set: str) -> dict[str, Sequence[tuple[Any, ...]]]:
+    """The run, the rows that say what its digests stand for, and the read of a sealed split."""
     row, prompt = one.row, list(one.run.source.prompt)
     definition = canonical_json(one.run.evalset.definition)
     tables: dict[str, Sequence[tuple[Any, ...]]] = {
@@ -184,20 +184,27 @@ def _beginning(one: _Writing) -> dict[str, Sequence[tuple[Any, ...]]]:
         ],
     }
     if row.split == "test":
-        read = ReadRow(row.evalset, row.split_digest, row.run, "import", row.created)
-        tables["test_reads"] = [read]
+        tables["reads_chain"] = [read_of(row, "import", item_set, row.created)]
     return tables
 
 
-def _write_rows(store: Store, one: _Writing, gathered: Gathered, advance: Advance) -> None:
-    acks: deque[Ack] = deque()
+def _write_run(store: Store, one: _Writing, gathered: Gathered, advance: Advance) -> None:
+    """Write the items, then the run, with the read of them where they are sealed, then the rest."""
     digests = bytearray()
-    now = one.row.created
-    streams: list[tuple[str, Rows]] = [
-        ("items", item_rows(one.run, one.row, gathered.spool, digests)),
-        ("samples", sample_rows(one.run, gathered.spool, digests, now)),
-        ("scores", score_rows(one.run, gathered.spool, digests, one.row)),
-    ]
+    items = item_rows(one.run, one.row, gathered.spool, digests)
+    _write_rows(store, one, [("items", items)], advance)
+    names = (digests[at : at + 32].hex() for at in range(0, len(digests), 32))
+    item_set = keep_item_set(store, names) if one.row.split == "test" else ""
+    store.write(f"{one.id}/begin", _beginning(one, item_set))
+    samples = sample_rows(one.run, gathered.spool, digests, one.row.created)
+    scores = score_rows(one.run, gathered.spool, digests, one.row)
+    _write_rows(store, one, [("samples", samples), ("scores", scores)], advance)
+
+
+def _write_rows(
+    store: Store, one: _Writing, streams: Sequence[tuple[str, Rows]], advance: Advance
+) -> None:
+    acks: deque[Ack] = deque()
     for table, rows in streams:
         number = 0
         while batch := list(islice(rows, _BATCH)):

@@ -252,10 +252,10 @@ class Review:
 
     def _load_comparison(self, baseline: str, candidate: str) -> Comparison:
         from flywheel.evals.decision.compare import compare
-        from flywheel.evals.decision.sealed_reads import note_look
+        from flywheel.evals.decision.sealed_reads import note_read
 
         found = compare(self.store, baseline, [candidate])
-        note_look(self.store, found, "review")
+        note_read(self.store, found, "review")
         return found
 
     def _load_line(self, run: str) -> RunLine:

@@ -50,6 +50,8 @@ class Output(NamedTuple):
     the time in a queue. `option_nats` are the negative log-probabilities of `Request.options`, sums
     over `option_tokens` tokens each. `violation` tells where the text breaks `Request.schema`: that
     is the model's doing, so it is no error. `unchecked` says why nobody can tell whether it does.
+    `model` is the name that the answer came under, `finish_reason` why it ended in the words of
+    chat completions, `response` what else the provider sent with it, as JSON.
     """
 
     text: str = ""
@@ -66,6 +68,8 @@ class Output(NamedTuple):
     option_tokens: Sequence[int] = ()
     violation: str | None = None
     unchecked: str | None = None
+    finish_reason: str | None = None
+    response: str | None = None
 
 
 class Sampler(Protocol):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flywheel.errors import FlywheelError
+from flywheel.store.chain import Chain
 from flywheel.store.errors import StoreFailed, failed, refused, stops
 from flywheel.store.execute import execute
 from flywheel.store.memory import Memory
@@ -29,6 +30,7 @@ from flywheel.store.rows.arrow import ArrowBatch, pyarrow
 from flywheel.store.rows.known import Known
 from flywheel.store.rows.table import Table, utc_now
 from flywheel.store.tables.batches import BATCHES, BatchRow
+from flywheel.store.tables.reads import READS_CHAIN
 from flywheel.store.tables.tables import TABLES
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ class Writer:
         self._connection = connection
         self._memory = memory
         self._known = Known(connection)
+        self._chain = Chain(connection)
         self._change = threading.Condition()
         self._queue: list[Pending] = []
         self._rows = 0
@@ -208,19 +211,21 @@ class Writer:
             del fresh[batch]
         if not fresh:
             return set()
-        parts, ledger = self._without_known(fresh.values())
-        self._connection.begin()
         try:
+            parts, ledger = self._as_rows(fresh.values())
+            self._connection.begin()
             for name, batches in parts.items():
                 self._insert(TABLES[name], batches)
             self._insert(BATCHES, [BATCHES.batch(ledger)])
             self._connection.commit()
         except BaseException:
             self._known.forget_new()
+            self._chain.forget_new()
             with suppress(Exception):
                 self._connection.rollback()
             raise
         self._known.keep_new()
+        self._chain.keep_new()
         return set(fresh.values())
 
     def _ledger(self, batches: Sequence[str]) -> list[str]:
@@ -229,16 +234,17 @@ class Writer:
         sql = f'SELECT "batch" FROM "batches" WHERE "batch" IN ({marks})'
         return [batch for (batch,) in execute(self._connection, sql, batches).fetchall()]
 
-    def _without_known(
+    def _as_rows(
         self, group: Iterable[Pending]
     ) -> tuple[dict[str, list[ArrowBatch]], list[BatchRow]]:
-        """The batches by table, known definitions left out, and the ledger's rows."""
+        """The batches by table, known definitions left out, reads linked, and the ledger's rows."""
         parts: dict[str, list[ArrowBatch]] = {}
         ledger: list[BatchRow] = []
         for pending in group:
             rows = 0
             for name, batch in pending.tables.items():
                 new = self._known.drop_from(batch, name) if TABLES[name].definition else batch
+                new = self._chain.link(new) if name == READS_CHAIN.name else new
                 if new.num_rows:
                     parts.setdefault(name, []).append(new)
                     rows += new.num_rows

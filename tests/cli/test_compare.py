@@ -122,7 +122,7 @@ def test_a_summary_can_go_to_standard_output(world: World) -> None:
 
 def test_a_look_at_the_sealed_split_is_written_down(world: World) -> None:
     a, b = world.runs["a"], world.runs["better"]
-    asked = 'SELECT count(*) AS "n" FROM "test_reads" WHERE "run" = ? AND "reason" = \'compare\''
+    asked = 'SELECT count(*) AS "n" FROM "reads_chain" WHERE "run" = ? AND "purpose" = \'compare\''
 
     def looks() -> int:
         with open_store(world.db) as store:

@@ -18,6 +18,7 @@ from flywheel.store.tables.jobs import CheckpointRow, JobEventRow, JobRow
 from flywheel.store.tables.tables import TABLES
 from flywheel.store.tables.votes import VoteRow
 from flywheel.store.upkeep.check import check_store
+from tests.store.older import write_older
 from tests.store.rows import NOON, Tables, baseline, event, item_digest, whole
 
 DECIDED: Tables = {
@@ -54,10 +55,7 @@ def test_an_older_store_is_migrated_and_whole(
     monkeypatch.chdir(tmp_path)
     path = Path("flywheel.duckdb")
     batches = [whole("a"), whole("b"), DECIDED, *([TRAINED] if schema > 3 else [])]
-    with open_store(path, steps=STEPS[:schema]) as store:
-        for number, tables in enumerate(batches):
-            store.write(f"batch-{number}", tables)
-        before = counts(store)
+    before = write_older(path, schema, batches)
     with pytest.raises(OlderStore):
         check_store(path)
     for command in COMMANDS:

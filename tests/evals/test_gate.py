@@ -56,7 +56,7 @@ def test_a_real_gain_is_promoted_and_becomes_the_baseline(store: Store, tmp_path
     assert (row["decision"], row["look"], row["alpha"]) == ("promote", 1, 0.025)
     (row,) = store.query('SELECT * FROM "promotions"')
     assert (row["baseline"], row["candidate"]) == (a, b)
-    assert store.query('SELECT "reason" FROM "test_reads" WHERE "reason" = \'gate\'')
+    assert store.query('SELECT "purpose" FROM "reads_chain" WHERE "purpose" = \'gate\'')
 
 
 def test_a_promotion_that_is_repeated_adds_nothing(store: Store, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_look_at_the_sealed_split_is_written_down(world: World, tmp_path: Path
     a, b = (run_of(review.store, folder, right, name, split="test") for name in ("x", "y"))
     for _ in range(2):
         review.compared(a, b)
-    rows = review.store.query('SELECT "run" FROM "test_reads" WHERE "reason" = \'review\'')
+    rows = review.store.query('SELECT "run" FROM "reads_chain" WHERE "purpose" = \'review\'')
     assert rows == [{"run": b}], "once while the pages are open"
 
 

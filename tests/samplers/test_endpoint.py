@@ -311,3 +311,36 @@ def test_connections_are_kept_and_closed() -> None:
         stats = server.stats()
     assert stats["connections"] - 2 == 6
     assert stats["open"] == 0
+
+
+def test_an_answer_keeps_what_came_beside_its_text() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "completion_tokens_details": {"r": 1}}
+    more = {"id": "chatcmpl-1", "created": 7, "system_fingerprint": "fp", "usage": usage}
+    thought = {"message": {"content": "x", "reasoning_content": "hm", "tool_calls": None}}
+    output = answered(chat({**thought, "finish_reason": "stop"}, model="m-2", **more))
+    assert (output.model, output.finish_reason) == ("m-2", "stop")
+    assert json.loads(output.response or "") == {**more, "message": {"reasoning_content": "hm"}}
+    said = {"type": "message", "content": [{"type": "output_text", "text": "x"}]}
+    called = {"type": "function_call", "name": "f", "arguments": "{}"}
+    for items, details, ended in (
+        ([said], None, "stop"),
+        ([said, called], None, "tool_calls"),
+        ([said], {"reason": "max_output_tokens"}, "length"),
+    ):
+        body = {"id": "resp_1", "output": items, "incomplete_details": details}
+        output = answered(body, api="responses")
+        assert output.finish_reason == ended
+        assert json.loads(output.response or "")["id"] == "resp_1"
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        ({"id": "a", "long": "x" * 9_000}, {"id": "a", "cut": True}),
+        ({"id": "a", "long": [1] * 9_000}, {"id": "a", "cut": True}),
+        ({f"k{n}": "x" * 150 for n in range(100)}, {"cut": True}),
+    ],
+)
+def test_what_came_beside_an_answer_is_bounded(more: dict[str, Any], kept: dict[str, Any]) -> None:
+    output = answered(chat({"finish_reason": "stop"}, **more))
+    assert (output.text, json.loads(output.response or "")) == ("x", kept)

@@ -53,6 +53,15 @@ def test_a_definition_without_a_digest_costs_its_batch(tmp_path: Path) -> None:
         assert count(store, "items") == 2
 
 
+def test_a_definition_beside_a_bad_one_is_kept(tmp_path: Path) -> None:
+    with open_store(tmp_path / "s.duckdb") as store:
+        good = store.append("good", {"items": [item(1)]})
+        bad = store.append("bad", {"items": [item(0)._replace(digest="no digest")]})
+        assert isinstance(bad.exception(), BadBatch)
+        assert good.result() is True
+        assert count(store, "items") == 1
+
+
 def test_a_huge_answer_is_written_while_a_run_is_frugal(tmp_path: Path) -> None:
     path = tmp_path / "s.duckdb"
     huge = sample("r", 0, output_text=os.urandom(20_000_000).hex())

@@ -11,7 +11,7 @@ import pytest
 from flywheel.store.rows.digest import digest
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.decisions import find_baseline
-from flywheel.store.tables.reads import ReadRow, count_test_reads
+from flywheel.store.tables.reads import count_reads, read_of
 from flywheel.store.tables.runs import find_run, list_runs, run_status
 from flywheel.store.tables.samples import find_cached, finished
 from flywheel.store.tables.scores import summarise
@@ -140,10 +140,10 @@ def test_the_newest_baseline_holds(store: Store) -> None:
 
 
 def test_looks_at_the_test_split_are_counted_by_run(store: Store) -> None:
-    looks = [ReadRow("capitals", "d", name, why, NOON) for name, why in ("ab", "ac", "db")]
-    store.write("b", {"test_reads": looks})
-    assert count_test_reads(store, "capitals", "d") == 2
-    assert count_test_reads(store, "capitals", "another") == 0
+    of = [run(name, split_digest="d") for name in "aad"]
+    store.write("b", {"reads_chain": [read_of(row, "eval", "set", NOON) for row in of]})
+    assert count_reads(store, "capitals", "d") == 2
+    assert count_reads(store, "capitals", "another") == 0
 
 
 def test_a_query_takes_parameters_by_name_and_by_place(store: Store) -> None:

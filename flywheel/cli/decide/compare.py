@@ -17,7 +17,7 @@ from flywheel.evals.decision.compare import compare as compare_runs
 from flywheel.evals.decision.conclude import conclude, spread_of
 from flywheel.evals.decision.decide import p_of, points
 from flywheel.evals.decision.flips import Flip
-from flywheel.evals.decision.sealed_reads import note_look
+from flywheel.evals.decision.sealed_reads import note_read
 from flywheel.reports.junit import compare_junit
 from flywheel.reports.markdown import compare_markdown
 from flywheel.reports.page import page
@@ -59,7 +59,7 @@ def compare(
     most = _SHOWN if items is None and not (html or junit or markdown) else items
     with open_store(db) as store:
         found = compare_runs(store, baseline, candidates)
-        note_look(store, found, "compare")
+        note_read(store, found, "compare")
         report = load_report(store, found, most)
     told = _save(report, html, junit, markdown)
     shown = {

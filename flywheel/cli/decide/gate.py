@@ -132,6 +132,9 @@ def _show(verdict: Verdict, promoted: bool) -> None:
     decision = verdict.decision
     for check in decision.checks:
         print_line(fill(f"{_MARKS[check.state]} {check.name}: {check.told}", 7))
+    if verdict.head:
+        reads, head = verdict.head
+        print_line(f"     {reads:,} reads of sealed splits, chain head {head}")
     print_line("")
     match decision.outcome:
         case "promote":

@@ -169,6 +169,9 @@ def show_result(done: Measured, as_json: bool, db: Path) -> None:
     print_table(columns, rows)
     print_line(f"* primary, with its 95% interval; {_told(result)}")
     _show_floors(result)
+    if others := result.other_models:
+        named = ", ".join(f"{one_line(name)} ({count:,})" for name, count in others.items())
+        print_line(f"answered by {named}")
     if judge is not None:
         price = "" if judge.price is None else f", ${judge.price:.4f}"
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")

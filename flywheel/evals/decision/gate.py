@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from flywheel.errors import BadOption, NotComparable
@@ -19,12 +19,14 @@ from flywheel.evals.floors.above_floor import above_floor
 from flywheel.evals.floors.measure_floors import floors_of
 from flywheel.evals.results.results import definition_of, the_run
 from flywheel.evals.run.measure import baseline_rows
+from flywheel.store.item_sets import read_items
 from flywheel.store.reader import Reader
+from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.decisions import ComparisonRow, PromotionRow
 from flywheel.store.tables.definitions import find_model
-from flywheel.store.tables.reads import ReadRow
+from flywheel.store.tables.reads import Head, chain_head, read_of
 from flywheel.store.tables.runs import RUNS, RunRow, run_status
 
 
@@ -45,12 +47,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision about two runs, and the name under which it is kept."""
+    """A decision about two runs, and the name under which it is kept.
+
+    `head` is the end of the chain of reads of sealed splits, once the decision is kept.
+    """
 
     name: str
     baseline: RunRow
     candidate: RunRow
     decision: Decision
+    head: Head | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The object that `gate --json` prints."""
@@ -62,6 +68,7 @@ class Verdict:
             "candidate": self.candidate.run,
             "primary": self.baseline.primary_grader,
             **self.decision.as_json(),
+            **({"reads": self.head._asdict()} if self.head else {}),
         }
 
 
@@ -93,10 +100,11 @@ def judge(store: Store, case: Case, rules: Rules | None = None) -> Verdict:
         ]
     }
     if candidate.split == "test":
-        read = ReadRow(candidate.evalset, candidate.split_digest, candidate.run, "gate", now)
-        tables["test_reads"] = [read]
+        said = canonical_json({**asdict(rules or Rules()), "tried": case.tried})
+        items = read_items(store, candidate)
+        tables["reads_chain"] = [read_of(candidate, "gate", items, now, name, said)]
     store.write(name, tables)
-    return verdict
+    return replace(verdict, head=chain_head(store))
 
 
 def promote(store: Store, verdict: Verdict) -> None:

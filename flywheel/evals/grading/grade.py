@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from flywheel.engines.engine import Answerer
-from graders.asks import Answer, Ask
+from graders.asks import Answer, Ask, Reply
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 from graders.ungraded import Kind, Ungraded
@@ -35,7 +35,18 @@ async def grade_samples(
 
 
 def grade_answered(grader: Grader, sample: Sample, answers: Sequence[Answer] = ()) -> Verdict:
-    """The verdict on one sample whose asks are answered."""
+    """The verdict on one sample whose asks are answered, with what judges replied."""
+    verdict = _verdict(grader, sample, answers)
+    replies = tuple(answer for answer in answers if isinstance(answer, Reply))
+    if not replies:
+        return verdict
+    if isinstance(verdict, Grade):
+        return verdict._replace(replies=replies)
+    verdict.replies = replies
+    return verdict
+
+
+def _verdict(grader: Grader, sample: Sample, answers: Sequence[Answer]) -> Verdict:
     try:
         grade = grader.grade(sample, answers)
         if not math.isfinite(grade.score):

@@ -21,7 +21,7 @@ from flywheel.evals.run.cache import output_of
 from flywheel.evals.run.events import at_work
 from flywheel.evals.run.execute import Where, sample_of, score_row
 from flywheel.evals.run.measure import grader_rows
-from flywheel.evals.run.plan import new_run_id
+from flywheel.evals.run.plan import new_run_id, one_of
 from flywheel.evals.run.refused import REFUSED, refused_score
 from flywheel.samplers.resolve import pins_of
 from flywheel.store.execute import execute
@@ -82,6 +82,8 @@ def begin_regrade(
         graders=json.dumps(digests),
         primary_grader=graders[0].name,
         version=__version__,
+        judge_digest=one_of(value for grader in graders for value in grader.judges()),
+        embedder_digest=one_of(value for grader in graders for value in grader.embedders()),
     )
     store.write(f"{row.run}/begin", {"runs": [row], "graders": grader_rows(graders, digests)})
     return row

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flywheel.errors import NoRun, unnamed
@@ -23,7 +23,7 @@ from flywheel.store.tables.runs import (
     run_status,
     runs_named,
 )
-from flywheel.store.tables.samples import NEWEST_SAMPLES
+from flywheel.store.tables.samples import NEWEST_SAMPLES, answering_models
 from flywheel.store.tables.scores import GraderSummary, summarise
 
 
@@ -64,7 +64,7 @@ class Result:
     """A run with its figures.
 
     `failures` are the reasons of the failed requests, `no_verdict` those of the answers that the
-    primary grader left ungraded.
+    primary grader left ungraded. `models` counts the answers by the name they came under.
     """
 
     run: RunRow
@@ -75,6 +75,17 @@ class Result:
     floors: Floors | None = None
     failures: Sequence[Reason] = ()
     no_verdict: Sequence[Reason] = ()
+    models: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def other_models(self) -> dict[str, int]:
+        """The answers that came under another name than the model's own, by that name."""
+        own = self.run.model
+        return {
+            name: count
+            for name, count in self.models.items()
+            if not own.endswith(name) and not name.endswith(own)
+        }
 
     @property
     def primary(self) -> Figure | None:
@@ -116,6 +127,7 @@ class Result:
             "evalset": row.evalset,
             "split": row.split,
             "model": row.model,
+            "answered_by": dict(self.models),
             "planned": self.planned,
             "n": self.n,
             "ungraded": self.ungraded,
@@ -160,7 +172,9 @@ def load_result(store: Reader, run: str) -> Result:
     ordered = {name: figures[name] for name in order if name in figures}
     status, seconds = run_status(store, row.run), run_seconds(store, row.run)
     floors = load_floors(store, row.run)
-    result = Result(row, status, ordered, load_cost(store, row), seconds, floors)
+    models = answering_models(store, row.sampled)
+    cost = load_cost(store, row)
+    result = Result(row, status, ordered, cost, seconds, floors, models=models)
     if result.cost.errors:
         result = replace(result, failures=failed_requests(store, row))
     if result.ungraded:

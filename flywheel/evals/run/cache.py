@@ -52,6 +52,7 @@ def output_of(row: SampleRow) -> Output:
     loss = extra.get("reference_loss")
     return Output(
         text=row.output_text,
+        model=row.model or "",
         # A store of an earlier version may hold counts that no endpoint can have meant.
         usage=Usage(
             *(
@@ -69,6 +70,8 @@ def output_of(row: SampleRow) -> Output:
         reference_loss=Loss(**loss) if loss else None,
         violation=extra.get("violation"),
         unchecked=extra.get("unchecked"),
+        finish_reason=row.finish_reason,
+        response=row.response,
     )
 
 

@@ -47,6 +47,8 @@ _STEP = 50
 _BATCH_SECONDS = 0.5
 # So many failures before the first answer mean that there is nobody to answer.
 _FAILURES_TO_GIVE_UP = 20
+# Characters that are kept of what a judge replied; a verdict with its steps takes a tenth.
+_MOST_REPLY = 20_000
 
 Advance = Callable[[int], None]
 Answered = tuple[Pair, Output, bool]
@@ -299,6 +301,9 @@ def sample_row(run: str, pair: Pair, output: Output, cached: bool, now: datetime
         price=output.price,
         cached=cached,
         created=now,
+        model=output.model or None,
+        finish_reason=output.finish_reason,
+        response=output.response,
     )
 
 
@@ -307,6 +312,7 @@ def score_row(
 ) -> ScoreRow:
     """The verdict as the store keeps it: a score, or why there is none."""
     run, item, position, repeat = where
+    usage, replies = _judged(verdict)
     parts = error_kind = error_label = error_detail = None
     score = passed = parsed = None
     reason = ""
@@ -332,4 +338,24 @@ def score_row(
         error_detail,
         parts,
         now,
+        usage,
+        replies,
     )
+
+
+def _judged(verdict: Verdict) -> tuple[str | None, str | None]:
+    """What a judge took and said, as JSON; None where none was asked."""
+    if not verdict.replies:
+        return None, None
+    usage = {model: used._asdict() for model, used in verdict.usage.items()}
+    replies = [
+        {
+            "model": reply.model,
+            "text": reply.text[:_MOST_REPLY],
+            **({"refusal": reply.refusal[:_MOST_REPLY]} if reply.refusal else {}),
+            **({"truncated": True} if reply.truncated else {}),
+            **({"cut": True} if len(reply.text) > _MOST_REPLY else {}),
+        }
+        for reply in verdict.replies
+    ]
+    return json.dumps(usage), json.dumps(replies)

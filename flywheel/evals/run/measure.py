@@ -21,13 +21,14 @@ from flywheel.evals.run.execute import Runner
 from flywheel.evals.run.plan import Plan
 from flywheel.evals.run.preflight import check_items
 from flywheel.samplers.failures import summary
+from flywheel.store.item_sets import keep_item_set
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.decisions import BaselineRow, find_baseline
 from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
-from flywheel.store.tables.reads import ReadRow
+from flywheel.store.tables.reads import read_of
 from flywheel.store.tables.runs import Kind, RunRow
 from flywheel.synchronous import result_of
 from graders.definition import wire_json
@@ -60,8 +61,8 @@ def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
     row = plan.row(kind)
     tables: dict[str, Sequence[tuple[Any, ...]]] = {"runs": [row], **definitions(plan, row)}
     if plan.split == "test":
-        read = ReadRow(plan.evalset.name, row.split_digest, row.run, kind, row.created)
-        tables["test_reads"] = [read]
+        items = keep_item_set(store, plan.item_digests())
+        tables["reads_chain"] = [read_of(row, kind, items, row.created)]
     store.write(f"{row.run}/begin", tables)
     return row
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from flywheel.errors import ChangedPlan
 from flywheel.evals.evalset.evalset import Evalset, Prompt, Split, ask
 from flywheel.evals.evalset.items import Item, Items
 from flywheel.samplers.resolve import pins_of
-from flywheel.store.rows.digest import canonical_json, digest
+from flywheel.store.rows.digest import canonical_json, digest, digest_bytes
 from flywheel.store.rows.table import utc_now
 from flywheel.store.tables.runs import RunRow
 from graders.definition import wire_json
@@ -106,6 +107,11 @@ class Plan:
             "graders": json.dumps(self.grader_digests),
         }
 
+    def item_digests(self) -> Iterator[str]:
+        """The digest of every item of the plan, in the order of the split."""
+        for _, _, line in islice(self.items.lines(), self.count):
+            yield digest_bytes(line.strip())
+
     def ask(self, item: Item) -> list[dict[str, Any]]:
         """The messages that put this item to the model."""
         return ask(self.prompt, item)
@@ -133,6 +139,8 @@ class Plan:
             primary_grader=self.evalset.primary.name,
             version=__version__,
             note=note,
+            judge_digest=one_of(digest for g in self.graders for digest in g.judges()),
+            embedder_digest=one_of(digest for g in self.graders for digest in g.embedders()),
         )
 
     def check_same(self, run: RunRow, graders: Collection[str] | None = None) -> None:
@@ -183,6 +191,11 @@ def _differing(
         ", ".join(f"{name} {before.get(name, 'not there'):.12}" for name in changed),
         ", ".join(f"{name} {after.get(name, 'not there'):.12}" for name in changed),
     )
+
+
+def one_of(digests: Iterable[str]) -> str | None:
+    """The first of some digests in their order, None of none."""
+    return min(digests, default=None)
 
 
 def new_run_id() -> str:

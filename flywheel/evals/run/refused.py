@@ -60,6 +60,9 @@ def refused_sample(row: SampleRow, error: Exception) -> SampleRow:
         cached_tokens=0,
         seconds=0.0,
         price=None,
+        model=None,
+        finish_reason=None,
+        response=None,
     )
 
 
@@ -74,4 +77,6 @@ def refused_score(row: ScoreRow, error: Exception) -> ScoreRow:
         error_label="not_stored",
         error_detail=f"not stored: {error!s:.{_MOST_STORY}}",
         parts=None,
+        usage=None,
+        judge_reply=None,
     )

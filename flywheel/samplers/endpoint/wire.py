@@ -27,6 +27,12 @@ _MOST_TOKENS = 1_000_000_000
 _FAILED = ("error", "abort", "insufficient_system_resource")
 # The model's context was full before the limit: Mistral.
 _CUT = ("length", "model_length")
+# What an output holds in fields of its own.
+_ELSEWHERE = frozenset(
+    {"model", "choices", "output", "error", "role", "content", "tool_calls", "refusal"}
+)
+_MOST_KEPT = 8_000
+_MOST_SHORT = 200
 _NOT_IN_RESPONSES = frozenset({"seed", "stop", "reasoning_effort", "logprobs"})
 
 
@@ -146,6 +152,8 @@ def _read_chat(answer: Mapping[str, Any]) -> tuple[Output, Any]:
         _refusal(message.get("refusal"), filtered=reason == "content_filter"),
         truncated=reason in _CUT,
         tools=tuple(tools),
+        finish_reason=reason if isinstance(reason, str) else None,
+        response=_kept(answer, message),
     )
     return output, _fields(choice.get("logprobs")).get("content")
 
@@ -165,15 +173,42 @@ def _read_responses(answer: Mapping[str, Any]) -> tuple[Output, Any]:
                 refusal = part["refusal"]
     reason = _fields(answer.get("incomplete_details")).get("reason")
     usage = _fields(answer.get("usage"))
+    calls = tuple(_call(item) for item in answer["output"] if item["type"] == "function_call")
+    ended = {"max_output_tokens": "length", None: "tool_calls" if calls else "stop"}
     output = Output(
         "".join(texts),
         str(answer.get("model") or ""),
         _usage(usage, ("input_tokens", "output_tokens", "input_tokens_details")),
         _refusal(refusal, filtered=reason == "content_filter"),
         truncated=reason == "max_output_tokens",
-        tools=tuple(_call(item) for item in answer["output"] if item["type"] == "function_call"),
+        tools=calls,
+        finish_reason=ended.get(reason, str(reason)),
+        response=_kept(answer),
     )
     return output, logprobs
+
+
+def _kept(answer: Mapping[str, Any], message: Mapping[str, Any] | None = None) -> str:
+    """What an answer says beside its text, as JSON: its id, its times, the details of its usage.
+
+    `message` adds its own further fields, such as annotations. Of too much only what is short at
+    the top stays, with `"cut": true`.
+    """
+    kept = {name: value for name, value in answer.items() if name not in _ELSEWHERE}
+    more = {n: v for n, v in (message or {}).items() if v and n not in _ELSEWHERE}
+    try:
+        text = json.dumps(kept | ({"message": more} if more else {}))
+        if len(text) <= _MOST_KEPT:
+            return text
+    except RecursionError:
+        pass
+    short = {
+        name: value
+        for name, value in kept.items()
+        if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _MOST_SHORT)
+    }
+    text = json.dumps({**short, "cut": True})
+    return text if len(text) <= _MOST_KEPT else '{"cut": true}'
 
 
 def _refuse_error(fields: Mapping[str, Any]) -> None:

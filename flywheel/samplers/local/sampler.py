@@ -180,7 +180,8 @@ class _Work:
         if text is None:
             text = self._loaded.tokenizer.decode(row.made, skip_special_tokens=True)
         calls = tool_calls(text) if request.tools else ()
-        output = output._replace(text=text, tools=calls)
+        ended = "length" if row.truncated else "tool_calls" if calls else "stop"
+        output = output._replace(text=text, tools=calls, finish_reason=ended)
         return output if calls else checked(output, request.schema)
 
     def _fail(self, row: Row, story: str) -> None:

@@ -46,7 +46,8 @@ class RunRow(NamedTuple):
     """One run. `kind` is one of `Kind`; the `parent` of a regrade holds its samples.
 
     `evalset` and `model` are names for people, `sampling` is JSON, `graders` a JSON list of
-    [name, digest], `version` the version of the code.
+    [name, digest], `version` the version of the code. `judge_digest` and `embedder_digest` are of
+    the models that its graders ask, `owner_key` is of the service's key that owns it.
     """
 
     run: str
@@ -68,6 +69,9 @@ class RunRow(NamedTuple):
     primary_grader: str
     version: str
     note: str | None
+    judge_digest: str | None = None
+    embedder_digest: str | None = None
+    owner_key: str | None = None
 
     @property
     def sampled(self) -> str:

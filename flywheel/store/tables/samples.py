@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 class SampleRow(NamedTuple):
     """One sample. `item` is a digest, `position` where it stands in its split, `key` what the cache
     knows it by (model, prompt, item, sampling and repeat), `extra` JSON: tools, refusal,
-    log-probabilities. `price` is in dollars."""
+    log-probabilities. `price` is in dollars.
+
+    `model` is the name that the answer came under, `finish_reason` why it ended, and `response`
+    JSON: what else the provider sent with it, such as its id. None is what nobody said.
+    """
 
     run: str
     item: str
@@ -41,6 +45,9 @@ class SampleRow(NamedTuple):
     price: float | None
     cached: bool
     created: datetime
+    model: str | None = None
+    finish_reason: str | None = None
+    response: str | None = None
 
 
 SAMPLES = Table(
@@ -51,11 +58,7 @@ SAMPLES = Table(
 )
 
 # One row a pair of $run: its answer, or the newest error that stands in its place.
-NEWEST_SAMPLES = """
-SELECT * FROM "samples" WHERE "run" = $run QUALIFY row_number() OVER (
-    PARTITION BY "position", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
-) = 1
-"""
+NEWEST_SAMPLES = "SELECT * FROM newest_samples($run)"
 
 
 def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bool_]:
@@ -76,6 +79,25 @@ def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bo
     mask = np.zeros((items, repeats), dtype=np.bool_)
     mask[found["position"], found["repeat"]] = True
     return mask
+
+
+def items_of(store: Reader, run: str) -> list[str]:
+    """The digests of the items that a run has samples of."""
+    rows = store.query('SELECT DISTINCT "item" FROM "samples" WHERE "run" = ?', [run])
+    return [str(row["item"]) for row in rows]
+
+
+def answering_models(store: Reader, run: str) -> dict[str, int]:
+    """How many answers of a run came under each model's name, as far as it is known."""
+    rows = store.query(
+        """
+        SELECT "model", count(*) AS "n" FROM "samples"
+        WHERE "run" = ? AND "error" IS NULL AND "model" <> '' GROUP BY "model"
+        ORDER BY "n" DESC, "model"
+        """,
+        [run],
+    )
+    return {row["model"]: row["n"] for row in rows}
 
 
 def find_cached(store: Reader, keys: Sequence[str]) -> dict[str, SampleRow]:

@@ -21,7 +21,8 @@ class ScoreRow(NamedTuple):
     split; `parts` is JSON: the scores of a multi's parts.
 
     Either `score` or `error_kind` is given. `parsed` tells a wrong answer from one that could not
-    be read.
+    be read. `usage` (tokens by judge model) and `judge_reply` (a list of replies) are JSON, None
+    where no judge answered.
     """
 
     run: str
@@ -39,6 +40,8 @@ class ScoreRow(NamedTuple):
     error_detail: str | None
     parts: str | None
     created: datetime
+    usage: str | None = None
+    judge_reply: str | None = None
 
 
 SCORES = Table(
@@ -48,19 +51,7 @@ SCORES = Table(
 # One row a sample and grader: its score, or the newest reason why there is none. That a pair has
 # one score is the writer's care: to group a million rows here would cost more than all the rest.
 # Items are told apart by their position, which their split fixes: eight bytes, not a digest.
-VERDICTS = """
-SELECT * FROM "scores" WHERE "run" = $run AND "score" IS NOT NULL
-UNION ALL (
-    SELECT * FROM "scores" AS "u" WHERE "run" = $run AND "score" IS NULL AND NOT EXISTS (
-        FROM "scores" AS "g" WHERE "g"."run" = $run AND "g"."score" IS NOT NULL
-            AND "g"."position" = "u"."position" AND "g"."repeat" = "u"."repeat"
-            AND "g"."grader" = "u"."grader"
-    )
-    QUALIFY row_number() OVER (
-        PARTITION BY "grader", "position", "repeat" ORDER BY "created" DESC, rowid DESC
-    ) = 1
-)
-"""
+VERDICTS = "SELECT * FROM newest_scores($run)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flywheel.errors import FlywheelError
+from flywheel.store.chain import broken_links
 from flywheel.store.errors import OlderStore, StoreFailed
 from flywheel.store.migrations import STEPS, schema_number
 from flywheel.store.owner import own, real_path
@@ -68,7 +69,7 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
             ("runs", "prompt", "prompt_digest", "prompts", "digest"),
             ("run_events", "run", "run", "runs", "run"),
             ("baselines", "run", "run", "runs", "run"),
-            ("test_reads", "run", "run", "runs", "run"),
+            ("reads_chain", "run", "run", "runs", "run"),
             ("comparisons", "baseline", "baseline", "runs", "run"),
             ("comparisons", "candidate", "candidate", "runs", "run"),
             ("promotions", "comparison", "comparison", "comparisons", "comparison"),
@@ -78,6 +79,20 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
             ("job_events", "job", "job", "jobs", "job"),
             ("checkpoints", "job", "job", "jobs", "job"),
         )
+    ),
+    (
+        "runs",
+        "runs on a sealed split without their read",
+        'SELECT s."run" FROM "runs" AS s ANTI JOIN "reads_chain" AS t ON t."run" = s."run"'
+        """ WHERE s."split" = 'test' AND s."kind" <> 'regrade'""",
+    ),
+    (
+        "comparisons",
+        "decisions on a sealed split without their read",
+        'SELECT s."comparison" FROM "comparisons" AS s'
+        ' JOIN "runs" AS r ON r."run" = s."candidate"'
+        ' ANTI JOIN "reads_chain" AS t ON t."decision" = s."comparison"'
+        """ WHERE r."split" = 'test'""",
     ),
     (
         "jobs",
@@ -150,6 +165,11 @@ def _faults(store: Reader, rows: dict[str, int]) -> Iterator[Finding]:
     yield from (Finding(*wrong) for wrong in wrong_values(store))
     for name, story, sql in _LEADS:
         yield from _found(store, name, story, sql)
+    broken: dict[str, list[str]] = {}
+    for story, example in broken_links(store):
+        broken.setdefault(story, []).append(example)
+    for story, examples in broken.items():
+        yield Finding("reads_chain", story, len(examples), examples[0])
     told = int(store.query('SELECT coalesce(sum("rows"), 0) AS "n" FROM "batches"')[0]["n"])
     there = sum(rows.values()) - rows["batches"]
     if told != there:
