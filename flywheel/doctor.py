@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 from packaging.requirements import Requirement
 
 from flywheel.extras import DISTRIBUTION, PACKAGES, install_command, missing
+from flywheel.store.place import DEFAULT_STORE
 
 
 class Finding(NamedTuple):
@@ -30,7 +31,15 @@ def examine() -> list[Finding]:
         *(_extra(name) for name in PACKAGES),
         _accelerator(),
         *_models(),
+        *_store(),
     ]
+
+
+def _store() -> Iterator[Finding]:
+    """The size of the store that commands use here, where there is one."""
+    path = Path(os.environ.get("FLYWHEEL_DB", DEFAULT_STORE))
+    if path.is_file():
+        yield Finding("store", True, f"{path}, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def _sandbox() -> Iterator[Finding]:

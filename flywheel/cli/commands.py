@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, Entry] = {
     "data": Entry("improve.data", "data", "Check and repair training files."),
     "leakage": Entry("improve.leakage", "leakage", "Find items that two splits share."),
     "import": Entry("manage.import_", "import_", "Import results of another harness."),
-    "store": Entry("manage.store", "store", "Check, export and rebuild the store."),
+    "store": Entry("manage.store", "store", "Check, compact, export and rebuild the store."),
     "tiny": Entry("manage.tiny", "tiny", "Rebuild the embedded model, or read its card."),
     "demo": Entry("manage.demo", "demo", "Run the whole loop on the embedded model."),
     "doctor": Entry("manage.doctor", "doctor", "Show the sandbox, extras, accelerator and models."),

@@ -24,13 +24,24 @@ def db(tmp_path: Path) -> Path:
 def test_a_store_goes_out_and_comes_back(db: Path, tmp_path: Path) -> None:
     folder, again = tmp_path / "export", tmp_path / "again.duckdb"
     done = flywheel("store", "export", folder, "--db", db)
-    assert done.stdout == f"{db} -> {folder}: 17 rows in 19 tables\n", done.stderr
+    assert done.stdout == f"{db} -> {folder}: 17 rows in 20 tables\n", done.stderr
     done = flywheel("store", "rebuild", folder, "--db", again, "--json")
     told = json.loads(done.stdout)
     assert (told["ok"], told["rows"]["samples"], told["rows"]["batches"]) == (True, 4, 1)
     done = flywheel("store", "check", "--db", again)
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == f"{again}: ok"
+    assert done.stdout.splitlines()[-1].startswith(f"{again}: ok, ")
+
+
+def test_a_store_is_compacted_and_its_size_is_shown(db: Path) -> None:
+    checked = json.loads(flywheel("store", "check", "--db", db, "--json").stdout)
+    assert checked["size"] == db.stat().st_size
+    done = json.loads(flywheel("store", "compact", "--db", db, "--json").stdout)
+    assert (done["before"], done["after"]) == (checked["size"], db.stat().st_size)
+    assert flywheel("store", "compact", "--db", db).stdout.startswith(f"{db}: 4.")
+    with open_store(db):
+        done = flywheel("store", "compact", "--db", db)
+    assert done.returncode == 1 and "in use by process" in done.stderr
 
 
 def test_the_store_is_named_by_an_option_the_environment_or_its_place(db: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.engines.here import Here
 from flywheel.evals.grading.regrade import begin_regrade, go_on_regrade
 from flywheel.evals.results.results import load_result
 from flywheel.evals.run.cache import output_of
@@ -17,7 +16,7 @@ from flywheel.store.store import Store, open_store
 from flywheel.store.tables.samples import SampleRow
 from graders.definition import read_grader
 from graders.ungraded import Usage
-from tests.evals.world import Echo, measure, plan, write_evalset
+from tests.evals.world import Echo, engine_of, measure, plan, write_evalset
 
 JUDGED = {
     "type": "score_model",
@@ -84,7 +83,7 @@ def test_what_answers_under_its_own_name_is_no_other_model(store: Store, tmp_pat
 def test_a_verdict_keeps_what_its_judge_replied_and_took(store: Store, tmp_path: Path) -> None:
     run = measure(store, plan(write_evalset(tmp_path / "e", items=3)), Echo()).run
     row = begin_regrade(store, run.run, [read_grader(JUDGED)], judge="a" * 64)
-    with Here(Judge(), workers=1) as engine:
+    with engine_of(Judge(), {}) as engine:
         go_on_regrade(store, row, engine)
     assert load_result(store, row.run).run.judge_digest == "a" * 64
     scores = store.query(

@@ -134,7 +134,7 @@ def _show(verdict: Verdict, promoted: bool) -> None:
         print_line(fill(f"{_MARKS[check.state]} {check.name}: {check.told}", 7))
     if verdict.head:
         reads, head = verdict.head
-        print_line(f"     {reads:,} reads of sealed splits, chain head {head}")
+        print_line(f"     sealed reads {reads:,}, head {head}")
     print_line("")
     match decision.outcome:
         case "promote":

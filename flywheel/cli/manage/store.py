@@ -12,11 +12,14 @@ from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.errors import BadFile
 from flywheel.store.store import open_store
 from flywheel.store.upkeep.check import check_store
+from flywheel.store.upkeep.compact import compact_store
 from flywheel.store.upkeep.export import Manifest, export_store
 from flywheel.store.upkeep.rebuild import rebuild_store
 
 store = typer.Typer(
-    help="Check, export and rebuild the store.", no_args_is_help=True, rich_markup_mode=None
+    help="Check, compact, export and rebuild the store.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Db = Annotated[Path, typer.Option(envvar="FLYWHEEL_DB", help="The store's file.")]
@@ -26,7 +29,7 @@ DEFAULT = Path("flywheel.duckdb")
 
 @store.callback()
 def _group() -> None:
-    """Check, export and rebuild the store."""
+    """Check, compact, export and rebuild the store."""
 
 
 @store.command()
@@ -44,8 +47,22 @@ def check(db: Db = DEFAULT, as_json: AsJson = False) -> None:
         for finding in report.findings:
             example = f", such as {finding.example}" if finding.example else ""
             print_line(f"{finding.table}: {finding.count} {finding.story}{example}")
-        print_line(f"{db}: {'ok' if ok else 'BAD'}")
+        free = f", {_megabytes(report.free)} of it free" if report.free else ""
+        print_line(f"{db}: {'ok' if ok else 'BAD'}, {_megabytes(report.size)}{free}")
     raise typer.Exit(0 if ok else 1)
+
+
+@store.command()
+def compact(db: Db = DEFAULT, as_json: AsJson = False) -> None:
+    """Rewrite the file without the free space in it.
+
+    Needs free disk space for the new file. Killed at any moment, it leaves the old file or the new.
+    """
+    done = compact_store(db)
+    if as_json:
+        print_json({"ok": True, "db": str(db), **asdict(done)})
+    else:
+        print_line(f"{db}: {_megabytes(done.before)} -> {_megabytes(done.after)}")
 
 
 @store.command()
@@ -70,6 +87,10 @@ def rebuild(
 ) -> None:
     """Make a new store of an export. Never writes over a store that is there."""
     _show(rebuild_store(folder, db), folder, db, as_json)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def _show(manifest: Manifest, source: Path, target: Path, as_json: bool) -> None:

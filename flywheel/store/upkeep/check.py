@@ -31,10 +31,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check read (rows by table), and what it found."""
+    """What a check read (rows by table), and what it found.
+
+    `size` is the file's in bytes, `free` how much of it holds nothing: `compact_store` gives that
+    back.
+    """
 
     rows: dict[str, int]
     findings: list[Finding]
+    size: int = 0
+    free: int = 0
 
 
 _SAMPLED = (
@@ -154,7 +160,8 @@ def _check(store: Reader) -> Report:
             findings.append(Finding(table.name, f"cannot be read: {error}", 1))
     if not findings:
         findings += _faults(store, rows)
-    return Report(rows, findings)
+    sql = "SELECT block_size * free_blocks AS free FROM pragma_database_size()"
+    return Report(rows, findings, store.path.stat().st_size, int(store.query(sql)[0]["free"]))
 
 
 def _faults(store: Reader, rows: dict[str, int]) -> Iterator[Finding]:
