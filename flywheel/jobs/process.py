@@ -35,7 +35,7 @@ from flywheel.files import write_whole
 from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, STACKS
 from flywheel.jobs.job_root import resume_command, store_of
 from flywheel.jobs.journal import Event, Journal, holds_lock, take_lock, write_holder
-from flywheel.jobs.queue import claim, is_queued
+from flywheel.jobs.queue import Turn, is_queued
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 Word = Literal["go", "pause", "cancel"]
@@ -182,12 +182,13 @@ class _Process:
             return True
         since, store = time.monotonic(), store_of(self._folder.absolute())
         had_store = store is not None and store.exists()
+        turn = Turn(self._folder)
         while control() == "go":
             if had_store and store is not None and not store.exists():
                 raise StoreGone(
                     f"the store {store} is gone, so the queued job does not start; put it back"
                 )
-            if claim(self._folder):
+            if turn.has_come():
                 self.emit("claimed", {"seconds": round(time.monotonic() - since, 3)})
                 return True
             time.sleep(_QUEUE_SECONDS)

@@ -29,6 +29,7 @@ from flywheel.jobs.journal import is_held
 Resources = Mapping[str, int]
 
 _QUEUE, _LOCK, _SUFFIX = "queue", "lock", ".json"
+_LOOK_SECONDS = 5.0
 _PATIENCE = 10.0  # seconds; others hold the lock for milliseconds
 
 
@@ -46,7 +47,7 @@ class Entry:
     claimed: bool
 
 
-def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> Sequence[str]:
+def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> list[str]:
     """Queue the job of a folder, whose lock the caller holds, and claim what it needs if possible.
 
     Returns the jobs that it waits for: none when it holds its resources. A job that needs nothing
@@ -54,16 +55,18 @@ def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> Seq
     """
     if not resources:
         _path(folder).unlink(missing_ok=True)
-        return ()
+        return []
     with _locked(folder.parent, patience) as locked:
         if not locked:
             raise QueueLocked(
                 f"{folder.parent / _QUEUE / _LOCK} is held by another process for more than"
                 f" {patience:g} s; find it with `fuser`, let it continue, and try again"
             )
-        others = _others(folder)
+        others = _others(folder, tidy=True)
         ticket = 1 + max((other.ticket for other in others), default=0)
-        return _claim(folder, Entry(folder.name, ticket, resources, False), others)
+        entry = Entry(folder.name, ticket, resources, False)
+        _write(folder, entry)
+        return _claim(folder, entry, others)
 
 
 def is_queued(folder: Path) -> bool:
@@ -72,31 +75,60 @@ def is_queued(folder: Path) -> bool:
     return entry is not None and not entry.claimed
 
 
-def claim(folder: Path) -> bool:
-    """Claim what the job of this process needs. False while other jobs are ahead of it."""
+class Turn:
+    """A queued job's wait for its turn.
+
+    It looks at the whole queue when the job right ahead of it has ended, and every few seconds.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ahead: Path | None = None
+        self._due = 0.0
+
+    def has_come(self) -> bool:
+        """Claim what the job needs, where that is possible now."""
+        if self._ahead and is_held(self._ahead) and time.monotonic() < self._due:
+            return False
+        self._due = time.monotonic() + _LOOK_SECONDS
+        ahead = claim(self._folder)
+        self._ahead = self._folder.parent / ahead[0] if ahead else None
+        return ahead is not None and not ahead
+
+
+def claim(folder: Path) -> list[str] | None:
+    """Claim what the job of this process needs; returns the jobs that are still ahead of it.
+
+    None when the queue is locked at the moment. A job that needs nothing has nobody ahead.
+    """
     with _locked(folder.parent) as locked:
         if not locked:
-            return False
+            return None
         entry = _read(_path(folder))
-        return entry is None or not _claim(folder, entry, _others(folder))
+        return [] if entry is None else _claim(folder, entry, _others(folder, tidy=True))
 
 
-def jobs_ahead(folder: Path) -> Sequence[str]:
+def jobs_ahead(folder: Path) -> list[str]:
     """The jobs that a queued job waits for now; none when it waits for nothing."""
     entry = _read(_path(folder))
     if entry is None or entry.claimed:
-        return ()
+        return []
     return _in_the_way(entry, _others(folder))
 
 
-def _claim(folder: Path, entry: Entry, others: Sequence[Entry]) -> Sequence[str]:
+def _claim(folder: Path, entry: Entry, others: Sequence[Entry]) -> list[str]:
     ahead = _in_the_way(entry, others)
-    entry = replace(entry, claimed=not ahead)
-    write_whole(_path(folder), json.dumps(asdict(entry)) + "\n")
+    if not ahead and not entry.claimed:
+        _write(folder, replace(entry, claimed=True))
     return ahead
 
 
-def _in_the_way(entry: Entry, others: Sequence[Entry]) -> Sequence[str]:
+def _write(folder: Path, entry: Entry) -> None:
+    # A power cut ends the process too, so that an entry never has to outlast one.
+    write_whole(_path(folder), json.dumps(asdict(entry)) + "\n", durable=False)
+
+
+def _in_the_way(entry: Entry, others: Sequence[Entry]) -> list[str]:
     """The jobs because of which this one cannot claim its resources, in the order they came."""
     holders = [other for other in others if other.claimed]
     held = Counter(name for holder in holders for name in holder.resources)
@@ -111,12 +143,21 @@ def _in_the_way(entry: Entry, others: Sequence[Entry]) -> Sequence[str]:
     return [other.job for other in others if other.job in ahead]
 
 
-def _others(folder: Path) -> list[Entry]:
-    """The entries of the other jobs whose processes live, in the order they came."""
-    places = sorted((folder.parent / _QUEUE).glob(f"*{_SUFFIX}"))
-    entries = [_read(place) for place in places if place.stem != folder.name]
-    living = [one for one in entries if one and is_held(folder.parent / one.job)]
-    return sorted(living, key=lambda one: one.ticket)
+def _others(folder: Path, *, tidy: bool = False) -> list[Entry]:
+    """The entries of the other jobs whose processes live, in the order they came.
+
+    To `tidy` removes the rest, for who holds the queue's lock.
+    """
+    living: list[Entry] = []
+    for place in (folder.parent / _QUEUE).glob(f"*{_SUFFIX}"):
+        if place.stem == folder.name:
+            continue
+        if not is_held(folder.parent / place.stem):
+            if tidy:
+                place.unlink(missing_ok=True)
+        elif entry := _read(place):
+            living.append(entry)
+    return sorted(living, key=lambda one: (one.ticket, one.job))
 
 
 def _path(folder: Path) -> Path:
