@@ -77,7 +77,7 @@ class NoJob(FlywheelError):
 
 
 class WrongMoment(FlywheelError):
-    """A job cannot do that now: it is at work, or it is not."""
+    """A job cannot do that now: it is running, or it is not."""
 
 
 class JobFailed(FlywheelError):

@@ -10,7 +10,7 @@ from flywheel.errors import WrongMoment
 from flywheel.files import write_whole
 from flywheel.jobs.folder import CONTROL
 from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
-from flywheel.jobs.outcomes import ENDS, FOR_GOOD, kill
+from flywheel.jobs.outcomes import ALREADY, ENDS, FOR_GOOD, kill
 
 
 def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
@@ -28,9 +28,9 @@ def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
         last, _ = last_event(folder)
         state = last.kind if last and last.kind in ENDS else "died"
         if word == "pause" or state in FOR_GOOD:
-            raise WrongMoment(f"{folder.name} is not at work, so it cannot {word}: it is {state}")
+            raise WrongMoment(f"{folder.name} {ALREADY[state]}")
         journal = Journal(folder)
-        journal.tell("cancelled", {"told": f"it was {state}, and not at work"})
+        journal.tell("cancelled", {"told": f"it was not running ({state})"})
         journal.close()
     finally:
         os.close(descriptor)

@@ -21,6 +21,14 @@ from flywheel.states import JOB_STATES, State
 
 _UNDER_WAY = (State.QUEUED, State.RUNNING)
 ENDS = tuple(kind for kind, state in JOB_STATES.items() if state not in _UNDER_WAY)
+ALREADY = {
+    "finished": "has already finished",
+    "cancelled": "has already been cancelled",
+    "paused": "is already paused",
+    "failed": "has already failed",
+    "stalled": "has stalled, and was stopped",
+    "died": "is not running: its process is gone",
+}
 FOR_GOOD = tuple(kind for kind in ENDS if JOB_STATES[kind].is_final)
 _STACKS_SECONDS = 2.0
 _DEATH_SECONDS = 30.0
@@ -46,7 +54,7 @@ def _settle(folder: Path, returncode: int | None) -> None:
             return
         kind, told = "died", _death(folder, returncode)
         if _gave_up(folder):
-            kind, told = "stalled", f"nothing happened for too long; {folder / STACKS} says where"
+            kind, told = "stalled", f"no progress for too long; see {folder / STACKS}"
         _say(folder, kind, {"error": told, "remedy": resume_command(folder)})
     finally:
         os.close(descriptor)
@@ -71,10 +79,10 @@ def end_stalled(folder: Path, seconds: float, pid: int | None = None) -> None:
         last, _ = last_event(folder)
         if last is not None and last.kind in ENDS:
             return
-        where = f"{folder / STACKS} says where" if wrote else "it wrote no stacks"
+        where = f"see {folder / STACKS}" if wrote else "it wrote no stacks"
         if state == "T":
-            where = "it was stopped from outside (SIGSTOP)"
-        error = f"nothing happened for {seconds:.0f} s; {where}"
+            where = "it was suspended (SIGSTOP)"
+        error = f"no progress for {seconds:.0f} s; {where}"
         _say(folder, "stalled", {"error": error, "remedy": resume_command(folder)})
     finally:
         os.close(descriptor)
@@ -102,14 +110,14 @@ def _say(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
 def _death(folder: Path, returncode: int | None) -> str:
     last, _ = last_event(folder)
     if last is None or last.kind == "accepted":
-        return f"its process never began its work; {folder / LOG} may say why"
+        return f"its process never started to work; see {folder / LOG}"
     when = " while it was queued" if last.kind == "queued" else ""
     if returncode == -signal.SIGKILL:
-        return f"its process was killed (signal 9){when}: by somebody, or because memory ran out"
+        return f"its process was killed (signal 9){when}: by a user, or because memory ran out"
     if returncode is not None and returncode < 0:
         name = signal.Signals(-returncode).name
         return f"its process was killed by {name}{when}; see {folder / LOG}"
-    return f"its process is gone{when}: killed, or out of memory; {folder / LOG} may say more"
+    return f"its process is gone{when}: killed, or out of memory; see {folder / LOG}"
 
 
 def _gave_up(folder: Path) -> bool:

@@ -130,7 +130,7 @@ def work(
     """
     descriptor = take_lock(folder) if descriptor is None else descriptor
     if descriptor is None:
-        sys.stderr.write(f"Error: {folder}: another process is at work here\n")
+        sys.stderr.write(f"Error: {folder}: another process runs this job\n")
         return EXIT_CODES["failed"]
     # The lock is this process's alone: what it starts may outlive it.
     os.set_inheritable(descriptor, False)
@@ -228,11 +228,11 @@ def explain(
     first = next((line for line in str(error).splitlines() if line.strip()), "").strip()
     told = f"{type(error).__name__}: {first}" if first else type(error).__name__
     if isinstance(error, FlywheelError):
-        return str(error), f"mend that, then: {again}"
+        return str(error), f"fix that, then: {again}"
     if line := missing_extra(error):
         return line, f"install it, then: {again}"
     if is_out_of_memory(error):
         return told, memory_remedy
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return told, f"free some space; the last checkpoint is kept, go on with: {again}"
-    return told, f"{folder / LOG} has the whole story; then: {again}"
+        return told, f"free some space; the last checkpoint is kept; then: {again}"
+    return told, f"see {folder / LOG}; then: {again}"

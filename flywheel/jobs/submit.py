@@ -18,7 +18,7 @@ from flywheel.errors import WrongMoment
 from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, new_name
 from flywheel.jobs.journal import Journal, last_event, take_lock
 from flywheel.jobs.kind import Kind, Kinds, Order, kind_of
-from flywheel.jobs.outcomes import FOR_GOOD
+from flywheel.jobs.outcomes import ALREADY, FOR_GOOD
 from flywheel.jobs.process import STALL_SECONDS
 from flywheel.jobs.queue import Resources, join
 
@@ -61,7 +61,7 @@ def submit(root: Path, kind: Kind, order: Order, launch: Launch) -> Job:
 
 
 def resume(folder: Path, kinds: Kinds, launch: Launch) -> Job:
-    """Go on with a job from its last checkpoint; from its beginning, where it has none.
+    """Resume a job from its last checkpoint, or from its beginning where it has none.
 
     Raises WrongMoment while it is running or when it has ended for good, UnknownKind, and what the
     order raises when something that it depends on has changed.
@@ -71,12 +71,15 @@ def resume(folder: Path, kinds: Kinds, launch: Launch) -> Job:
     descriptor = take_lock(folder)
     if descriptor is None:
         raise WrongMoment(
-            f"{folder.name} is at work already; look with: flywheel job {folder.name} --follow"
+            f"{folder.name} is already running or queued; follow it with: flywheel job"
+            f" {folder.name} --follow"
         )
     try:
         last, _ = last_event(folder)
         if last is not None and last.kind in FOR_GOOD:
-            raise WrongMoment(f"{folder.name} is {last.kind}, so it does not go on; train anew")
+            raise WrongMoment(
+                f"{folder.name} {ALREADY[last.kind]}, so it cannot be resumed; start a new job"
+            )
         order.check_unchanged()
         return _begin(folder, kind, launch, descriptor)
     finally:

@@ -53,7 +53,7 @@ def test_a_job_is_listed_followed_and_stopped_from_another_process(tmp_path: Pat
     assert "cancelled" in flywheel("job", folder.name, "--cancel", cwd=tmp_path).stdout
     again = flywheel("job", folder.name, "--pause", cwd=tmp_path)
     assert again.returncode == 1
-    assert "not at work, so it cannot pause: it is cancelled" in again.stderr
+    assert "has already been cancelled" in again.stderr
 
 
 @pytest.mark.parametrize(("config", "other"), [({}, 1), ({"seed": 0}, 1), ({"seed": 1}, 2)])

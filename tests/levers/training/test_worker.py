@@ -24,11 +24,11 @@ THREADS = (
 @pytest.mark.parametrize(
     ("error", "told", "remedy"),
     [
-        (BadOption("no such model"), "no such model", "mend that, then: flywheel job job-1"),
+        (BadOption("no such model"), "no such model", "fix that, then: flywheel job job-1"),
         (OSError(errno.ENOSPC, "No space left on device"), "OSError", "free some space"),
         (MemoryError(), "MemoryError", "smaller batch_size"),
         (RuntimeError("\nCUDA out of memory. Tried"), "RuntimeError: CUDA out", "smaller batch"),
-        (KeyError("x"), "KeyError: 'x'", "log.txt has the whole story"),
+        (KeyError("x"), "KeyError: 'x'", "see jobs/job-1/log.txt; then"),
         (ValueError(), "ValueError", "log.txt"),
     ],
 )
@@ -85,5 +85,5 @@ def test_a_folder_at_which_another_works_is_left_alone(tmp_path: Path) -> None:
     done = worker(tmp_path)
     os.close(held)
     assert done.returncode == 1
-    assert "another process is at work here" in done.stderr
+    assert "another process runs this job" in done.stderr
     assert list(read_events(tmp_path)) == []
