@@ -30,6 +30,7 @@ ALREADY = {
     "died": "is not running: its process is gone",
 }
 FOR_GOOD = tuple(kind for kind in ENDS if JOB_STATES[kind].is_final)
+LOST = "lost_while_queued"
 _STACKS_SECONDS = 2.0
 _DEATH_SECONDS = 30.0
 
@@ -55,7 +56,9 @@ def _settle(folder: Path, returncode: int | None) -> None:
         kind, told = "died", _death(folder, returncode)
         if _gave_up(folder):
             kind, told = "stalled", f"no progress for too long; see {folder / STACKS}"
-        _say(folder, kind, {"error": told, "remedy": resume_command(folder)})
+        lost = returncode is None and last is not None and last.kind == "queued"
+        detail = {"error": told, "remedy": resume_command(folder)}
+        _say(folder, kind, {**detail, LOST: True} if lost else detail)
     finally:
         os.close(descriptor)
 
