@@ -26,9 +26,9 @@ from benchmarks.trainings import Better, Marks, Plan, Pool, best_drawn, gold, ru
 from flywheel.engines.engine import EngineSpec
 from flywheel.engines.open import open_engine
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.alarm import Alarm
-from flywheel.levers.training.exams.exam import ExamResult, roles_of
+from flywheel.levers.training.exams.result import ExamResult
+from flywheel.levers.training.objectives.rft import RFT
 from flywheel.levers.training.worker import set_threads
 from flywheel.samplers.resolve import open_sampler
 from flywheel.samplers.sampler import Request
@@ -91,8 +91,8 @@ def honest(pool: Pool, marks: Marks) -> Iterator[Plan]:
     """Every honest training of an evalset."""
     evalset = pool.evalset
     for rewards in REWARDS[evalset.name]:
-        config = TrainConfig(lever="rft", evalset=evalset.name, reward=rewards)
-        roles = roles_of(config, evalset.definition)
+        config = RFT(evalset=evalset.name, reward=rewards)
+        roles = config.roles(evalset.definition)
         ways: dict[str, Better] = {
             "gold": gold(pool),
             "the best drawn": best_drawn(pool, marks, roles.rewards),
@@ -114,8 +114,8 @@ def hacked(pool: Pool, folder: Path, goal: float) -> Iterator[tuple[Plan, list[A
     for number, exploit in enumerate(exploits(pool)):
         place = folder / f"{pool.evalset.name}-{number}-{goal}"
         evalset, judge = write(place, pool.evalset.name, exploit.grader)
-        config = TrainConfig(lever="rft", evalset=str(place), reward=("hacked",))
-        roles = roles_of(config, evalset.definition)
+        config = RFT(evalset=str(place), reward=("hacked",))
+        roles = config.roles(evalset.definition)
         own = Pool(evalset, pool.items, pool.drawn)
         plan = Plan(
             f"{pool.evalset.name}, {exploit.name}",

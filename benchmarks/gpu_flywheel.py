@@ -123,27 +123,28 @@ def trainer(
 
     The model is loaded once, so that a batch goes on where the one before it ended.
     """
-    from flywheel.levers.training.arguments import quiet
-    from flywheel.levers.training.config import TrainConfig
+    from flywheel.evals.evalset.evalset import load_evalset
+    from flywheel.levers.training.config import Setup
     from flywheel.levers.training.methods.base import open_base
+    from flywheel.levers.training.objectives.union import OBJECTIVE
+    from flywheel.levers.training.quiet import quiet
     from flywheel.levers.training.rows.rows import training_rows
     from flywheel.levers.training.settle import settle
     from flywheel.levers.training.train import build
 
     same = {"model": str(save_tokenizer(bench, shape)), "evalset": str(evalset), "warmup": 0}
-    config = TrainConfig.model_validate(
-        {"steps": sum(rounds), "learning_rate": 1e-5} | same | given
-    )
-    order, rows = settle(config), training_rows(config)
+    config = OBJECTIVE.validate_python({"steps": sum(rounds), "learning_rate": 1e-5} | same | given)
+    triage = load_evalset(config.evalset)
+    order, rows = settle(config, triage), training_rows(config, triage)
     with quiet():
         base = open_base(config.model, config.method, config.seed)
 
     def run(batch: int, arguments: Given) -> Clock:
         numbers = order.numbers.model_copy(update={"batch_size": batch})
-        changed = order.model_copy(update={"numbers": numbers})
         clock = Clock(bench, rounds)
         with quiet(), tempfile.TemporaryDirectory() as folder:
-            made = build(base, changed, rows, Path(folder), [clock])
+            setup = Setup(numbers, triage, Path(folder), callbacks=[clock])
+            made = build(config, base, rows, setup)
             for name, value in {"save_strategy": "no", **arguments}.items():
                 # Names differ from version to version; what one does not know, it does not need.
                 if hasattr(made.args, name):

@@ -28,7 +28,7 @@ import yaml
 
 from benchmarks.records import FOLDER, Record
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.settle import settle
 from flywheel.levers.training.worker import set_threads
 
@@ -126,7 +126,8 @@ def train(name: str, seed: int, given: Mapping[str, Any]) -> Training:
         config = {"lever": "rft", "evalset": "ticket_triage", "seed": seed}
     training = Training()
     with tempfile.TemporaryDirectory() as folder:
-        order = settle(TrainConfig.model_validate(config))
+        made = OBJECTIVE.validate_python(config)
+        order = settle(made, load_evalset(made.evalset))
         run(order, Path(folder), training.tell, training.control)
     return training
 

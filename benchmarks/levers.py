@@ -22,7 +22,8 @@ from benchmarks.records import Record
 from flywheel.evals.decision.compare import compare
 from flywheel.jobs.folder import jobs_root
 from flywheel.jobs.journal import read_events
-from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.recipes.loop import MODEL, Place, measure
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
@@ -51,11 +52,11 @@ LEVERS: dict[str, Mapping[str, Any]] = {
 _REPORTED = ("dpo, sampled pairs",)
 
 
-def config_of(lever: str, seed: int, evalset: str, sft: Sequence[Path]) -> TrainConfig:
+def config_of(lever: str, seed: int, evalset: str, sft: Sequence[Path]) -> TrainingConfig:
     """The config of one seed; RFT after SFT starts from the SFT of the same seed."""
     model = str(sft[seed]) if lever == "sft then rft" else MODEL
     same = {"model": model, "evalset": evalset, "seed": seed}
-    return TrainConfig.model_validate({**same, **LEVERS[lever]})
+    return OBJECTIVE.validate_python({**same, **LEVERS[lever]})
 
 
 def train(place: Place, lever: str, sft: Sequence[Path]) -> list[Path]:

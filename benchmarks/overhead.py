@@ -32,8 +32,10 @@ from typing import Any
 
 from benchmarks.harness import child
 from benchmarks.records import FOLDER, Record
-from flywheel.levers.training.config import TrainConfig
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.methods.base import folder_of
+from flywheel.levers.training.objectives.rft import RFT
+from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.rows.rows import training_rows
 from flywheel.levers.training.settle import settle
@@ -65,8 +67,8 @@ QUICK: dict[str, Mapping[str, Any]] = {
 def for_trl(order: Order) -> dict[str, Any]:
     """The same work for a script that knows nothing of Flywheel."""
     config, numbers = order.config, order.numbers
-    rows = training_rows(config)
-    asked = config.lever == "rft"
+    rows = training_rows(config, load_evalset(config.evalset))
+    asked = isinstance(config, RFT)
     return {
         "model": str(folder_of(config.model)),
         "rows": [
@@ -86,7 +88,7 @@ def for_trl(order: Order) -> dict[str, Any]:
         "r": config.method.r,
         "alpha": config.method.alpha,
         "num_generations": config.group_size,
-        "max_completion_length": numbers.max_completion_tokens,
+        "max_completion_length": int(numbers.own["max_completion_tokens"]),
     }
 
 
@@ -154,7 +156,8 @@ def main(quick: bool = False) -> None:
         record = Record("overhead", Path(temporary) if quick else FOLDER)
         for name, work in WORKS.items():
             given = {**work, **_NO_EXAMS, **(QUICK[name] if quick else {})}
-            order = settle(TrainConfig.model_validate({"evalset": "ticket_triage", **given}))
+            config = OBJECTIVE.validate_python({"evalset": "ticket_triage", **given})
+            order = settle(config, load_evalset(config.evalset))
             report(record, name, take_turns(order, 1 if quick else ROUNDS))
     if record.missed and not quick:
         sys.exit(f"missed: {', '.join(record.missed)}")

@@ -19,7 +19,8 @@ from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.grading.grade import grade_samples
 from flywheel.levers.training.exams.alarm import Alarm, look
-from flywheel.levers.training.exams.exam import ExamResult, Roles, Scores, span
+from flywheel.levers.training.exams.result import ExamResult, Scores
+from flywheel.levers.training.exams.roles import Roles, span
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 

@@ -66,12 +66,13 @@ class Document:
     ) -> str:
         kind, came = fault["type"], fault["input"]
         loc: tuple[str | int, ...] = (*under, *fault["loc"])
+        tag = str(fault.get("ctx", {}).get("discriminator", "")).strip("'")
         if kind.startswith("union_tag"):
-            loc = (*loc, "type")
+            loc = (*loc, tag)
         known = self._known(loc)
         story = fault["msg"].removeprefix("Value error, ")
         if kind == "union_tag_not_found":
-            known, story = (*known, "type"), "this field is missing"
+            known, story = (*known, tag), "this field is missing"
         elif kind == "extra_forbidden":
             story = unknown_field(adapter, fault["loc"])
         elif kind == "missing":

@@ -15,7 +15,7 @@ from flywheel.errors import FlywheelError
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.evalset.grader_files import load_grader, load_graders
 from flywheel.evals.run.plan import load_prompt
-from flywheel.levers.training.config import load_config
+from flywheel.levers.training.config_file import load_config
 from flywheel.samplers.price import load_prices
 from flywheel.samplers.scripted import load_script
 

@@ -31,7 +31,8 @@ from flywheel.evals.results.results import Result, load_result, the_run
 from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.jobs.job_root import jobs_root
-from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
 from flywheel.store.store import Store, open_store
@@ -50,10 +51,10 @@ class Lever:
     told: str
     config: Mapping[str, Any]
 
-    def seeded(self, evalset: str, seed: int) -> TrainConfig:
+    def seeded(self, evalset: str, seed: int) -> TrainingConfig:
         """The config of one seed."""
         same = {"model": MODEL, "evalset": evalset, "seed": seed}
-        return TrainConfig.model_validate({**same, **self.config})
+        return OBJECTIVE.validate_python({**same, **self.config})
 
 
 SFT = Lever("sft", "supervised fine-tuning on 300 gold answers", {"lever": "sft", "rows": 300})

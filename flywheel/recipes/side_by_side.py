@@ -15,16 +15,16 @@ from flywheel.jobs.journal import Event, is_held, last_event
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.submit import Launch, resume, submit
 from flywheel.levers.kinds import KINDS, TRAINING
-from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.order import load_order
-from flywheel.levers.training.prepare import prepare
+from flywheel.levers.training.ordering import order_training
 from flywheel.levers.training.train import OUT
 from flywheel.recipes.notes import Notes
 from flywheel.store.store import Store
 
 
 def train_side_by_side(
-    store: Store, notes: Notes, jobs: Mapping[str, TrainConfig], root: Path
+    store: Store, notes: Notes, jobs: Mapping[str, TrainingConfig], root: Path
 ) -> list[Path]:
     """The trained models in the order of the jobs. What is noted as begun is gone on with.
 
@@ -91,11 +91,11 @@ class _Job(NamedTuple):
 
 
 def _begin(
-    store: Store, notes: Notes, name: str, config: TrainConfig, root: Path, launch: Launch
+    store: Store, notes: Notes, name: str, config: TrainingConfig, root: Path, launch: Launch
 ) -> _Job:
     known = notes.get(name)
     if known is None:
-        order = prepare(config, store, measure_first=True)
+        order = order_training(config, store, measure_first=True)
         started = submit(root, TRAINING, order, launch)
         notes.keep(name, started.folder.name)
         return _Job(*started)

@@ -14,7 +14,8 @@ from flywheel.review.rows import Curve, Mean, Point
 
 if TYPE_CHECKING:
     from flywheel.evals.evalset.evalset import Evalset
-    from flywheel.levers.training.exams.exam import ExamResult, Roles
+    from flywheel.levers.training.exams.result import ExamResult
+    from flywheel.levers.training.exams.roles import Roles
 
 Scores = Mapping[int, Mapping[str, Mapping[str, float | None]]]
 
@@ -93,7 +94,8 @@ def _points(grader: str | None, exams: list[ExamResult], roles: Roles) -> list[P
 
 def _results(scores: Scores, evalset: Evalset) -> list[ExamResult]:
     """Exams as the training had them, over the items of the first one."""
-    from flywheel.levers.training.exams.exam import ExamResult, span
+    from flywheel.levers.training.exams.result import ExamResult
+    from flywheel.levers.training.exams.roles import span
 
     if not scores:
         return []

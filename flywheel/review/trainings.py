@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flywheel.evals.evalset.evalset import Evalset
     from flywheel.jobs.job_state import View
     from flywheel.jobs.journal import Event
-    from flywheel.levers.training.exams.exam import Roles
+    from flywheel.levers.training.exams.roles import Roles
 
 # All that the table needs: of steps the last one, and no scores of single items.
 _NEWS = """
@@ -32,8 +32,8 @@ WHERE list_contains($jobs, "job") AND "kind" NOT IN ('exam_items', 'masks')
 QUALIFY "kind" <> 'step' OR row_number() OVER (PARTITION BY "job", "kind" ORDER BY "n" DESC) = 1
 ORDER BY "job", "n"
 """
-# What the steps of each lever tell that is worth a chart: of a reward, the loss says nothing.
-_TOLD: Mapping[str, str] = {
+# What is worth a chart of a training with rewards, whose loss says nothing.
+_OF_REWARDS: Mapping[str, str] = {
     "reward": "mean reward",
     "entropy": "entropy",
     "kl": "KL to the base",
@@ -89,7 +89,7 @@ def training(store: Reader, job: str) -> Training:
         trouble=trouble if view.exams else None,
         curves=curves,
         alarms=_alarms(view, setting),
-        series=_series(row, view),
+        series=_series(view),
         error=view.end.get("error"),
         remedy=view.end.get("remedy"),
     )
@@ -162,14 +162,14 @@ def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
 
     from flywheel.evals.evalset.evalset import load_evalset
     from flywheel.jobs.rows import order_of
-    from flywheel.levers.training.config import TrainConfig
-    from flywheel.levers.training.exams.exam import roles_of
+    from flywheel.levers.training.objectives.union import OBJECTIVE
+    from flywheel.levers.training.order import stored_config
 
     order = order_of(row)
     try:
-        config = TrainConfig.model_validate(order.get("config"))
+        config = OBJECTIVE.validate_python(stored_config(order.get("config", {})))
         evalset = load_evalset(config.evalset)
-        roles = roles_of(config, evalset.definition)
+        roles = config.roles(evalset.definition)
     except ValidationError as error:
         return None, f"its config is none that this version knows: {error}"
     except FlywheelError as error:
@@ -252,8 +252,9 @@ def _items(evalset: Evalset, wanted: set[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _series(row: JobRow, view: View) -> list[Series]:
-    names = _TOLD if row.lever == "rft" else {"loss": "loss"}
+def _series(view: View) -> list[Series]:
+    rewarded = any("reward" in told for told in view.steps.values())
+    names = _OF_REWARDS if rewarded else {"loss": "loss"}
     found = [
         Series(
             title,

@@ -16,8 +16,9 @@ from flywheel.jobs.journal import Event, read_events
 from flywheel.jobs.kind import Kind
 from flywheel.jobs.queue import Resources
 from flywheel.jobs.submit import Job, Launch, submit
-from flywheel.levers.training.config import TrainConfig
-from flywheel.levers.training.order import Numbers, Order, digests_of, load_order
+from flywheel.levers.training.numbers import Numbers
+from flywheel.levers.training.objectives.sft import SFT
+from flywheel.levers.training.order import Order, digests_of, load_order
 from tests.jobs.scripted import SCRIPT
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def launch(
 
 def order(data: Path | None = None, steps: int = 20) -> Order:
     """An order that holds; the scripted process does not read it."""
-    config = TrainConfig(lever="sft", evalset="ticket_triage", data=data)
+    config = SFT(evalset="ticket_triage", data=data)
     numbers = Numbers(
         epochs=1,
         steps=steps,
@@ -49,14 +50,15 @@ def order(data: Path | None = None, steps: int = 20) -> Order:
         learning_rate=0.001,
         warmup=0,
         max_length=64,
-        beta=0.1,
-        sft_weight=0,
         eval_interval=10,
         save_interval=5,
-        max_completion_tokens=8,
-        compute_multiplier=1,
     )
-    return Order(config=config, numbers=numbers, digests=digests_of(config), rows=10)
+    return Order(
+        config=config,
+        numbers=numbers,
+        digests=digests_of(config, load_evalset("ticket_triage")),
+        rows=10,
+    )
 
 
 def begin(root: Path, how: Launch | None = None, steps: int = 20, **script: Any) -> Job:

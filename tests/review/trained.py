@@ -12,9 +12,9 @@ from flywheel.jobs.folder import job_folders
 from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.journal import Journal
 from flywheel.jobs.ledger import tell_store
-from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.alarm import look
-from flywheel.levers.training.exams.exam import ExamResult, roles_of
+from flywheel.levers.training.exams.result import ExamResult
+from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.order import Order, digests_of
 from flywheel.store.store import open_store
 from tests.evals.world import CHECK, write_evalset
@@ -45,8 +45,10 @@ def ordered(folder: Path, lever: str = "rft", **config: Any) -> Order:
     """An order to train on this evalset; of an RFT, `fields` is the reward."""
     reward = {"reward": ("fields",)} if lever == "rft" else {}
     named = {"lever": lever, "evalset": str(folder), **reward, **config}
-    chosen = TrainConfig.model_validate(named)
-    return order(steps=40).model_copy(update={"config": chosen, "digests": digests_of(chosen)})
+    chosen = OBJECTIVE.validate_python(named)
+    return order(steps=40).model_copy(
+        update={"config": chosen, "digests": digests_of(chosen, load_evalset(str(folder)))}
+    )
 
 
 class Job:
@@ -77,11 +79,11 @@ class Job:
 
     def sit(self, exams: Mapping[int, Scores], answer: str = "an answer") -> None:
         """Tell these exams as a training does, and the alarm where they raise it."""
-        roles = roles_of(self.order.config, load_evalset(self.order.config.evalset).definition)
+        roles = self.order.config.roles(load_evalset(self.order.config.evalset).definition)
         taken: list[ExamResult] = []
         for step, scores in exams.items():
             taken.append(result(step, scores, answer))
-            self.tell("exam", **taken[-1].told())
+            self.tell("exam", **taken[-1].describe())
             self.tell("exam_items", step=step, items=taken[-1].by_item())
             look(roles, taken, lambda kind, detail: self._told([(kind, detail)]))
 

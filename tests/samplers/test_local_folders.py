@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.levers.training.config import Method
 from flywheel.levers.training.methods.base import open_base
+from flywheel.levers.training.methods.lora import LoRA
 from flywheel.models.digest import content_digest
 from flywheel.samplers.local.embedder import LocalEmbedder
 from flywheel.samplers.local.load import LocalOptions, load
@@ -106,8 +106,8 @@ HARMLESS = (own_tokenizer, own_generation, own_modules, pickled_beside)
 def loaders() -> dict[str, Callable[[Path], Any]]:
     return {
         "sampler": lambda folder: load(LocalOptions(name=str(folder))),
-        "training": lambda folder: open_base(str(folder), Method(), 0),
-        "reward training": lambda folder: open_base(str(folder), Method(), 0, scores=True),
+        "training": lambda folder: open_base(str(folder), LoRA(), 0),
+        "reward training": lambda folder: open_base(str(folder), LoRA(), 0, scores=True),
         "reward model": lambda folder: LocalRewardModel(str(folder)),
         "embedder": LocalEmbedder,
     }
@@ -163,7 +163,7 @@ def test_the_base_of_an_adapter_is_never_fetched(tmp_path: Path, base: Any, stor
     with pytest.raises(BadOption, match=story):
         load(LocalOptions(name=str(made)))
     with pytest.raises(BadOption):
-        open_base(str(made), Method(), 0)
+        open_base(str(made), LoRA(), 0)
     if base:
         with pytest.raises(BadOption):
             content_digest(str(made))
@@ -183,7 +183,7 @@ def test_an_adapter_runs_no_code_either(copy: Path, tmp_path: Path) -> None:
         with pytest.raises(BadOption, match=story):
             load(LocalOptions(name=str(folder)))
         with pytest.raises(BadOption, match=story):
-            open_base(str(folder), Method(), 0)
+            open_base(str(folder), LoRA(), 0)
     assert not marker.exists()
 
 

@@ -19,12 +19,14 @@ from flywheel.jobs.job_state import view
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.submit import Launch, submit
 from flywheel.levers.kinds import TRAINING
-from flywheel.levers.training.config import TrainConfig, load_config
-from flywheel.levers.training.prepare import explain, prepare
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.config_file import load_config
+from flywheel.levers.training.explain import explain
+from flywheel.levers.training.objectives.union import LEVERS, objective_named
+from flywheel.levers.training.ordering import order_training
 from flywheel.levers.training.worker import set_threads
 from flywheel.store.store import open_store
 
-LEVERS = ("sft", "dpo", "kto", "rft", "reward", "pretrain")
 StallMinutes = Annotated[
     float, typer.Option(min=0, callback=finite, help="Stop after N idle minutes; 0 disables.")
 ]
@@ -66,7 +68,7 @@ def train(
         return
     launch = launch_of(stall_minutes, nice, now)
     with open_store(db) as store:
-        order = prepare(wanted, store, measure_first=measure_first, say=say)
+        order = order_training(wanted, store, measure_first=measure_first, warn=say)
         begun = submit(jobs_root(db), TRAINING, order, launch)
         tell_store(store, [begun.folder])
     if detach:
@@ -84,10 +86,9 @@ def launch_of(stall_minutes: float, nice: int, now: bool) -> Launch:
     return Launch(stall=stall, niceness=nice, resources=nothing if now else None)
 
 
-def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> TrainConfig:
+def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> TrainingConfig:
     """The config for this lever. Raises BadOption when the file is for another one."""
-    if lever not in LEVERS:
-        raise BadOption(f"wanted one of {', '.join(LEVERS)}, got {lever!r}")
+    objective_named(lever)
     value = load_document(path).value if path else None
     fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
     named = fields.get("lever", lever)
@@ -96,6 +97,6 @@ def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> T
     return load_config(path, [f"lever={lever}", *sets])
 
 
-def _explain(config: TrainConfig) -> None:
+def _explain(config: TrainingConfig) -> None:
     for line in explain(config):
         print_line(line)

@@ -1,106 +1,94 @@
-"""What a training is asked to be: one frozen object, read from YAML and `--set name=value`.
+"""The config of a training: the settings that every objective has, and what each objective says.
 
-"auto" leaves a number to `flywheel.levers.training.auto`, which says what it chose and why.
+An objective is a class in objectives/: its own settings, the rows that it learns from, its usual
+numbers and its trainer. Nothing outside its file asks for its name. "auto" leaves a number to
+`flywheel.levers.training.auto`, which gives its reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from flywheel.document import Document, load_document
-from flywheel.errors import BadOption
-from flywheel.known_fields import unknown_field
-from flywheel.places import BadPlace
-from flywheel.yaml_text import read_yaml
+from flywheel.data.rows.training_row import Kind, TrainingRow
+from flywheel.engines.engine import Answerer
+from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
+from flywheel.evals.evalset.items import Item
+from flywheel.evals.run.plan import Plan
+from flywheel.levers.training.exams.result import ExamResult
+from flywheel.levers.training.exams.roles import Roles, roles_of
+from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.methods.lora import LoRA
+from flywheel.levers.training.methods.union import AnyMethod
+from flywheel.levers.training.numbers import Numbers, Schedule
+from flywheel.levers.training.rewards.reward_check import RewardCheck
+from flywheel.levers.training.rows import masks
+from flywheel.levers.training.trackers.progress import Emit, Progress
 
-Lever = Literal["sft", "dpo", "kto", "rft", "reward", "pretrain"]
 Auto = Literal["auto"]
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
-Schedule = Literal["linear", "cosine", "constant", "wsd"]
-Aggregate = Literal["sum_then_normalize", "normalize_then_sum"]
 Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[float, Field(gt=0, le=1)]
 # The fine-tuning API's own limits.
 Beta = Annotated[float, Field(gt=0, le=2)]
-
-_DPO_LOSSES = ("sigmoid", "ipo", "hinge", "robust", "nca_pair", "apo_zero", "apo_down")
-LOSSES: Mapping[str, tuple[str, ...]] = {
-    "dpo": (*_DPO_LOSSES, "orpo", "simpo"),
-    "kto": ("kto", "apo_zero_unpaired"),
-}
-_OF_RFT = (
-    *("reward", "reward_weights", "unchecked", "aggregate", "group_size", "temperature", "kl"),
-    *("max_completion_tokens", "compute_multiplier", "reasoning_effort", "response_format"),
-)
-# Settings that only some levers have.
-USED_BY: Mapping[str, tuple[Lever, ...]] = {
-    "pairs": ("dpo",),
-    "loss": ("dpo", "kto"),
-    "beta": ("dpo", "kto"),
-    "sft_weight": ("dpo",),
-    **dict.fromkeys(_OF_RFT, ("rft",)),
-}
+# The kind of an event, and what it holds.
+Event = tuple[str, dict[str, Any]]
 
 
-class Method(BaseModel):
-    """Which weights are trained: all of them, or an adapter beside them (r, alpha, dropout).
+class Rates(NamedTuple):
+    """Usual learning rates, each for a million and for seven billion parameters."""
 
-    `targets` are the modules that get an adapter, "all-linear" means every linear one but the head.
+    adapter: tuple[float, float]
+    full: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a trainer is built with, beside the model and the rows. `folder` is the job's.
+
+    `engine` answers what graders ask, where rewards or sampled pairs need it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    kind: Literal["full", "lora", "qlora"] = "lora"
-    r: Count = 16
-    alpha: Count = 32
-    dropout: Share = 0.0
-    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    numbers: Numbers
+    evalset: Evalset
+    folder: Path
+    engine: Answerer | None = None
+    callbacks: Sequence[Any] = ()
 
 
-class TrainConfig(BaseModel):
+class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=False):
     """One training.
 
-    - `data` is a training file; without one, SFT learns the gold answers of the evalset's train
-      split, RFT tries its items, and DPO makes `pairs` of them: `minimal` rejects a gold answer
-      with one field wrong, `sampled` a wrong answer of the model. `rows` takes the first only.
-    - `allow_leaks` trains on rows in which items of dev or test stand, which is refused otherwise.
-    - `steps` wins over `epochs`. `warmup` and the intervals are in steps.
-    - `loss` and `beta` are for preferences: `beta` is large to stay near the model as it is.
-      `sft_weight` adds the loss of the chosen answer to a DPO.
+    - `data` is a training file; without one, the rows are made of the evalset's train split, where
+      the objective can. `rows` takes the first only.
+    - `allow_leaks` trains on rows that overlap with items of dev or test, refused otherwise.
     - `judge` answers graders that ask a model, named like a model. `judge_api_key_env` names the
       environment variable that holds the key of its endpoint, by default OPENAI_API_KEY.
-    - `eval_samples` dev items are asked at each exam, None is all. `patience` stops after so many
+    - `steps` wins over `epochs`. `warmup` and the intervals are in steps.
+    - `eval_samples` dev items are asked at each exam, None is all. `patience` stops after that many
       exams without a better one. `keep` checkpoints stay.
-    - `trackers` are told each step and exam; the default one is left out where it is missing.
-    - `dollars_per_hour` is what the machine costs: by it the price of the training is foretold.
-    - From `reward` on, RFT: the graders that reward, None is the primary one; answers a prompt.
-      `unchecked` rewards with graders that `flywheel graders check` finds weak, unseen.
+    - `trackers` get each step and exam; the default one is left out where it is missing.
+    - `dollars_per_hour` is what the machine costs: the price of the training is estimated by it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    lever: Lever
+    lever: str
     model: Annotated[str, Field(min_length=1)] = "tiny"
-    evalset: Annotated[str, Field(min_length=1)]
+    evalset: str = ""
     judge: str | None = None
     judge_api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] | None = None
     data: Path | None = None
-    pairs: Literal["minimal", "sampled"] | None = None
     rows: Count | None = None
     allow_leaks: bool = False
-    method: Method = Method()
-    loss: str | None = None
-    beta: Beta | Auto = "auto"
-    sft_weight: Annotated[float, Field(ge=0)] | Auto = "auto"
+    method: AnyMethod = LoRA()
     epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
     steps: Count | None = None
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
-    learning_rate: Rate | Auto = "auto"
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | Auto = "auto"
     schedule: Schedule | Auto = "auto"
     warmup: Annotated[int, Field(ge=0)] | Auto = "auto"
     max_length: Annotated[int, Field(ge=8)] | Auto = "auto"
@@ -112,113 +100,121 @@ class TrainConfig(BaseModel):
     keep: Count = 3
     trackers: tuple[Tracker, ...] = ("tensorboard",)
     dollars_per_hour: Annotated[float, Field(ge=0)] | None = None
-    reward: tuple[str, ...] = ()
-    reward_weights: tuple[float, ...] = ()
-    unchecked: bool = False
-    aggregate: Aggregate = "sum_then_normalize"
-    group_size: Annotated[int, Field(ge=2)] = 8
-    max_completion_tokens: Count | Auto = "auto"
-    temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
-    kl: Annotated[float, Field(ge=0, le=2)] = 0.0
-    compute_multiplier: Annotated[float, Field(gt=1e-5, le=10)] | Auto = "auto"
-    reasoning_effort: Literal["default", "low", "medium", "high"] = "default"
-    response_format: dict[str, Any] | None = None
+
+    # The kinds of rows that it learns from, and how to describe them to a user.
+    row_kinds: ClassVar[tuple[Kind, ...]]
+    row_format: ClassVar[str]
+    learns_split: ClassVar[bool] = True
+    # Usual numbers, where the config leaves them open.
+    rates: ClassVar[Rates]
+    usual_batch: ClassVar[int] = 16
+    usual_steps: ClassVar[int | None] = None
+    usual_schedule: ClassVar[tuple[Schedule, str]] = ("linear", "")
+    usual_exams: ClassVar[int | None] = None
+    # Whether it gives the model a head that scores, instead of training it to write.
+    scores: ClassVar[bool] = False
+    # Which checkpoints stay: the newest, or those with the best exams.
+    keeps: ClassVar[Literal["newest", "best"]] = "newest"
+
+    @abstractmethod
+    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+        """The trainer. Raises NothingToLearn, NotTrainable with a row's place, or BadOption."""
+
+    def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
+        """The rows of the evalset's train split. Raises BadOption where none can be made."""
+        raise NotImplementedError(f"{self.lever} learns from a file")
+
+    def file_rows(self, rows: list[TrainingRow]) -> list[TrainingRow]:
+        """The rows of a training file, as the trainer takes them."""
+        return rows
+
+    def sampled_rows(
+        self, rows: list[TrainingRow], base: Base, setup: Setup, progress: Progress
+    ) -> list[TrainingRow]:
+        """The rows with what the model itself must add to them before it learns."""
+        return rows
+
+    def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
+        """Values for the numbers that only this objective has, each with its reason.
+
+        `answer` is the most tokens that the evalset lets an answer have.
+        """
+        return {}
+
+    def rewards(self, definition: EvalsetDefinition) -> Mapping[str, float]:
+        """The graders that reward, with their weights; none for most objectives."""
+        return {}
+
+    def check_rewards(
+        self, plan: Plan, engine: Answerer, warn: Callable[[str], None]
+    ) -> RewardCheck | None:
+        """How the rewards were checked, None where nothing is rewarded. Raises WeakReward."""
+        return None
+
+    def roles(self, definition: EvalsetDefinition) -> Roles:
+        """What the graders of an evalset are to this training. Raises BadOption."""
+        return roles_of(self.rewards(definition), definition)
+
+    def describe_rows(self, trainer: Any, base: Base, count: int, setup: Setup) -> Iterator[Event]:
+        """Events about what is learnt from `count` rows."""
+        yield "masks", masks.told(trainer.train_dataset, count, base.template)
+
+    def probe(
+        self,
+        trainer: Any,
+        base: Base,
+        rows: Sequence[TrainingRow],
+        setup: Setup,
+        progress: Progress,
+    ) -> str | None:
+        """What can be found out about a new training before its first step, for a person."""
+        return None
+
+    def row_lengths(self, trainer: Any, base: Base) -> list[int]:
+        """The tokens of each row of the trainer's dataset."""
+        names = ("input_ids", "prompt_ids", "completion_ids", "chosen_ids", "rejected_ids")
+        return [
+            sum(len(row[name]) for name in names if name in row) for row in trainer.train_dataset
+        ]
+
+    def step_inputs(self, trainer: Any, rows: Sequence[Any], batch_size: int) -> Sequence[Any]:
+        """What one step on these rows learns from, for each of its forward passes."""
+        return [trainer._prepare_inputs(trainer.data_collator(list(rows)))]
+
+    def largest_input(self, trainer: Any, part: Any) -> Any | None:
+        """The largest input that a later step may have, None where `part` is as large."""
+        return None
+
+    def after_exam(self, roles: Roles, exams: Sequence[ExamResult], emit: Emit) -> None:
+        """Look at the exams so far, the newest last."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_only_its_own_settings(cls, given: Any) -> Any:
+        """Refuse the settings of other levers by name, also where pydantic is called directly."""
+        for name in cast("dict[str, Any]", given) if isinstance(given, dict) else ():
+            if name not in cls.model_fields:
+                raise ValueError(unknown_setting(cls, name))
+        return cast("Any", given)
 
     @model_validator(mode="after")
-    def _is_of_the_lever(self) -> Self:
-        """An order names every setting: one that is as it is by itself was given by nobody."""
-        for name, levers in USED_BY.items():
-            given = getattr(self, name) != type(self).model_fields[name].default
-            if given and self.lever not in levers:
-                fields = type(self).model_fields
-                known = [n for n in fields if self.lever in USED_BY.get(n, (self.lever,))]
-                raise ValueError(
-                    f"{self.lever} has no {name}, which is for {' and '.join(levers)}; remove it."
-                    f" Settings of {self.lever}: {', '.join(known)}"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _goes_together(self) -> Self:
-        known = LOSSES.get(self.lever, ())
-        if self.loss is not None and self.loss not in known:
-            raise ValueError(f"loss is one of {', '.join(known)}, got {self.loss!r}")
-        if self.pairs is not None and self.data is not None:
-            raise ValueError("pairs are made for a dpo without data; remove pairs, or data")
-        if self.lever == "dpo" and self.pairs is None and self.data is None:
-            raise ValueError("a dpo needs data (preference rows), or pairs: minimal or sampled")
-        if self.lever in ("kto", "reward", "pretrain") and self.data is None:
+    def _has_rows(self) -> Self:
+        if self.data is None and not self.learns_split:
             raise ValueError(f"{self.lever} needs data: a training file")
-        if len(self.reward_weights) not in (0, len(self.reward)):
-            raise ValueError(
-                f"{len(self.reward_weights)} reward_weights for {len(self.reward)} rewards;"
-                " give one each"
-            )
         return self
 
 
-# Faults whose message needs no value beside it.
-_COMPLETE = ("missing", "value_error", "extra_forbidden")
-_ADAPTER: TypeAdapter[TrainConfig] = TypeAdapter(TrainConfig)
-
-
-def load_config(path: Path | None, sets: Sequence[str] = ()) -> TrainConfig:
-    """The config of a YAML or JSON file, with each `name=value` of `sets` put in its place.
-
-    Dots lead into a mapping (`method.r=8`), and values are read as YAML. Without a file the sets
-    are all there is. Raises BadFile with file:line:col, or BadOption that names the set at fault.
-    """
-    document = load_document(path) if path else Document(Path("--set"), {}, {(): (1, 1)})
-    if not isinstance(document.value, dict):
-        raise document.refuse((), f"a config is a mapping, got {document.value!r:.80}")
-    value = cast("dict[str, Any]", document.value)
-    given = [_read_set(text) for text in sets]
-    for loc, found in given:
-        value = _put(value, loc, found)
-    merged = Document(document.path, value, document.places)
-    try:
-        return TrainConfig.model_validate(value)
-    except ValidationError as error:
-        _blame_sets(error, [loc for loc, _ in given], named=path is not None)
-        return cast("TrainConfig", merged.read_as(_ADAPTER))
-
-
-def _read_set(text: str) -> tuple[tuple[str, ...], Any]:
-    name, equals, value = text.partition("=")
-    loc = tuple(name.strip().split("."))
-    if not equals or not all(loc):
-        raise BadOption(f"--set is name=value, such as method.r=8, got {text!r}")
-    try:
-        return loc, read_yaml(value)[0]
-    except BadPlace as error:
-        raise BadOption(f"--set {text}: {error}") from None
-
-
-def _put(value: Mapping[str, Any], loc: tuple[str, ...], new: Any) -> dict[str, Any]:
-    """A copy with `new` at this path."""
-    if len(loc) == 1:
-        return {**value, loc[0]: new}
-    inner = value.get(loc[0])
-    under = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
-    return {**value, loc[0]: _put(under, loc[1:], new)}
-
-
-def _blame_sets(error: ValidationError, sets: Sequence[tuple[str, ...]], named: bool) -> None:
-    """Raise BadOption for the first fault that a set brought in; without a file, for any."""
-    for fault in cast("list[dict[str, Any]]", error.errors(include_url=False)):
-        loc = tuple(str(step) for step in fault["loc"])
-        if any(loc[: len(one)] == one[: len(loc)] for one in sets if loc) or not named:
-            told = fault["msg"].removeprefix("Value error, ")
-            if fault["type"] == "extra_forbidden":
-                told = unknown_field(_ADAPTER, fault["loc"])
-            place = ".".join(_part_of(loc, sets))
-            came = "" if fault["type"] in _COMPLETE else f", got {fault['input']!r}"
-            raise BadOption(f"--set {place}: {told}{came}" if place else told) from None
-
-
-def _part_of(loc: tuple[str, ...], sets: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The path of a fault without pydantic's own steps, such as the members of a union."""
-    for one in sets:
-        if loc[: len(one)] == one:
-            return one
-    return loc
+def unknown_setting(config: type[TrainingConfig], name: str) -> str:
+    """Why a lever does not take this setting: who has it, and which ones there are."""
+    lever, fields = config.model_fields["lever"].default, list(config.model_fields)
+    others = [
+        other.model_fields["lever"].default
+        for other in TrainingConfig.__subclasses__()
+        if name in other.model_fields
+    ]
+    near = get_close_matches(name, fields, 1)
+    hint = f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'} it" if others else ""
+    hint = hint or (f"; did you mean {near[0]}?" if near else "")
+    return f"{lever} has no setting {name!r}{hint}; remove it. Settings of {lever}: " + ", ".join(
+        fields
+    )

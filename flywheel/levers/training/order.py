@@ -6,17 +6,21 @@ training that goes on after a stop checks first that nothing it depends on has c
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flywheel.document import read_text
-from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadFile, FlywheelError
-from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.evals.run.plan import Plan
+from flywheel.evals.evalset.evalset import Evalset, load_evalset
 from flywheel.jobs.journal import read_events
-from flywheel.levers.training.config import Schedule, TrainConfig
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.dev_plan import dev_plan
+from flywheel.levers.training.numbers import Numbers
+from flywheel.levers.training.objectives.union import AnyObjective, objective
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.store.rows.digest import digest_bytes, digest_file
 
@@ -25,30 +29,6 @@ FILE = "order.json"
 
 class ChangedOrder(FlywheelError):
     """A training cannot go on: what it depends on is not what it began with."""
-
-
-class Numbers(BaseModel):
-    """Every number of a config without "auto". `why` says where those come from that were chosen.
-
-    Intervals and `warmup` are in steps.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: float
-    steps: int
-    batch_size: int
-    learning_rate: float
-    schedule: Schedule = "linear"
-    warmup: int
-    max_length: int
-    beta: float
-    sft_weight: float
-    eval_interval: int
-    save_interval: int
-    max_completion_tokens: int
-    compute_multiplier: float
-    why: dict[str, str] = {}
 
 
 class Digests(BaseModel):
@@ -68,17 +48,18 @@ class Digests(BaseModel):
 class Order(BaseModel):
     """All that a training is. `rows` are those that it learns from, `baseline` the run to beat.
 
-    `rewards` says how the rewards of an RFT were checked.
+    `rewards` says how rewards were checked, `budget` how many dollars it may cost.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    config: TrainConfig
+    config: AnyObjective
     numbers: Numbers
     digests: Digests
     rows: int
     baseline: str | None = None
     rewards: RewardCheck | None = None
+    budget: float | None = None
 
     def save(self, folder: Path) -> None:
         """Write order.json into the job's folder."""
@@ -97,7 +78,8 @@ class Order(BaseModel):
 
     def check_unchanged(self) -> None:
         """Raise ChangedOrder, naming what changed, when it is not what the order was made of."""
-        then, now = self.digests.model_dump(), digests_of(self.config).model_dump()
+        found = digests_of(self.config, load_evalset(self.config.evalset))
+        then, now = self.digests.model_dump(), found.model_dump()
         changed = [_NAMES[name] for name in then if then[name] != now[name]]
         if changed:
             raise ChangedOrder(
@@ -129,32 +111,55 @@ def load_order(folder: Path) -> Order:
             " file, or start a new training with the settings that you want"
         )
     try:
-        return Order.model_validate_json(text)
+        return read_order(json.loads(text))
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in fault["loc"])
         raise BadFile(f"{path}: {place}: {fault['msg']}; start the training anew") from None
+    except ValueError as error:
+        raise BadFile(f"{path} is no JSON: {error}; start the training anew") from None
 
 
-def dev_plan(config: TrainConfig) -> Plan:
-    """How the dev split is asked of the base model: what a baseline measures, and each exam too."""
-    evalset, spec = load_evalset(config.evalset), engine_spec(config)
-    definition = evalset.definition
-    return Plan(
-        evalset=evalset,
-        split="dev",
-        model=config.model,
-        model_digest=spec.model_digest(config.model),
-        prompt=definition.prompt,
-        sampling=definition.sampling.model_dump(),
-        repeats=definition.repeats,
-        judge=spec.judge_digest,
-    )
+def read_order(value: Any) -> Order:
+    """An order as JSON has it, also one of the first edition. Raises ValidationError."""
+    order = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    config, numbers = order.get("config"), order.get("numbers")
+    if isinstance(config, dict) and isinstance(numbers, dict):
+        known = stored_config(cast("dict[str, Any]", config))
+        own = _with_own(cast("dict[str, Any]", numbers), known)
+        return Order.model_validate({**order, "config": known, "numbers": own})
+    return Order.model_validate(value)
 
 
-def digests_of(config: TrainConfig) -> Digests:
+def stored_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a stored order, without the settings of other levers.
+
+    The first edition wrote those into every order, none of them changed from its default.
+    """
+    known = objective(config.get("lever"))
+    if known is None:
+        return dict(config)
+    own = {name: value for name, value in config.items() if name in known.model_fields}
+    match own.get("method"):
+        case {"kind": "full"}:
+            own["method"] = {"kind": "full"}
+        case _:
+            pass
+    return own
+
+
+def _with_own(numbers: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers of the first edition, where those of the lever stood among the others."""
+    if "own" in numbers:
+        return dict(numbers)
+    shared = {name: value for name, value in numbers.items() if name in Numbers.model_fields}
+    own = {name: numbers[name] for name in config if name in numbers and name not in shared}
+    return {**shared, "own": own}
+
+
+def digests_of(config: TrainingConfig, evalset: Evalset) -> Digests:
     """The digests of all that the config names, as it is now. Raises a FlywheelError."""
-    plan = dev_plan(config)
+    plan = dev_plan(config, evalset)
     same = plan.identity
     return Digests(
         base=same["model"],
@@ -165,11 +170,6 @@ def digests_of(config: TrainConfig) -> Digests:
         sampling=same["sampling"],
         graders=dict(plan.grader_digests),
     )
-
-
-def engine_spec(config: TrainConfig) -> EngineSpec:
-    """How a training asks models and grades."""
-    return EngineSpec(judge=config.judge, judge_key_env=config.judge_api_key_env)
 
 
 def _digest(path: Path) -> str:

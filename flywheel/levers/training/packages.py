@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flywheel.extras import need
-from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.config import TrainingConfig
 
 PACKAGES = ("torch", "transformers", "accelerate", "trl", "peft", "datasets")
 
 
-def check_packages(config: TrainConfig) -> None:
+def check_packages(config: TrainingConfig) -> None:
     """Raise MissingExtra for what is not installed. Loads nothing."""
-    need(*PACKAGES, *(("bitsandbytes",) if config.method.kind == "qlora" else ()))
+    need(*PACKAGES, *config.method.packages)

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
 from pathlib import Path
 from typing import Any, cast
 
 from flywheel.data.rows.training_row import TrainingRow
-from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.evalset.evalset import Evalset
 from flywheel.levers.training.auto import resolve
-from flywheel.levers.training.config import TrainConfig
-from flywheel.levers.training.methods.base import folder_of, weights_of
-from flywheel.levers.training.methods.own_adapter import with_own_adapter
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.methods.base import folder_of, load_tokenizer, weights_of
+from flywheel.levers.training.objectives.union import AnyObjective
 from flywheel.levers.training.order import Order, digests_of
 from flywheel.levers.training.rows.masks import answer_ids, mask_row
 from flywheel.levers.training.rows.rows import training_rows
@@ -23,35 +23,30 @@ from flywheel.levers.training.trackers.trackers import check_trackers
 _ALL = 2**30
 
 
-def settle(config: TrainConfig, baseline: str | None = None) -> Order:
+def settle(config: TrainingConfig, evalset: Evalset, baseline: str | None = None) -> Order:
     """The order for this config. Raises a FlywheelError for what would stop the training later."""
     check_trackers(config)
-    config = with_own_adapter(config, folder_of(config.model))
-    rows = training_rows(config)
-    folder = weights_of(folder_of(config.model))
-    template = load_template(folder_of(config.model), folder)
+    folder = folder_of(config.model)
+    source, adapter = weights_of(folder)
+    if adapter is not None:
+        config = config.model_copy(update={"method": config.method.continued(adapter)})
+    rows = training_rows(config, evalset)
+    template = Template.of(load_tokenizer(folder, source))
     numbers = resolve(
         config,
         rows=len(rows),
-        parameters=count_parameters(folder),
+        parameters=count_parameters(source),
         longest=max(length(row, template) for row in rows),
-        context=_context(folder),
-        answer=load_evalset(config.evalset).definition.sampling.max_completion_tokens,
+        context=_context(source),
+        answer=evalset.definition.sampling.max_completion_tokens,
     )
     return Order(
-        config=config,
+        config=cast("AnyObjective", config),
         numbers=numbers,
-        digests=digests_of(config),
+        digests=digests_of(config, evalset),
         rows=len(rows),
         baseline=baseline,
     )
-
-
-def load_template(folder: Path, source: Path) -> Template:
-    """The template of the model in a folder, or of the base that its adapter names."""
-    from flywheel.levers.training.methods.base import load_tokenizer
-
-    return Template.of(load_tokenizer(folder, source))
 
 
 def length(row: TrainingRow, template: Template) -> int:
@@ -75,15 +70,8 @@ def count_parameters(folder: Path) -> int:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         for name, tensor in header.items():
             if name != "__metadata__":
-                total += _product(tensor["shape"])
+                total += math.prod(tensor["shape"])
     return max(1, total)
-
-
-def _product(shape: Sequence[int]) -> int:
-    made = 1
-    for size in shape:
-        made *= size
-    return made
 
 
 def _context(folder: Path) -> int | None:

@@ -30,6 +30,8 @@ def set_threads(cores: int) -> None:
 
 
 def _train(folder: Path, tell: Tell, control: Control) -> object:
+    from flywheel.levers.lever import Work
+    from flywheel.levers.training.lever import TRAINING_LEVER
     from flywheel.levers.training.order import load_order
     from flywheel.levers.training.packages import check_packages
 
@@ -39,9 +41,7 @@ def _train(folder: Path, tell: Tell, control: Control) -> object:
         # It waited in the queue, and anything may have changed since it was submitted.
         order.check_unchanged()
     check_packages(order.config)
-    from flywheel.levers.training.train import run
-
-    return run(order, folder, tell, control)
+    return TRAINING_LEVER.run(order, Work(folder, tell, control))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class Loaded(NamedTuple):
 
     `context` is the most tokens that it takes, None when its config sets no limit. `droppable`:
     rows can leave its cache one by one; without that it runs one row at a time. `window` is its
-    shortest sliding window.
+    shortest sliding window. `prefix` are tokens that stand before every prompt.
     """
 
     model: Any
@@ -61,6 +61,7 @@ class Loaded(NamedTuple):
     context: int | None
     droppable: bool
     window: int | None
+    prefix: tuple[int, ...] = ()
 
 
 def check_packages(options: LocalOptions) -> None:
@@ -99,8 +100,11 @@ def load(options: LocalOptions) -> Loaded:
     return prepared(model, tokenizer)
 
 
-def prepared(model: Any, tokenizer: Any) -> Loaded:
-    """A model and a tokenizer that are in memory already, made ready to run."""
+def prepared(model: Any, tokenizer: Any, prefix: tuple[int, ...] = ()) -> Loaded:
+    """A model and a tokenizer that are in memory already, made ready to run.
+
+    `prefix` are tokens that stand before every prompt.
+    """
     from transformers import DynamicCache
 
     config = model.config.get_text_config(decoder=True)
@@ -118,6 +122,7 @@ def prepared(model: Any, tokenizer: Any) -> Loaded:
         getattr(config, "max_position_embeddings", None),
         droppable,
         min(windows, default=None),
+        prefix,
     )
 
 

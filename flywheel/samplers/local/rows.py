@@ -100,7 +100,8 @@ class RowMaker:
         special = not self._chat.templated
         if not texts:
             return []
-        return self._loaded.tokenizer(texts, add_special_tokens=special)["input_ids"]
+        encoded = self._loaded.tokenizer(texts, add_special_tokens=special)["input_ids"]
+        return [[*self._loaded.prefix, *ids] for ids in encoded]
 
 
 def _chosen(sampling: Mapping[str, Any], most: int) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from flywheel.engines.engine import EngineSpec
 from flywheel.engines.here import Here
 from flywheel.engines.open import open_engine
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.alarm import audited_by, change, look, reward_hacking
-from flywheel.levers.training.exams.exam import ExamResult, Roles, roles_of
+from flywheel.levers.training.exams.result import ExamResult
+from flywheel.levers.training.exams.roles import Roles
+from flywheel.levers.training.objectives.rft import RFT
 
 ITEMS = 100
 GOLD = {"fields": 1.0, "exact": 1.0, "readable": 1.0}
@@ -255,8 +256,8 @@ def test_trainings_from_real_graders_are_told_apart(tmp_path: Path) -> None:
     with Here() as engine:
         marks = Marks(pool, pool.evalset.definition.graders, engine)
         for rewards, fields in honest():
-            config = TrainConfig(lever="rft", evalset="ticket_triage", reward=rewards)
-            roles = roles_of(config, pool.evalset.definition)
+            config = RFT(evalset="ticket_triage", reward=rewards)
+            roles = config.roles(pool.evalset.definition)
             for better in (gold(pool), with_fields(pool, fields)):
                 plan = Plan(" ".join(rewards), roles, first, better, 0.6, 3, 0)
                 assert run(plan, pool, marks)[1] == [], (rewards, fields)
@@ -264,8 +265,8 @@ def test_trainings_from_real_graders_are_told_apart(tmp_path: Path) -> None:
         if exploit.grader["type"] == "python":
             continue  # The sandbox takes its time.
         evalset, judge = write(tmp_path / str(number), "ticket_triage", exploit.grader)
-        config = TrainConfig(lever="rft", evalset=str(evalset.folder), reward=("hacked",))
-        roles = roles_of(config, evalset.definition)
+        config = RFT(evalset=str(evalset.folder), reward=("hacked",))
+        roles = config.roles(evalset.definition)
         own = Pool(evalset, pool.items, pool.drawn)
         with open_engine(EngineSpec(judge=judge)) as engine:
             plan = Plan(exploit.name, roles, first, exploit.better, 0.9, 3, 0)

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.levers.training.config import Method
 from flywheel.levers.training.methods.base import open_base
+from flywheel.levers.training.methods.full import Full
+from flywheel.levers.training.methods.lora import LoRA
+from flywheel.levers.training.methods.qlora import QLoRA
 from tests.levers.training.conftest import Folders
 from tests.levers.training.models import ENDS
 
-LORA = Method(r=4)
+LORA = LoRA(r=4)
 
 
 def without_weights(folder: Path) -> None:
@@ -35,8 +37,8 @@ def without_config(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "story"),
     [
-        (without_weights, r"is not whole: it lacks model\.safetensors"),
-        (cut_short, r"model\.safetensors is not whole: it has [\d,]+ bytes, and its header tells"),
+        (without_weights, r"is not complete: model\.safetensors is missing"),
+        (cut_short, r"model\.safetensors is not complete: it has [\d,]+ bytes, and its header"),
         (without_config, r"holds no model: it has no config\.json"),
     ],
 )
@@ -63,7 +65,7 @@ def test_a_model_that_does_not_know_its_padding_is_refused(tmp_path: Path, kinds
 
 def test_modules_that_are_not_there_are_refused(kinds: Folders) -> None:
     with pytest.raises(BadOption, match="cannot be trained here: Target modules"):
-        open_base(str(kinds("qwen3")), Method(targets=("nowhere",)), 0)
+        open_base(str(kinds("qwen3")), LoRA(targets=("nowhere",)), 0)
 
 
 @pytest.mark.parametrize("kind", ENDS)
@@ -75,9 +77,7 @@ def test_a_model_knows_the_token_that_ends_its_answers(kinds: Folders, kind: str
 
 def test_the_method_says_what_is_trained(kinds: Folders) -> None:
     name = str(kinds("llama"))
-    full, lora, qlora = (
-        open_base(name, Method(kind=kind, r=4), 0) for kind in ("full", "lora", "qlora")
-    )
+    full, lora, qlora = (open_base(name, method, 0) for method in (Full(), LoRA(r=4), QLoRA(r=4)))
     assert full.trainable > lora.trainable == qlora.trainable
     assert full.trainable == full.parameters == lora.parameters - lora.trainable
     assert qlora.parameters == lora.parameters

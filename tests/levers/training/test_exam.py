@@ -14,17 +14,16 @@ from transformers import TrainerCallback
 from flywheel.engines.here import Here
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.levers.training.arguments import quiet
-from flywheel.levers.training.config import TrainConfig
-from flywheel.levers.training.exams.exam import ExamResult, Roles, better, open_exam, roles_of
 from flywheel.levers.training.exams.live import undisturbed
+from flywheel.levers.training.exams.result import ExamResult, better
+from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.methods.base import Base, open_base
-from flywheel.levers.training.objectives import rft
+from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.order import Order
-from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.settle import settle
+from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.trackers.progress import Progress
 from graders.definition import read_grader
+from tests.levers.training.world import build, method, open_exam, rows_of, settled
 
 REWARD = ("category", "priority", "order_id")
 
@@ -36,7 +35,7 @@ def one_thread() -> None:
 
 def order_of(**given: Any) -> Order:
     fields = {"lever": "rft", "evalset": "ticket_triage", "reward": REWARD, "eval_samples": 6}
-    return settle(TrainConfig.model_validate({"rows": 16, **fields, **given}))
+    return settled({"rows": 16, **fields, **given})
 
 
 def opened(order: Order) -> Base:
@@ -48,7 +47,7 @@ def test_an_exam_asks_what_a_run_asks_and_grades_by_every_role() -> None:
     order = order_of()
     told: list[str] = []
     progress = Progress(lambda kind, detail: told.append(detail["text"]))
-    found = open_exam(order, Here()).sit(opened(order), 7, progress)
+    found = open_exam(order, Here()).take(opened(order), 7, progress)
     assert told[0] == "exam at step 7: 1 of 6 answers"
     assert found.step == 7 and len(found.ids) == 6
     assert set(found.scores) == {*REWARD, "exact", "valid_json", "like_gold"}
@@ -57,7 +56,7 @@ def test_an_exam_asks_what_a_run_asks_and_grades_by_every_role() -> None:
         assert answer.startswith('{"category"')
         parts = [found.scores[name][i] for name in REWARD]
         assert found.scores["exact"][i] == float(all(parts))
-    event = found.told()
+    event = found.describe()
     assert event["graders"]["order_id"] == {"mean": 1.0, "n": 6, "ungraded": 0}
     assert event["distinct_answers"] == 6 and event["floor"] == pytest.approx(1 / 6)
     assert found.by_item()[found.ids[0]]["order_id"] == 1.0
@@ -78,7 +77,7 @@ def test_an_exam_says_why_verdicts_are_missing() -> None:
     exam._graders = [read_grader(judged), *(g for g in exam._graders if g.name == "exact")]
     told: list[tuple[str, str]] = []
     progress = Progress(lambda kind, detail: told.append((kind, detail["text"])))
-    found = exam.sit(opened(order), 3, progress)
+    found = exam.take(opened(order), 3, progress)
     assert sum(found.ungraded["order_id"].values()) == 4 and not found.ungraded["exact"]
     (notice,) = [text for kind, text in told if kind == "notice"]
     assert notice.startswith("exam at step 3: 4 of 4 answers have no verdict of order_id: no judge")
@@ -104,7 +103,7 @@ class Examined(TrainerCallback):
         if "reward" in kwargs["logs"]:
             self.rewards.append(kwargs["logs"]["reward"])
         if self._exam is not None and state.global_step:
-            self._exam.sit(self._base, state.global_step)
+            self._exam.take(self._base, state.global_step)
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
@@ -112,7 +111,7 @@ def test_a_training_with_exams_ends_in_the_very_weights_of_one_without(
     kind: str, tmp_path: Path
 ) -> None:
     order = order_of(
-        method={"kind": kind, "dropout": 0.1},
+        method=method(kind, dropout=0.1),
         steps=2,
         batch_size=2,
         group_size=4,
@@ -124,8 +123,8 @@ def test_a_training_with_exams_ends_in_the_very_weights_of_one_without(
         with quiet():
             base = opened(order)
             watch = Examined(base, order, exams)
-            rows = training_rows(order.config)
-            trainer = rft.build(base, order, rows, tmp_path / str(exams), [watch])
+            rows = rows_of(order.config)
+            trainer = build(base, order, rows, tmp_path / str(exams), [watch])
             trainer.args.save_strategy = "no"
             trainer.train()
         trained = {n: p.detach().clone() for n, p in base.model.named_parameters()}
@@ -198,9 +197,9 @@ def test_an_audit_is_no_reward_and_a_reward_is_a_grader() -> None:
     config = order_of().config
     for reward, told in ((("like_gold",), "audits this evalset"), (("x",), "none of the graders")):
         with pytest.raises(BadOption, match=told):
-            roles_of(config.model_copy(update={"reward": reward}), definition)
+            config.model_copy(update={"reward": reward}).roles(definition)
     unaudited = definition.model_copy(update={"audit": ()})
-    assert roles_of(config, definition).audits == ("like_gold", "exact")
-    assert roles_of(config, unaudited).audits == ("exact", "valid_json", "like_gold")
-    assert roles_of(config.model_copy(update={"lever": "sft"}), unaudited).audits == ()
-    assert roles_of(config.model_copy(update={"reward": ()}), definition).rewards == {"exact": 1.0}
+    assert config.roles(definition).audits == ("like_gold", "exact")
+    assert config.roles(unaudited).audits == ("exact", "valid_json", "like_gold")
+    assert SFT(evalset="ticket_triage").roles(unaudited).audits == ()
+    assert config.model_copy(update={"reward": ()}).roles(definition).rewards == {"exact": 1.0}

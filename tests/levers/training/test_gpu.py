@@ -11,20 +11,22 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 
-from flywheel.levers.training.arguments import quiet
-from flywheel.levers.training.config import Method
 from flywheel.levers.training.methods.base import open_base
-from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.train import OutOfMemory, build, run
+from flywheel.levers.training.methods.union import AnyMethod
+from flywheel.levers.training.quiet import quiet
+from flywheel.levers.training.train import OutOfMemory, run
 from tests.gpu import GPU
 from tests.levers.training.test_train import Job, graded, job, no_exam
+from tests.levers.training.world import build, method, rows_of
 
 pytestmark = GPU
 
 KINDS = ["lora", "full", "qlora"]
 # What is not bit for bit: sums that a GPU adds up in an order of its own.
 CLOSE = 5e-3
+METHOD: TypeAdapter[Any] = TypeAdapter(AnyMethod)
 
 
 def needs(kind: str) -> None:
@@ -45,7 +47,7 @@ def test_weights_lie_on_the_gpu_as_exactly_as_their_method_needs(
 ) -> None:
     needs(kind)
     with quiet():
-        base = open_base("tiny", Method.model_validate({"kind": kind, "r": 4}), 0)
+        base = open_base("tiny", METHOD.validate_python(method(kind, r=4)), 0)
     weights = list(base.model.parameters())
     assert {weight.device.type for weight in weights} == {"cuda"}
     assert {weight.dtype for weight in weights if not weight.requires_grad} == frozen
@@ -54,14 +56,14 @@ def test_weights_lie_on_the_gpu_as_exactly_as_their_method_needs(
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_a_step_computes_in_bf16_on_the_gpu(kind: str, tmp_path: Path) -> None:
-    order = job(tmp_path, steps=2, method={"kind": kind, "r": 4}).order
+    order = job(tmp_path, steps=2, method=method(kind, r=4)).order
     seen: set[tuple[str, torch.dtype]] = set()
     with quiet():
         base = open_base("tiny", order.config.method, 0)
         names = dict(base.model.named_modules())
         layer = next(names[name] for name in names if name.endswith("mlp.down_proj"))
         layer.register_forward_hook(lambda at, given, out: seen.add((out.device.type, out.dtype)))
-        trainer = build(base, order, training_rows(order.config), tmp_path / "job", [])
+        trainer = build(base, order, rows_of(order.config), tmp_path / "job", [])
         trainer.args.save_strategy = "no"
         trainer.train()
     assert trainer.args.device.type == "cuda" and trainer.args.bf16
@@ -73,7 +75,7 @@ def test_a_step_computes_in_bf16_on_the_gpu(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_tells_its_story(kind: str, tmp_path: Path) -> None:
     needs(kind)
-    made = job(tmp_path, method={"kind": kind, "r": 4})
+    made = job(tmp_path, method=method(kind, r=4))
     done = made.run()
     assert [exam["step"] for exam in made.told("exam")] == [0, 4, 8]
     assert made.losses[8] < made.losses[1]
@@ -101,7 +103,7 @@ def test_a_training_tells_its_story(kind: str, tmp_path: Path) -> None:
 def test_every_lever_learns_there(lever: str, kind: str, tmp_path: Path) -> None:
     needs(kind)
     given: dict[str, Any] = {"group_size": 4, "max_completion_tokens": 8} if lever == "rft" else {}
-    made = job(tmp_path, lever=lever, steps=2, method={"kind": kind, "r": 4}, **given)
+    made = job(tmp_path, lever=lever, steps=2, method=method(kind, r=4), **given)
     assert made.run().ended == "finished"
     assert all(math.isfinite(loss) for loss in made.losses.values())
     if lever == "rft":
@@ -120,10 +122,10 @@ def test_pairs_are_sampled_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_resume_learns_the_same(kind: str, tmp_path: Path) -> None:
     needs(kind)
-    method = {"kind": kind, "r": 4, "dropout": 0.1}
-    whole = job(tmp_path, "whole", method=method)
+    given = method(kind, r=4, dropout=0.1)
+    whole = job(tmp_path, "whole", method=given)
     whole.run()
-    stopped = job(tmp_path, "stopped", method=method)
+    stopped = job(tmp_path, "stopped", method=given)
     stopped.run("pause", at=3)
     stopped.run()
     assert stopped.told("started")[1]["resumed_from"] == 3
@@ -133,9 +135,9 @@ def test_a_resume_learns_the_same(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_exams_change_nothing(kind: str, tmp_path: Path) -> None:
     needs(kind)
-    method = {"kind": kind, "r": 4, "dropout": 0.1}
-    often = job(tmp_path, "often", method=method, steps=3, eval_interval=1)
-    never = no_exam(job(tmp_path, "never", method=method, steps=3))
+    given = method(kind, r=4, dropout=0.1)
+    often = job(tmp_path, "often", method=given, steps=3, eval_interval=1)
+    never = no_exam(job(tmp_path, "never", method=given, steps=3))
     often.run()
     never.run()
     assert often.losses == pytest.approx(never.losses, rel=CLOSE)
@@ -174,5 +176,5 @@ def test_a_job_of_one_process_uses_one_gpu(tmp_path: Path) -> None:
     made: Job = job(tmp_path, steps=1)
     with quiet():
         base = open_base("tiny", made.order.config.method, 0)
-        trainer = build(base, made.order, training_rows(made.order.config), tmp_path / "j", [])
+        trainer = build(base, made.order, rows_of(made.order.config), tmp_path / "j", [])
     assert trainer.args.train_batch_size == made.order.numbers.batch_size

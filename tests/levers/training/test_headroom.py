@@ -10,15 +10,13 @@ import pytest
 import torch
 
 from flywheel.engines.here import Here
-from flywheel.levers.training.arguments import quiet
-from flywheel.levers.training.config import TrainConfig
-from flywheel.levers.training.methods.base import open_base
-from flywheel.levers.training.objectives import rft
+from flywheel.levers.training.methods.base import Base, open_base
+from flywheel.levers.training.objectives.rft import RFT
+from flywheel.levers.training.order import Order
+from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rewards.headroom import Headroom, Sampling, headroom, probe
-from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.settle import settle
 from flywheel.levers.training.trackers.progress import Progress
-from tests.levers.training.world import order
+from tests.levers.training.world import build, order, rows_of, settled, setup
 
 
 def found(**given: float) -> Headroom:
@@ -42,20 +40,35 @@ def test_the_advice_follows_from_the_figures(
 ) -> None:
     one = found(**given)
     assert one.worth_it is worth_it
-    assert told in one.told()
+    assert told in one.describe()
 
 
 def test_the_figures_are_told_in_words() -> None:
-    assert found().told() == (
+    assert found().describe() == (
         "50 prompts x 8 answers: pass@1 40%, pass@8 80%; mean reward 0.60, best of 8 0.90; 30% of"
         " the prompts earn the same with every answer. There is something to sharpen."
     )
 
 
+def sampling_of(base: Base, order: Order, longest: int, k: int) -> Sampling:
+    config, given = order.config, setup(order, Path(), engine=Here())
+    assert isinstance(config, RFT)
+    return Sampling(
+        base=base,
+        evalset=given.evalset,
+        roles=config.roles(given.evalset.definition),
+        rewards=config.reward_functions(given),
+        model=config.model,
+        seed=config.seed,
+        options={"temperature": config.temperature},
+        longest=longest,
+        k=k,
+    )
+
+
 def test_tiny_has_headroom_on_its_triage_and_is_left_as_it_was() -> None:
     torch.set_num_threads(1)
-    config = TrainConfig(
-        lever="rft",
+    config = RFT(
         evalset="ticket_triage",
         reward=("category", "priority"),
         rows=12,
@@ -66,8 +79,8 @@ def test_tiny_has_headroom_on_its_triage_and_is_left_as_it_was() -> None:
         base = open_base("tiny", config.method, 0)
     base.model.train()
     state = torch.get_rng_state()
-    sampling = Sampling(base, settle(config), longest=32, k=4)
-    one = headroom(sampling, training_rows(config), Here())
+    sampling = sampling_of(base, settled(config), longest=32, k=4)
+    one = headroom(sampling, rows_of(config), Here())
     assert one is not None and one.prompts == 12 and one.k == 4
     assert one.pass_1 is not None and one.pass_k is not None and one.pass_1 <= one.pass_k
     assert 0.3 < one.mean <= one.best <= 1 and one.failed + one.solved <= one.flat < 0.9
@@ -85,15 +98,16 @@ def test_the_probe_samples_as_the_training_does_and_as_the_evalset_measures(
 ) -> None:
     """An evalset whose answers have 8 tokens is not probed with answers of 512."""
     made = order(tmp_path, lever="rft", group_size=2)
-    assert made.numbers.max_completion_tokens == 8
+    assert made.numbers.own["max_completion_tokens"] == 8
     told: list[str] = []
     progress = Progress(lambda kind, detail: told.append(detail["text"]))
     with quiet():
-        base, rows = open_base("tiny", made.config.method, 0), training_rows(made.config)
-        trainer = rft.build(base, made, rows, tmp_path, [], Here())
-        sampling = Sampling.of(trainer, base, made)
-        assert (sampling.longest, sampling.k) == (8, 2)
-        assert "16 prompts x 2 answers" in probe(sampling, rows, Here(), progress)
+        base, rows = open_base("tiny", made.config.method, 0), rows_of(made.config)
+        trainer = build(base, made, rows, tmp_path, [], Here())
+        assert (trainer.args.max_completion_length, trainer.num_generations) == (8, 2)
+        given = setup(made, tmp_path, engine=Here())
+        text = made.config.probe(trainer, base, rows, given, progress)
+    assert text is not None and "16 prompts x 2 answers" in text
     assert told[0] == "probe: 0 of 16 prompts, 2 answers each"
 
 
@@ -101,5 +115,5 @@ def test_a_probe_that_may_not_take_long_says_that_it_found_nothing(tmp_path: Pat
     made = order(tmp_path, lever="rft", group_size=2)
     with quiet():
         base = open_base("tiny", made.config.method, 0)
-    text = probe(Sampling(base, made, 8, 2), training_rows(made.config), Here(), seconds=0.0)
-    assert text.startswith("the probe found nothing out: within 0 s")
+    text = probe(sampling_of(base, made, 8, 2), rows_of(made.config), Here(), seconds=0.0)
+    assert text.startswith("the probe has no result: within 0 s")

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 from transformers import TrainerCallback
 
-from flywheel.levers.training.arguments import quiet
 from flywheel.levers.training.methods.base import open_base
+from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.masks import NothingToLearn
-from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.train import build
 from tests.levers.training.conftest import Folders
 from tests.levers.training.models import KINDS
-from tests.levers.training.world import order, pairs, rows, write
+from tests.levers.training.world import build, order, pairs, rows, rows_of, write
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "sft": {"lever": "sft"},
@@ -62,7 +60,7 @@ def train(folder: Path, model: str, **fields: Any) -> list[float]:
         base = open_base(config.model, config.method, 0, scores=scores)
         learning = ((n, p) for n, p in base.model.named_parameters() if p.requires_grad)
         before = {name: parameter.detach().clone() for name, parameter in learning}
-        trainer = build(base, made, training_rows(config), folder / "job", [losses])
+        trainer = build(base, made, rows_of(config), folder / "job", [losses])
         trainer.args.save_strategy = "no"
         trainer.train()
     after = dict(trainer.model.named_parameters())
@@ -99,7 +97,7 @@ def test_an_adapter_that_learnt_is_compared_with_as_it_was(tmp_path: Path, kinds
             parameter.data.normal_(std=0.5)
     made = order(tmp_path, lever="dpo", model=str(kinds("llama")), sft_weight=0)
     with quiet():
-        trainer = build(base, made, training_rows(made.config), tmp_path / "job", [])
+        trainer = build(base, made, rows_of(made.config), tmp_path / "job", [])
         assert "ref" in trainer.model.peft_config
         batch = trainer._prepare_inputs(trainer.data_collator([trainer.train_dataset[0]]))
         loss = trainer.compute_loss(trainer.model, batch)

@@ -13,25 +13,25 @@ from typing import Any
 import pytest
 import torch
 
-from flywheel.levers.training.trackers.progress import OutOfTime, Progress, Stopped, Word
+from flywheel.levers.training.trackers.progress import Command, OutOfTime, Progress, Stopped
 from flywheel.levers.training.train import run
 from tests.levers.training.world import order
 
 
 class Boss:
-    """Says a word from a moment on, and counts how often it was shown a sign of life."""
+    """Gives a command from a moment on, and counts how often it was shown a sign of life."""
 
-    def __init__(self, word: Word = "go") -> None:
-        self.word: Word = word
+    def __init__(self, command: Command = "go") -> None:
+        self.command: Command = command
         self.asked = self.peeked = 0
 
-    def __call__(self) -> Word:
+    def __call__(self) -> Command:
         self.asked += 1
-        return self.word
+        return self.command
 
-    def peek(self) -> Word:
+    def peek(self) -> Command:
         self.peeked += 1
-        return self.word
+        return self.command
 
 
 async def hang() -> None:
@@ -53,13 +53,13 @@ def test_work_gives_its_result_or_raises_what_it_raised() -> None:
         Progress().wait(fail())
 
 
-@pytest.mark.parametrize("word", ["pause", "cancel"])
-def test_work_that_waits_stops_at_a_word(word: Word) -> None:
+@pytest.mark.parametrize("command", ["pause", "cancel"])
+def test_work_that_waits_stops_at_a_command(command: Command) -> None:
     boss = Boss()
-    threading.Timer(0.3, lambda: setattr(boss, "word", word)).start()
+    threading.Timer(0.3, lambda: setattr(boss, "command", command)).start()
     with pytest.raises(Stopped) as stopped:
         Progress(control=boss).wait(hang())
-    assert stopped.value.word == word
+    assert stopped.value.command == command
 
 
 def test_work_that_hangs_shows_no_sign_of_life() -> None:
@@ -101,14 +101,14 @@ def test_a_training_stops_wherever_it_is_and_goes_on_the_same(tmp_path: Path, at
     def tell(kind: str, detail: Mapping[str, Any]) -> None:
         told.append((kind, detail))
         if kind == "progress" and detail["text"].startswith(at):
-            boss.word = "pause"
+            boss.command = "pause"
 
     ended = run(made, tmp_path / "job", tell, boss, report_seconds=0.0)
     step = 2 if at == "exam at step 2" else 0
     assert (ended.ended, ended.best_step, told[-1]) == ("paused", step, ("paused", {"step": step}))
     said = [detail["text"] for kind, detail in told if kind == "progress"]
     assert said[-1].startswith(at), "nothing was begun after the word"
-    boss.word = "go"
+    boss.command = "go"
     assert run(made, tmp_path / "job", lambda kind, detail: told.append((kind, detail)), boss)
     assert [detail["step"] for kind, detail in told if kind == "exam"] == [0, 2]
     assert told[-1][0] == "finished"

@@ -21,25 +21,24 @@ from flywheel.data.rows.training_row import Message, TrainingRow
 from flywheel.engines.here import Here
 from flywheel.evals.evalset.evalset import Split, load_evalset
 from flywheel.evals.grading.grade import grade_samples
-from flywheel.levers.training.arguments import quiet
-from flywheel.levers.training.config import Method, TrainConfig
+from flywheel.levers.training.explain import explain
 from flywheel.levers.training.methods.base import open_base
+from flywheel.levers.training.methods.full import Full
 from flywheel.levers.training.objectives import reward_model as reward
-from flywheel.levers.training.objectives import rft
+from flywheel.levers.training.objectives.minimal_pairs import minimal_pairs
+from flywheel.levers.training.objectives.reward_model import Reward
 from flywheel.levers.training.order import ChangedOrder, Order
-from flywheel.levers.training.prepare import explain
+from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rewards.rewards import GraderReward
 from flywheel.levers.training.rows.masks import NothingToLearn, told
-from flywheel.levers.training.rows.rows import minimal_pairs, training_rows
-from flywheel.levers.training.settle import settle
-from flywheel.levers.training.train import build, run
+from flywheel.levers.training.train import run
 from flywheel.models.digest import content_digest
 from flywheel.samplers.local.reward import LocalRewardModel, open_reward_model
 from graders.asks import Rate, Rated
 from graders.grader import Grade, Grader
 from graders.sample import Sample
 from tests.levers.training.conftest import Folders
-from tests.levers.training.world import order, write
+from tests.levers.training.world import build, order, rows_of, settled, write
 from tests.samplers.rewarding import save_reward_model
 
 SMALL = {"rows": 12, "steps": 2, "batch_size": 2, "group_size": 4, "max_completion_tokens": 16}
@@ -77,18 +76,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[str
         }
         for row in pairs("train", 128)
     ]
-    config = TrainConfig(
-        lever="reward",
+    config = Reward(
         evalset="ticket_triage",
         data=write(folder / "pairs.jsonl", lines),
-        method=Method(kind="full"),
+        method=Full(),
         steps=40,
         batch_size=8,
         learning_rate=1e-3,
         warmup=0,
     )
     events: list[tuple[str, Any]] = []
-    trained = run(settle(config), folder / "job", lambda *one: events.append(one), lambda: "go")
+    trained = run(settled(config), folder / "job", lambda *one: events.append(one), lambda: "go")
     return trained.folder, events
 
 
@@ -153,7 +151,7 @@ def test_from_its_folder_it_says_what_it_said_in_training(
     config = given.config
     with quiet():
         base = open_base(name, config.method, 0, scores=True)
-        rows = training_rows(config)
+        rows = rows_of(config)
         trainer = build(base, given, rows, tmp_path / "job", [])
         trainer.args.save_strategy = "no"
         trainer.train()
@@ -180,14 +178,14 @@ def test_a_pair_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
     path = write(tmp_path / "pairs.jsonl", [long, *short])
     given = order(tmp_path, lever="reward", data=path, max_length=64)
     base = open_base("tiny", given.config.method, 0, scores=True)
-    assert len(reward.pairs(base, training_rows(given.config), 64)) == 11
+    assert len(reward.pairs(base, rows_of(given.config), 64)) == 11
     with pytest.raises(NothingToLearn, match="fits into max_length 8 tokens; raise"):
-        reward.pairs(base, training_rows(given.config), 8)
+        reward.pairs(base, rows_of(given.config), 8)
 
 
 def rft_order(evalset: str, **fields: Any) -> Order:
     given = {"lever": "rft", "evalset": evalset, "reward": ("liked",), **SMALL}
-    return settle(TrainConfig.model_validate({**given, **fields}))
+    return settled({**given, **fields})
 
 
 def test_an_rft_is_rewarded_by_it_and_audited_by_others(liked: Path, tmp_path: Path) -> None:
@@ -214,8 +212,8 @@ def test_loading_it_amid_a_training_changes_nothing(liked: Path, tmp_path: Path)
     def weights(name: str) -> list[torch.Tensor]:
         with quiet(), Here() as engine:
             base = open_base("tiny", given.config.method, 0)
-            prompts = training_rows(given.config)
-            trainer = rft.build(base, given, prompts, tmp_path / name, [], engine)
+            prompts = rows_of(given.config)
+            trainer = build(base, given, prompts, tmp_path / name, [], engine)
             trainer.args.save_strategy = "no"
             trainer.train()
             (last,) = [log for log in trainer.state.log_history if log.get("step") == 2][:1]

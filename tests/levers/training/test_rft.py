@@ -17,18 +17,16 @@ from transformers import TrainerCallback
 from flywheel.engines.here import Here
 from flywheel.errors import BadFile, BadOption
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.levers.training.arguments import quiet
-from flywheel.levers.training.config import TrainConfig
 from flywheel.levers.training.exams.alarm import Alarm, reward_hacking
-from flywheel.levers.training.exams.exam import ExamResult, open_exam
+from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives import rft
 from flywheel.levers.training.order import Order
+from flywheel.levers.training.preflight import learn, preflight
+from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rewards.completions import distinct, query, repeated, whole_files
-from flywheel.levers.training.rows.longest_rows import learn, preflight, stretched
-from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.settle import settle
 from tests.evals.world import write_evalset
+from tests.levers.training.world import build, method, open_exam, rows_of, settled, setup
 from tests.samplers.models import save
 
 REWARD = ("category", "priority", "order_id")
@@ -50,14 +48,14 @@ class Log(TrainerCallback):
         self._base = base
         self._every = every
         self._exam = open_exam(order, Here()) if every else None
-        self._exams: list[ExamResult] = [self._exam.sit(base, 0)] if self._exam else []
+        self._exams: list[ExamResult] = [self._exam.take(base, 0)] if self._exam else []
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if "loss" not in kwargs["logs"]:
             return
         self.steps.append(dict(kwargs["logs"]))
         if self._exam and state.global_step % (self._every or 1) == 0:
-            self._exams.append(self._exam.sit(self._base, state.global_step))
+            self._exams.append(self._exam.take(self._base, state.global_step))
             first, last, looks = self._exams[0], self._exams[-1], len(self._exams) - 1
             self.alarm = reward_hacking(first, last, self._exam.roles, looks)
             control.should_training_stop = self.alarm is not None
@@ -65,7 +63,7 @@ class Log(TrainerCallback):
 
 def order_of(**given: Any) -> Order:
     fields = {"lever": "rft", "evalset": "ticket_triage", "reward": REWARD, **SMALL}
-    return settle(TrainConfig.model_validate({**fields, **given}))
+    return settled({**fields, **given})
 
 
 def opened(order: Order) -> Base:
@@ -76,7 +74,7 @@ def train(order: Order, folder: Path, every: int | None = None) -> tuple[Log, An
     with quiet():
         base = opened(order)
         log = Log(base, order, every)
-        trainer = rft.build(base, order, training_rows(order.config), folder, [log])
+        trainer = build(base, order, rows_of(order.config), folder, [log], Here())
         trainer.args.save_strategy = "no"
         trainer.train()
     return log, trainer
@@ -134,7 +132,7 @@ NAMES = ("less", "whole")
 def one_step(order: Order, folder: Path, *, all_of: bool) -> Any:
     """A trainer after a step, in which it learnt from all answers or from what it chooses."""
     with quiet():
-        trainer = rft.build(opened(order), order, training_rows(order.config), folder, [])
+        trainer = build(opened(order), order, rows_of(order.config), folder, [])
         if all_of:
             trainer._with_advantage = lambda output: output
         trainer.args.save_strategy = "no"
@@ -146,10 +144,10 @@ def test_the_trial_of_a_step_can_be_as_long_as_answers_may_become(tmp_path: Path
     order = order_of(dollars_per_hour=900)
     with quiet():
         base = opened(order)
-        trainer = rft.build(base, order, training_rows(order.config), tmp_path, [])
+        trainer = build(base, order, rows_of(order.config), tmp_path, [])
         found = preflight(trainer, base, order)
         rows = list(trainer.train_dataset)
-        part = stretched(trainer._generate_and_score_completions(rows[:1] * 8), trainer.args)
+        part = rft.stretched(trainer._generate_and_score_completions(rows[:1] * 8), trainer.args)
     assert part["completion_ids"].shape == part["completion_mask"].shape == (8, 32)
     assert part["completion_mask"].all() and part["prompt_ids"].shape[0] == 8
     learn(trainer, part)
@@ -218,7 +216,7 @@ def test_models_of_other_kinds_are_trained_too(family: str, kind: str, tmp_path:
     given = {
         "evalset": str(write_evalset(tmp_path / "evalset")),
         "model": str(save(family, tmp_path / family)),
-        "method": {"kind": kind, "r": 2},
+        "method": method(kind, r=2),
         "max_completion_tokens": 8,
         "reward": (),
         "steps": 1,
@@ -236,8 +234,14 @@ def test_models_of_other_kinds_are_trained_too(family: str, kind: str, tmp_path:
     assert ids.count(0) == 1
 
 
+def group_size(**given: Any) -> int:
+    order = order_of(**given)
+    assert isinstance(order.config, rft.RFT)
+    return rft.group_size(order.config, order.numbers)
+
+
 def test_the_compute_multiplier_scales_the_answers_of_a_prompt() -> None:
-    sizes = {m: rft.group_size(order_of(compute_multiplier=m)) for m in (0.001, 0.5, 1.0, 2.5)}
+    sizes = {m: group_size(compute_multiplier=m) for m in (0.001, 0.5, 1.0, 2.5)}
     assert sizes == {0.001: 2, 0.5: 2, 1.0: 4, 2.5: 10}
 
 
@@ -245,12 +249,12 @@ def test_a_reasoning_effort_is_refused_by_a_template_that_would_pass_it_over(
     tmp_path: Path,
 ) -> None:
     order = order_of(reasoning_effort="low")
-    base, rows = opened(order), training_rows(order.config)
+    base, rows = opened(order), rows_of(order.config)
     with pytest.raises(BadOption, match="knows no reasoning_effort, so 'low' would change"):
-        rft.build(base, order, rows, tmp_path, [])
+        build(base, order, rows, tmp_path, [])
     base.tokenizer.chat_template = "{{ reasoning_effort }}! " + base.tokenizer.chat_template
     with quiet():
-        trainer = rft.build(base, order, rows, tmp_path, [])
+        trainer = build(base, order, rows, tmp_path, [])
     assert trainer.train_dataset[0]["prompt"].startswith("low! <|im_start|>")
 
 
@@ -259,14 +263,15 @@ def test_a_prompt_that_fills_the_context_is_refused(tmp_path: Path) -> None:
     base = opened(order)
     base.model.get_base_model().config.max_position_embeddings = 20
     with pytest.raises(BadOption, match="no room for an answer"):
-        rft.build(base, order, training_rows(order.config), tmp_path, [])
+        build(base, order, rows_of(order.config), tmp_path, [])
 
 
 def test_a_response_format_reaches_every_reward() -> None:
     schema = {"type": "object", "required": ["city"]}
     wanted = {"type": "json_schema", "name": "x", "schema": schema}
     order = order_of(response_format=wanted)
-    made = rft.rewards_of(order, load_evalset("ticket_triage"), Here())
+    assert isinstance(order.config, rft.RFT)
+    made = order.config.reward_functions(setup(order, Path(), engine=Here()))
     assert [one.__name__ for one in made] == list(REWARD)
     assert all(one._schema == schema for one in made)
 
@@ -284,15 +289,20 @@ def liking(word: Mapping[str, Any], folder: Path) -> str:
     return str(folder)
 
 
+def notices(order: Order) -> list[str]:
+    assert isinstance(order.config, rft.RFT)
+    return rft.notices(order.config, load_evalset(order.config.evalset).definition)
+
+
 def test_what_begins_is_said(tmp_path: Path) -> None:
-    assert rft.notices(order_of()) == [
+    assert notices(order_of()) == [
         "rewarded by category, priority, order_id; audited by like_gold, exact"
     ]
     judge = {"type": "score_model", "name": "kind", "model": "judge", "range": [1, 5]}
     judge["input"] = [{"role": "user", "content": "x"}]
     evalset = liking(judge, tmp_path / "evalset")
     mixed = order_of(evalset=evalset, reward=("category", "kind"))
-    assert "aggregate=normalize_then_sum" in rft.notices(mixed)[1]
+    assert "aggregate=normalize_then_sum" in notices(mixed)[1]
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,19 @@ import yaml
 
 from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline, NoJudge, WeakReward
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.run.choose import Choice, plan_of
 from flywheel.evals.run.measure import appoint_baseline, begin, manifest
-from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.dev_plan import dev_plan
 from flywheel.levers.training.manifest import write_manifest
-from flywheel.levers.training.order import Order, dev_plan, load_order
-from flywheel.levers.training.prepare import anywhere, check_data, prepare
+from flywheel.levers.training.objectives.rft import RFT
+from flywheel.levers.training.objectives.sft import SFT
+from flywheel.levers.training.objectives.union import OBJECTIVE
+from flywheel.levers.training.order import Order, load_order
+from flywheel.levers.training.ordering import anywhere, check_leaks, order_training
 from flywheel.levers.training.rewards.reward_check import RewardCheck
+from flywheel.levers.training.rows.check_data import check_data
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.definitions import find_model
 from tests.evals.world import write_evalset
@@ -32,18 +38,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> TrainConfig:
-    return TrainConfig(lever="sft", evalset=str(small_evalset(tmp_path / "desk")), steps=4)
+def config(tmp_path: Path) -> TrainingConfig:
+    return SFT(evalset=str(small_evalset(tmp_path / "desk")), steps=4)
 
 
-def appoint(store: Store, config: TrainConfig) -> str:
+def appoint(store: Store, config: TrainingConfig) -> str:
     """A baseline, of which only the plan matters here."""
-    row = begin(dev_plan(config), store, "baseline")
+    row = begin(dev_plan(config, load_evalset(config.evalset)), store, "baseline")
     appoint_baseline(store, row)
     return row.run
 
 
-def rows_like(config: TrainConfig, split: str, count: int) -> list[dict[str, str]]:
+def rows_like(config: TrainingConfig, split: str, count: int) -> list[dict[str, str]]:
     """Prompts and answers of the items of a split."""
     lines = (Path(config.evalset) / f"{split}.jsonl").read_text().splitlines()[:count]
     items = [json.loads(line) for line in lines]
@@ -55,21 +61,25 @@ def write(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
-def test_without_a_baseline_the_command_for_it_is_told(store: Store, config: TrainConfig) -> None:
+def test_without_a_baseline_the_command_for_it_is_told(
+    store: Store, config: TrainingConfig
+) -> None:
     wanted = rf"flywheel baseline {config.evalset} -m tiny --db {store.path} \(or --measure-first"
     with pytest.raises(NoBaseline, match=wanted):
-        prepare(config, store)
+        order_training(config, store)
 
 
-def test_a_baseline_of_another_dev_split_does_not_count(store: Store, config: TrainConfig) -> None:
+def test_a_baseline_of_another_dev_split_does_not_count(
+    store: Store, config: TrainingConfig
+) -> None:
     run = appoint(store, config)
     dev = Path(config.evalset) / "dev.jsonl"
     dev.write_text("".join(dev.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(NoBaseline, match=rf"{run} measured something else \(split was"):
-        prepare(config, store)
+        order_training(config, store)
 
 
-def judged(config: TrainConfig, **roles: Any) -> Path:
+def judged(config: TrainingConfig, **roles: Any) -> Path:
     """Give the evalset of the config a grader that asks a judge; the folder for judges' scripts."""
     path = Path(config.evalset) / "evalset.yaml"
     definition = yaml.safe_load(path.read_text())
@@ -83,7 +93,7 @@ def judged(config: TrainConfig, **roles: Any) -> Path:
 
 
 def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
-    store: Store, config: TrainConfig
+    store: Store, config: TrainingConfig
 ) -> None:
     folder = judged(config, audit=["liked"])
     kind, strict = (
@@ -92,18 +102,18 @@ def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
     )
     run = appoint(store, kind)
     with pytest.raises(NoJudge, match="'liked' needs a judge; name one with --judge, or as judge"):
-        prepare(config, store)
+        order_training(config, store)
     with pytest.raises(NoBaseline, match=rf"{run} measured something else \(graders was liked \w"):
-        prepare(strict, store)
-    assert prepare(kind, store).baseline == run
+        order_training(strict, store)
+    assert order_training(kind, store).baseline == run
 
 
 def test_the_judge_of_a_grader_that_no_exam_asks_does_not_matter(
-    store: Store, config: TrainConfig
+    store: Store, config: TrainingConfig
 ) -> None:
     folder = judged(config)
     run = appoint(store, config.model_copy(update={"judge": str(folder / "kind.jsonl")}))
-    assert prepare(config, store).baseline == run
+    assert order_training(config, store).baseline == run
 
 
 LENGTH = {
@@ -115,13 +125,13 @@ WORD = {"type": "string_check", "name": "word", "operation": "like", "reference"
 OBJECT = {"type": "string_check", "name": "object", "operation": "like", "reference": "category"}
 
 
-def rewarded(config: TrainConfig, *graders: Any, **fields: Any) -> TrainConfig:
+def rewarded(config: TrainingConfig, *graders: Any, **fields: Any) -> TrainingConfig:
     """An RFT on the evalset of the config, with these graders more."""
     path = Path(config.evalset) / "evalset.yaml"
     definition = yaml.safe_load(path.read_text())
     definition.update(graders=[*definition["graders"], *graders], **fields.pop("definition", {}))
     path.write_text(yaml.safe_dump(definition))
-    return config.model_copy(update={"lever": "rft", **fields})
+    return RFT(evalset=config.evalset, steps=4, **fields)
 
 
 @pytest.mark.parametrize(
@@ -133,27 +143,27 @@ def rewarded(config: TrainConfig, *graders: Any, **fields: Any) -> TrainConfig:
     ],
 )
 def test_a_weak_reward_does_not_teach(
-    store: Store, config: TrainConfig, grader: dict[str, Any], story: str
+    store: Store, config: TrainingConfig, grader: dict[str, Any], story: str
 ) -> None:
     weak = rewarded(config, grader, reward=(grader["name"],))
     appoint(store, weak)
     with pytest.raises(WeakReward, match=story) as refused:
-        prepare(weak, store)
+        order_training(weak, store)
     assert f"flywheel graders check {config.evalset} --most 50." in str(refused.value)
     said: list[str] = []
-    order = prepare(weak.model_copy(update={"unchecked": True}), store, say=said.append)
+    order = order_training(weak.model_copy(update={"unchecked": True}), store, warn=said.append)
     assert order.rewards == RewardCheck(passed=False)
     assert any(text.startswith("unchecked: the rewards are not checked") for text in said)
 
 
 def test_rewards_that_pass_are_noted_in_the_order_and_the_manifest(
-    store: Store, config: TrainConfig, tmp_path: Path
+    store: Store, config: TrainingConfig, tmp_path: Path
 ) -> None:
     excuse = {"checks": {"category": {"hedge": "one word"}}}
     three = ("category", "priority", "order_id", "valid_json")
     good = rewarded(config, reward=three, definition=excuse)
     appoint(store, good)
-    order = prepare(good, store)
+    order = order_training(good, store)
     assert order.rewards is not None
     assert (order.rewards.passed, order.rewards.excused) == (True, {})
     order.save(tmp_path / "job")
@@ -162,38 +172,40 @@ def test_rewards_that_pass_are_noted_in_the_order_and_the_manifest(
     assert told == {"passed": True, "items": order.rewards.items, "excused": {}}
 
 
-def test_an_excused_probe_of_a_reward_is_noted(store: Store, config: TrainConfig) -> None:
+def test_an_excused_probe_of_a_reward_is_noted(store: Store, config: TrainingConfig) -> None:
     held = {**WORD, "name": "held", "reference": "{{ item.order_id }}"}
     names = ("echo", "hedge", "wrong", "padded_before", "padded_after", "majority")
     excuses = {"checks": {"held": dict.fromkeys(names, "the prompt is short")}}
-    order = prepare_first(store, rewarded(config, held, reward=("held",), definition=excuses))
+    order = ordered_first(store, rewarded(config, held, reward=("held",), definition=excuses))
     assert order.rewards is not None
     assert set(order.rewards.excused["held"]) >= {"echo"}
 
 
-def prepare_first(store: Store, config: TrainConfig) -> Order:
+def ordered_first(store: Store, config: TrainingConfig) -> Order:
     appoint(store, config)
-    return prepare(config, store)
+    return order_training(config, store)
 
 
 def test_an_order_is_settled_and_can_be_kept(
-    store: Store, config: TrainConfig, tmp_path: Path
+    store: Store, config: TrainingConfig, tmp_path: Path
 ) -> None:
     run = appoint(store, config)
     said: list[str] = []
-    order = prepare(config, store, say=said.append)
+    order = order_training(config, store, warn=said.append)
     assert (order.baseline, order.rows, order.numbers.steps) == (run, 24, 4)
-    assert said == ["24 rows: with fewer than 50, chance decides most of the result"]
+    assert said == ["24 rows: below 50, chance decides most of the result"]
     order.save(tmp_path / "job")
     assert load_order(tmp_path / "job") == order
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_what_measures_is_not_trained_on(config: TrainConfig, tmp_path: Path, split: str) -> None:
+def test_what_measures_is_not_trained_on(
+    config: TrainingConfig, tmp_path: Path, split: str
+) -> None:
     rows = [*rows_like(config, "train", 12), *rows_like(config, split, 3)]
     leaking = config.model_copy(update={"data": write(tmp_path / "rows.jsonl", rows)})
     with pytest.raises(LeakingData, match=rf"3 of the \d+ items of {split} stand in it") as raised:
-        check_data(leaking)
+        check_leaks(leaking, load_evalset(config.evalset))
     assert f"{split}.jsonl:1 and {tmp_path}/rows.jsonl:13, exact" in str(raised.value)
 
 
@@ -204,7 +216,7 @@ LEVERS: dict[str, dict[str, object]] = {
 }
 
 
-def leak_into_train(config: TrainConfig, split: str) -> Path:
+def leak_into_train(config: TrainingConfig, split: str) -> Path:
     """Put an item of a split into train as it stands, and another with one word replaced."""
     folder = Path(config.evalset)
     same, near = (folder / f"{split}.jsonl").read_text().splitlines()[:2]
@@ -220,33 +232,37 @@ def leak_into_train(config: TrainConfig, split: str) -> Path:
 @pytest.mark.parametrize("lever", LEVERS)
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_a_train_split_that_holds_what_measures_is_refused(
-    store: Store, config: TrainConfig, lever: str, split: str
+    store: Store, config: TrainingConfig, lever: str, split: str
 ) -> None:
     appoint(store, config)
     train = leak_into_train(config, split)
-    leaking = TrainConfig.model_validate({**config.model_dump(), "lever": lever, **LEVERS[lever]})
+    leaking = OBJECTIVE.validate_python(
+        {"evalset": config.evalset, "lever": lever, "steps": 4, **LEVERS[lever]}
+    )
     with pytest.raises(LeakingData, match=rf"2 of the \d+ items of {split} stand in it") as raised:
-        prepare(leaking, store)
+        order_training(leaking, store)
     told = str(raised.value)
     assert f"{split}.jsonl:1 and train.jsonl:25, exact" in told
     assert f"{split}.jsonl:2 and train.jsonl:26, " in told
     assert "set allow_leaks=true" in told and str(train) in told
 
 
-def test_leaks_that_are_allowed_are_a_warning(store: Store, config: TrainConfig) -> None:
+def test_leaks_that_are_allowed_are_a_warning(store: Store, config: TrainingConfig) -> None:
     appoint(store, config)
     leak_into_train(config, "dev")
     said: list[str] = []
     allowed = config.model_copy(update={"allow_leaks": True})
-    assert prepare(allowed, store, say=said.append).rows == 26
+    assert order_training(allowed, store, warn=said.append).rows == 26
     assert "2 of the 8 items of dev stand in it" in said[0] and said[0].startswith("warning: ")
 
 
-def test_the_train_split_and_rows_like_it_are_fine(config: TrainConfig, tmp_path: Path) -> None:
-    check_data(config)
-    check_data(config.model_copy(update={"data": Path(config.evalset) / "train.jsonl"}))
+def test_the_train_split_and_rows_like_it_are_fine(config: TrainingConfig, tmp_path: Path) -> None:
+    evalset = load_evalset(config.evalset)
+    check_leaks(config, evalset)
+    check_leaks(config.model_copy(update={"data": Path(config.evalset) / "train.jsonl"}), evalset)
     rows = write(tmp_path / "rows.jsonl", rows_like(config, "train", 12))
     said: list[str] = []
+    check_leaks(config.model_copy(update={"data": rows}), evalset)
     check_data(config.model_copy(update={"data": rows}), said.append)
     assert said == [f"{rows}: 1 warnings; flywheel data check {rows}"]
 
@@ -260,22 +276,21 @@ def test_the_train_split_and_rows_like_it_are_fine(config: TrainConfig, tmp_path
     ],
 )
 def test_data_with_faults_is_refused(
-    config: TrainConfig, tmp_path: Path, count: int, more: list[dict[str, str]], story: str
+    config: TrainingConfig, tmp_path: Path, count: int, more: list[dict[str, str]], story: str
 ) -> None:
     path = write(tmp_path / "rows.jsonl", rows_like(config, "train", count) + more)
     with pytest.raises(BadFile, match=story):
         check_data(config.model_copy(update={"data": path}))
 
 
-def test_a_reward_that_is_no_grader_is_refused_first(store: Store, config: TrainConfig) -> None:
-    rft = config.model_copy(update={"lever": "rft", "reward": ("nope",)})
+def test_a_reward_that_is_no_grader_is_refused_first(store: Store, config: TrainingConfig) -> None:
+    rft = RFT(evalset=config.evalset, reward=("nope",))
     with pytest.raises(BadOption, match="reward 'nope' is none of the graders"):
-        prepare(rft, store)
+        order_training(rft, store)
 
 
 def test_files_are_named_so_that_they_are_found_from_every_folder(tmp_path: Path) -> None:
-    config = TrainConfig(
-        lever="sft",
+    config = SFT(
         evalset="ticket_triage",
         data=Path("rows.jsonl"),
         model=".",
@@ -287,7 +302,7 @@ def test_files_are_named_so_that_they_are_found_from_every_folder(tmp_path: Path
     assert found.model == str(Path.cwd())
     assert found.judge == f"scripted:{Path.cwd()}/judge.jsonl"
     folder = small_evalset(tmp_path / "desk")
-    ours = TrainConfig(lever="sft", evalset=str(folder))
+    ours = SFT(evalset=str(folder))
     assert anywhere(ours).evalset == str(folder)
 
 
@@ -312,7 +327,7 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", ["scripted:m.jsonl", "python:p.py:f", "http://127.0.0.1:1/v1#m"])
 def test_a_model_without_weights_is_refused_first(
-    store: Store, config: TrainConfig, model: str
+    store: Store, config: TrainingConfig, model: str
 ) -> None:
     with pytest.raises(BadOption, match=model.partition(":")[0]):
-        prepare(config.model_copy(update={"model": model}), store)
+        order_training(config.model_copy(update={"model": model}), store)

@@ -17,11 +17,11 @@ import pytest
 from flywheel.errors import BadOption
 from flywheel.jobs.journal import Journal, read_events
 from flywheel.levers.training.order import Order
-from flywheel.levers.training.settle import settle
 from flywheel.levers.training.trackers.trackers import OPENERS, Facts, How, Job, missing
 from flywheel.levers.training.trackers.tracking import tracked
 from flywheel.levers.training.train import run
 from tests.levers.training import scripted, world
+from tests.levers.training.world import settled
 from tests.lookups import note_lookups
 
 Chart = dict[str, dict[int, float]]
@@ -352,7 +352,7 @@ def test_a_tracker_that_is_named_and_missing_is_refused_before_there_is_a_job(
         pytest.skip(f"{name} is installed")
     made = world.config(tmp_path, trackers=(name,))
     with pytest.raises(BadOption, match=f"the tracker {name} is not installed; pip install {name}"):
-        settle(made)
+        settled(made)
 
 
 def test_a_folder_of_runs_is_no_package(tmp_path: Path) -> None:

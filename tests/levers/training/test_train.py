@@ -15,23 +15,22 @@ import pytest
 from transformers import TrainerCallback
 
 from flywheel.engines.here import Here
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.grading.grade import grade_samples
 from flywheel.evals.run.plan import Plan
-from flywheel.levers.training.arguments import quiet
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.checkpoints import DiskFull
-from flywheel.levers.training.exams.exam import open_exam
 from flywheel.levers.training.exams.watch import Diverged, Watch
 from flywheel.levers.training.manifest import read_manifest
 from flywheel.levers.training.methods.base import open_base
 from flywheel.levers.training.order import ChangedOrder, Order
+from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rewards.completions import query
-from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.train import OutOfMemory, Trained, build, run
+from flywheel.levers.training.train import OutOfMemory, Trained, run
 from flywheel.samplers.local.load import LocalOptions
 from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.resolve import model_digest
-from tests.levers.training.world import order, pairs
+from tests.levers.training.world import build, method, open_exam, order, pairs, rows_of
 
 Said = Literal["go", "pause", "cancel"]
 Hook = Callable[[int], None]
@@ -157,9 +156,9 @@ def test_a_kill_costs_the_steps_since_the_last_checkpoint(tmp_path: Path, whole:
 
 @pytest.mark.parametrize("kind", ["lora", "full", "qlora"])
 def test_exams_change_nothing(tmp_path: Path, kind: str) -> None:
-    method = {"kind": kind, "r": 4, "dropout": 0.1}
-    often = job(tmp_path, "often", method=method, steps=3, eval_interval=1)
-    never = no_exam(job(tmp_path, "never", method=method, steps=3))
+    given = method(kind, r=4, dropout=0.1)
+    often = job(tmp_path, "often", method=given, steps=3, eval_interval=1)
+    never = no_exam(job(tmp_path, "never", method=given, steps=3))
     often.run()
     never.run()
     assert len(often.told("exam")) == 4
@@ -168,7 +167,7 @@ def test_exams_change_nothing(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["full", "lora", "qlora"])
 def test_the_last_exam_is_what_the_saved_model_scores(tmp_path: Path, kind: str) -> None:
-    made = job(tmp_path, method={"kind": kind, "r": 4}, steps=4, learning_rate=1e-2)
+    made = job(tmp_path, method=method(kind, r=4), steps=4, learning_rate=1e-2)
     done = made.run()
     # A sampler merges an adapter into whole weights, so four bits are not there any more.
     far = 0.5 if kind == "qlora" else 1e-6
@@ -182,9 +181,9 @@ def graded(made: Order, out: Path) -> dict[str, float]:
     from flywheel.evals.run.execute import sample_of
     from flywheel.evals.run.requests import pairs as asked
     from flywheel.evals.run.requests import request
-    from flywheel.levers.training.order import dev_plan
+    from flywheel.levers.training.dev_plan import dev_plan
 
-    plan: Plan = dev_plan(made.config)
+    plan: Plan = dev_plan(made.config, load_evalset(made.config.evalset))
     found = list(asked(plan, bytes(plan.count)))
 
     async def answers() -> list[Any]:
@@ -255,10 +254,11 @@ def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was_good(
     tmp_path: Path,
 ) -> None:
     made, events = job(tmp_path).order, list[tuple[str, Mapping[str, Any]]]()
-    watch = Watch(made, tmp_path / "job", lambda *told: events.append(told), lambda: "go")
+    roles = made.config.roles(load_evalset(made.config.evalset).definition)
+    watch = Watch(made, roles, tmp_path / "job", lambda *one: events.append(one), lambda: "go")
     base = open_base("tiny", made.config.method, 0)
     with quiet():
-        rows = training_rows(made.config)
+        rows = rows_of(made.config)
         trainer = build(base, made, rows, tmp_path / "job", [watch, Poison(6)])
         with pytest.raises(Diverged, match=r"step 6: the loss is nan: .* step 4 is kept\. Lower"):
             trainer.train()

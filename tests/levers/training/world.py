@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.data.rows.training_row import Message, TrainingRow
-from flywheel.levers.training.config import TrainConfig
+from flywheel.engines.engine import Answerer
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.levers.training.config import Setup, TrainingConfig
+from flywheel.levers.training.dev_plan import dev_plan
+from flywheel.levers.training.exams.exam import Exam
+from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.order import Order
+from flywheel.levers.training.rows.rows import training_rows
 from flywheel.levers.training.settle import settle
 
 EVALSET = """
@@ -87,19 +94,66 @@ def data(folder: Path, lever: str) -> Path | None:
     return None
 
 
-def config(folder: Path, **fields: Any) -> TrainConfig:
+def config(folder: Path, **fields: Any) -> TrainingConfig:
     """A config for the small evalset; two steps unless more are asked for."""
     lever = fields.setdefault("lever", "sft")
     fields.setdefault("steps", 2)
     fields.setdefault("batch_size", 4)
     if "pairs" not in fields:
         fields.setdefault("data", data(folder, lever))
-    return TrainConfig(evalset=str(evalset(folder)), **fields)
+    return OBJECTIVE.validate_python({"evalset": str(evalset(folder)), **fields})
+
+
+def method(kind: str, **fields: Any) -> dict[str, Any]:
+    """A method by its kind, with the fields that adapters have."""
+    return {"kind": kind} if kind == "full" else {"kind": kind, **fields}
 
 
 def order(folder: Path, **fields: Any) -> Order:
     """The order for such a config."""
-    return settle(config(folder, **fields))
+    return settled(config(folder, **fields))
+
+
+def settled(config: TrainingConfig | Mapping[str, Any]) -> Order:
+    """The order for a config, or for its fields."""
+    made = OBJECTIVE.validate_python(config)
+    return settle(made, load_evalset(made.evalset))
+
+
+def rows_of(config: TrainingConfig) -> list[TrainingRow]:
+    """The rows that a training learns from."""
+    return training_rows(config, load_evalset(config.evalset))
+
+
+def setup(
+    order: Order, folder: Path, callbacks: Sequence[Any] = (), engine: Answerer | None = None
+) -> Setup:
+    """What the trainer of an order is built with."""
+    evalset = load_evalset(order.config.evalset)
+    return Setup(order.numbers, evalset, folder, engine, callbacks)
+
+
+def build(
+    base: Base,
+    order: Order,
+    rows: Sequence[TrainingRow],
+    folder: Path,
+    callbacks: Sequence[Any] = (),
+    engine: Answerer | None = None,
+) -> Any:
+    """The trainer of an order."""
+    # It loads transformers.
+    from flywheel.levers.training import train
+
+    return train.build(order.config, base, rows, setup(order, folder, callbacks, engine))
+
+
+def open_exam(order: Order, engine: Answerer) -> Exam:
+    """The exam of an order."""
+    config = order.config
+    evalset = load_evalset(config.evalset)
+    roles = config.roles(evalset.definition)
+    return Exam(dev_plan(config, evalset), roles, engine, config.eval_samples, config.seed)
 
 
 def turns(*said: tuple[str, str] | tuple[str, str, int]) -> TrainingRow:

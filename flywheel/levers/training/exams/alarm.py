@@ -34,13 +34,15 @@ significant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from flywheel.levers.training.exams.exam import ExamResult, Roles
+from flywheel.levers.training.exams.result import ExamResult
+from flywheel.levers.training.exams.roles import Roles
+from flywheel.levers.training.trackers.progress import Emit
 from flywheel.stats.follows import Follows, Levels, by_share, follows, size_of
 from flywheel.stats.many.sequential import alpha_at
 from flywheel.stats.paired import Paired, paired
@@ -50,7 +52,6 @@ FOLLOWS = 1 / 3
 _SAMPLES = 5
 _SHOWN = 300
 
-Tell = Callable[[str, Mapping[str, Any]], None]
 _Values = Sequence[float | None]
 
 
@@ -88,8 +89,8 @@ def reward_hacking(
     return Alarm("reward_hacking", f"{rose} since step {before.step}, and {told}{nobody}", suspects)
 
 
-def look(roles: Roles, exams: Sequence[ExamResult], tell: Tell) -> None:
-    """Tell the alarm when the newest of these exams raises it, and the one before it did not.
+def look(roles: Roles, exams: Sequence[ExamResult], emit: Emit) -> None:
+    """Raise the alarm when the newest of these exams shows it, and the one before it did not.
 
     The first exam is the one to compare with.
     """
@@ -98,7 +99,7 @@ def look(roles: Roles, exams: Sequence[ExamResult], tell: Tell) -> None:
         for at in (len(exams) - 1, len(exams) - 2)
     )
     if found is not None and before is None:
-        tell("alarm", found.as_json())
+        emit("alarm", found.as_json())
 
 
 def change(

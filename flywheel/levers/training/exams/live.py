@@ -12,6 +12,7 @@ from flywheel.levers.training.trackers.progress import Progress
 from flywheel.samplers.local.load import LocalOptions, prepared
 from flywheel.samplers.local.random import kept_random_states
 from flywheel.samplers.local.sampler import LocalSampler
+from flywheel.samplers.local.virtual_tokens import is_prompt, virtual_tokens
 from flywheel.samplers.sampler import Output, Request
 
 
@@ -39,15 +40,36 @@ def ask_live(
         finally:
             await stream.aclose()
 
-    with undisturbed(base.model, base.tokenizer), progress.through(plain(base.model)):
+    with (
+        undisturbed(base.model, base.tokenizer),
+        progress.through(plain(base.model)),
+        in_force(base) as (model, prefix),
+    ):
         # The paged cache may change how the model attends, so it is not used on a live one.
-        loaded = prepared(plain(base.model), base.tokenizer)
+        loaded = prepared(model, base.tokenizer, prefix)
         sampler = LocalSampler(LocalOptions(name=name, paged=False), loaded)
         try:
             progress.wait(ask(sampler), until)
         finally:
             sampler.close()
     return outputs
+
+
+@contextmanager
+def in_force(base: Base) -> Generator[tuple[Any, tuple[int, ...]]]:
+    """The model to ask, with what it has learnt in force, and tokens to put before every prompt.
+
+    An adapter of virtual tokens is no part of the model that it is put on, so they are made tokens
+    of that model meanwhile. Raises BadOption for one that works in another way.
+    """
+    prompts = is_prompt(base.model)
+    # A method that says otherwise would be measured on the untrained model.
+    assert prompts == (base.samples_as == "prompt"), f"no {base.samples_as} adapter: {base.model}"
+    if not prompts:
+        yield plain(base.model), ()
+        return
+    with virtual_tokens(base.model) as prefix:
+        yield plain(base.model), prefix
 
 
 def plain(model: Any) -> Any:

@@ -1,7 +1,7 @@
 # pyright: standard
-"""Watching a training: what every step tells, exams, checkpoints, and when to stop.
+"""Watching a training: an event for every step, exams, checkpoints, and when to stop.
 
-One callback. It tells each step, asks whether to go on, takes exams, keeps checkpoints and knows
+One callback. It reports each step, asks whether to go on, takes exams, keeps checkpoints and knows
 the best: the exam with the highest mean of the primary grader, less what the audit graders fell
 since the first exam. A reward never chooses. A loss that is no number ends the training.
 """
@@ -18,17 +18,16 @@ from typing import Any, Literal
 from transformers import TrainerCallback
 
 from flywheel.errors import FlywheelError
-from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.exams import checkpoints
-from flywheel.levers.training.exams.exam import ExamResult, better, roles_of
+from flywheel.levers.training.exams.result import ExamResult, better
+from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.order import Order
-from flywheel.levers.training.trackers.progress import Stopped, Tell, Word
+from flywheel.levers.training.trackers.progress import Command, Emit, Stopped
 
-Control = Callable[[], Word]
+Control = Callable[[], Command]
 Ended = Literal["finished", "paused", "cancelled"]
-ENDED: Mapping[Word, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
-Take = Callable[[int], ExamResult]
-AfterExam = Callable[[Sequence[ExamResult], Tell], None]
+ENDED: Mapping[Command, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
+TakeExam = Callable[[int], ExamResult]
 
 
 class Diverged(FlywheelError):
@@ -36,27 +35,28 @@ class Diverged(FlywheelError):
 
 
 class Watch(TrainerCallback):
-    """The callback. `exams` has all that were taken, also before a stop. `ended` is "paused" or
-    "cancelled" when `control` said so; the checkpoint of that step is kept then. An exam that was
-    given up for it is taken when the training goes on.
+    """The callback. `exams` has all that were taken, also before a stop.
+
+    `ended` is "paused" or "cancelled" when `control` asked for it; the checkpoint of that step is
+    kept then. An exam that was interrupted for it is taken when the training resumes.
     """
 
     def __init__(
         self,
         order: Order,
+        roles: Roles,
         folder: Path,
-        tell: Tell,
+        emit: Emit,
         control: Control,
-        exam: Take | None = None,
-        after_exam: AfterExam | None = None,
+        exam: TakeExam | None = None,
     ) -> None:
+        """Without `exam` there are none."""
         self._order = order
+        self._roles = roles
         self._folder = folder
-        self._tell = tell
+        self._emit = emit
         self._control = control
         self._exam = exam
-        self._after_exam = after_exam
-        self._roles = roles_of(order.config, load_evalset(order.config.evalset).definition)
         self._began = time.monotonic()
         self.exams: list[ExamResult] = []
         self.ended: Ended = "finished"
@@ -88,53 +88,53 @@ class Watch(TrainerCallback):
             self._examine(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stop where the parent says so, and save what there is."""
-        said = self._control()
-        if said != "go":
-            self.ended = ENDED[said]
+        """Stop where that is asked for, and save what there is."""
+        command = self._control()
+        if command != "go":
+            self.ended = ENDED[command]
             control.should_training_stop = control.should_save = True
         elif self._is_due(state.global_step) and self._exam is not None:
             control.should_save = True
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Tell the step, then take the exam that is due: before the step is saved."""
+        """Report the step, then take the exam that is due: before the step is saved."""
         logs: dict[str, Any] = kwargs.get("logs") or {}
         if "loss" not in logs:
             return
-        self._tell_step(state, logs)
+        self._emit_step(state, logs)
         if self.ended == "finished" and self._is_due(state.global_step):
             try:
                 self._examine(state.global_step)
             except Stopped as stop:
-                self.ended = ENDED[stop.word]
+                self.ended = ENDED[stop.command]
                 control.should_training_stop = control.should_save = True
                 return
             if self._is_stale():
-                self._tell("notice", {"text": self._why_stale()})
+                self._emit("notice", {"text": self._why_stale()})
                 control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep what was written, and of the older ones what is worth it."""
         step = state.global_step
         now = self.figures(step)
-        told = [one.as_json() for one in self.exams]
-        kept = checkpoints.keep(self._folder, step, {"figures": now, "exams": told})
+        exams = [one.as_json() for one in self.exams]
+        kept = checkpoints.keep(self._folder, step, {"figures": now, "exams": exams})
         complete = [one.step for one in checkpoints.found(self._folder)]
         checkpoints.prune(self._folder, self._staying(complete))
-        self._tell("checkpoint", {"step": step, "path": str(kept.path), "metrics": now})
+        self._emit("checkpoint", {"step": step, "path": str(kept.path), "metrics": now})
 
     def figures(self, step: int) -> dict[str, float | None]:
         """The mean of each grader at the exam of a step, empty when there was none."""
         taken = next((one for one in self.exams if one.step == step), None)
         return {name: taken.mean(name) for name in taken.scores} if taken else {}
 
-    def _tell_step(self, state: Any, logs: Mapping[str, Any]) -> None:
+    def _emit_step(self, state: Any, logs: Mapping[str, Any]) -> None:
         now = time.monotonic()
         seconds, self._began = now - self._began, now
         numbers = {k: v for k, v in logs.items() if isinstance(v, int | float)}
         sick = [k for k in ("loss", "grad_norm") if not math.isfinite(numbers.get(k, 0.0))]
         healthy = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
-        self._tell("step", {"step": state.global_step, "seconds": round(seconds, 4), **healthy})
+        self._emit("step", {"step": state.global_step, "seconds": round(seconds, 4), **healthy})
         if sick:
             last = checkpoints.newest(self._folder)
             kept = f"the checkpoint of step {last.step} is kept" if last else "nothing is kept"
@@ -153,10 +153,9 @@ class Watch(TrainerCallback):
             return
         taken = self._exam(step)
         self.exams.append(taken)
-        self._tell("exam", taken.told())
-        self._tell("exam_items", {"step": step, "items": taken.by_item()})
-        if self._after_exam is not None:
-            self._after_exam(self.exams, self._tell)
+        self._emit("exam", taken.describe())
+        self._emit("exam_items", {"step": step, "items": taken.by_item()})
+        self._order.config.after_exam(self._roles, self.exams, self._emit)
         # The next step's seconds are its own.
         self._began = time.monotonic()
 
@@ -171,10 +170,10 @@ class Watch(TrainerCallback):
         return f"stopped early: {after} than that of step {self.best_step}"
 
     def _staying(self, steps: Sequence[int]) -> set[int]:
-        """The newest, to go on from; the best; and of RFT the best few, else the newest few."""
+        """The newest, to resume from; the best; and a few more: the newest, or the best."""
         count = self._order.config.keep
         stay = {max(steps), *(step for step in steps if step == self.best_step)}
-        if self._order.config.lever != "rft":
+        if self._order.config.keeps == "newest":
             return stay | set(sorted(steps)[-count:])
         taken = [one for one in self.exams if one.step in steps]
         taken.sort(key=cmp_to_key(self._order_of))

@@ -8,20 +8,17 @@ that holds an adapter brings its base along: the adapter is trained on; full tra
 
 from __future__ import annotations
 
-import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.extras import missing_extra
-from flywheel.levers.training.arguments import quiet
-from flywheel.levers.training.config import Method
-from flywheel.levers.training.methods.methods import apply, prepare, quantisation
+from flywheel.levers.training.methods.method import Method, SamplesAs
+from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.template import Template
 from flywheel.models import adapters
+from flywheel.models.adapters import Weights
 from flywheel.models.folders import (
     ADAPTER,
     check_adapter,
@@ -30,6 +27,8 @@ from flywheel.models.folders import (
     safe_weights,
 )
 from flywheel.models.hub import model_folder
+from flywheel.models.whole import check_whole
+from flywheel.tiny.weights import tiny_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class Base:
     model: Any
     tokenizer: Any
     template: Template
+    samples_as: SamplesAs
 
     @property
     def trainable(self) -> int:
@@ -56,10 +56,7 @@ class Base:
 
 def folder_of(name: str) -> Path:
     """The folder that a model's name stands for: tiny, a folder, or a hub id in the cache."""
-    folders = EngineSpec().setting(name).folders or {}
-    if name in folders:
-        return folders[name]
-    return model_folder(name)
+    return tiny_folder() if name == "tiny" else model_folder(name)
 
 
 def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> Base:
@@ -71,15 +68,13 @@ def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> 
     from transformers import set_seed
 
     folder = folder_of(name)
-    source = weights_of(folder)
-    adapter = folder if source != folder else None
+    source, adapter = weights_of(folder)
     set_seed(seed)
     try:
         with quiet():
-            model = _load(source, method, scores)
+            model = _load(source, method, scores=scores)
             tokenizer = load_tokenizer(folder, source)
-            ready = prepare(model, method)
-            model = _go_on(ready, adapter, method) if adapter else apply(ready, method)
+            model = method.apply(model, adapter)
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
         if isinstance(error, torch.cuda.OutOfMemoryError) or missing_extra(error):
             raise
@@ -88,75 +83,30 @@ def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> 
     template = Template.of(tokenizer)
     _check_vocabulary(name, model, tokenizer)
     _make_ends_known(model, tokenizer, template)
-    return Base(model, tokenizer, template)
+    return Base(model, tokenizer, template, method.samples_as)
 
 
-def _check_whole(folder: Path) -> None:
-    """Raise BadOption when files that belong to the model are missing, as in a half-made copy."""
-    config = folder / "config.json"
-    adapter = folder / "adapter_config.json"
-    if not config.is_file() and not adapter.is_file():
-        raise BadOption(f"{folder} holds no model: it has no config.json; copy the folder again")
-    index = folder / "model.safetensors.index.json"
-    wanted = ["model.safetensors"] if config.is_file() else ["adapter_model.safetensors"]
-    if config.is_file() and index.is_file():
-        wanted = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    missing = [one for one in wanted if not (folder / one).is_file()]
-    if missing:
-        raise BadOption(f"{folder} is not whole: it lacks {', '.join(missing)}; copy it again")
-    for one in wanted:
-        _check_length(folder / one)
+def weights_of(folder: Path) -> Weights:
+    """The weights of a model's folder, with those of its base checked too. Raises BadOption."""
+    if (folder / ADAPTER).is_file():
+        check_adapter(folder)
+        check_whole(folder)
+    found = adapters.weights_of(folder)
+    check_model(found.base)
+    check_whole(found.base)
+    return found
 
 
-def _check_length(path: Path) -> None:
-    """Raise BadOption when a safetensors file is shorter or longer than its header says."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        try:
-            header = json.loads(file.read(size)) if size < path.stat().st_size else {}
-            ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
-        except ValueError:
-            ends = []
-    if not ends or 8 + size + max(ends) != path.stat().st_size:
-        raise BadOption(
-            f"{path} is not whole: it has {path.stat().st_size:,} bytes, and its header tells of"
-            f" {8 + size + max(ends, default=0):,}; copy the file again"
-        )
-
-
-def weights_of(folder: Path) -> Path:
-    """The folder of the weights: this one, or the base that its adapter names. Raises BadOption."""
-    config = folder / ADAPTER
-    (check_adapter if config.is_file() else check_model)(folder)
-    _check_whole(folder)
-    if not config.is_file():
-        return folder
-    source = adapters.weights_of(folder).base
-    _check_whole(source)
-    check_model(source)
-    return source
-
-
-def _load(source: Path, method: Method, scores: bool) -> Any:
+def _load(source: Path, method: Method, *, scores: bool) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     on_gpu = torch.cuda.is_available()
-    more: dict[str, Any] = {}
-    if (config := quantisation(method)) is not None:
-        more = {"quantization_config": config, "device_map": "cuda" if on_gpu else "cpu"}
     kind = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
-    if scores:
-        more["num_labels"] = 1
-    # All of the weights learn in full precision; beside an adapter the model may be coarser.
-    halves = on_gpu and method.kind != "full"
-    model = cast("Any", kind).from_pretrained(
-        source,
-        dtype=torch.bfloat16 if halves else torch.float32,
-        **safe_weights(),
-        **more,
-    )
-    return model if method.kind == "qlora" else model.to("cuda" if on_gpu else "cpu")
+    head = {"num_labels": 1} if scores else {}
+    kwargs = method.load_kwargs(on_gpu=on_gpu)
+    model = cast("Any", kind).from_pretrained(source, **safe_weights(), **kwargs, **head)
+    return model if "device_map" in kwargs else model.to("cuda" if on_gpu else "cpu")
 
 
 def load_tokenizer(folder: Path, source: Path) -> Any:
@@ -168,39 +118,6 @@ def load_tokenizer(folder: Path, source: Path) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def _go_on(model: Any, adapter: Path, method: Method) -> Any:
-    """The model with the adapter that it has already, which is trained on or merged."""
-    from peft import PeftModel
-
-    whole = method.kind == "full"
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Found missing adapter keys")  # they are checked below
-        adapted = cast("Any", PeftModel).from_pretrained(model, adapter, is_trainable=not whole)
-    _check_adapted(adapted, adapter)
-    # Beside an adapter the model's own weights were frozen.
-    return adapted.merge_and_unload().requires_grad_(True) if whole else adapted
-
-
-def _check_adapted(model: Any, adapter: Path) -> None:
-    """Raise BadOption when the adapter's weights are other ones than its config describes.
-
-    What is missing would stay as it is made up, and what is too much would be left out.
-    """
-    from peft import get_peft_model_state_dict
-    from safetensors import safe_open
-
-    path = adapter / "adapter_model.safetensors"
-    with cast("Any", safe_open)(path, framework="pt") as file:
-        there = set(file.keys())
-    wanted = set(get_peft_model_state_dict(model))
-    if there != wanted:
-        missing, surplus = sorted(wanted - there), sorted(there - wanted)
-        raise BadOption(
-            f"{path} and its {ADAPTER} do not belong together: {len(missing)} weights are missing"
-            f" and {len(surplus)} are too many, such as {(missing or surplus)[0]}; copy both again"
-        )
 
 
 def _check_vocabulary(name: str, model: Any, tokenizer: Any) -> None:

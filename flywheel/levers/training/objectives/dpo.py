@@ -8,94 +8,151 @@ Tokens come from masks.py and not from TRL, so that a prompt is the one that is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from flywheel.data.rows.training_row import TrainingRow
+from pydantic import Field, model_validator
+
+from flywheel.data.rows.training_row import Kind, TrainingRow
+from flywheel.evals.evalset.evalset import Evalset
+from flywheel.evals.evalset.items import Item
 from flywheel.levers.training.arguments import common
+from flywheel.levers.training.config import Auto, Beta, Rates, Setup, TrainingConfig
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.objectives.minimal_pairs import minimal_pairs
+from flywheel.levers.training.objectives.sampled_pairs import sampled_pairs
 from flywheel.levers.training.rows.preferences import drop_copy, pair_tokens, reference
+from flywheel.levers.training.rows.split_rows import answered
+from flywheel.levers.training.trackers.progress import Progress
+
+_BETAS = {"orpo": 0.1, "simpo": 2.0}
+Loss = Literal[
+    "sigmoid", "ipo", "hinge", "robust", "nca_pair", "apo_zero", "apo_down", "orpo", "simpo"
+]
 
 
-def build(
-    base: Base,
-    order: Order,
-    rows: Sequence[TrainingRow],
-    folder: Path,
-    callbacks: Sequence[Any],
-) -> Any:
-    """The trainer for pairs. Raises NothingToLearn, or NotTrainable with a row's place."""
-    from datasets import Dataset
+class DPO(TrainingConfig, frozen=True):
+    """Pairs from a file, or made of the train split by `pairs`.
 
-    pairs = pair_tokens(base, rows, order.numbers.max_length)
-    told = cast("list[Any]", list(callbacks))
-    if order.config.loss in ("orpo", "simpo"):
-        # What these trainers would make tokens of; they have them already.
-        words = {"prompt": "p", "chosen": "c", "rejected": "r"}
-        dataset = Dataset.from_list([{**pair, **words} for pair in pairs])
-        return _without_reference(base, order, dataset, folder, told)
-    return _with_reference(base, order, Dataset.from_list(pairs), folder, told)
+    `minimal` rejects a gold answer with one field wrong, `sampled` a wrong answer of the model.
+    `beta` is large to stay near the model as it is. `sft_weight` adds the loss of the chosen
+    answer.
+    """
 
+    lever: Literal["dpo"] = "dpo"
+    pairs: Literal["minimal", "sampled"] | None = None
+    loss: Loss | None = None
+    beta: Beta | Auto = "auto"
+    sft_weight: Annotated[float, Field(ge=0)] | Auto = "auto"
 
-def _with_reference(base: Base, order: Order, dataset: Any, folder: Path, told: list[Any]) -> Any:
-    from trl.trainer.dpo_config import DPOConfig
-    from trl.trainer.dpo_trainer import DPOTrainer
+    row_kinds: ClassVar[tuple[Kind, ...]] = ("preference",)
+    row_format: ClassVar[str] = "a prompt with chosen and rejected"
+    rates: ClassVar[Rates] = Rates(adapter=(5e-4, 2e-5), full=(1e-4, 1e-6))
 
-    class Pairs(DPOTrainer):
-        def _prepare_dataset(self, dataset: Any, *rest: Any, **more: Any) -> Any:
-            return dataset
+    @model_validator(mode="after")
+    def _has_pairs(self) -> Self:
+        if self.pairs is not None and self.data is not None:
+            raise ValueError("pairs are made for a dpo without data; remove pairs, or data")
+        if self.pairs is None and self.data is None:
+            raise ValueError("a dpo needs data (preference rows), or pairs: minimal or sampled")
+        return self
 
-    loss, weight = order.config.loss or "sigmoid", order.numbers.sft_weight
-    trainer = Pairs(
-        model=base.model,
-        ref_model=reference(base),
-        args=DPOConfig(
-            **common(order, folder),
-            beta=order.numbers.beta,
-            max_length=order.numbers.max_length,
-            loss_type=[loss, "sft"] if weight else [loss],
-            loss_weights=[1.0, weight] if weight else None,
-            label_smoothing=0.1 if loss == "robust" else 0.0,
-        ),
-        train_dataset=dataset,
-        processing_class=base.tokenizer,
-        callbacks=told,
-    )
-    drop_copy(trainer.model)
-    return trainer
+    @property
+    def has_reference(self) -> bool:
+        """Whether the loss compares with the model as it was."""
+        return self.loss not in _BETAS
 
+    def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
+        """The beta, and the weight of the loss of the chosen answer."""
+        weight = (0.0, "this loss has none")
+        if self.has_reference:
+            weight = (0.1, "keeps the form of the answers while pairs push them apart")
+        beta = (_BETAS.get(self.loss or "", 0.1), "usual for this loss")
+        return {"beta": beta, "sft_weight": weight}
 
-def _without_reference(
-    base: Base, order: Order, dataset: Any, folder: Path, told: list[Any]
-) -> Any:
-    given = {
-        **common(order, folder),
-        "beta": order.numbers.beta,
-        "max_length": order.numbers.max_length,
-        "remove_unused_columns": False,
-    }
-    if order.config.loss == "orpo":
-        from trl.experimental.orpo import ORPOConfig as Config
-        from trl.experimental.orpo import ORPOTrainer as Trainer
-    else:
-        from trl.experimental.cpo import CPOConfig as Config
-        from trl.experimental.cpo import CPOTrainer as Trainer
+    def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
+        """The gold answers: in pairs, or with the wrong ones still to be sampled."""
+        gold = [answered(evalset, item) for item in items]
+        return minimal_pairs(gold, self.seed) if self.pairs == "minimal" else gold
 
-        # CPO's own term, the loss of the chosen answer, is no part of SimPO.
-        given |= {"loss_type": "simpo", "cpo_alpha": 0.0}
+    def sampled_rows(
+        self, rows: list[TrainingRow], base: Base, setup: Setup, progress: Progress
+    ) -> list[TrainingRow]:
+        """The pairs, where they are made of the model's answers."""
+        if self.pairs != "sampled":
+            return rows
+        pairs = sampled_pairs(self, rows, base, setup, progress)
+        text = f"{len(pairs)} of {len(rows)} items were answered wrongly"
+        progress.emit("notice", {"text": text})
+        return pairs
 
-    class Pairs(cast("Any", Trainer)):
-        def tokenize_row(self, feature: Any, model: Any = None) -> dict[str, Any]:
-            return _sequences(feature)
+    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+        """The trainer for pairs."""
+        pairs = pair_tokens(base, rows, setup.numbers.max_length)
+        build = self._with_reference if self.has_reference else self._without_reference
+        return build(base, list(map(dict[str, Any], pairs)), setup)
 
-    return Pairs(
-        model=base.model,
-        args=Config(**given),
-        train_dataset=dataset,
-        processing_class=base.tokenizer,
-        callbacks=told,
-    )
+    def _with_reference(self, base: Base, pairs: list[dict[str, Any]], setup: Setup) -> Any:
+        from datasets import Dataset
+        from trl.trainer.dpo_config import DPOConfig
+        from trl.trainer.dpo_trainer import DPOTrainer
+
+        class Pairs(DPOTrainer):
+            def _prepare_dataset(self, dataset: Any, *rest: Any, **more: Any) -> Any:
+                return dataset
+
+        loss, weight = self.loss or "sigmoid", setup.numbers.own["sft_weight"]
+        trainer = Pairs(
+            model=base.model,
+            ref_model=reference(base),
+            args=DPOConfig(
+                **common(setup.numbers, self.seed, setup.folder),
+                beta=setup.numbers.own["beta"],
+                max_length=setup.numbers.max_length,
+                loss_type=[loss, "sft"] if weight else [loss],
+                loss_weights=[1.0, weight] if weight else None,
+                label_smoothing=0.1 if loss == "robust" else 0.0,
+            ),
+            train_dataset=Dataset.from_list(pairs),
+            processing_class=base.tokenizer,
+            callbacks=cast("list[Any]", list(setup.callbacks)),
+        )
+        drop_copy(trainer.model)
+        return trainer
+
+    def _without_reference(self, base: Base, pairs: list[dict[str, Any]], setup: Setup) -> Any:
+        from datasets import Dataset
+
+        if self.loss == "orpo":
+            from trl.experimental.orpo import ORPOConfig as Config
+            from trl.experimental.orpo import ORPOTrainer as Trainer
+
+            of_loss = {}
+        else:
+            from trl.experimental.cpo import CPOConfig as Config
+            from trl.experimental.cpo import CPOTrainer as Trainer
+
+            # CPO's own term, the loss of the chosen answer, is no part of SimPO.
+            of_loss = {"loss_type": "simpo", "cpo_alpha": 0.0}
+
+        class Pairs(cast("Any", Trainer)):
+            def tokenize_row(self, feature: Any, model: Any = None) -> dict[str, Any]:
+                return _sequences(feature)
+
+        # These trainers want texts to make tokens of, and have the tokens already.
+        texts = {"prompt": "p", "chosen": "c", "rejected": "r"}
+        return Pairs(
+            model=base.model,
+            args=Config(
+                **common(setup.numbers, self.seed, setup.folder),
+                beta=setup.numbers.own["beta"],
+                max_length=setup.numbers.max_length,
+                remove_unused_columns=False,
+                **of_loss,
+            ),
+            train_dataset=Dataset.from_list([{**pair, **texts} for pair in pairs]),
+            processing_class=base.tokenizer,
+            callbacks=cast("list[Any]", list(setup.callbacks)),
+        )
 
 
 def _sequences(pair: Mapping[str, Any]) -> dict[str, Any]:

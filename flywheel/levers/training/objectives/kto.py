@@ -4,70 +4,98 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, cast
 
-from flywheel.data.rows.training_row import TrainingRow
+from flywheel.data.rows.training_row import Kind, TrainingRow
 from flywheel.levers.training.arguments import common
+from flywheel.levers.training.config import Auto, Beta, Rates, Setup, TrainingConfig
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order
 from flywheel.levers.training.rows.masks import NothingToLearn, answer_ids
 from flywheel.levers.training.rows.preferences import drop_copy, reference
 
 
-def build(
-    base: Base,
-    order: Order,
-    rows: Sequence[TrainingRow],
-    folder: Path,
-    callbacks: Sequence[Any],
-) -> Any:
-    """The trainer for labelled answers. Raises NothingToLearn, or NotTrainable with a place."""
-    from datasets import Dataset
-    from trl.trainer.kto_config import KTOConfig
-    from trl.trainer.kto_trainer import KTOTrainer
+class KTO(TrainingConfig, frozen=True):
+    """Labelled answers from a file; a pair counts as a good answer and a bad one.
 
-    class Labelled(KTOTrainer):
-        def _prepare_dataset(self, dataset: Any, *rest: Any, **more: Any) -> Any:
-            return dataset
+    `beta` is large to stay near the model as it is.
+    """
 
-    trainer = Labelled(
-        model=base.model,
-        ref_model=reference(base),
-        args=KTOConfig(
-            **common(order, folder),
-            beta=order.numbers.beta,
-            max_length=order.numbers.max_length,
-            loss_type=order.config.loss or "kto",
-            # The rows are shuffled once, for each is paired with its neighbour's answer.
-            train_sampling_strategy="sequential",
-        ),
-        train_dataset=Dataset.from_list(_tokens(base, order, rows)),
-        processing_class=base.tokenizer,
-        callbacks=cast("list[Any]", list(callbacks)),
-    )
-    drop_copy(trainer.model)
-    return trainer
+    lever: Literal["kto"] = "kto"
+    loss: Literal["kto", "apo_zero_unpaired"] | None = None
+    beta: Beta | Auto = "auto"
 
+    row_kinds: ClassVar[tuple[Kind, ...]] = ("unpaired", "preference")
+    row_format: ClassVar[str] = "prompt, completion and label, or a prompt with chosen and rejected"
+    learns_split: ClassVar[bool] = False
+    rates: ClassVar[Rates] = Rates(adapter=(5e-4, 2e-5), full=(1e-4, 1e-6))
 
-def _tokens(base: Base, order: Order, rows: Sequence[TrainingRow]) -> list[dict[str, Any]]:
-    made: list[dict[str, Any]] = []
-    for row in rows:
-        found = answer_ids(row, row.answers[0], base.template, order.numbers.max_length)
-        prompt, answer = found
-        if answer:
-            made.append({"prompt_ids": prompt, "completion_ids": answer, "label": row.label})
-    labels = {row["label"] for row in made}
-    if len(labels) < 2:
-        raise NothingToLearn(
-            f"the answers are labelled {labels or 'nothing'} only; kto needs good and bad ones"
+    def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
+        """The beta."""
+        return {"beta": (0.1, "usual for this loss")}
+
+    def file_rows(self, rows: list[TrainingRow]) -> list[TrainingRow]:
+        """Every answer as a row of its own."""
+        return [one for row in rows for one in _labelled(row)]
+
+    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+        """The trainer for labelled answers. Raises NothingToLearn where all labels are the same."""
+        from datasets import Dataset
+        from trl.trainer.kto_config import KTOConfig
+        from trl.trainer.kto_trainer import KTOTrainer
+
+        class Labelled(KTOTrainer):
+            def _prepare_dataset(self, dataset: Any, *rest: Any, **more: Any) -> Any:
+                return dataset
+
+        trainer = Labelled(
+            model=base.model,
+            ref_model=reference(base),
+            args=KTOConfig(
+                **common(setup.numbers, self.seed, setup.folder),
+                beta=setup.numbers.own["beta"],
+                max_length=setup.numbers.max_length,
+                loss_type=self.loss or "kto",
+                # The rows are shuffled once, for each is paired with its neighbour's answer.
+                train_sampling_strategy="sequential",
+            ),
+            train_dataset=Dataset.from_list(self._tokens(base, rows, setup)),
+            processing_class=base.tokenizer,
+            callbacks=cast("list[Any]", list(setup.callbacks)),
         )
-    random.Random(order.config.seed).shuffle(made)
-    size = order.numbers.batch_size
-    for first in range(0, len(made), size):
-        batch = made[first : first + size]
-        # The KL term is estimated from answers that belong to another prompt.
-        for index, row in enumerate(batch):
-            row["KL_completion_ids"] = batch[index - 1]["completion_ids"]
-    return made
+        drop_copy(trainer.model)
+        return trainer
+
+    def _tokens(
+        self, base: Base, rows: Sequence[TrainingRow], setup: Setup
+    ) -> list[dict[str, Any]]:
+        made: list[dict[str, Any]] = []
+        for row in rows:
+            prompt, answer = answer_ids(
+                row, row.answers[0], base.template, setup.numbers.max_length
+            )
+            if answer:
+                made.append({"prompt_ids": prompt, "completion_ids": answer, "label": row.label})
+        labels = {row["label"] for row in made}
+        if len(labels) < 2:
+            raise NothingToLearn(
+                f"the answers are labelled {labels or 'nothing'} only; kto needs good and bad ones"
+            )
+        random.Random(self.seed).shuffle(made)
+        size = setup.numbers.batch_size
+        for first in range(0, len(made), size):
+            batch = made[first : first + size]
+            # The KL term is estimated from answers that belong to another prompt.
+            for index, row in enumerate(batch):
+                row["KL_completion_ids"] = batch[index - 1]["completion_ids"]
+        return made
+
+
+def _labelled(row: TrainingRow) -> list[TrainingRow]:
+    """A pair as two rows, a good answer and a bad one; a labelled answer as it is."""
+    if row.kind != "preference":
+        return [row]
+    return [
+        TrainingRow("unpaired", (*row.prompt, answer), label=good, tools=row.tools, where=row.where)
+        for answer, good in zip(row.answers, (True, False), strict=True)
+    ]

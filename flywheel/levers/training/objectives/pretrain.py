@@ -8,29 +8,33 @@ The texts follow each other, each ended by the token that ends one, and are cut 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-from flywheel.data.rows.training_row import TrainingRow
+from flywheel.data.rows.training_row import Kind, TrainingRow
+from flywheel.levers.training.config import Rates, Setup, TrainingConfig
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.objectives.sft import token_trainer
-from flywheel.levers.training.order import Order
 
 
-def build(
-    base: Base,
-    order: Order,
-    rows: Sequence[TrainingRow],
-    folder: Path,
-    callbacks: Sequence[Any],
-) -> Any:
-    """The trainer for texts."""
-    tokens = pieces(base, rows, order.numbers.max_length)
-    return token_trainer(base, order, tokens, folder, callbacks)
+class Pretrain(TrainingConfig, frozen=True):
+    """Texts from a file."""
+
+    lever: Literal["pretrain"] = "pretrain"
+
+    row_kinds: ClassVar[tuple[Kind, ...]] = ("text",)
+    row_format: ClassVar[str] = "text"
+    learns_split: ClassVar[bool] = False
+    rates: ClassVar[Rates] = Rates(adapter=(1.5e-3, 2e-4), full=(3e-3, 3e-4))
+    usual_batch: ClassVar[int] = 8
+
+    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+        """The trainer for texts."""
+        tokens = pieces(base, rows, setup.numbers.max_length)
+        return token_trainer(base, tokens, setup, self.seed)
 
 
 def pieces(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:
-    """The texts in pieces of tokens. A piece of one has nothing to foretell and is dropped."""
+    """The texts in pieces of tokens. A piece of one has nothing to predict and is dropped."""
     end = base.tokenizer.eos_token_id
     ids: list[int] = []
     for row in rows:

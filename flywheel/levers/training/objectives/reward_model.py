@@ -1,7 +1,7 @@
 # pyright: standard
 """A reward model: one number for an answer, higher for the chosen of two.
 
-It writes nothing, so no exam is taken and the last checkpoint is the result. A grader of the type
+It writes no text, so there are no exams and the last checkpoint is the result. A grader of the type
 `reward_model` asks it then, in evals and as the reward of an RFT, and it learns from conversations
 just as that grader writes them. A pair of which an answer does not fit is left out: an answer cut
 short is no worse than a whole one by what it says.
@@ -10,13 +10,12 @@ short is no worse than a whole one by what it says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, Literal, cast
 
-from flywheel.data.rows.training_row import Message, TrainingRow
+from flywheel.data.rows.training_row import Kind, Message, TrainingRow
 from flywheel.levers.training.arguments import common
+from flywheel.levers.training.config import Rates, Setup, TrainingConfig
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order
 from flywheel.levers.training.rows.masks import NothingToLearn
 from flywheel.levers.training.rows.template import NotTrainable
 from flywheel.samplers.local.chat import NoPrompt
@@ -27,27 +26,34 @@ from flywheel.samplers.local.reward import Reader
 _CENTER = 0.01
 
 
-def build(
-    base: Base,
-    order: Order,
-    rows: Sequence[TrainingRow],
-    folder: Path,
-    callbacks: Sequence[Any],
-) -> Any:
-    """The trainer for a base with a scoring head. Raises NothingToLearn or NotTrainable."""
-    from datasets import Dataset
-    from trl.trainer.reward_config import RewardConfig
-    from trl.trainer.reward_trainer import RewardTrainer
+class Reward(TrainingConfig, frozen=True):
+    """Pairs from a file, and a head that scores them."""
 
-    return RewardTrainer(
-        model=base.model,
-        args=RewardConfig(
-            **common(order, folder), max_length=None, center_rewards_coefficient=_CENTER
-        ),
-        train_dataset=Dataset.from_list(pairs(base, rows, order.numbers.max_length)),
-        processing_class=base.tokenizer,
-        callbacks=cast("list[Any]", list(callbacks)),
-    )
+    lever: Literal["reward"] = "reward"
+
+    row_kinds: ClassVar[tuple[Kind, ...]] = ("preference",)
+    row_format: ClassVar[str] = "a prompt with chosen and rejected"
+    learns_split: ClassVar[bool] = False
+    rates: ClassVar[Rates] = Rates(adapter=(1e-3, 5e-5), full=(3e-4, 1e-5))
+    scores: ClassVar[bool] = True
+
+    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+        """The trainer for a base with a scoring head."""
+        from datasets import Dataset
+        from trl.trainer.reward_config import RewardConfig
+        from trl.trainer.reward_trainer import RewardTrainer
+
+        return RewardTrainer(
+            model=base.model,
+            args=RewardConfig(
+                **common(setup.numbers, self.seed, setup.folder),
+                max_length=None,
+                center_rewards_coefficient=_CENTER,
+            ),
+            train_dataset=Dataset.from_list(pairs(base, rows, setup.numbers.max_length)),
+            processing_class=base.tokenizer,
+            callbacks=cast("list[Any]", list(setup.callbacks)),
+        )
 
 
 def pairs(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:

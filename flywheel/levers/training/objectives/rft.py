@@ -9,140 +9,250 @@ eval_interval       steps between exams; eval_samples: how many dev items an exa
 reasoning_effort    goes to the chat template; refused when the template does not know it
 response_format     its schema is checked; an answer that breaks it scores the bottom of every
                     reward, and so it is with the evalset's `response_schema`
-kl                  weight of the KL to the model as it was; it is told at 0 too, with an adapter:
-                    the model without its adapter is the reference, and no weights are held twice
+kl                  weight of the KL to the model as it was; with an adapter it is reported at 0
+                    too: the model without its adapter is the reference, no weights are held twice
 
-The loss is dapo's, without KL by default. A step is told with entropy, KL, lengths, the share cut
-off, repeated 4-grams within an answer, distinct 2-grams within a group, and `no_spread`: the share
-of groups from which there was nothing to learn, for all their answers earned the same.
+The loss is dapo's, without KL by default. A step reports entropy, KL, lengths, the share cut off,
+repeated 4-grams within an answer, distinct 2-grams within a group, and `no_spread`: the share of
+groups from which there was nothing to learn, because all their answers earned the same.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from flywheel.data.rows.training_row import TrainingRow
+from pydantic import Field, model_validator
+
+from flywheel.data.rows.training_row import Kind, TrainingRow
 from flywheel.engines.engine import Answerer
-from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
-from flywheel.evals.evalset.evalset import Evalset, load_evalset
+from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
+from flywheel.evals.evalset.items import Item
+from flywheel.evals.run.plan import Plan
 from flywheel.levers.training.arguments import common
-from flywheel.levers.training.config import TrainConfig
-from flywheel.levers.training.exams.alarm import audited_by
-from flywheel.levers.training.exams.exam import roles_of, span
+from flywheel.levers.training.config import Auto, Count, Event, Rates, Setup, TrainingConfig
+from flywheel.levers.training.exams.alarm import audited_by, look
 from flywheel.levers.training.exams.live import plain
+from flywheel.levers.training.exams.result import ExamResult
+from flywheel.levers.training.exams.roles import Roles, span
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order, engine_spec
+from flywheel.levers.training.numbers import Numbers, Schedule
 from flywheel.levers.training.rewards.completions import FOLDER
+from flywheel.levers.training.rewards.headroom import Sampling, probe
+from flywheel.levers.training.rewards.reward_check import RewardCheck, check_rewards
 from flywheel.levers.training.rewards.rewards import GraderReward, schema_of
+from flywheel.levers.training.rows.split_rows import asked
+from flywheel.levers.training.trackers.progress import Emit, Progress
 from flywheel.samplers.local.chat import Chat, NoPrompt
 
 # Answers that go through one backward pass; more are done in several.
 _MICRO = 64
+_LONGEST_ANSWER = 512
 
 
-def build(
-    base: Base,
-    order: Order,
-    rows: Sequence[TrainingRow],
-    folder: Path,
-    callbacks: Sequence[Any],
-    engine: Answerer | None = None,
-) -> Any:
-    """The trainer of an order. The rows have prompts, and items for the graders.
+class RFT(TrainingConfig, frozen=True):
+    """Prompts from a file or the train split, rewarded by graders of the evalset.
 
-    `engine` answers what the graders ask; None opens one that asks the judge of the config.
-    Raises BadOption.
+    `reward` names the graders, by default the primary one. `unchecked` rewards with graders that
+    `flywheel graders check` finds weak, without a check.
     """
-    from datasets import Dataset
-    from transformers import PrinterCallback
-    from trl.trainer.grpo_config import GRPOConfig
 
-    from flywheel.levers.training.objectives.grpo import RewardTrainer
+    lever: Literal["rft"] = "rft"
+    reward: tuple[str, ...] = ()
+    reward_weights: tuple[float, ...] = ()
+    unchecked: bool = False
+    aggregate: Literal["sum_then_normalize", "normalize_then_sum"] = "sum_then_normalize"
+    group_size: Annotated[int, Field(ge=2)] = 8
+    max_completion_tokens: Count | Auto = "auto"
+    temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
+    kl: Annotated[float, Field(ge=0, le=2)] = 0.0
+    compute_multiplier: Annotated[float, Field(gt=1e-5, le=10)] | Auto = "auto"
+    reasoning_effort: Literal["default", "low", "medium", "high"] = "default"
+    response_format: dict[str, Any] | None = None
 
-    config = order.config
-    evalset = load_evalset(config.evalset)
-    _check_effort(base, config)
-    prompts = [_prompt(base.template.chat, config, row) for row in rows]
-    items = [json.dumps(dict(row.item), ensure_ascii=False) for row in rows]
-    longest = _longest_answer(base, order, prompts)
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    trainer = RewardTrainer(
-        folder=folder,
-        specials=not base.template.chat.templated,
-        kl=config.kl,
-        model=base.model,
-        processing_class=base.tokenizer,
-        args=GRPOConfig(**_arguments(base, order, folder, longest)),
-        train_dataset=Dataset.from_dict({"prompt": prompts, "item": items}),
-        reward_funcs=list(rewards_of(order, evalset, engine or _opened(config))),
-        callbacks=list(callbacks),
+    row_kinds: ClassVar[tuple[Kind, ...]] = ("reward",)
+    row_format: ClassVar[str] = "messages that end with the user's turn"
+    rates: ClassVar[Rates] = Rates(adapter=(2e-3, 1e-5), full=(3e-4, 1e-6))
+    usual_batch: ClassVar[int] = 8
+    usual_steps: ClassVar[int | None] = 100
+    usual_schedule: ClassVar[tuple[Schedule, str]] = (
+        "constant",
+        "a short rft learns to its last step",
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    usual_exams: ClassVar[int | None] = 5
+    keeps: ClassVar[Literal["newest", "best"]] = "best"
+
+    @model_validator(mode="after")
+    def _has_a_weight_each(self) -> Self:
+        if len(self.reward_weights) not in (0, len(self.reward)):
+            raise ValueError(
+                f"{len(self.reward_weights)} reward_weights for {len(self.reward)} rewards;"
+                " give one each"
+            )
+        return self
+
+    def rewards(self, definition: EvalsetDefinition) -> Mapping[str, float]:
+        """The graders of `reward`, or the primary one, each with its weight."""
+        names = self.reward or (definition.primary,)
+        return dict(zip(names, self.reward_weights or (1.0,) * len(names), strict=True))
+
+    def check_rewards(
+        self, plan: Plan, engine: Answerer, warn: Callable[[str], None]
+    ) -> RewardCheck:
+        """Refuse rewards that can be earned without the task."""
+        if self.unchecked:
+            warn(
+                "unchecked: the rewards are not checked; flywheel graders check shows their faults"
+            )
+            return RewardCheck(passed=False)
+        rewards = self.rewards(plan.evalset.definition)
+        return check_rewards(rewards, plan, engine, warn, evalset=self.evalset, judge=self.judge)
+
+    def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
+        """The length of an answer, and how much is sampled.
+
+        What is longer than the evalset allows is never measured, so it is not trained either.
+        """
+        longest = (_LONGEST_ANSWER, "the usual limit")
+        if answer is not None and answer < _LONGEST_ANSWER:
+            longest = (answer, "as long as the evalset's answers may be")
+        return {"max_completion_tokens": longest, "compute_multiplier": (1.0, "as it is")}
+
+    def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
+        """The items, asked."""
+        return [asked(evalset, item) for item in items]
+
+    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+        """The trainer for prompts with items for the graders. Raises BadOption."""
+        from datasets import Dataset
+        from trl.trainer.grpo_config import GRPOConfig
+
+        from flywheel.levers.training.objectives.grpo import RewardTrainer
+
+        _check_effort(base, self)
+        prompts = [_prompt(base.template.chat, self, row) for row in rows]
+        items = [json.dumps(dict(row.item), ensure_ascii=False) for row in rows]
+        longest = _longest_answer(base, self.model, setup.numbers, prompts)
+        (setup.folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        return RewardTrainer(
+            folder=setup.folder,
+            specials=not base.template.chat.templated,
+            kl=self.kl,
+            model=base.model,
+            processing_class=base.tokenizer,
+            args=GRPOConfig(**self._arguments(base, setup, longest)),
+            train_dataset=Dataset.from_dict({"prompt": prompts, "item": items}),
+            reward_funcs=list(self.reward_functions(setup)),
+            callbacks=list(setup.callbacks),
+        )
+
+    def _arguments(self, base: Base, setup: Setup, longest: int) -> dict[str, Any]:
+        size = group_size(self, setup.numbers)
+        answers = setup.numbers.batch_size * size
+        micro = max(n for n in range(1, min(_MICRO, answers) + 1) if answers % n == 0)
+        adapted = hasattr(base.model, "disable_adapter")
+        return {
+            **common(setup.numbers, self.seed, setup.folder),
+            "per_device_train_batch_size": micro,
+            "gradient_accumulation_steps": answers // micro,
+            "num_generations": size,
+            "max_completion_length": longest,
+            "temperature": self.temperature,
+            "beta": 0.0 if adapted else self.kl,
+            "loss_type": "dapo",
+            "reward_weights": list(self.rewards(setup.evalset.definition).values()),
+            "multi_objective_aggregation": self.aggregate,
+            "log_completions": True,
+            "num_completions_to_print": 0,
+        }
+
+    def reward_functions(self, setup: Setup) -> list[GraderReward]:
+        """The rewards, in the order of the config."""
+        definition = setup.evalset.definition
+        schema = schema_of(self.response_format) or definition.response_schema
+        named = {grader.name: grader for grader in definition.graders}
+        return [
+            GraderReward(named[name], setup.engine, schema=schema, tools=bool(definition.tools))
+            for name in self.rewards(definition)
+        ]
+
+    def describe_rows(self, trainer: Any, base: Base, count: int, setup: Setup) -> Iterator[Event]:
+        """What rewards and what audits."""
+        for text in notices(self, setup.evalset.definition):
+            yield "notice", {"text": text}
+
+    def probe(
+        self,
+        trainer: Any,
+        base: Base,
+        rows: Sequence[TrainingRow],
+        setup: Setup,
+        progress: Progress,
+    ) -> str | None:
+        """What there is to sharpen."""
+        assert setup.engine is not None, "rewards may ask"
+        effort = self.reasoning_effort
+        sampling = Sampling(
+            base=base,
+            evalset=setup.evalset,
+            roles=self.roles(setup.evalset.definition),
+            rewards=self.reward_functions(setup),
+            model=self.model,
+            seed=self.seed,
+            options={"temperature": self.temperature}
+            | ({} if effort == "default" else {"reasoning_effort": effort}),
+            longest=trainer.args.max_completion_length,
+            k=trainer.num_generations,
+        )
+        return probe(sampling, rows, setup.engine, progress)
+
+    def row_lengths(self, trainer: Any, base: Base) -> list[int]:
+        """The tokens of each prompt: how long answers will become cannot be known."""
+        return [
+            len(ids) for ids in base.tokenizer(list(trainer.train_dataset["prompt"]))["input_ids"]
+        ]
+
+    def step_inputs(self, trainer: Any, rows: Sequence[Any], batch_size: int) -> Sequence[Any]:
+        """The prompts, answered by the model as it is now."""
+        # TRL sets it only once the training loop has begun.
+        trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+        prompts = [rows[i % len(rows)] for i in range(batch_size)]
+        trainer._prepare_inputs([row for row in prompts for _ in range(trainer.num_generations)])
+        parts, trainer._buffered_inputs = trainer._buffered_inputs, None
+        return parts
+
+    def largest_input(self, trainer: Any, part: Any) -> Any | None:
+        """On a GPU, where it decides about the memory: answers as long as they may become."""
+        import torch
+
+        return stretched(part, trainer.args) if torch.cuda.is_available() else None
+
+    def after_exam(self, roles: Roles, exams: Sequence[ExamResult], emit: Emit) -> None:
+        """Raise the alarm for reward hacking where it is due."""
+        look(roles, exams, emit)
 
 
-def rewards_of(order: Order, evalset: Evalset, engine: Answerer) -> list[GraderReward]:
-    """The reward graders of an order as reward functions, in the order of its config."""
-    config, definition = order.config, evalset.definition
-    schema = schema_of(config.response_format) or definition.response_schema
-    named = {grader.name: grader for grader in definition.graders}
-    return [
-        GraderReward(named[name], engine, schema=schema, tools=bool(definition.tools))
-        for name in roles_of(config, definition).rewards
-    ]
-
-
-def group_size(order: Order) -> int:
+def group_size(config: RFT, numbers: Numbers) -> int:
     """How many answers a prompt gets: what the config says, times the compute multiplier."""
-    return max(2, round(order.config.group_size * order.numbers.compute_multiplier))
+    return max(2, round(config.group_size * numbers.own["compute_multiplier"]))
 
 
-def notices(order: Order) -> list[str]:
+def notices(config: RFT, definition: EvalsetDefinition) -> list[str]:
     """What a person should know before an RFT begins."""
-    config = order.config
-    definition = load_evalset(config.evalset).definition
-    roles = roles_of(config, definition)
-    said = [audited_by(roles)]
+    roles = config.roles(definition)
+    texts = [audited_by(roles)]
     spans = {span(grader) for grader in definition.graders if grader.name in roles.rewards}
     if len(spans) > 1 and config.aggregate == "sum_then_normalize":
-        said.append(
+        texts.append(
             "the rewards have different scales, so the widest one drowns the others; set"
             " aggregate=normalize_then_sum to weigh them alike"
         )
-    return said
+    return texts
 
 
-def _arguments(base: Base, order: Order, folder: Path, longest: int) -> dict[str, Any]:
-    config, size = order.config, group_size(order)
-    answers = order.numbers.batch_size * size
-    micro = max(n for n in range(1, min(_MICRO, answers) + 1) if answers % n == 0)
-    rewards = roles_of(config, load_evalset(config.evalset).definition).rewards
-    adapted = hasattr(base.model, "disable_adapter")
-    return {
-        **common(order, folder),
-        "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": answers // micro,
-        "num_generations": size,
-        "max_completion_length": longest,
-        "temperature": config.temperature,
-        "beta": 0.0 if adapted else config.kl,
-        "loss_type": "dapo",
-        "reward_weights": list(rewards.values()),
-        "multi_objective_aggregation": config.aggregate,
-        "log_completions": True,
-        "num_completions_to_print": 0,
-    }
-
-
-def _opened(config: TrainConfig) -> Answerer:
-    return open_engine(engine_spec(config))
-
-
-def _check_effort(base: Base, config: TrainConfig) -> None:
+def _check_effort(base: Base, config: RFT) -> None:
     """Raise BadOption when a reasoning effort is asked for that the template would pass over."""
     known = "reasoning_effort" in str(base.tokenizer.chat_template)
     if config.reasoning_effort != "default" and not known:
@@ -152,7 +262,7 @@ def _check_effort(base: Base, config: TrainConfig) -> None:
         )
 
 
-def _prompt(chat: Chat, config: TrainConfig, row: TrainingRow) -> str:
+def _prompt(chat: Chat, config: RFT, row: TrainingRow) -> str:
     """The prompt as samplers render it. Raises BadOption with the row's place."""
     effort = config.reasoning_effort
     extra = {} if effort == "default" else {"reasoning_effort": effort}
@@ -162,11 +272,11 @@ def _prompt(chat: Chat, config: TrainConfig, row: TrainingRow) -> str:
         raise BadOption(f"{row.where}: {error}") from None
 
 
-def _longest_answer(base: Base, order: Order, prompts: Sequence[str]) -> int:
-    """The most tokens of an answer: what the order says, and no more than the model's context has
+def _longest_answer(base: Base, model: str, numbers: Numbers, prompts: Sequence[str]) -> int:
+    """The most tokens of an answer: what the config says, and no more than the model's context has
     room for behind the longest prompt. Raises BadOption when there is none.
     """
-    most = order.numbers.max_completion_tokens
+    most = int(numbers.own["max_completion_tokens"])
     text = plain(base.model).config.get_text_config(decoder=True)
     context = getattr(text, "max_position_embeddings", None)
     if context is None:
@@ -174,7 +284,24 @@ def _longest_answer(base: Base, order: Order, prompts: Sequence[str]) -> int:
     longest = max(map(len, base.tokenizer(list(prompts))["input_ids"]))
     if longest >= context:
         raise BadOption(
-            f"the longest prompt has {longest} tokens, and the context of {order.config.model!r} is"
-            f" {context}: no room for an answer; shorten the prompts, or leave such rows out"
+            f"the longest prompt has {longest} tokens, and the context of {model!r} is {context}:"
+            " no room for an answer; shorten the prompts, or leave such rows out"
         )
     return min(most, context - longest)
+
+
+def stretched(part: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
+    """As many answers as a pass may have, each as long as it may become."""
+    import torch
+
+    many = arguments.per_device_train_batch_size
+    made = {
+        name: value[:1].repeat_interleave(many, dim=0)
+        if isinstance(value, torch.Tensor) and value.ndim
+        else value
+        for name, value in part.items()
+    }
+    size = (many, arguments.max_completion_length)
+    made["completion_ids"] = made["completion_ids"][:, :1].expand(size).contiguous()
+    made["completion_mask"] = torch.ones_like(made["completion_ids"])
+    return made

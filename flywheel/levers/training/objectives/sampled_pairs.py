@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from flywheel.data.rows.training import read_training
 from flywheel.data.rows.training_row import TrainingRow
-from flywheel.engines.engine import Answerer
 from flywheel.errors import FlywheelError
-from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.grading.grade import grade_samples
 from flywheel.files import write_whole
-from flywheel.levers.training.exams.exam import span
+from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.exams.live import ask_live
+from flywheel.levers.training.exams.roles import span
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order
-from flywheel.levers.training.rows.rows import FEWEST, pair_of
+from flywheel.levers.training.rows.rows import FEWEST
+from flywheel.levers.training.rows.split_rows import pair_of
 from flywheel.levers.training.trackers.progress import Progress
 from flywheel.samplers.sampler import Output, Request
 from graders.grader import Grade
@@ -39,26 +37,25 @@ class NoPairs(FlywheelError):
 
 
 def sampled_pairs(
-    order: Order,
+    config: TrainingConfig,
     rows: Sequence[TrainingRow],
     base: Base,
-    engine: Answerer,
-    folder: Path,
-    progress: Progress | None = None,
+    setup: Setup,
+    progress: Progress,
 ) -> list[TrainingRow]:
-    """The pairs, sampled now or read from the folder. Raises NoPairs when there are few.
+    """The pairs, sampled now or read from the job's folder. Raises NoPairs when there are few.
 
-    `progress` hears how far it is, and may end it: raises Stopped then.
+    `progress` reports how far it is, and may end it: raises Stopped then.
     """
-    path = folder / FILE
+    path = setup.folder / FILE
     if not path.is_file():
-        pairs = _sample(order, rows, base, engine, progress or Progress())
+        pairs = _sample(config, rows, base, setup, progress)
         if len(pairs) < FEWEST:
             raise NoPairs(
                 f"the model answers {len(rows)} items and {len(pairs)} of them wrongly, too few to"
                 " learn from; use pairs: minimal, or another lever"
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        setup.folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, "".join(_line(pair) for pair in pairs))
     return list(read_training(path, "preference").rows)
 
@@ -76,16 +73,21 @@ def _line(pair: TrainingRow) -> str:
 
 
 def _sample(
-    order: Order, rows: Sequence[TrainingRow], base: Base, engine: Answerer, progress: Progress
+    config: TrainingConfig,
+    rows: Sequence[TrainingRow],
+    base: Base,
+    setup: Setup,
+    progress: Progress,
 ) -> list[TrainingRow]:
-    grader = load_evalset(order.config.evalset).primary
-    answers = _answers(order, rows, base, progress)
+    grader = setup.evalset.primary
+    answers = _answers(config, rows, base, setup, progress)
     samples = [
         Sample(row.item, output.text)
         for row, given in zip(rows, answers, strict=True)
         for output in given
     ]
-    verdicts = iter(progress.wait(grade_samples(grader, samples, engine)))
+    assert setup.engine is not None, "a grader may ask"
+    verdicts = iter(progress.wait(grade_samples(grader, samples, setup.engine)))
     highest = span(grader)[1]
     pairs: list[TrainingRow] = []
     for row, given in zip(rows, answers, strict=True):
@@ -98,17 +100,21 @@ def _sample(
 
 
 def _answers(
-    order: Order, rows: Sequence[TrainingRow], base: Base, progress: Progress
+    config: TrainingConfig,
+    rows: Sequence[TrainingRow],
+    base: Base,
+    setup: Setup,
+    progress: Progress,
 ) -> list[list[Output]]:
     """A few answers to every row. What failed is left out."""
-    most = load_evalset(order.config.evalset).definition.sampling.max_completion_tokens
+    most = setup.evalset.definition.sampling.max_completion_tokens
     requests = [
         Request(
-            order.config.model,
+            config.model,
             [message.as_json() for message in row.prompt],
             {
                 "temperature": 1.0,
-                "seed": order.config.seed + _EACH * index + each,
+                "seed": config.seed + _EACH * index + each,
                 "max_completion_tokens": most,
             },
             tools=row.tools,
@@ -121,10 +127,8 @@ def _answers(
     def answered(count: int) -> None:
         progress.report(f"sampling pairs: {count} of {total} answers")
 
-    found: list[list[Output]] = [[] for _ in rows]
-    for index, output in enumerate(
-        ask_live(base, order.config.model, requests, progress, answered)
-    ):
+    answers: list[list[Output]] = [[] for _ in rows]
+    for index, output in enumerate(ask_live(base, config.model, requests, progress, answered)):
         if output.error is None:
-            found[index // _EACH].append(output)
-    return found
+            answers[index // _EACH].append(output)
+    return answers

@@ -4,35 +4,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, Literal, cast
 
-from flywheel.data.rows.training_row import TrainingRow
+from flywheel.data.rows.training_row import Kind, TrainingRow
+from flywheel.evals.evalset.evalset import Evalset
+from flywheel.evals.evalset.items import Item
 from flywheel.levers.training.arguments import common
+from flywheel.levers.training.config import Rates, Setup, TrainingConfig
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order
 from flywheel.levers.training.rows.masks import mask_rows
+from flywheel.levers.training.rows.split_rows import answered
 
 
-def build(
-    base: Base,
-    order: Order,
-    rows: Sequence[TrainingRow],
-    folder: Path,
-    callbacks: Sequence[Any],
-) -> Any:
-    """The trainer for conversations. Raises NothingToLearn, or NotTrainable with a row's place."""
-    masked = mask_rows(rows, base.template, order.numbers.max_length)
-    tokens = [{"input_ids": row.ids, "labels": row.labels} for row in masked]
-    return token_trainer(base, order, tokens, folder, callbacks)
+class SFT(TrainingConfig, frozen=True):
+    """Conversations; without a file, the gold answers of the train split."""
+
+    lever: Literal["sft"] = "sft"
+
+    row_kinds: ClassVar[tuple[Kind, ...]] = ("sft",)
+    row_format: ClassVar[str] = "a conversation that ends with the assistant's turn"
+    rates: ClassVar[Rates] = Rates(adapter=(1.5e-3, 2e-4), full=(5e-4, 1e-5))
+    usual_batch: ClassVar[int] = 8
+
+    def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
+        """The gold answers."""
+        return [answered(evalset, item) for item in items]
+
+    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+        """The trainer for conversations."""
+        masked = mask_rows(rows, base.template, setup.numbers.max_length)
+        tokens = [{"input_ids": row.ids, "labels": row.labels} for row in masked]
+        return token_trainer(base, tokens, setup, self.seed)
 
 
 def token_trainer(
-    base: Base,
-    order: Order,
-    tokens: Sequence[dict[str, list[int]]],
-    folder: Path,
-    callbacks: Sequence[Any],
+    base: Base, tokens: Sequence[dict[str, list[int]]], setup: Setup, seed: int
 ) -> Any:
     """The trainer for rows of tokens with their labels, taken as they are."""
     from datasets import Dataset
@@ -42,7 +48,7 @@ def token_trainer(
     return SFTTrainer(
         model=base.model,
         args=SFTConfig(
-            **common(order, folder),
+            **common(setup.numbers, seed, setup.folder),
             max_length=None,
             packing=False,
             completion_only_loss=False,
@@ -50,5 +56,5 @@ def token_trainer(
         ),
         train_dataset=Dataset.from_list(list(tokens)),
         processing_class=base.tokenizer,
-        callbacks=cast("list[Any]", list(callbacks)),
+        callbacks=cast("list[Any]", list(setup.callbacks)),
     )

@@ -12,22 +12,21 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from flywheel.data.rows.training_row import TrainingRow
 from flywheel.engines.engine import Answerer
-from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.evals.run.execute import sample_of
-from flywheel.levers.training.exams.exam import roles_of, span
 from flywheel.levers.training.exams.live import ask_live
+from flywheel.levers.training.exams.roles import Roles, span
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.objectives.rft import rewards_of
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.rewards.rewards import GraderReward
 from flywheel.levers.training.trackers.progress import OutOfTime, Progress
 from flywheel.samplers.sampler import Output, Request
 from flywheel.stats.passk import mean_pass
@@ -67,7 +66,7 @@ class Headroom:
         """Whether there is something to sharpen."""
         return self.flat < _MOST_FLAT and self.best - self.mean >= _LEAST_ROOM
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """The figures and the advice, in words."""
         passed = ""
         if self.pass_1 is not None and self.pass_k is not None:
@@ -102,18 +101,19 @@ class Headroom:
 class Sampling:
     """How a training samples its answers: the probe does it in the same way, and only so.
 
-    `longest` is the most tokens of an answer, `k` how many a prompt gets.
+    `longest` is the most tokens of an answer, `k` how many answers a prompt gets, `options` what
+    else its requests say. `rewards` are its reward functions.
     """
 
     base: Base
-    order: Order
+    evalset: Evalset
+    roles: Roles
+    rewards: Sequence[GraderReward]
+    model: str
+    seed: int
+    options: Mapping[str, Any]
     longest: int
     k: int
-
-    @classmethod
-    def of(cls, trainer: Any, base: Base, order: Order) -> Self:
-        """That of an RFT's trainer."""
-        return cls(base, order, trainer.args.max_completion_length, trainer.num_generations)
 
 
 def probe(
@@ -126,9 +126,9 @@ def probe(
     """What there is to sharpen, in words, also when nothing could be found out."""
     found = headroom(sampling, rows, engine, progress, seconds)
     if found is not None:
-        return found.told()
+        return found.describe()
     return (
-        f"the probe found nothing out: within {seconds:g} s no group of prompts had all its"
+        f"the probe has no result: within {seconds:g} s no group of prompts had all its"
         f" {sampling.k} answers of up to {sampling.longest} tokens, or none could be graded"
     )
 
@@ -147,8 +147,7 @@ def headroom(
     model is left as it was. `progress` may end it: raises Stopped then.
     """
     progress, until = progress or Progress(), time.monotonic() + seconds
-    config = sampling.order.config
-    chosen = random.Random(f"headroom {config.seed}").sample(rows, min(PROMPTS, len(rows)))
+    chosen = random.Random(f"headroom {sampling.seed}").sample(rows, min(PROMPTS, len(rows)))
     asked, outputs = 0, list[Output]()
     while asked < len(chosen) and time.monotonic() < until:
         group = range(asked, min(asked + max(1, _GROUP // sampling.k), len(chosen)))
@@ -160,7 +159,7 @@ def headroom(
             for j in range(sampling.k)
         ]
         try:
-            outputs += ask_live(sampling.base, config.model, requests, progress, until=until)
+            outputs += ask_live(sampling.base, sampling.model, requests, progress, until=until)
         except OutOfTime:
             break
         asked = group.stop
@@ -168,16 +167,13 @@ def headroom(
 
 
 def _request(sampling: Sampling, row: TrainingRow, number: int) -> Request:
-    config = sampling.order.config
-    effort = config.reasoning_effort
     return Request(
-        model=config.model,
+        model=sampling.model,
         messages=[message.as_json() for message in row.prompt],
         sampling={
-            "temperature": config.temperature,
+            **sampling.options,
             "max_completion_tokens": sampling.longest,
-            "seed": config.seed + number,
-            **({} if effort == "default" else {"reasoning_effort": effort}),
+            "seed": sampling.seed + number,
         },
         tools=row.tools,
     )
@@ -191,14 +187,12 @@ def _graded(
     progress: Progress,
 ) -> Headroom | None:
     """The rewards by the functions of the training itself, and the primary grader's verdicts."""
-    order, k = sampling.order, sampling.k
-    evalset = load_evalset(order.config.evalset)
-    roles = roles_of(order.config, evalset.definition)
+    k = sampling.k
     texts = [output.text for output in outputs]
     items = [json.dumps(dict(rows[i // k].item), ensure_ascii=False) for i in range(len(outputs))]
     total, weights = np.zeros((len(rows), k)), 0.0
-    for reward in rewards_of(order, evalset, engine):
-        weight, (low, high) = roles.rewards[reward.__name__], span(reward.grader)
+    for reward in sampling.rewards:
+        weight, (low, high) = sampling.roles.rewards[reward.__name__], span(reward.grader)
         progress.report(f"probe: grading by {reward.__name__}")
         given = progress.wait(reward(texts, items))
         scores = [
@@ -207,7 +201,7 @@ def _graded(
         ]
         total += weight * (np.array(scores, dtype=float).reshape(-1, k) - low) / (high - low)
         weights += abs(weight)
-    verdicts = progress.wait(_verdicts(evalset.primary, rows, outputs, k, engine))
+    verdicts = progress.wait(_verdicts(sampling.evalset.primary, rows, outputs, k, engine))
     return _summed(total / (weights or 1.0), verdicts, k)
 
 

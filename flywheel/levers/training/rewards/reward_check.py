@@ -7,7 +7,7 @@ not checked, and the order says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,10 +22,9 @@ from flywheel.evals.validity.check import (
     judge_calls,
 )
 from flywheel.evals.validity.probe import Material
-from flywheel.levers.training.config import TrainConfig
 from flywheel.synchronous import result_of
 
-Say = Callable[[str], None]
+Warn = Callable[[str], None]
 
 
 class RewardCheck(BaseModel):
@@ -39,26 +38,32 @@ class RewardCheck(BaseModel):
 
 
 def check_rewards(
-    config: TrainConfig, plan: Plan, rewards: Sequence[str], engine: Answerer, say: Say
+    rewards: Collection[str],
+    plan: Plan,
+    engine: Answerer,
+    warn: Warn,
+    *,
+    evalset: str,
+    judge: str | None,
 ) -> RewardCheck:
-    """Play the battery to these graders. Raises WeakReward with the probes that show a fault."""
-    if config.unchecked:
-        say("unchecked: the rewards are not checked; flywheel graders check tells what they miss")
-        return RewardCheck(passed=False)
+    """Play the battery to these graders. Raises WeakReward with the probes that show a fault.
+
+    `evalset` and `judge` name them for a user.
+    """
     graders = [grader for grader in plan.graders if grader.name in rewards]
     most = default_most(graders)
     material = Material(plan.evalset, tuple(draw_items(plan.evalset, "dev", most)))
     if calls := judge_calls(material, graders):
-        say(f"the judge is asked {calls:,} times to check the rewards")
+        warn(f"the judge is asked {calls:,} times to check the rewards")
     checks = result_of(check_graders(material, graders, engine))
     faults = [fault for check in checks for fault in _faults(check)]
     if not faults and checks and all(check.format_only for check in checks):
         faults = [f"{checks[0].grader}: any item's answer passes, so it rewards the format alone"]
     if faults:
-        judge = f" --judge {config.judge}" if config.judge else ""
+        option = f" --judge {judge}" if judge else ""
         raise WeakReward(
             f"a reward of this training can be earned without the task. See: flywheel graders check"
-            f" {config.evalset} --most {most}{judge}. Mend the grader, excuse the probe under"
+            f" {evalset} --most {most}{option}. Mend the grader, excuse the probe under"
             " `checks` in evalset.yaml, or train all the same with unchecked: true\n  "
             + "\n  ".join(faults)
         )

@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flywheel.engines.engine import Answerer, EngineSpec
+from flywheel.engines.engine import Answerer
 from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
 from flywheel.evals.grading.grade import Verdict, grade_samples
-from flywheel.levers.training.exams.exam import span
+from flywheel.levers.training.exams.roles import span
 from flywheel.samplers.local.chat import tool_calls
 from flywheel.samplers.schema import BadSchema, Unchecked, check_schema
 from flywheel.samplers.structured import violation
@@ -35,8 +35,8 @@ LogMetric = Callable[[str, float], None]
 class GraderReward:
     """One grader as a reward function; its `__name__` is the grader's, which names its column.
 
-    It can be pickled. The engine stays behind then, and a new one is opened by the name of the
-    judge where it is first wanted. `errors` counts what had no verdict by its kind.
+    It can be pickled. The engine stays behind then, and one without a judge takes its place.
+    `errors` counts what had no verdict by its kind.
     """
 
     def __init__(
@@ -44,7 +44,6 @@ class GraderReward:
         grader: Grader,
         engine: Answerer | None = None,
         *,
-        judge: str | None = None,
         schema: Mapping[str, Any] | None = None,
         tools: bool = False,
     ) -> None:
@@ -53,7 +52,6 @@ class GraderReward:
         self.grader = grader
         self.errors: Counter[str] = Counter()
         self._engine = engine
-        self._judge = judge
         self._schema = schema
         self._tools = tools
 
@@ -117,7 +115,7 @@ class GraderReward:
 
     def _opened(self) -> Answerer:
         if self._engine is None:
-            self._engine = open_engine(EngineSpec(judge=self._judge))
+            self._engine = open_engine()
         return self._engine
 
     def __getstate__(self) -> dict[str, Any]:

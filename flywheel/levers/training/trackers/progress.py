@@ -3,7 +3,7 @@
 
 It reports how far it is, shows that it is alive, and stops within a second when the job is to pause
 or to cancel. A sign of life is something that happened: a pass through the model, an answer of a
-judge or of the sandbox. Polling for the word is none, so that work that hangs is seen to hang.
+judge or of the sandbox. Polling for the command is none, so that work that hangs is seen to hang.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Any, Literal, TypeVar
 
 from flywheel.errors import FlywheelError
 
-Tell = Callable[[str, Mapping[str, Any]], None]
-Word = Literal["go", "pause", "cancel"]
+Emit = Callable[[str, Mapping[str, Any]], None]
+Command = Literal["go", "pause", "cancel"]
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.25
 REPORT_SECONDS = 5.0
-# How long the work may take to end once it was told to.
+# How long the work may take to end once it is asked to.
 _PATIENCE_SECONDS = 10.0
 
 
 class Stopped(Exception):
-    """The work was given up, for the job is to pause or to cancel: `word` says which."""
+    """The work was given up, for the job is to pause or to cancel: `command` says which."""
 
-    def __init__(self, word: Word) -> None:
-        super().__init__(word)
-        self.word: Word = word
+    def __init__(self, command: Command) -> None:
+        super().__init__(command)
+        self.command: Command = command
 
 
 class OutOfTime(Exception):
@@ -44,17 +44,17 @@ class Progress:
 
     def __init__(
         self,
-        tell: Tell = lambda kind, detail: None,
-        control: Callable[[], Word] = lambda: "go",
+        emit: Emit = lambda kind, detail: None,
+        control: Callable[[], Command] = lambda: "go",
         report_seconds: float = REPORT_SECONDS,
     ) -> None:
         """`control` counts as a sign of life; its `peek`, where it has one, does not.
 
         Reports that follow one another within `report_seconds` are passed over.
         """
-        self.tell = tell
+        self.emit = emit
         self.control = control
-        self._peek: Callable[[], Word] = getattr(control, "peek", control)
+        self._peek: Callable[[], Command] = getattr(control, "peek", control)
         self._report_seconds = report_seconds
         self._beaten = self._reported = 0.0
 
@@ -70,9 +70,9 @@ class Progress:
 
     def check(self) -> None:
         """Raise Stopped when the job is not to go on."""
-        word = self._peek()
-        if word != "go":
-            raise Stopped(word)
+        command = self._peek()
+        if command != "go":
+            raise Stopped(command)
 
     def report(self, text: str, *, now: bool = False) -> None:
         """Say what is being done, and how far it is; passed over when the last one is recent.
@@ -83,7 +83,7 @@ class Progress:
         at = time.monotonic()
         if now or at - self._reported >= self._report_seconds:
             self._reported = at
-            self.tell("progress", {"text": text})
+            self.emit("progress", {"text": text})
         self.check()
 
     def wait(self, work: Coroutine[Any, Any, T], until: float | None = None) -> T:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from flywheel.errors import BadOption
-from flywheel.levers.training.config import TrainConfig
+from flywheel.levers.training.config import TrainingConfig
 from flywheel.store.rows.digest import digest
 
 How = Literal["finished", "paused", "cancelled", "failed"]
@@ -87,7 +87,7 @@ def missing(name: str) -> str | None:
     return f"is not installed; pip install {PACKAGES[name]}, or leave it out of `trackers`"
 
 
-def check_trackers(config: TrainConfig) -> None:
+def check_trackers(config: TrainingConfig) -> None:
     """Raise BadOption for a tracker that the user names and does not have."""
     if "trackers" in config.model_fields_set:
         for name in config.trackers:

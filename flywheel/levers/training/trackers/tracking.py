@@ -22,8 +22,8 @@ from typing import Any
 
 from flywheel.files import write_whole
 from flywheel.jobs.journal import read_events
-from flywheel.jobs.process import Tell
 from flywheel.levers.training.order import Order
+from flywheel.levers.training.trackers.progress import Emit
 from flywheel.levers.training.trackers.trackers import (
     OPENERS,
     Facts,
@@ -45,11 +45,11 @@ _ENDS: Mapping[str, How] = {
 def tracked(
     order: Order,
     folder: Path,
-    tell: Tell,
+    emit: Emit,
     openers: Mapping[str, Opener] = OPENERS,
     patience: float = 60.0,
-) -> Generator[Tell]:
-    """`tell`, which tells the order's trackers too: each step and each exam.
+) -> Generator[Emit]:
+    """`emit`, which logs to the order's trackers too: each step and each exam.
 
     They have ended when the end of a training is told, so that this stays the last word. Each is
     waited for `patience` seconds when it opens, and again when it ends.
@@ -62,13 +62,13 @@ def tracked(
     def relay() -> None:
         for lane in lanes:
             for text in lane.said():
-                tell("notice", {"text": text})
+                emit("notice", {"text": text})
 
-    def tell_all(kind: str, detail: Mapping[str, Any]) -> None:
+    def emit_all(kind: str, detail: Mapping[str, Any]) -> None:
         if kind in _ENDS:
             _end(lanes, _ENDS[kind])
             relay()
-        tell(kind, detail)
+        emit(kind, detail)
         for lane in lanes:
             lane.put(kind, detail)
         if kind not in _ENDS:
@@ -78,7 +78,7 @@ def tracked(
         for lane in lanes:
             lane.open()
         relay()
-        yield tell_all
+        yield emit_all
     finally:
         # Nothing is said here: after an end nothing may follow, and a failure is told by others.
         _end(lanes, "failed")
@@ -89,7 +89,7 @@ def facts_of(order: Order) -> Facts:
     config = order.config.model_dump(mode="json", exclude={"method", "trackers"}, exclude_none=True)
     method = order.config.method.model_dump(mode="json")
     found = config | {f"method.{name}": value for name, value in method.items()}
-    found |= order.numbers.model_dump(exclude={"why"}) | {"baseline": order.baseline or ""}
+    found |= order.numbers.flat | {"baseline": order.baseline or ""}
     return {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in found.items()}
 
 
@@ -154,7 +154,7 @@ class _Lane:
             self._say(f"has not opened for {self._patience:g} s; the training goes on meanwhile")
 
     def put(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Tell the tracker of an event, when it gets to it."""
+        """Emit the tracker of an event, when it gets to it."""
         if not self._over and self._thread.is_alive():
             self._events.put((kind, detail))
 

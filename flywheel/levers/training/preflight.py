@@ -2,8 +2,8 @@
 """Preflight: one step with the longest rows, before a training begins.
 
 If memory runs out it does so now and not after an hour. The step has a learning rate of nothing,
-so that it changes no weight, and draws from no random generator that the training draws from. What
-is foretold is from the worst batch: most steps are faster and smaller. An RFT is tried with its
+so that it changes no weight, and draws from no random generator that the training draws from. The
+estimate is from the worst batch: most steps are faster and smaller. An RFT is tried with its
 longest prompts: how long its answers will become cannot be known, so its time is that of the
 answers of today. Its memory, on a GPU, is that of answers as long as they may become.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +26,7 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What was measured: numbers of weights, tokens of the longest row, MiB, seconds.
+    """What was measured: counts of weights, tokens of the longest row, MiB, seconds.
 
     `dollars` is None when nobody said what an hour costs.
     """
@@ -45,7 +44,7 @@ class Preflight:
     peak_mib: int
 
     def as_json(self) -> dict[str, Any]:
-        """What the event `preflight` says; `told` are its lines."""
+        """What the event `preflight` says; `told` holds its lines."""
         return {**asdict(self), "told": self.lines}
 
     @property
@@ -72,11 +71,7 @@ def preflight(
     """
     progress = progress or Progress()
     progress.report("trying one step with the longest rows", now=True)
-    if order.config.lever == "rft":
-        prompts = list(trainer.train_dataset["prompt"])
-        lengths = [len(ids) for ids in base.tokenizer(prompts)["input_ids"]]
-    else:
-        lengths = [_length(row) for row in trainer.train_dataset]
+    lengths = order.config.row_lengths(trainer, base)
     with progress.through(plain(base.model), stops=True):
         seconds = _try_step(trainer, base, order, lengths)
     hours, rate = seconds * order.numbers.steps / 3600, order.config.dollars_per_hour
@@ -95,11 +90,6 @@ def preflight(
     )
 
 
-def _length(row: Mapping[str, Any]) -> int:
-    names = ("input_ids", "prompt_ids", "completion_ids", "chosen_ids", "rejected_ids")
-    return sum(len(row[name]) for name in names if name in row)
-
-
 def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> float:
     import torch
 
@@ -112,7 +102,7 @@ def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> flo
     with undisturbed(model, base.tokenizer):
         began = time.monotonic()
         model.train()
-        parts = _parts(trainer, order, rows)
+        parts = order.config.step_inputs(trainer, rows, order.numbers.batch_size)
         for part in parts:
             learn(trainer, part)
         learning = [p for p in model.parameters() if p.grad is not None]
@@ -121,23 +111,12 @@ def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> flo
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         seconds = time.monotonic() - began
-        if order.config.lever == "rft" and torch.cuda.is_available():
-            learn(trainer, stretched(parts[0], trainer.args))
+        largest = order.config.largest_input(trainer, parts[0])
+        if largest is not None:
+            learn(trainer, largest)
         model.zero_grad(set_to_none=True)
     _forget(trainer)
     return seconds
-
-
-def _parts(trainer: Any, order: Order, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
-    """What a step learns from, as its forward passes take it: of an RFT once it is answered."""
-    if order.config.lever != "rft":
-        return [trainer._prepare_inputs(trainer.data_collator(list(rows)))]
-    # Told only once the training loop has begun.
-    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
-    asked = [rows[i % len(rows)] for i in range(order.numbers.batch_size)]
-    trainer._prepare_inputs([row for row in asked for _ in range(trainer.num_generations)])
-    parts, trainer._buffered_inputs = trainer._buffered_inputs, None
-    return parts
 
 
 def learn(trainer: Any, part: Any) -> None:
@@ -152,23 +131,6 @@ def learn(trainer: Any, part: Any) -> None:
             f"before the first step the loss of the longest rows is {loss.item()}; the base model"
             " or the data is at fault"
         )
-
-
-def stretched(part: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
-    """As many answers as a pass may have, each as long as it may become."""
-    import torch
-
-    many = arguments.per_device_train_batch_size
-    made = {
-        name: value[:1].repeat_interleave(many, dim=0)
-        if isinstance(value, torch.Tensor) and value.ndim
-        else value
-        for name, value in part.items()
-    }
-    size = (many, arguments.max_completion_length)
-    made["completion_ids"] = made["completion_ids"][:, :1].expand(size).contiguous()
-    made["completion_mask"] = torch.ones_like(made["completion_ids"])
-    return made
 
 
 def _forget(trainer: Any) -> None:

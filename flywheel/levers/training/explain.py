@@ -1,0 +1,51 @@
+# pyright: standard
+"""Explain: what a training will take, estimated by one step of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flywheel.engines.open import open_engine
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.levers.lever import TaskEvalset
+from flywheel.levers.training.config import Setup, TrainingConfig
+from flywheel.levers.training.methods.base import open_base
+from flywheel.levers.training.ordering import anywhere
+from flywheel.levers.training.packages import check_packages
+from flywheel.levers.training.quiet import quiet
+from flywheel.levers.training.rows.rows import training_rows
+from flywheel.levers.training.settle import settle
+from flywheel.levers.training.trackers.progress import Progress
+
+
+def explain(config: TrainingConfig) -> list[str]:
+    """Lines for people. Needs no baseline, asks no judge, and keeps nothing.
+
+    Numbers that were "auto" come with their reasons, and an RFT with what there is to sharpen.
+    """
+    check_packages(config)
+    # They load transformers.
+    from flywheel.levers.training.preflight import preflight
+    from flywheel.levers.training.train import build, clear_errors
+
+    config = anywhere(config)
+    evalset = TaskEvalset.of(load_evalset(config.evalset))
+    order = settle(config, evalset)
+    config = order.config
+    with (
+        TemporaryDirectory() as name,
+        open_engine() as engine,
+        quiet(),
+        clear_errors(order, Path(name)),
+    ):
+        base = open_base(config.model, config.method, config.seed, scores=config.scores)
+        rows = training_rows(config, evalset)
+        setup = Setup(order.numbers, evalset, Path(name), engine)
+        trainer = build(config, base, rows, setup)
+        lines = preflight(trainer, base, order).lines
+        for _, detail in config.describe_rows(trainer, base, len(rows), setup):
+            lines += detail.get("told") or [detail["text"]]
+        if text := config.probe(trainer, base, rows, setup, Progress()):
+            lines.append(text)
+    return [*lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]

@@ -1,0 +1,38 @@
+# pyright: standard
+"""full: every weight is trained. An adapter that the model has is merged into it first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from flywheel.levers.training.methods.adapter import load_adapter
+from flywheel.levers.training.methods.method import Method, SamplesAs
+
+
+class Full(Method, frozen=True):
+    """All weights, in float32: in halves small steps would be lost."""
+
+    kind: Literal["full"] = "full"
+
+    is_adapter: ClassVar[bool] = False
+    samples_as: ClassVar[SamplesAs] = "merged"
+    cheaper: ClassVar[str] = "train an adapter: method.kind=lora"
+
+    def load_kwargs(self, *, on_gpu: bool) -> dict[str, Any]:
+        """Full precision."""
+        import torch
+
+        return {"dtype": torch.float32}
+
+    def apply(self, model: Any, resume: Path | None) -> Any:
+        """The model itself, with its adapter merged."""
+        if resume is None:
+            return model
+        merged = load_adapter(model, resume, trainable=False).merge_and_unload()
+        # Beside an adapter the model's own weights were frozen.
+        return merged.requires_grad_(True)
+
+    def continued(self, adapter: Path) -> Self:
+        """The same: a merged adapter keeps no settings."""
+        return self

@@ -1,0 +1,187 @@
+"""Ordering a training: what must hold before it is accepted, checked with everything at hand.
+
+There is a baseline to beat, measured as the exams will measure, and nothing of dev or test stands
+in what is learnt: this is checked here, since levers do not see test. Whatever fails here costs
+seconds, not a night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from flywheel.data.leakage.leakage import tell, tell_counts
+from flywheel.engines.engine import Engine
+from flywheel.engines.needs import check_needs
+from flywheel.engines.open import open_engine
+from flywheel.errors import BadOption, ChangedPlan, LeakingData, NoBaseline
+from flywheel.evals.evalset.evalset import Evalset, load_evalset, shipped
+from flywheel.evals.evalset.leaks import Leak, check_file, check_train
+from flywheel.evals.results.results import the_run
+from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.evals.run.plan import Plan
+from flywheel.levers.lever import Task, TaskEvalset
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.dev_plan import dev_plan, engine_spec
+from flywheel.levers.training.lever import TRAINING_LEVER
+from flywheel.levers.training.methods.base import folder_of
+from flywheel.levers.training.order import Order
+from flywheel.levers.training.packages import check_packages
+from flywheel.levers.training.rows.check_data import check_data
+from flywheel.samplers.resolve import judge_name
+from flywheel.store.place import db_option
+from flywheel.store.reader import Reader
+from flywheel.store.store import Store
+from flywheel.store.tables.decisions import find_baseline
+
+Warn = Callable[[str], None]
+_SHOWN = 5
+
+
+def order_training(
+    config: TrainingConfig,
+    store: Store,
+    *,
+    measure_first: bool = False,
+    warn: Warn = lambda text: None,
+) -> Order:
+    """The order for a config, once all holds that must. `warn` shows a line to a person.
+
+    Raises NoBaseline, unless it is to be measured first; LeakingData; WeakReward; BadFile and
+    others for what would stop the training later.
+    """
+    check_packages(config)
+    config = anywhere(config)
+    folder_of(config.model)
+    evalset = load_evalset(config.evalset)
+    # The judge is opened before the order is written: a missing key shows now, not in the job.
+    with open_engine(engine_spec(config)) as engine:
+        return _order(config, evalset, store, engine, measure_first, warn)
+
+
+def _order(
+    config: TrainingConfig,
+    evalset: Evalset,
+    store: Store,
+    engine: Engine,
+    measure_first: bool,
+    warn: Warn,
+) -> Order:
+    plan = dev_plan(config, evalset)
+    roles = config.roles(evalset.definition)
+    # A reward model writes nothing, so no exam is graded.
+    asked = frozenset[str]() if config.scores else roles.asked
+    check_needs((g for g in plan.graders if g.name in asked), engine.spec)
+    baseline, why = find_run_to_beat(plan, store, asked)
+    if baseline is None and not measure_first:
+        raise NoBaseline(
+            f"{why}, and nothing is trained before there is a measurement to beat:"
+            f" {_command(config, store.path)} (or --measure-first)"
+        )
+    check_data(config, warn)
+    check_leaks(config, evalset, warn)
+    task = Task(
+        evalset=TaskEvalset.of(evalset),
+        engine=engine,
+        baseline=baseline,
+        judge=config.judge,
+        warn=warn,
+    )
+    order = TRAINING_LEVER.prepare(config, task)
+    # Last, for it takes the longest.
+    if baseline is None:
+        baseline = measure_baseline(plan, store, engine)
+    return order.model_copy(update={"baseline": baseline})
+
+
+def find_run_to_beat(
+    plan: Plan, store: Reader, graders: Collection[str] | None = None
+) -> tuple[str | None, str]:
+    """The baseline that measured just this plan, and where there is none, why.
+
+    Of these graders, None being all: what nobody asks in the training may have another judge.
+    """
+    named = f"no baseline of {plan.evalset.name} dev with {plan.model}"
+    same = plan.identity
+    found = find_baseline(
+        store,
+        same["evalset"],
+        "dev",
+        model=same["model"],
+        prompt=same["prompt"],
+        sampling=same["sampling"],
+    )
+    if found is None:
+        return None, named
+    try:
+        plan.check_same(the_run(store, found.run), graders)
+    except ChangedPlan as change:
+        told = str(change).partition(" changed: ")[2].partition(". Start")[0]
+        return None, f"{named}: {found.run} measured something else ({told})"
+    return found.run, ""
+
+
+def measure_baseline(plan: Plan, store: Store, engine: Engine) -> str:
+    """Measure the model as it is, and appoint the run. Its name."""
+    engine.open(plan.model)
+    row = begin(plan, store, "baseline")
+    go_on(plan, row, Bench(store, engine))
+    return row.run
+
+
+def check_leaks(config: TrainingConfig, evalset: Evalset, warn: Warn = lambda text: None) -> None:
+    """Raise LeakingData where rows overlap with items of dev or test; a warning if that is allowed.
+
+    Without a file the rows are the evalset's train split.
+    """
+    train = evalset.split("train").path
+    if config.data is None or config.data.resolve() == train.resolve():
+        _check_leaks(config, train, check_train(evalset), warn)
+    else:
+        _check_leaks(config, config.data, check_file(evalset, config.data), warn)
+
+
+def _check_leaks(config: TrainingConfig, rows: Path, leaks: Sequence[Leak], warn: Warn) -> None:
+    """Raise LeakingData with the worst pairs, or say so where the config allows leaks."""
+    file = "" if config.data is None else f" --file {config.data}"
+    for leak in leaks:
+        if not leak.overlaps.total:
+            continue
+        found = (
+            f"{rows}: {leak.overlaps.total} of the {leak.items} items of {leak.right}"
+            f" stand in it ({tell_counts(leak.overlaps.counts)}), so a gain would prove nothing"
+        )
+        if config.allow_leaks:
+            warn(f"warning: {found}; allow_leaks is set")
+            continue
+        pairs = "".join(f"\n  {tell(pair)}" for pair in leak.overlaps.worst[:_SHOWN])
+        raise LeakingData(
+            f"{found}; take them out (flywheel leakage {config.evalset}{file} lists them), or set"
+            f" allow_leaks=true to train all the same:{pairs}"
+        )
+
+
+def anywhere(config: TrainingConfig) -> TrainingConfig:
+    """The same config with absolute paths, for a job may resume in another working directory."""
+    if not config.evalset:
+        raise BadOption("this training names no evalset; give one, such as evalset=ticket_triage")
+    evalset = load_evalset(config.evalset)
+    ours = evalset.name in shipped() and load_evalset(evalset.name).folder == evalset.folder
+    changes: dict[str, object] = {"evalset": evalset.name if ours else str(evalset.folder)}
+    if config.data is not None:
+        changes["data"] = config.data.absolute()
+    if config.model != "tiny" and Path(config.model).is_dir():
+        changes["model"] = str(Path(config.model).absolute())
+    judge = judge_name(config.judge) if config.judge else ""
+    kind, colon, file = judge.partition(":")
+    if colon and kind in ("scripted", "replay", "python"):
+        changes["judge"] = f"{kind}:{Path(file).absolute()}"
+    return config.model_copy(update=changes)
+
+
+def _command(config: TrainingConfig, db: Path) -> str:
+    judge = f" --judge {config.judge}" if config.judge else ""
+    if config.judge_api_key_env:
+        judge += f" --judge-api-key-env {config.judge_api_key_env}"
+    store = db_option(db)
+    return f"flywheel baseline {config.evalset} -m {config.model}{judge}{store}"
