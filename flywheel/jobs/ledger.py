@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def _tell(store: Store, folder: Path, told: int) -> None:
     if not told:
         store.write(f"{folder.name}/accepted", {"jobs": [read_row(folder)]})
     new = (event for event in read_events(folder) if event.n > told)
-    for events in _batched(new):
+    while events := list(islice(new, _BATCH)):
         _write(store, folder.name, events)
 
 
@@ -95,15 +96,3 @@ def _checkpoint(job: str, event: Event) -> CheckpointRow:
         digest=None if digest is None else str(digest),
         metrics=json.dumps(detail.get("metrics") or {}),
     )
-
-
-def _batched(events: Iterable[Event]) -> Iterable[list[Event]]:
-    """Lists of a few hundred; itertools.batched is of Python 3.12."""
-    gathered: list[Event] = []
-    for event in events:
-        gathered.append(event)
-        if len(gathered) == _BATCH:
-            yield gathered
-            gathered = []
-    if gathered:
-        yield gathered

@@ -46,49 +46,53 @@ def settle(folder: Path, returncode: int | None = None) -> None:
 
 
 def _settle(folder: Path, returncode: int | None) -> None:
-    descriptor = take_lock(folder) if not is_held(folder) else None
-    if descriptor is None:
+    if is_held(folder) or (descriptor := take_lock(folder)) is None:
         return
     try:
         last, _ = last_event(folder)
         if last is not None and last.kind in ENDS:
             return
-        kind, told = "died", _death(folder, returncode)
+        kind, error = "died", _death(folder, returncode)
         if _gave_up(folder):
-            kind, told = "stalled", f"no progress for too long; see {folder / STACKS}"
+            kind, error = "stalled", f"no progress for too long; see {folder / STACKS}"
         lost = returncode is None and last is not None and last.kind == "queued"
-        detail = {"error": told, "remedy": resume_command(folder)}
-        _say(folder, kind, {**detail, LOST: True} if lost else detail)
+        _end(folder, kind, {"error": error, LOST: True} if lost else {"error": error})
     finally:
         os.close(descriptor)
 
 
 def end_stalled(folder: Path, seconds: float, pid: int | None = None) -> None:
-    """End a job in which nothing happened for so long, once its stacks are written.
+    """Stop a job in which nothing happened for so long, once its stacks are written.
 
-    Its checkpoints are whole, so it can go on. Does nothing when its process cannot be found.
+    Its checkpoints are whole, so it can be resumed. Does nothing when its process is unknown.
     """
     pid = holder(folder) or pid
     if pid is None:
         return
     state = _state(pid)
-    wrote = _dump_stacks(folder, pid)
+    where = f"see {folder / STACKS}" if _dump_stacks(folder, pid) else "it wrote no stacks"
+    if state == "T":
+        where = "it was suspended (SIGSTOP)"
     kill(pid)
     deadline = time.monotonic() + _DEATH_SECONDS
     while (descriptor := take_lock(folder)) is None:
         if time.monotonic() > deadline:
             return
     try:
-        last, _ = last_event(folder)
-        if last is not None and last.kind in ENDS:
-            return
-        where = f"see {folder / STACKS}" if wrote else "it wrote no stacks"
-        if state == "T":
-            where = "it was suspended (SIGSTOP)"
-        error = f"no progress for {seconds:.0f} s; {where}"
-        _say(folder, "stalled", {"error": error, "remedy": resume_command(folder)})
+        _end(folder, "stalled", {"error": f"no progress for {seconds:.0f} s; {where}"})
     finally:
         os.close(descriptor)
+
+
+def _end(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
+    """Write the last event of a job whose lock is held here, where it has none yet."""
+    last, _ = last_event(folder)
+    if last is None or last.kind not in ENDS:
+        journal = Journal(folder)
+        try:
+            journal.tell(kind, {**detail, "remedy": resume_command(folder)})
+        finally:
+            journal.close()
 
 
 def kill(pid: int) -> None:
@@ -100,14 +104,6 @@ def kill(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-
-
-def _say(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
-    journal = Journal(folder)
-    try:
-        journal.tell(kind, detail)
-    finally:
-        journal.close()
 
 
 def _death(folder: Path, returncode: int | None) -> str:
