@@ -21,6 +21,7 @@ from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.run.plan import Plan
+from flywheel.jobs.progress import Emit, Progress
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles, roles_of
 from flywheel.levers.training.methods.base import Base
@@ -29,7 +30,6 @@ from flywheel.levers.training.methods.union import AnyMethod
 from flywheel.levers.training.numbers import Numbers, Schedule
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.levers.training.rows import masks
-from flywheel.levers.training.trackers.progress import Emit, Progress
 
 Auto = Literal["auto"]
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]

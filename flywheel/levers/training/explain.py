@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from flywheel.engines.open import open_engine
 from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.jobs.progress import Progress
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.methods.base import open_base
@@ -16,7 +17,6 @@ from flywheel.levers.training.packages import check_packages
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.rows import training_rows
 from flywheel.levers.training.settle import settle
-from flywheel.levers.training.trackers.progress import Progress
 
 
 def explain(config: TrainingConfig) -> list[str]:

@@ -15,11 +15,11 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.exams.live import plain, undisturbed
 from flywheel.levers.training.exams.watch import Diverged
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.order import Order
-from flywheel.levers.training.trackers.progress import Progress
 
 _MIB = 2**20
 

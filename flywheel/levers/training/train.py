@@ -22,6 +22,7 @@ from flywheel.engines.engine import Answerer
 from flywheel.engines.open import open_engine
 from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.jobs.progress import REPORT_SECONDS, Emit, Progress, Stopped
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.dev_plan import dev_plan, engine_spec
@@ -36,7 +37,6 @@ from flywheel.levers.training.order import Order
 from flywheel.levers.training.preflight import Preflight, preflight
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.trackers.progress import REPORT_SECONDS, Emit, Progress, Stopped
 from flywheel.levers.training.trackers.tracking import tracked
 
 OUT = "out"

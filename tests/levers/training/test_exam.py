@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from flywheel.engines.here import Here
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.exams.live import undisturbed
 from flywheel.levers.training.exams.result import ExamResult, better
 from flywheel.levers.training.exams.roles import Roles
@@ -21,7 +22,6 @@ from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.quiet import quiet
-from flywheel.levers.training.trackers.progress import Progress
 from graders.definition import read_grader
 from tests.levers.training.world import build, method, open_exam, rows_of, settled
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from flywheel.errors import BadOption
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.exams.live import ask_live, in_force
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.methods.full import Full
@@ -21,7 +22,6 @@ from flywheel.levers.training.methods.method import Method, SamplesAs
 from flywheel.levers.training.methods.qlora import QLoRA
 from flywheel.levers.training.methods.union import AnyMethod
 from flywheel.levers.training.quiet import quiet
-from flywheel.levers.training.trackers.progress import Progress
 from flywheel.samplers.sampler import Request
 from tests.levers.training.conftest import Folders
 from tests.levers.training.world import order

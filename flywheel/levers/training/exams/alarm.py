@@ -40,9 +40,9 @@ from typing import Any
 
 import numpy as np
 
+from flywheel.jobs.progress import Emit
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles
-from flywheel.levers.training.trackers.progress import Emit
 from flywheel.stats.follows import Follows, Levels, by_share, follows, size_of
 from flywheel.stats.many.sequential import alpha_at
 from flywheel.stats.paired import Paired, paired

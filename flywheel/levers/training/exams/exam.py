@@ -23,11 +23,11 @@ from flywheel.evals.results.summary import Summary
 from flywheel.evals.run.execute import sample_of
 from flywheel.evals.run.plan import Plan
 from flywheel.evals.run.requests import Pair, pairs, request
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.exams.live import ask_live
 from flywheel.levers.training.exams.result import ExamResult, Scores
 from flywheel.levers.training.exams.roles import Roles, span
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.trackers.progress import Progress
 from flywheel.samplers.failures import reasons, summary
 from flywheel.samplers.sampler import Output
 from graders.grader import Grade, Grader

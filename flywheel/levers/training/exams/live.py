@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.trackers.progress import Progress
 from flywheel.samplers.local.load import LocalOptions, prepared
 from flywheel.samplers.local.random import kept_random_states
 from flywheel.samplers.local.sampler import LocalSampler

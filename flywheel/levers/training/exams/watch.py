@@ -18,11 +18,11 @@ from typing import Any, Literal
 from transformers import TrainerCallback
 
 from flywheel.errors import FlywheelError
+from flywheel.jobs.progress import Command, Emit, Stopped
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.result import ExamResult, better
 from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.order import Order
-from flywheel.levers.training.trackers.progress import Command, Emit, Stopped
 
 Control = Callable[[], Command]
 Ended = Literal["finished", "paused", "cancelled"]

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from flywheel.data.rows.training_row import Kind, TrainingRow
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.evalset.items import Item
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Auto, Beta, Rates, Setup, TrainingConfig
 from flywheel.levers.training.methods.base import Base
@@ -22,7 +23,6 @@ from flywheel.levers.training.objectives.minimal_pairs import minimal_pairs
 from flywheel.levers.training.objectives.sampled_pairs import sampled_pairs
 from flywheel.levers.training.rows.preferences import drop_copy, pair_tokens, reference
 from flywheel.levers.training.rows.split_rows import answered
-from flywheel.levers.training.trackers.progress import Progress
 
 _BETAS = {"orpo": 0.1, "simpo": 2.0}
 Loss = Literal[

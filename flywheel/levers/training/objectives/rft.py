@@ -31,6 +31,7 @@ from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.run.plan import Plan
+from flywheel.jobs.progress import Emit, Progress
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Auto, Count, Event, Rates, Setup, TrainingConfig
 from flywheel.levers.training.exams.alarm import audited_by, look
@@ -44,7 +45,6 @@ from flywheel.levers.training.rewards.headroom import Sampling, probe
 from flywheel.levers.training.rewards.reward_check import RewardCheck, check_rewards
 from flywheel.levers.training.rewards.rewards import GraderReward, schema_of
 from flywheel.levers.training.rows.split_rows import asked
-from flywheel.levers.training.trackers.progress import Emit, Progress
 from flywheel.samplers.local.chat import Chat, NoPrompt
 
 # Answers that go through one backward pass; more are done in several.

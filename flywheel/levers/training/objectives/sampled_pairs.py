@@ -17,13 +17,13 @@ from flywheel.data.rows.training_row import TrainingRow
 from flywheel.errors import FlywheelError
 from flywheel.evals.grading.grade import grade_samples
 from flywheel.files import write_whole
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.exams.live import ask_live
 from flywheel.levers.training.exams.roles import span
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.rows.rows import FEWEST
 from flywheel.levers.training.rows.split_rows import pair_of
-from flywheel.levers.training.trackers.progress import Progress
 from flywheel.samplers.sampler import Output, Request
 from graders.grader import Grade
 from graders.sample import Sample

@@ -23,11 +23,11 @@ from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.evals.run.execute import sample_of
+from flywheel.jobs.progress import OutOfTime, Progress
 from flywheel.levers.training.exams.live import ask_live
 from flywheel.levers.training.exams.roles import Roles, span
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.rewards.rewards import GraderReward
-from flywheel.levers.training.trackers.progress import OutOfTime, Progress
 from flywheel.samplers.sampler import Output, Request
 from flywheel.stats.passk import mean_pass
 from graders.grader import Grade, Grader

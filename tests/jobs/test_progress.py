@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from flywheel.levers.training.trackers.progress import Command, OutOfTime, Progress, Stopped
+from flywheel.jobs.progress import Command, OutOfTime, Progress, Stopped
 from flywheel.levers.training.train import run
 from tests.levers.training.world import order
 
