@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,49 @@ def test_streamlit_stays_in_the_pages(path: Path) -> None:
     if path.parent != ROOT / "flywheel/review/pages":
         found = {module.split(".")[0] for module in imports(path)}
         assert not found & {"streamlit", "altair", "pandas"}, f"{path} imports {found}"
+
+
+def modules() -> dict[str, Path]:
+    """Every module of ours by its name."""
+    named: dict[str, Path] = {}
+    for path in sources("graders", "flywheel"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        named[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return named
+
+
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """What runs when a module is imported, and what is under TYPE_CHECKING. No function bodies."""
+    for node in body:
+        yield node
+        for inner in ("body", "orelse", "handlers", "finalbody"):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from statements(getattr(node, inner, ()))
+
+
+def imported(path: Path, known: Collection[str]) -> Iterator[str]:
+    """The modules of ours that a module imports at its top; `from a import b` may mean a.b."""
+    for node in statements(ast.parse(path.read_text(encoding="utf-8")).body):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found = inner if inner in known else node.module or ""
+                if found in known:
+                    yield found
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Inside a package too, and for types alone. A function may import what imports its module
+    where the runtime needs it: a heavy library, or a file that loads one.
+    """
+    known = modules()
+    graph = {name: set(imported(path, known)) for name, path in known.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(f"a cycle of imports: {' -> '.join(error.args[1])}") from None
 
 
 def python(code: str) -> str:

@@ -40,9 +40,7 @@ class TaskEvalset(Evalset):
     def split(self, name: Literal["train", "dev"]) -> Items:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The items of train or dev. Raises SealedSplit for any other."""
         if name not in ("train", "dev"):
-            raise SealedSplit(
-                f"a lever sees train and dev only, not {name!r}; test is for the gate"
-            )
+            raise SealedSplit(f"a lever sees train and dev, got {name!r}; test is for the gate")
         return super().split(name)
 
 

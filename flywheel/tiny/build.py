@@ -12,49 +12,20 @@ and with them the step may differ at which copying counts as learnt.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flywheel.stats.paired import paired
+from flywheel.tiny.attempt import DECIDES, Attempt, Built, Scores
 from flywheel.tiny.card import write_card
 from flywheel.tiny.desk.copying import NoCopying, check_copying
 from flywheel.tiny.desk.phrases import Split
 from flywheel.tiny.desk.practice import Practice
-from flywheel.tiny.exam import EVALSETS, RULES, VAGUE, Exam, Score
+from flywheel.tiny.exam import EVALSETS, RULES, VAGUE, Exam
 from flywheel.tiny.pretrain import Budget, Progress, Size, new_model, pretrain
 from flywheel.tiny.tokenizer import train_tokenizer
 from flywheel.tiny.weights import seal
 
-# The evalset whose dev split chooses among the seeds.
-DECIDES = "ticket_triage"
-Scores = dict[str, Score]
 Show = Callable[[int, Progress], None]
-
-
-@dataclass
-class Attempt:
-    """One seed: how pretraining went and what it scores on dev. Empty scores: it cannot copy."""
-
-    seed: int
-    progress: Progress
-    dev: Scores = field(default_factory=dict)
-
-    def beats(self, other: Attempt) -> bool:
-        """Whether it is shown to score higher on the evalset that decides."""
-        mine, theirs = self.dev[DECIDES], other.dev[DECIDES]
-        found = paired(mine.values, theirs.values, mine.wordings)
-        return found is not None and found.low is not None and found.low > 0
-
-
-@dataclass
-class Built:
-    """Every seed that was tried, the one that was kept, and its scores on test."""
-
-    attempts: list[Attempt]
-    kept: Attempt
-    test: Scores
-    parameters: int
 
 
 def build(

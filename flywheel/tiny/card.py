@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from flywheel.stats.intervals import Interval
+from flywheel.tiny.attempt import Attempt, Built
 from flywheel.tiny.exam import EVALSETS, VAGUE, Score
-
-if TYPE_CHECKING:
-    from flywheel.stats.intervals import Interval
-    from flywheel.tiny.build import Attempt, Built
 
 _INTRODUCTION = """\
 # tiny
