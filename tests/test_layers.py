@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -222,3 +223,37 @@ def test_the_core_loads_nothing_but_pydantic() -> None:
     wanted = {"flywheel", "graders", "pydantic", "pydantic_core", "annotated_types"}
     others = {"typing_extensions", "typing_inspection"} | set(sys.stdlib_module_names)
     assert {name for name in loaded if not name.startswith("_")} <= wanted | others
+
+
+# What a statement of SQL begins with, as this code writes it: in capitals, with a name behind it.
+SQL = re.compile(
+    r"\s*(SELECT|WITH|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|FROM|DESCRIBE|PRAGMA|ATTACH)"
+    r"\s+[\"(\w*]"
+)
+# A training's completions are Parquet files of their own, which no store holds.
+MAY_SQL = ("flywheel/store/", "flywheel/levers/training/rewards/completions.py")
+
+
+def texts_of(tree: ast.AST) -> Iterator[str]:
+    """Every text in the code, docstrings left out; of an f-string its beginning."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            body[0].value = ast.Constant(None)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", sources("graders", "flywheel"), ids=str)
+def test_sql_stays_in_the_store(path: Path) -> None:
+    if str(path.relative_to(ROOT)).startswith(MAY_SQL):
+        return
+    found = [text for text in texts_of(ast.parse(path.read_text())) if SQL.match(text)]
+    assert not found, f"{path} holds SQL: {found}; make it a function of flywheel/store/queries"
+
+
+def test_sql_is_known_where_it_stands() -> None:
+    queries = ROOT / "flywheel/store/queries"
+    for path in queries.glob("[a-z]*.py"):
+        assert any(SQL.match(text) for text in texts_of(ast.parse(path.read_text()))), path

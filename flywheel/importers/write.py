@@ -25,6 +25,7 @@ from flywheel.importers.rows import item_rows, sample_rows, score_rows
 from flywheel.importers.verdict import RunTaken
 from flywheel.store.errors import StoreFailed
 from flywheel.store.item_sets import keep_item_set
+from flywheel.store.queries.runs import has_batch
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
@@ -129,8 +130,7 @@ def _plan(store: Store, run: Run) -> _Writing:
     row = find_run(store, name)
     if row is None:
         return _Writing(run, _row(run, utc_now()), identity, True)
-    begun = store.query('SELECT 1 FROM "batches" WHERE "batch" = ?', [f"{identity}/begin"])
-    if not begun:
+    if not has_batch(store, f"{identity}/begin"):
         raise RunTaken(
             f"run {name!r} is in {store.path} already, with other rows, graders or names"
             f" ({row.kind} of {row.evalset} {row.split}); nothing was imported. Give the new one a"

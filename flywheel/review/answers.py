@@ -9,36 +9,12 @@ from typing import Any, NamedTuple
 
 from flywheel.review.blind import Place
 from flywheel.review.rows import Verdict
+from flywheel.store.queries.answers import different_answers, newest_answers
+from flywheel.store.queries.definitions import item_texts, prompt_messages
+from flywheel.store.queries.verdicts import item_verdicts
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow
-from flywheel.store.tables.scores import VERDICTS
 
-# The newest of several answers counts; a failed request is none.
-_NEWEST = """
-SELECT "run", "item", "repeat", "output_text", "extra"::JSON AS "extra", "error" FROM "samples"
-WHERE list_contains($runs, "run")
-QUALIFY row_number() OVER (
-    PARTITION BY "run", "item", "repeat" ORDER BY "error" IS NULL DESC, "created" DESC
-) = 1
-"""
-# Texts of answers that call tools are compared here, where the ids of calls can be left out.
-_DIFFERING = f"""
-WITH "newest" AS (
-    SELECT *, ("extra" -> '$.tools') IS NOT NULL AS "calls" FROM ({_NEWEST}) WHERE "error" IS NULL
-), "both" AS (
-    SELECT a."item" AS "item", a."repeat" AS "repeat", a."calls" OR b."calls" AS "calls",
-        a."output_text" AS "a_text", b."output_text" AS "b_text",
-        a."extra" AS "a_extra", b."extra" AS "b_extra"
-    FROM "newest" AS a JOIN "newest" AS b USING ("item", "repeat")
-    WHERE a."run" = $a AND b."run" = $b
-)
-SELECT "item", "repeat", "calls", CASE WHEN "calls" THEN "a_text" END AS "a_text",
-    CASE WHEN "calls" THEN "b_text" END AS "b_text",
-    CASE WHEN "calls" THEN "a_extra" END AS "a_extra",
-    CASE WHEN "calls" THEN "b_extra" END AS "b_extra"
-FROM "both" WHERE "calls" OR trim("a_text", $space) <> trim("b_text", $space)
-    OR ("a_extra" ->> '$.refusal') IS DISTINCT FROM ("b_extra" ->> '$.refusal')
-"""
 _SPACE = " \t\n\r"
 _SLOT = re.compile(r"\bitem\.(\w+)")
 
@@ -58,12 +34,11 @@ def differing(store: Reader, one: RunRow, other: RunRow) -> list[Place]:
     a, b = one.sampled, other.sampled
     if a == b:
         return []
-    rows = store.query(_DIFFERING, {"runs": [a, b], "a": a, "b": b, "space": _SPACE})
     return [
-        Place(row["item"], row["repeat"])
-        for row in rows
-        if not row["calls"]
-        or said(row["a_text"], row["a_extra"]) != said(row["b_text"], row["b_extra"])
+        Place(pair.item, pair.repeat)
+        for pair in different_answers(store, a, b, _SPACE)
+        if not pair.calls
+        or said(pair.a_text or "", pair.a_extra) != said(pair.b_text or "", pair.b_extra)
     ]
 
 
@@ -76,54 +51,35 @@ def said(text: str, extra: str | None) -> str:
 
 def texts(store: Reader, run: RunRow, items: Sequence[str]) -> dict[Place, str | None]:
     """What a run answered to these items, None for a request that failed."""
-    rows = store.query(
-        f'FROM ({_NEWEST}) WHERE list_contains($items, "item")',
-        {"runs": [run.sampled], "items": list(items)},
-    )
     return {
-        Place(row["item"], row["repeat"]): None
-        if row["error"]
-        else said(row["output_text"], row["extra"])
-        for row in rows
+        Place(one.item, one.repeat): None if one.error else said(one.output_text, one.extra)
+        for one in newest_answers(store, run.sampled, items)
     }
 
 
 def verdicts(store: Reader, run: RunRow, grader: str, items: Sequence[str]) -> dict[Place, Verdict]:
     """The answers of a run to these items, each with what the grader said."""
-    rows = store.query(
-        f"""
-        SELECT "item", "repeat", "score", "reason", "error_kind", "error_detail"
-        FROM ({VERDICTS}) WHERE "name" = $grader AND list_contains($items, "item")
-        """,
-        {"run": run.run, "grader": grader, "items": list(items)},
-    )
-    by_place = {Place(row["item"], row["repeat"]): row for row in rows}
+    known = item_verdicts(store, run.run, grader, items)
+    by_place = {Place(one.item, one.repeat): one for one in known}
     found: dict[Place, Verdict] = {}
     for place, text in texts(store, run, items).items():
-        row = by_place.get(place, {})
-        kind = "the request failed" if text is None else row.get("error_kind")
-        found[place] = Verdict(text or "", kind, row.get("score"), row.get("reason", ""))
+        one = by_place.get(place)
+        kind = "the request failed" if text is None else one and one.error_kind
+        found[place] = Verdict(text or "", kind, one and one.score, one.reason if one else "")
     return found
 
 
 def item_fields(store: Reader, items: Sequence[str], runs: Sequence[RunRow]) -> dict[str, Asked]:
     """The fields of these items by digest, split by whether a prompt of the runs names them."""
-    prompts = store.query(
-        'SELECT "messages" FROM "prompts" WHERE list_contains($digests, "digest")',
-        {"digests": [run.prompt_digest for run in runs]},
-    )
-    named = {name for row in prompts for name in _SLOT.findall(row["messages"])}
-    rows = store.query(
-        'SELECT "digest", "item" FROM "items" WHERE list_contains($items, "digest")',
-        {"items": list(items)},
-    )
-    return {row["digest"]: _split(json.loads(row["item"]), named) for row in rows}
+    prompts = (prompt_messages(store, run.prompt_digest) or "" for run in runs)
+    named = {name for text in prompts for name in _SLOT.findall(text)}
+    found = item_texts(store, items)
+    return {digest: _split(json.loads(text), named) for digest, text in found.items()}
 
 
 def prompt_text(store: Reader, run: RunRow) -> str:
     """The messages of the run's prompt, each after its role; empty where no prompt is known."""
-    rows = store.query('SELECT "messages" FROM "prompts" WHERE "digest" = ?', [run.prompt_digest])
-    messages: Any = json.loads(rows[0]["messages"]) if rows else []
+    messages: Any = json.loads(prompt_messages(store, run.prompt_digest) or "[]")
     if isinstance(messages, str):
         return messages
     return "\n\n".join(f"{m.get('role')}: {as_text(m.get('content', ''))}" for m in messages)

@@ -17,7 +17,7 @@ from flywheel.review.answers import as_text
 from flywheel.review.exams import changes, curve_roles, means
 from flywheel.review.rows import AlarmTold, Curve, Series, Suspect, Training, TrainingLine
 from flywheel.store.reader import Reader
-from flywheel.store.tables.jobs import JobEventRow, JobRow, job_events, list_jobs
+from flywheel.store.tables.jobs import JobEventRow, JobRow, job_events, list_jobs, newest_events
 
 if TYPE_CHECKING:
     from flywheel.evals.evalset.evalset import Evalset
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from flywheel.jobs.journal import Event
     from flywheel.levers.training.exams.roles import Roles
 
-# All that the table needs: of steps the last one, and no scores of single items.
-_NEWS = """
-SELECT "job", "n", "at", "kind", "detail" FROM "job_events"
-WHERE list_contains($jobs, "job") AND "kind" NOT IN ('exam_items', 'masks')
-QUALIFY "kind" <> 'step' OR row_number() OVER (PARTITION BY "job", "kind" ORDER BY "n" DESC) = 1
-ORDER BY "job", "n"
-"""
 # What is worth a chart of a training with rewards, whose loss says nothing.
 _OF_REWARDS: Mapping[str, str] = {
     "reward": "mean reward",
@@ -55,8 +48,8 @@ def training_lines(store: Reader, most: int) -> list[TrainingLine]:
 
     rows = list_jobs(store)[:most]
     told: dict[str, list[JobEventRow]] = {row.job: [] for row in rows}
-    for event in store.query(_NEWS, {"jobs": list(told)}):
-        told[str(event["job"])].append(JobEventRow(**event))
+    for event in newest_events(store, list(told)):
+        told[event.job].append(event)
     primary = lru_cache(None)(_primary)
     return [
         _line(row, _summed(row, events_of(told[row.job])), primary(_config(row)[0])) for row in rows

@@ -179,7 +179,10 @@ def provenance_and_reads(connection: duckdb.DuckDBPyConnection) -> None:
     )
     carry_reads(connection)
     connection.execute('DROP TABLE "test_reads"')
-    # A macro is a view of one run: to group the rows of all runs costs twice as much.
+    # A macro is a view of one run; a view of all runs costs twice as much. One row a pair of the
+    # run: its answer, or the newest error in its place. One row a pair and grader: its score, or
+    # the newest reason why there is none. That a pair has one score is the writer's care: to group
+    # a million rows here would cost more than all the rest. Items are told apart by their position.
     connection.execute(
         """
         CREATE MACRO newest_samples(of_run) AS TABLE

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from flywheel.errors import FlywheelError
-from flywheel.evals.results.results import load_cost
 from flywheel.store.errors import BadBatch, BadRow, BrokenStore, failed
+from flywheel.store.queries.answers import load_cost
 from flywheel.store.rows.table import MOST_TEXT
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.runs import find_run
@@ -113,7 +113,7 @@ def test_a_store_with_impossible_counts_opens_adds_up_and_is_checked(tmp_path: P
         with store.cursor() as cursor:
             cursor.execute(f'UPDATE "samples" SET "prompt_tokens" = {2**63 - 1}')
         run = find_run(store, "r")
-        assert run and load_cost(store, run).prompt_tokens == 4 * (2**63 - 1)
+        assert run and load_cost(store, run.run).prompt_tokens == 4 * (2**63 - 1)
     (finding,) = check_store(path).findings
     assert (finding.table, finding.count) == ("samples", 4)
     assert "impossible count" in finding.story

@@ -18,10 +18,12 @@ from flywheel.errors import BadOption, NotComparable
 from flywheel.evals.decision.pairs import ItemFacts, Pairs, load_facts, load_pairs
 from flywheel.evals.floors.above_floor import AboveFloor, above_floor
 from flywheel.evals.floors.floors import load_floors
-from flywheel.evals.results.results import Cost, definition_of, load_cost, run_seconds, the_run
+from flywheel.evals.results.results import definition_of, the_run
 from flywheel.stats.many.multiple import holm
 from flywheel.stats.paired import Paired, paired
 from flywheel.stats.power import minimum_effect
+from flywheel.store.queries.answers import Cost, load_cost, median_seconds
+from flywheel.store.queries.runs import run_seconds
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow, run_status
 
@@ -216,14 +218,9 @@ def roles_of(store: Reader, run: RunRow) -> dict[str, str]:
 
 def load_spending(store: Reader, run: RunRow) -> Spending:
     """What the answers of a run took."""
-    (found,) = store.query(
-        'SELECT median("seconds") AS "latency" FROM "samples"'
-        ' WHERE "run" = ? AND "error" IS NULL AND NOT "cached" AND "seconds" > 0',
-        [run.sampled],
-    )
-    cost = load_cost(store, run)
+    cost, latency = load_cost(store, run.sampled), median_seconds(store, run.sampled)
     asked = cost.samples > cost.cached and run.kind != "import"
-    return Spending(cost, run_seconds(store, run.sampled) if asked else None, found["latency"])
+    return Spending(cost, run_seconds(store, run.sampled) if asked else None, latency)
 
 
 def compare_pairs(pairs: Pairs, role: str = "other") -> GraderComparison:

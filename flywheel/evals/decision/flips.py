@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from flywheel.evals.decision.compare import Candidate, Comparison
+from flywheel.store.queries.verdicts import first_reasons
 from flywheel.store.reader import Reader
-from flywheel.store.tables.runs import RunRow
 
 
 class Flip(NamedTuple):
@@ -40,8 +39,10 @@ def load_flips(
     chosen = [*_first(broken, most), *_first(pairs.fixed, most)]
     items = [pairs.items[index] for index in chosen]
     grader = primary.grader
-    before = _answers(store, comparison.baseline, grader, items)
-    after = _answers(store, candidate.run, grader, items)
+    before, after = (
+        first_reasons(store, run.run, run.sampled, grader, items)
+        for run in (comparison.baseline, candidate.run)
+    )
     nothing = ("", "")
     return [
         Flip(
@@ -63,20 +64,3 @@ def _first(found: Any, most: int) -> list[int]:
 
 def _crossed(before: tuple[str, str], after: tuple[str, str]) -> tuple[str, str, str, str]:
     return before[0], after[0], before[1], after[1]
-
-
-def _answers(
-    store: Reader, run: RunRow, grader: str, items: Sequence[str]
-) -> dict[str, tuple[str, str]]:
-    """The answer to each item and the grader's reason."""
-    rows = store.query(
-        """
-        SELECT a."item" AS "item", a."output_text" AS "output", s."reason" AS "reason"
-        FROM "samples" AS a JOIN "scores" AS s
-            ON s."item" = a."item" AND s."repeat" = a."repeat" AND s."run" = $run
-        WHERE a."run" = $sampled AND a."error" IS NULL AND a."repeat" = 0
-            AND s."name" = $grader AND s."score" IS NOT NULL AND list_contains($items, a."item")
-        """,
-        {"run": run.run, "sampled": run.sampled, "grader": grader, "items": list(items)},
-    )
-    return {row["item"]: (row["output"], row["reason"]) for row in rows}

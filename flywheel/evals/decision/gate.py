@@ -20,6 +20,8 @@ from flywheel.evals.floors.measure_floors import floors_of
 from flywheel.evals.results.results import definition_of, the_run
 from flywheel.evals.run.measure import baseline_rows
 from flywheel.store.item_sets import read_items
+from flywheel.store.queries.answers import same_answers
+from flywheel.store.queries.runs import on_dev, was_promoted
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
@@ -27,7 +29,7 @@ from flywheel.store.store import Store
 from flywheel.store.tables.decisions import ComparisonRow, PromotionRow
 from flywheel.store.tables.definitions import find_model
 from flywheel.store.tables.reads import Head, chain_head, read_of
-from flywheel.store.tables.runs import RUNS, RunRow, run_status
+from flywheel.store.tables.runs import RunRow, run_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ def promote(store: Store, verdict: Verdict) -> None:
         raise BadOption(f"{verdict.name} decided {verdict.decision.outcome}: nothing is promoted")
     runs = [verdict.candidate, *_elsewhere(store, verdict.candidate)]
     baselines = baseline_rows(store, runs)
-    if not baselines and _was_promoted(store, verdict):
+    if not baselines and was_promoted(store, verdict.baseline.run, verdict.candidate.run):
         return
     row = PromotionRow(
         evalset=verdict.baseline.evalset,
@@ -129,15 +131,6 @@ def promote(store: Store, verdict: Verdict) -> None:
     store.write(
         f"{verdict.name}/promotion",
         {"promotions": [row], "baselines": baselines},
-    )
-
-
-def _was_promoted(store: Reader, verdict: Verdict) -> bool:
-    return bool(
-        store.query(
-            'SELECT 1 FROM "promotions" WHERE "baseline" = ? AND "candidate" = ? LIMIT 1',
-            [verdict.baseline.run, verdict.candidate.run],
-        )
     )
 
 
@@ -160,6 +153,7 @@ def gather(
         gains = [
             _gain(other.get(primary.grader), row) for other, row in zip(others, seeds, strict=True)
         ]
+    served = case.served and the_run(store, case.served).sampled
     return Evidence(
         primary=primary,
         guards=[
@@ -171,8 +165,8 @@ def gather(
         tried=case.tried,
         seeds=gains,
         sealed=_unsealed(baseline),
-        same_answers=_agreement(store, baseline, candidate) == 1.0,
-        served=_agreement(store, candidate, the_run(store, case.served)) if case.served else None,
+        same_answers=same_answers(store, baseline.sampled, candidate.sampled) == 1.0,
+        served=same_answers(store, candidate.sampled, served) if served else None,
         floor=above_floor(
             store,
             primary,
@@ -215,30 +209,6 @@ def _is_trained(store: Reader, run: RunRow) -> bool:
     return bool(model and json.loads(model.detail).get("lever"))
 
 
-def _agreement(store: Reader, one: RunRow, other: RunRow) -> float | None:
-    """The share of pairs to which two runs gave the same answer; None when no answer was kept."""
-    (found,) = store.query(
-        """
-        SELECT avg((a."output_text" = b."output_text"
-                AND a."extra" IS NOT DISTINCT FROM b."extra")::INT) AS "share",
-            bool_or(a."output_text" <> '' OR b."output_text" <> '') AS "kept"
-        FROM "samples" AS a JOIN "samples" AS b ON a."item" = b."item" AND a."repeat" = b."repeat"
-        WHERE a."run" = ? AND b."run" = ? AND a."error" IS NULL AND b."error" IS NULL
-        """,
-        [one.sampled, other.sampled],
-    )
-    return found["share"] if found["kept"] else None
-
-
 def _elsewhere(store: Reader, run: RunRow) -> list[RunRow]:
     """The newest finished run of the same model, prompt and sampling on dev."""
-    rows = store.query(
-        f"""
-        SELECT {RUNS.quoted} FROM "runs" WHERE "evalset_digest" = ? AND "model_digest" = ?
-            AND "prompt_digest" = ? AND "sampling_digest" = ? AND "graders" = ?
-            AND "split" = 'dev' AND "kind" <> 'regrade' ORDER BY "created" DESC
-        """,
-        [run.evalset_digest, run.model_digest, run.prompt_digest, run.sampling_digest, run.graders],
-    )
-    found = [RunRow(**row) for row in rows]
-    return [row for row in found if run_status(store, row.run) == "finished"][:1]
+    return [row for row in on_dev(store, run) if run_status(store, row.run) == "finished"][:1]

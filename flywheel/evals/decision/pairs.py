@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from flywheel.errors import NotComparable
 from flywheel.evals.results.results import definition_of, field_path
+from flywheel.store.queries.definitions import item_fields
+from flywheel.store.queries.verdicts import paired_means
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import pairs_of
 from flywheel.store.tables.runs import RunRow
-from flywheel.store.tables.scores import VERDICTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,17 +135,8 @@ def load_facts(store: Reader, runs: Sequence[RunRow]) -> ItemFacts:
     definition = definition_of(store, runs[0])
     group, tags = definition.get("group"), tuple(definition.get("tags", ()))
     paths = {f"p{n}": field_path(name) for n, name in enumerate((*tags, group)) if name is not None}
-    columns = "".join(f', json_extract_string("item", ${name}) AS "{name}"' for name in paths)
-    rows = store.query(
-        f"""
-        SELECT "digest", "id"{columns} FROM "items" SEMI JOIN (
-            SELECT DISTINCT "item" FROM "scores" WHERE list_contains($runs, "run")
-        ) AS s ON s."item" = "items"."digest"
-        """,
-        {"runs": [row.run for row in runs], **paths},
-    )
     facts = ItemFacts()
-    for row in rows:
+    for row in item_fields(store, [run.run for run in runs], paths):
         digest = row["digest"]
         facts.ids[digest] = row["id"]
         if group is not None:
@@ -162,7 +154,7 @@ def load_pairs(
 ) -> dict[str, Pairs]:
     """The pairs of two runs by grader, in the order of the evalset's graders."""
     check_comparable(baseline, candidate)
-    columns = store.columns(_PAIRS, {"a": baseline.run, "b": candidate.run})
+    columns = paired_means(store, baseline.run, candidate.run)
     found: dict[str, list[int]] = {}
     for row, name in enumerate(columns.pop("name")):
         found.setdefault(name, []).append(row)
@@ -176,22 +168,6 @@ def load_pairs(
         )
         for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
     }
-
-
-_ITEM_MEANS = f"""
-SELECT "name", "item", min("position") AS "position", avg("score") AS "mean",
-    avg("passed"::INT) AS "passed", count(*) AS "n", count("score") AS "graded"
-FROM ({VERDICTS}) GROUP BY "name", "item"
-"""
-_PAIRS = f"""
-WITH "a" AS ({_ITEM_MEANS.replace("$run", "$a")}), "b" AS ({_ITEM_MEANS.replace("$run", "$b")})
-SELECT coalesce(a."name", b."name") AS "name", coalesce(a."item", b."item") AS "item",
-    a."mean" AS "a_mean", b."mean" AS "b_mean", a."passed" AS "a_passed", b."passed" AS "b_passed",
-    coalesce(a."n", 0) AS "a_n", coalesce(b."n", 0) AS "b_n",
-    coalesce(a."graded", 0) AS "a_graded", coalesce(b."graded", 0) AS "b_graded"
-FROM "a" FULL JOIN "b" ON a."name" = b."name" AND a."item" = b."item"
-ORDER BY "name", coalesce(a."position", b."position"), "item"
-"""
 
 
 def _pairs(

@@ -8,6 +8,7 @@ from typing import Any
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.floors import Floor, Floors
 from flywheel.stats.paired import Paired, paired
+from flywheel.store.queries.answers import items_at
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow
 
@@ -91,14 +92,9 @@ def _floor_pairs(
     """The candidate's and the baseline's scores beside the floor's, on the items that have both."""
     import numpy as np
 
-    rows = store.query(
-        'SELECT DISTINCT "item", "position" FROM "samples" WHERE "run" = $run'
-        ' AND "position" IN (SELECT unnest($positions))',
-        {"run": run.sampled, "positions": list(floor.scores)},
-    )
     scores: dict[str, list[float]] = {}
-    for row in rows:
-        scores.setdefault(row["item"], []).append(floor.scores[row["position"]])
+    for item, position in items_at(store, run.sampled, list(floor.scores)):
+        scores.setdefault(item, []).append(floor.scores[position])
     keep = np.array([item in scores for item in pairs.items], dtype=np.bool_)
     if not keep.any():
         return None

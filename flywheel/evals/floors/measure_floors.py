@@ -24,6 +24,8 @@ from flywheel.evals.results.results import definition_of
 from flywheel.samplers.resolve import pins_of
 from flywheel.stats.seeds import seed_of
 from flywheel.store.errors import BrokenStore, StoreFailed
+from flywheel.store.queries.answers import count_distinct, first_answers, first_lengths
+from flywheel.store.queries.definitions import grader_definition
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
@@ -137,24 +139,16 @@ async def measure_floors(
 
 def _count_answers(store: Reader, row: RunRow) -> tuple[int, int]:
     """How many answers a run has, and how many of them differ by more than blanks around them."""
-    (found,) = store.query(
-        """
-        SELECT count(*) AS "n", count(DISTINCT hash(trim("output_text"), "extra"::JSON -> 'tools'))
-            AS "distinct", coalesce(bool_or("output_text" <> ''), FALSE) AS "kept"
-        FROM "samples" WHERE "run" = ? AND "error" IS NULL
-        """,
-        [row.sampled],
-    )
+    found = count_distinct(store, row.sampled)
     # Another harness may have kept its scores alone.
-    known = row.note is None or found["kept"]
-    return (int(found["n"]), int(found["distinct"])) if known else (0, 0)
+    known = row.note is None or found.kept
+    return (found.n, found.distinct) if known else (0, 0)
 
 
 def _grader(store: Reader, row: RunRow) -> tuple[Grader | None, str]:
     """The primary grader as the store has it, or why there is none."""
     digest = dict(json.loads(row.graders)).get(row.primary_grader)
-    found = store.query('SELECT "definition" FROM "graders" WHERE "digest" = ?', [digest])
-    definition = json.loads(found[0]["definition"]) if found else {"type": "imported"}
+    definition = json.loads(grader_definition(store, digest) or '{"type": "imported"}')
     if definition.get("type") == "imported":
         return None, _IMPORTED
     asked = definition_of(store, row)
@@ -180,19 +174,11 @@ def _positions(row: RunRow, limits: Limits) -> list[int] | None:
 def _affordable(store: Reader, row: RunRow, limits: Limits) -> list[int]:
     """The positions whose items and answers are read: all, or as many as memory allows."""
     positions = _positions(row, limits)
-    rows = store.query(
-        """
-        SELECT s."position", max(length(s."output_text") + length(i."item")) AS "length"
-        FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
-        WHERE s."run" = ? AND s."repeat" = 0 AND s."error" IS NULL GROUP BY 1 ORDER BY 1
-        """,
-        [row.sampled],
-    )
     among = set(positions or ())
     lengths = [
-        (one["position"], one["length"])
-        for one in rows
-        if positions is None or one["position"] in among
+        (position, length)
+        for position, length in first_lengths(store, row.sampled)
+        if positions is None or position in among
     ]
     if sum(length for _, length in lengths) > limits.text:
         random.Random(seed_of("floors", row.split_digest)).shuffle(lengths)
@@ -206,32 +192,17 @@ def _affordable(store: Reader, row: RunRow, limits: Limits) -> list[int]:
 
 def _answered(store: Reader, row: RunRow, positions: Sequence[int]) -> list[Answered]:
     """The first answer to each item with its score, in the order of the split."""
-    rows = store.query(
-        """
-        SELECT s."position", s."output_text", s."extra", s."created", i."item", g."score"
-        FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
-        LEFT JOIN "scores" AS g ON g."run" = $run AND g."name" = $grader
-            AND g."position" = s."position" AND g."repeat" = 0 AND g."score" IS NOT NULL
-        WHERE s."run" = $sampled AND s."repeat" = 0 AND s."error" IS NULL
-            AND s."position" IN (SELECT unnest($positions))
-        """,
-        {
-            "run": row.run,
-            "grader": row.primary_grader,
-            "sampled": row.sampled,
-            "positions": list(positions),
-        },
-    )
+    rows = first_answers(store, row.run, row.sampled, row.primary_grader, positions)
     definition = definition_of(store, row)
     template, prompt = definition.get("gold"), definition.get("prompt")
     found: list[Answered] = []
-    newest = {one["position"]: one for one in sorted(rows, key=lambda one: one["created"])}
+    newest = {one.position: one for one in rows}
     for _, one in sorted(newest.items()):
-        item: dict[str, Any] = json.loads(one["item"])
-        tools = json.loads(one["extra"]).get("tools", ()) if one["extra"] else ()
-        sample = Sample(item, one["output_text"], tools)
+        item: dict[str, Any] = json.loads(one.item)
+        tools = json.loads(one.extra).get("tools", ()) if one.extra else ()
+        sample = Sample(item, one.output_text, tools)
         gold, asked = _gold(template, item), _asked(prompt, item)
-        found.append(Answered(one["position"], sample, one["score"], gold, asked))
+        found.append(Answered(one.position, sample, one.score, gold, asked))
     return found
 
 

@@ -24,28 +24,19 @@ from flywheel.evals.run.measure import grader_rows
 from flywheel.evals.run.plan import new_run_id, one_of
 from flywheel.evals.run.refused import REFUSED, refused_score
 from flywheel.samplers.resolve import pins_of
-from flywheel.store.execute import execute
+from flywheel.store.queries.definitions import grader_definition
+from flywheel.store.queries.verdicts import LeftToGrade, count_left_to_grade, left_to_grade
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.rows.values import pairs_of
 from flywheel.store.store import Store
 from flywheel.store.tables.runs import RunRow
-from flywheel.store.tables.samples import SAMPLES, SampleRow
+from flywheel.store.tables.samples import SampleRow
 from flywheel.store.tables.scores import ScoreRow
 from flywheel.synchronous import Loop
 from graders.definition import read_grader, wire_json
 from graders.grader import Grader
-
-_BATCH = 256
-# The answers of a regrade's parent that this grader has given no score yet.
-_LEFT = """
-FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
-WHERE s."run" = $parent AND s."error" IS NULL AND NOT EXISTS (
-    FROM "scores" AS g WHERE g."run" = $run AND g."grader" = $grader AND g."score" IS NOT NULL
-        AND g."position" = s."position" AND g."repeat" = s."repeat"
-)
-"""
 
 
 class Named(NamedTuple):
@@ -146,10 +137,7 @@ def go_on_regrade(
 
 def count_left(store: Reader, row: RunRow) -> int:
     """How many verdicts are missing, over all graders."""
-    return sum(
-        int(store.query(f'SELECT count(*) AS "n" {_LEFT}', _places(row, named))[0]["n"])
-        for named in _graders(store, row)
-    )
+    return sum(count_left_to_grade(store, _left(row, named)) for named in _graders(store, row))
 
 
 def graders_of(store: Reader, row: RunRow) -> list[Grader]:
@@ -171,9 +159,7 @@ def _graders(store: Reader, row: RunRow) -> list[Named]:
     """The graders of a regrade, from their definitions in the store. Raises ChangedPlan."""
     found: list[Named] = []
     for name, value in pairs_of(row.graders):
-        sql = 'SELECT "definition" FROM "graders" WHERE "digest" = ?'
-        (stored,) = store.query(sql, [value])
-        named = Named.of(read_grader(json.loads(stored["definition"])))
+        named = Named.of(read_grader(json.loads(grader_definition(store, value) or "null")))
         if named.digest != value:
             raise ChangedPlan(
                 f"run {row.run} cannot go on: this version reads the grader {name!r} as another"
@@ -183,18 +169,14 @@ def _graders(store: Reader, row: RunRow) -> list[Named]:
     return found
 
 
-def _places(row: RunRow, named: Named) -> dict[str, Any]:
-    return {"parent": row.parent, "run": row.run, "grader": named.digest}
+def _left(row: RunRow, named: Named) -> LeftToGrade:
+    return LeftToGrade(row.run, row.parent, named.digest)
 
 
 def _answers(store: Store, row: RunRow, named: Named) -> Iterator[list[tuple[SampleRow, Any]]]:
     """The answers that this grader has to judge, with their items, in the order of the split."""
-    columns = ", ".join(f's."{column.name}"' for column in SAMPLES.columns)
-    sql = f'SELECT {columns}, i."item" {_LEFT} ORDER BY s."position", s."repeat"'
-    with store.cursor() as cursor:
-        execute(cursor, sql, _places(row, named))
-        while rows := cursor.fetchmany(_BATCH):
-            yield [(SampleRow(*found[:-1]), json.loads(found[-1])) for found in rows]
+    for batch in left_to_grade(store, _left(row, named)):
+        yield [(sample, json.loads(item)) for sample, item in batch]
 
 
 async def _grade(

@@ -13,6 +13,10 @@ from flywheel.evals.run.run_names import steps_back
 from flywheel.samplers.failures import Reason
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.errors import wrong_data
+from flywheel.store.queries.answers import Cost, load_cost
+from flywheel.store.queries.definitions import evalset_definition
+from flywheel.store.queries.runs import run_seconds
+from flywheel.store.queries.verdicts import item_means
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import object_of, pairs_of
 from flywheel.store.tables.runs import (
@@ -23,7 +27,7 @@ from flywheel.store.tables.runs import (
     run_status,
     runs_named,
 )
-from flywheel.store.tables.samples import NEWEST_SAMPLES, answering_models
+from flywheel.store.tables.samples import answering_models
 from flywheel.store.tables.scores import GraderSummary, summarise
 
 
@@ -39,24 +43,6 @@ class Figure:
         mean, low, high = self.interval or (None, None, None)
         ungraded = sum(self.summary.ungraded.values())
         return {"mean": mean, "low": low, "high": high, "n": self.summary.n, "ungraded": ungraded}
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What the answers of a run took, and how many the model did not give in full.
-
-    Answers from the cache took nothing.
-    """
-
-    samples: int
-    errors: int
-    cached: int
-    truncated: int
-    refused: int
-    prompt_tokens: int
-    completion_tokens: int
-    price: float | None
-    loss: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +135,6 @@ class Result:
         }
 
 
-# Without clusters the items themselves are not read: a million of them are the most of a store.
-_ITEM_MEANS = """
-SELECT avg("score") AS "mean" FROM "scores"
-WHERE "run" = $run AND "grader" = $grader AND "score" IS NOT NULL GROUP BY "position"
-"""
-_CLUSTERED_MEANS = """
-SELECT avg(s."score") AS "mean", any_value(json_extract_string(i."item", $group)) AS "cluster"
-FROM "scores" AS s JOIN "items" AS i ON i."digest" = s."item"
-WHERE s."run" = $run AND s."grader" = $grader AND s."score" IS NOT NULL GROUP BY s."position"
-"""
-
-
 def load_result(store: Reader, run: str) -> Result:
     """The result of a run, finished or not. Raises NoRun."""
     row = the_run(store, run)
@@ -173,7 +147,7 @@ def load_result(store: Reader, run: str) -> Result:
     status, seconds = run_status(store, row.run), run_seconds(store, row.run)
     floors = load_floors(store, row.run)
     models = answering_models(store, row.sampled)
-    cost = load_cost(store, row)
+    cost = load_cost(store, row.sampled)
     result = Result(row, status, ordered, cost, seconds, floors, models=models)
     if result.cost.errors:
         result = replace(result, failures=failed_requests(store, row))
@@ -211,58 +185,17 @@ def _find(store: Reader, run: str) -> RunRow:
 def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:
     """Over item means, with the items of a cluster taken as one where the evalset has clusters."""
     group = field_path(definition_of(store, run).get("group"))
-    params = {"run": run.run, "grader": grader}
-    if group is None:
-        return mean_interval(store.columns(_ITEM_MEANS, params)["mean"])
-    found = store.columns(_CLUSTERED_MEANS, {**params, "group": group})
-    return mean_interval(found["mean"], found["cluster"].tolist())
+    return mean_interval(*item_means(store, run.run, grader, group))
 
 
 def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:
     """The evalset's definition as it was when the run began."""
-    found = store.query(
-        'SELECT "definition" FROM "evalsets" WHERE "digest" = ?', [run.evalset_digest]
-    )
     try:
-        return object_of(found[0]["definition"])
-    except (IndexError, ValueError):
+        return object_of(evalset_definition(store, run.evalset_digest) or "")
+    except ValueError:
         raise wrong_data(store.path, f"the evalset of run {run.run} cannot be read") from None
 
 
 def field_path(name: str | None) -> str | None:
     """The JSON path of an item's field, None for no field."""
     return None if name is None else '$."' + name.replace('"', '\\"') + '"'
-
-
-def load_cost(store: Reader, row: RunRow) -> Cost:
-    """What the answers of a run took, those of its parent for a regrade."""
-    (found,) = store.query(
-        f"""
-        SELECT count(*) AS "samples", count("error") AS "errors",
-            count(*) FILTER ("cached") AS "cached",
-            count(*) FILTER ("truncated") AS "truncated",
-            count("extra"::JSON ->> 'refusal') AS "refused",
-            coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0) AS "prompt_tokens",
-            coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0) AS "completion_tokens",
-            sum("price") FILTER (NOT "cached") AS "price",
-            sum(("extra"::JSON -> 'reference_loss' ->> 'nats')::DOUBLE)
-                / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"
-        FROM ({NEWEST_SAMPLES})
-        """,
-        {"run": row.sampled},
-    )
-    return Cost(**found)
-
-
-def run_seconds(store: Reader, run: str) -> float:
-    """The time at work: from each start to the next event, pauses between resumes left out."""
-    (found,) = store.query(
-        """
-        SELECT coalesce(sum(epoch("next" - "created")), 0) AS "seconds" FROM (
-            SELECT "status", "created", lead("created") OVER (ORDER BY "created") AS "next"
-            FROM "run_events" WHERE "run" = ?
-        ) WHERE "status" = 'started'
-        """,
-        [run],
-    )
-    return float(found["seconds"])

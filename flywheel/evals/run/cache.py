@@ -14,6 +14,7 @@ from typing import Any
 
 from flywheel.evals.run.plan import Plan
 from flywheel.samplers.sampler import Loss, Output
+from flywheel.store.queries.runs import has_earlier, runs_of
 from flywheel.store.rows.table import MOST_COUNT
 from flywheel.store.store import Store
 from flywheel.store.tables.samples import SampleRow, find_cached
@@ -31,12 +32,8 @@ class Cache:
     def of(cls, store: Store, plan: Plan, run: str, wanted: bool = True) -> Cache:
         """The cache for this plan. `wanted` False leaves it closed."""
         same = plan.identity
-        earlier = store.query(
-            'SELECT 1 FROM "runs" WHERE "model_digest" = ? AND "prompt_digest" = ?'
-            ' AND "sampling_digest" = ? AND "run" <> ? LIMIT 1',
-            [same["model"], same["prompt"], same["sampling"], run],
-        )
-        return cls(store, wanted and bool(earlier))
+        made_of = {name: same[name] for name in ("model", "prompt", "sampling")}
+        return cls(store, wanted and has_earlier(store, run, **made_of))
 
     async def look_up(self, keys: Sequence[str]) -> Mapping[str, Output]:
         """The answers that are known, by key."""
@@ -79,18 +76,13 @@ def explain(store: Store, plan: Plan) -> list[str]:
     """For each earlier run of this evalset: what keeps its answers from being used here."""
     same = plan.identity
     told: list[str] = []
-    rows = store.query(
-        'SELECT "run", "model_digest" AS "model", "prompt_digest" AS "prompt",'
-        ' "sampling_digest" AS "sampling", "split_digest" AS "split", "repeats"'
-        ' FROM "runs" WHERE "evalset" = ? AND "kind" <> \'regrade\' ORDER BY "created" DESC',
-        [plan.evalset.name],
-    )
-    for row in rows:
-        differs = [name for name in ("model", "prompt", "sampling") if row[name] != same[name]]
+    for earlier in runs_of(store, plan.evalset.name):
+        made_of = earlier._asdict()
+        differs = [name for name in ("model", "prompt", "sampling") if made_of[name] != same[name]]
         if differs:
-            told.append(f"{row['run']}: another {' and another '.join(differs)}")
-        elif row["split"] != same["split"]:
-            told.append(f"{row['run']}: used, for items that stayed the same; the split changed")
+            told.append(f"{earlier.run}: another {' and another '.join(differs)}")
+        elif earlier.split != same["split"]:
+            told.append(f"{earlier.run}: used, for items that stayed the same; the split changed")
         else:
-            told.append(f"{row['run']}: used, {row['repeats']} repeats")
+            told.append(f"{earlier.run}: used, {earlier.repeats} repeats")
     return told or ["no earlier run of this evalset is in the store"]

@@ -13,6 +13,7 @@ from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import SPLITS, Prompt, Split, load_evalset
 from flywheel.evals.run.plan import Plan, load_prompt
+from flywheel.store.queries.definitions import prompt_messages
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow
 
@@ -59,16 +60,14 @@ def plan_of_run(store: Reader, run: RunRow, spec: EngineSpec, evalset: str | Non
     Prompt, sampling and repeats are the run's own; evalset and model are read anew, and
     `Plan.check_same` tells whether they changed.
     """
-    (prompt,) = store.query(
-        'SELECT "messages" FROM "prompts" WHERE "digest" = ?', [run.prompt_digest]
-    )
+    prompt = json.loads(prompt_messages(store, run.prompt_digest) or "null")
     adapter: TypeAdapter[Any] = TypeAdapter(Prompt)
     return Plan(
         evalset=load_evalset(evalset or run.evalset),
         split=next(name for name in SPLITS if name == run.split),
         model=run.model,
         model_digest=spec.model_digest(run.model),
-        prompt=adapter.validate_python(json.loads(prompt["messages"])),
+        prompt=adapter.validate_python(prompt),
         sampling=json.loads(run.sampling)["sampling"],
         repeats=run.repeats,
         limit=run.items,

@@ -7,6 +7,7 @@ the larger `n` holds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -62,6 +63,21 @@ def job_events(store: Reader, job: str) -> list[JobEventRow]:
     """Every event of a job, in its order."""
     rows: list[dict[str, Any]] = store.query(
         f'SELECT {JOB_EVENTS.quoted} FROM "job_events" WHERE "job" = ? ORDER BY "n"', [job]
+    )
+    return [JobEventRow(**row) for row in rows]
+
+
+def newest_events(store: Reader, jobs: Sequence[str]) -> list[JobEventRow]:
+    """The events of these jobs, by job: of the steps the last one, no scores of single items."""
+    rows = store.query(
+        f"""
+        SELECT {JOB_EVENTS.quoted} FROM "job_events"
+        WHERE list_contains($jobs, "job") AND "kind" NOT IN ('exam_items', 'masks')
+        QUALIFY "kind" <> 'step'
+            OR row_number() OVER (PARTITION BY "job", "kind" ORDER BY "n" DESC) = 1
+        ORDER BY "job", "n"
+        """,
+        {"jobs": list(jobs)},
     )
     return [JobEventRow(**row) for row in rows]
 

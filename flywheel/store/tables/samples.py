@@ -57,9 +57,6 @@ SAMPLES = Table(
     counts=("position", "repeat", "prompt_tokens", "completion_tokens", "cached_tokens"),
 )
 
-# One row a pair of $run: its answer, or the newest error that stands in its place.
-NEWEST_SAMPLES = "SELECT * FROM newest_samples($run)"
-
 
 def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bool_]:
     """Which pairs of the plan have an answer: a mask of `items` rows and `repeats` columns.

@@ -48,11 +48,6 @@ SCORES = Table(
     "scores", ScoreRow, key=("run", "item", "repeat", "grader"), either=("score", "error_kind")
 )
 
-# One row a sample and grader: its score, or the newest reason why there is none. That a pair has
-# one score is the writer's care: to group a million rows here would cost more than all the rest.
-# Items are told apart by their position, which their split fixes: eight bytes, not a digest.
-VERDICTS = "SELECT * FROM newest_scores($run)"
-
 
 @dataclass(frozen=True, slots=True)
 class GraderSummary:
@@ -81,12 +76,12 @@ def summarise(store: Reader, run: str) -> list[GraderSummary]:
     for grader, name in _graders(store, run):
         # One grader at a time: then a group is told by eight bytes, and a million fit anywhere.
         (row,) = store.query(
-            f"""
+            """
             WITH "per_item" AS (
                 SELECT count(*) AS "n", count("score") AS "graded", avg("score") AS "mean",
                     count(*) FILTER ("passed") AS "passed",
                     count(*) FILTER (NOT "parsed") AS "unparsed"
-                FROM ({VERDICTS}) WHERE "grader" = $grader GROUP BY "position"
+                FROM newest_scores($run) WHERE "grader" = $grader GROUP BY "position"
             )
             SELECT sum("n")::BIGINT AS "n", sum("graded")::BIGINT AS "graded",
                 sum("passed")::BIGINT AS "passed", sum("unparsed")::BIGINT AS "unparsed",
@@ -116,8 +111,8 @@ def _graders(store: Reader, run: str) -> list[tuple[str, str]]:
 def _ungraded(store: Reader, run: str) -> dict[str, dict[str, int]]:
     kinds: dict[str, dict[str, int]] = {}
     for row in store.query(
-        f"""
-        SELECT "grader", "error_kind", count(*) AS "n" FROM ({VERDICTS})
+        """
+        SELECT "grader", "error_kind", count(*) AS "n" FROM newest_scores($run)
         WHERE "score" IS NULL GROUP BY "grader", "error_kind" ORDER BY "error_kind"
         """,
         {"run": run},
