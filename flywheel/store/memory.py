@@ -1,10 +1,15 @@
-"""Memory: how much DuckDB may use, which is never less than the largest rows need.
+"""Memory: how much DuckDB may use, given to the operations that run and taken back after them.
 
-DuckDB reads and rewrites 2,048 rows of a table at a time and holds all their texts meanwhile.
-Where it cannot, a query fails; a checkpoint that cannot invalidates the whole database. So the
-limit follows from the longest texts of the store. Measured with 1.5.6: 4,000 rows of 100 kB each
-fail at 1.3 times what 2,048 of them hold and pass at 2.3 times. Beyond what DuckDB itself would
-take, 80% of the machine's memory, nothing is allowed.
+DuckDB has one limit for all connections to a file. It follows from what is going on: each query
+brings its own share for as long as it runs, so that no run takes memory from another, and the
+long waits of a measuring hold little.
+
+The limit is never less than the largest rows need. DuckDB reads and rewrites 2,048 rows of a table
+at a time and holds all their texts meanwhile. Where it cannot, a query fails; a checkpoint that
+cannot invalidates the whole database. So the limit follows from the longest texts of the store, of
+those about to be written too. Measured with 1.5.6: 4,000 rows of 100 kB each fail at 1.3 times what
+2,048 of them hold and pass at 2.3 times. Beyond what DuckDB itself would take, 80% of the machine's
+memory, nothing is allowed.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from flywheel.store.rows.arrow import ArrowTable, compute
@@ -23,9 +29,11 @@ if TYPE_CHECKING:
     import duckdb
 
 # DuckDB would take most of the machine, which training and local models need. What does not fit
-# goes to disk beside the store. While a run streams rows in, little is enough.
+# goes to disk beside the store. To stream rows in, or to sum up a run of any length, little is
+# enough.
 NORMAL = 512_000_000
 FRUGAL = 64_000_000
+_is_frugal: ContextVar[bool] = ContextVar("is_frugal", default=False)
 _VECTOR = 2_048
 _FACTOR = 3
 _LONGEST = re.compile(r"Max String Length: (\d+)")
@@ -41,6 +49,8 @@ class Memory:
         self._lock = threading.Lock()
         self._most = _default_limit(connection)
         self._frugal = 0
+        self._unlimited = 0
+        self._running = {False: 0, True: 0}
         self._limit = 0
         there = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
         self._longest = {
@@ -67,33 +77,51 @@ class Memory:
 
     @contextmanager
     def frugal(self) -> Generator[None]:
-        """Use little for a while: enough to write, and to sum up a run of any length."""
-        self._count(1)
+        """What runs in this context uses little: enough to write, and to sum up a run.
+
+        Between operations the store then keeps no more than that in memory.
+        """
+        token = _is_frugal.set(True)
+        self._change(frugal=1)
         try:
             yield
         finally:
-            self._count(-1)
+            self._change(frugal=-1)
+            _is_frugal.reset(token)
+
+    @contextmanager
+    def operation(self) -> Generator[None]:
+        """Allow a query its share while it runs: little in a frugal context."""
+        frugal = _is_frugal.get()
+        self._change(running=(frugal, 1))
+        try:
+            yield
+        finally:
+            self._change(running=(frugal, -1))
 
     @contextmanager
     def most(self) -> Generator[None]:
         """Allow all that DuckDB would take by itself, for a batch that failed for want of it."""
-        with self._lock:
-            self._set(self._most)
+        self._change(unlimited=1)
         try:
             yield
         finally:
-            with self._lock:
-                self._apply()
+            self._change(unlimited=-1)
 
-    def _count(self, change: int) -> None:
+    def _change(
+        self, *, frugal: int = 0, unlimited: int = 0, running: tuple[bool, int] = (False, 0)
+    ) -> None:
         with self._lock:
-            self._frugal += change
+            self._frugal += frugal
+            self._unlimited += unlimited
+            self._running[running[0]] += running[1]
             self._apply()
 
     def _apply(self) -> None:
-        base = FRUGAL if self._frugal else NORMAL
+        resting = FRUGAL if self._frugal else NORMAL
+        asked = NORMAL * self._running[False] + FRUGAL * self._running[True]
         needed = _FACTOR * _VECTOR * max(self._longest.values())
-        limit = min(max(base, needed), self._most)
+        limit = self._most if self._unlimited else min(max(resting, asked, needed), self._most)
         if limit != self._limit:
             self._set(limit)
 

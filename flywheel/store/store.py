@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -72,8 +72,14 @@ class Store(Reader):
         """Append a batch and wait until it is on disk."""
         return self.append(batch, tables).result()
 
+    @contextmanager
+    def cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
+        """See `Reader.cursor`; the query has memory of its own until the cursor is closed."""
+        with self._memory.operation(), super().cursor() as cursor:
+            yield cursor
+
     def frugal(self) -> AbstractContextManager[None]:
-        """Use little memory for a while: enough to write, and to sum up a run of any length."""
+        """What runs in this context uses little memory: enough to write, and to sum up a run."""
         return self._memory.frugal()
 
     def close(self) -> None:
