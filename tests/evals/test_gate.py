@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -56,7 +57,12 @@ def test_a_real_gain_is_promoted_and_becomes_the_baseline(store: Store, tmp_path
     assert (row["decision"], row["look"], row["alpha"]) == ("promote", 1, 0.025)
     (row,) = store.query('SELECT * FROM "promotions"')
     assert (row["baseline"], row["candidate"]) == (a, b)
-    assert store.query('SELECT "purpose" FROM "reads_chain" WHERE "purpose" = \'gate\'')
+    *_, read = store.query('SELECT * FROM "reads_chain" ORDER BY "n"')
+    assert (read["purpose"], read["run"], read["decision"]) == ("gate", b, verdict.name)
+    assert json.loads(read["rules"])["alpha"] == 0.05
+    items = store.query('SELECT "item" FROM "item_sets" WHERE "item_set" = ?', [read["item_set"]])
+    assert len(items) == 100
+    assert verdict.as_json()["reads"] == {"reads": 3, "hash": read["hash"]}
 
 
 def test_a_promotion_that_is_repeated_adds_nothing(store: Store, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from flywheel.evals.decision.sealed_reads import look_number
 from flywheel.store.errors import BadBatch
 from flywheel.store.item_sets import keep_item_set, read_items
 from flywheel.store.store import connect, open_store
 from flywheel.store.tables.decisions import ComparisonRow
 from flywheel.store.tables.reads import Head, ReadRow, chain_head, hash_of, read_of
+from flywheel.store.tables.runs import find_run
 from flywheel.store.upkeep.check import check_store
 from tests.store.older import OldRead, write_older
 from tests.store.rows import NOON, baseline, event, item, item_digest, run, whole
@@ -141,3 +143,9 @@ def test_reads_of_an_older_store_are_carried_into_the_chain(tmp_path: Path) -> N
     assert [f.story for f in check_store(path).findings] == ["runs without their model"]
     with open_store(path) as store:
         assert chain_head(store) == Head(4, rows[-1].hash)
+        a, b = (find_run(store, name) for name in "ab")
+        assert a and b
+        assert look_number(store, a, b) == 1
+        assert look_number(store, a, b._replace(model_digest="c" * 64)) == 2, (
+            "no look is given back"
+        )
