@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flywheel.jobs.process import Control, Tell, work
+from flywheel.jobs.process import Control, Emit, work
 from flywheel.levers.training.worker import set_threads
 
 
@@ -29,7 +29,7 @@ class Clock:
         self.steps: list[Mapping[str, Any]] = []
         self.exams: list[float] = []
 
-    def train(self, folder: Path, tell: Tell, control: Control) -> object:
+    def train(self, folder: Path, tell: Emit, control: Control) -> object:
         """Train by the order of a folder, as a job's process does."""
         from flywheel.levers.training.order import load_order
         from flywheel.levers.training.train import run

@@ -37,10 +37,10 @@ from flywheel.jobs.job_root import resume_command, store_of
 from flywheel.jobs.journal import Event, Journal, holds_lock, take_lock, write_holder
 from flywheel.jobs.queue import Turn, is_queued
 
-Tell = Callable[[str, Mapping[str, Any]], None]
-Word = Literal["go", "pause", "cancel"]
-Control = Callable[[], Word]
-Run = Callable[[Path, Tell, Control], object]
+Emit = Callable[[str, Mapping[str, Any]], None]
+Command = Literal["go", "pause", "cancel"]
+Control = Callable[[], Command]
+Run = Callable[[Path, Emit, Control], object]
 
 _MEMORY_REMEDY = "free some memory, then resume the job"
 EXIT_CODES = {"finished": 0, "failed": 1, "paused": 10, "cancelled": 11}
@@ -62,8 +62,8 @@ class StoreGone(FlywheelError):
 class Pulse:
     """Shows that the process lives, and when something last happened in it.
 
-    The heartbeat's time is a thread's: a stuck trainer keeps it young. What it says is the step and
-    when the trainer last told something or asked for a word.
+    The heartbeat's time is a thread's: stuck work keeps it young. What it says is the step and
+    when the work last emitted an event or asked for the command.
     """
 
     def __init__(self, folder: Path, limit: float | None, stacks: TextIO) -> None:
@@ -112,7 +112,7 @@ class _Control:
         self.peek = peek
         self._pulse = pulse
 
-    def __call__(self) -> Word:
+    def __call__(self) -> Command:
         self._pulse.progress()
         return self.peek()
 
@@ -157,7 +157,7 @@ class _Process:
         self._journal, self._pulse = journal, pulse
         self._last: Event | None = None
         self._terminated = threading.Event()
-        self._command: Word = "go"
+        self._command: Command = "go"
 
     def work(self, run: Run, memory_remedy: str) -> int:
         signal.signal(signal.SIGTERM, lambda number, frame: self._terminated.set())
@@ -204,14 +204,14 @@ class _Process:
         self._pulse.progress(step if kind == "step" and isinstance(step, int) else None)
         self._last = self._journal.tell(kind, detail)
 
-    def peek(self) -> Word:
+    def peek(self) -> Command:
         if not holds_lock(self._folder, self._lock):
             raise FolderGone(f"{self._folder} was moved or removed, so the job stops")
-        self._command = "pause" if self._terminated.is_set() else read_word(self._folder)
+        self._command = "pause" if self._terminated.is_set() else read_command(self._folder)
         return self._command
 
 
-def read_word(folder: Path) -> Word:
+def read_command(folder: Path) -> Command:
     """What the job was last asked to do: to go on, where nothing was asked."""
     try:
         text = (folder / CONTROL).read_text(encoding="utf-8").strip()

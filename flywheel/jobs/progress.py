@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from flywheel.errors import FlywheelError
+from flywheel.jobs.process import Command, Control, Emit
 
-Emit = Callable[[str, Mapping[str, Any]], None]
-Command = Literal["go", "pause", "cancel"]
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.25
@@ -45,7 +44,7 @@ class Progress:
     def __init__(
         self,
         emit: Emit = lambda kind, detail: None,
-        control: Callable[[], Command] = lambda: "go",
+        control: Control = lambda: "go",
         report_seconds: float = REPORT_SECONDS,
     ) -> None:
         """`control` counts as a sign of life; its `peek`, where it has one, does not.
@@ -54,7 +53,7 @@ class Progress:
         """
         self.emit = emit
         self.control = control
-        self._peek: Callable[[], Command] = getattr(control, "peek", control)
+        self._peek: Control = getattr(control, "peek", control)
         self._report_seconds = report_seconds
         self._beaten = self._reported = 0.0
 

@@ -8,20 +8,18 @@ elsewhere, on data that no lever saw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar
 
 from flywheel.engines.engine import Answerer
 from flywheel.errors import FlywheelError
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.evalset.items import Items
 from flywheel.jobs.kind import Order
+from flywheel.jobs.process import Control, Emit
 from flywheel.levers.candidate import Candidate
-
-Emit = Callable[[str, Mapping[str, Any]], None]
-Control = Callable[[], Literal["go", "pause", "cancel"]]
 
 
 class SealedSplit(FlywheelError):

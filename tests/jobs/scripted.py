@@ -15,7 +15,7 @@ from typing import Any
 
 from flywheel.errors import BadOption
 from flywheel.files import lock_file
-from flywheel.jobs.process import Control, Tell, work
+from flywheel.jobs.process import Control, Emit, work
 
 SCRIPT = "script.json"
 
@@ -33,7 +33,7 @@ def take_alone(folder: Path) -> None:
         assert lock_file(folder.parent / f"{name}.alone") is not None, f"{name} is in use"
 
 
-def train(folder: Path, tell: Tell, control: Control) -> None:
+def train(folder: Path, tell: Emit, control: Control) -> None:
     """Do the steps from the last checkpoint on."""
     script: dict[str, Any] = json.loads((folder.parent / SCRIPT).read_text())
     take_alone(folder)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from flywheel.jobs.progress import Command, OutOfTime, Progress, Stopped
+from flywheel.jobs.process import Command
+from flywheel.jobs.progress import OutOfTime, Progress, Stopped
 from flywheel.levers.training.train import run
 from tests.levers.training.world import order
 

@@ -21,7 +21,8 @@ from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.run.plan import Plan
-from flywheel.jobs.progress import Emit, Progress
+from flywheel.jobs.process import Emit
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles, roles_of
 from flywheel.levers.training.methods.base import Base

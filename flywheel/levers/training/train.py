@@ -22,7 +22,8 @@ from flywheel.engines.engine import Answerer
 from flywheel.engines.open import open_engine
 from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.jobs.progress import REPORT_SECONDS, Emit, Progress, Stopped
+from flywheel.jobs.process import Control, Emit
+from flywheel.jobs.progress import REPORT_SECONDS, Progress, Stopped
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.dev_plan import dev_plan, engine_spec
@@ -30,7 +31,7 @@ from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.exam import Exam
 from flywheel.levers.training.exams.live import plain
 from flywheel.levers.training.exams.result import ExamResult
-from flywheel.levers.training.exams.watch import ENDED, Control, Ended, Watch
+from flywheel.levers.training.exams.watch import ENDED, Ended, Watch
 from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.order import Order

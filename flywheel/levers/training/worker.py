@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from flywheel.jobs.journal import last_event
-from flywheel.jobs.process import Control, Tell, work
+from flywheel.jobs.process import Control, Emit, work
 
 THREADS = "FLYWHEEL_THREADS"
 MEMORY_REMEDY = "start again with a smaller batch_size or max_length, or with method.kind=lora"
@@ -29,7 +29,7 @@ def set_threads(cores: int) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def _train(folder: Path, tell: Tell, control: Control) -> object:
+def _train(folder: Path, tell: Emit, control: Control) -> object:
     from flywheel.levers.lever import Work
     from flywheel.levers.training.lever import TRAINING_LEVER
     from flywheel.levers.training.order import load_order

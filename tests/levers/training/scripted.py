@@ -11,12 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from flywheel.jobs.process import Control, Tell, work
+from flywheel.jobs.process import Control, Emit, work
 from flywheel.levers.training.order import load_order
 from flywheel.levers.training.trackers.tracking import tracked
 
 
-def exam(step: int, tell: Tell) -> None:
+def exam(step: int, tell: Emit) -> None:
     """An exam in which one item of two could not be judged by `tone`."""
     graders: Mapping[str, object] = {
         "exact": {"mean": step / 10, "n": 2, "ungraded": 0},
@@ -25,8 +25,8 @@ def exam(step: int, tell: Tell) -> None:
     tell("exam", {"step": step, "graders": graders, "seconds": 0.1})
 
 
-def train(folder: Path, tell: Tell, control: Control) -> None:
-    """Tell the steps, with an exam at each second one."""
+def train(folder: Path, tell: Emit, control: Control) -> None:
+    """Emit the steps, with an exam at each second one."""
     first, last, end = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     tell("started", {"resumed_from": first - 1 or None})
     with tracked(load_order(folder), folder, tell) as tell:

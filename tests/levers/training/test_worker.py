@@ -13,7 +13,7 @@ import pytest
 from flywheel.errors import BadOption
 from flywheel.jobs.folder import CONTROL, HEARTBEAT
 from flywheel.jobs.journal import read_events, take_lock
-from flywheel.jobs.process import explain, read_word
+from flywheel.jobs.process import explain, read_command
 from flywheel.levers.training.worker import MEMORY_REMEDY
 
 THREADS = (
@@ -45,7 +45,7 @@ def test_what_went_wrong_has_a_remedy(error: Exception, told: str, remedy: str) 
 def test_a_word_that_is_none_stops_nothing(tmp_path: Path, text: str | None, word: str) -> None:
     if text is not None:
         (tmp_path / CONTROL).write_text(text)
-    assert read_word(tmp_path) == word
+    assert read_command(tmp_path) == word
 
 
 @pytest.mark.parametrize(

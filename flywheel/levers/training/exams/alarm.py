@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from flywheel.jobs.progress import Emit
+from flywheel.jobs.process import Emit
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles
 from flywheel.stats.follows import Follows, Levels, by_share, follows, size_of

@@ -18,13 +18,13 @@ from typing import Any, Literal
 from transformers import TrainerCallback
 
 from flywheel.errors import FlywheelError
-from flywheel.jobs.progress import Command, Emit, Stopped
+from flywheel.jobs.process import Command, Control, Emit
+from flywheel.jobs.progress import Stopped
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.result import ExamResult, better
 from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.order import Order
 
-Control = Callable[[], Command]
 Ended = Literal["finished", "paused", "cancelled"]
 ENDED: Mapping[Command, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
 TakeExam = Callable[[int], ExamResult]

@@ -31,7 +31,8 @@ from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.run.plan import Plan
-from flywheel.jobs.progress import Emit, Progress
+from flywheel.jobs.process import Emit
+from flywheel.jobs.progress import Progress
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Auto, Count, Event, Rates, Setup, TrainingConfig
 from flywheel.levers.training.exams.alarm import audited_by, look

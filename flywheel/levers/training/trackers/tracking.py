@@ -22,7 +22,7 @@ from typing import Any
 
 from flywheel.files import write_whole
 from flywheel.jobs.journal import read_events
-from flywheel.jobs.progress import Emit
+from flywheel.jobs.process import Emit
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.trackers.trackers import (
     OPENERS,
