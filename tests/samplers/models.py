@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -105,4 +106,24 @@ def save(family: str, folder: Path, **sizes: Any) -> Path:
     model.generation_config.pad_token_id = 0
     model.save_pretrained(folder)
     tokenizer(TEMPLATES.get(family)).save_pretrained(folder)
+    return folder
+
+
+def trained_adapter(base: Path, folder: Path, seed: int = 1) -> Path:
+    """A LoRA adapter with random weights, as large as to matter."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    model: Any = AutoModelForCausalLM.from_pretrained(base)
+    wrapped: Any = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear"))
+    with torch.no_grad():
+        for name, weight in wrapped.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, 0.5)
+    wrapped.save_pretrained(folder)
+    config = folder / "adapter_config.json"
+    written = json.loads(config.read_text()) | {"base_model_name_or_path": str(base)}
+    config.write_text(json.dumps(written))
     return folder

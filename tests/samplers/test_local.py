@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from flywheel.samplers.local.load import LocalOptions, load
 from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.sampler import Output, Request
 from tests.samplers.asking import answers, ask, request
-from tests.samplers.models import TEMPLATES, save
+from tests.samplers.models import TEMPLATES, save, trained_adapter
 
 # peft still asks transformers for an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -320,23 +319,3 @@ def test_a_recurrent_model_runs_row_by_row(tmp_path: Path) -> None:
 
 def texts(outputs: list[Output]) -> list[str]:
     return [output.text for output in outputs]
-
-
-def trained_adapter(base: Path, folder: Path) -> Path:
-    """A LoRA adapter with random weights, as large as to matter."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(1)
-    model: Any = AutoModelForCausalLM.from_pretrained(base)
-    wrapped: Any = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear"))
-    with torch.no_grad():
-        for name, weight in wrapped.named_parameters():
-            if "lora_B" in name:
-                weight.normal_(0, 0.5)
-    wrapped.save_pretrained(folder)
-    config = folder / "adapter_config.json"
-    written = json.loads(config.read_text()) | {"base_model_name_or_path": str(base)}
-    config.write_text(json.dumps(written))
-    return folder

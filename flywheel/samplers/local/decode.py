@@ -3,7 +3,7 @@
 
 Prompts are padded on the left. What they all begin with (the few-shot part) is computed once and
 its keys and values repeated. A row leaves the batch when it ends, so the long answers do not carry
-the short ones along. transformers' `generate` does neither.
+the short ones along, and rows join it between two steps. transformers' `generate` does neither.
 
 Each row picks its tokens from its own logits and its own random numbers, so an answer does not
 depend on its neighbours, up to the rounding of the matrix products: in float32 greedy answers have
@@ -20,7 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flywheel.samplers.delta import Chance
 from flywheel.samplers.local.load import Loaded
+from flywheel.samplers.sampler import Loss
 
 # A prefix is worth a pass of its own when it saves this many tokens in all.
 _SAVED_TOKENS = 512
@@ -31,7 +33,11 @@ _GPU_CHUNK = 32_768
 
 @dataclass(slots=True)
 class Row:
-    """One prompt on its way: what to generate from it or `texts` to score, and what came so far."""
+    """One prompt on its way: what to generate from it or `texts` to score, and what came so far.
+
+    Answers to one request have a `choice` each. With `top` the row keeps the chance of each token
+    that it takes, and of so many of the likeliest. `told` is called at each token but the last.
+    """
 
     index: int
     ids: list[int]
@@ -40,20 +46,32 @@ class Row:
     top_p: float = 1.0
     seed: int = 0
     stops: tuple[str, ...] = ()
+    adapter: str | None = None
+    choice: int = 0
+    top: int | None = None
+    told: Any = None
     texts: list[list[int]] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
     done: bool = False
     made: list[int] = field(default_factory=list)
     text: str | None = None
     truncated: bool = False
     began: float = 0.0
     rng: random.Random | None = None
+    chances: list[Chance] = field(default_factory=list)
+    cancelled: bool = False
+    owner: Any = None
 
     def begin(self) -> None:
         """Start, or start again after the memory was short: the same seed, nothing made."""
-        self.made, self.text, self.truncated = [], None, False
+        self.made, self.text, self.truncated, self.chances = [], None, False, []
         self.began = time.monotonic()
         # Seeds as text are mixed well; the first numbers of neighbouring integers are alike.
-        self.rng = random.Random(str(self.seed)) if self.temperature > 0 else None
+        seed = f"{self.seed} {self.choice}" if self.choice else str(self.seed)
+        self.rng = random.Random(seed) if self.temperature > 0 else None
+
+
+Admit = Callable[[Sequence[Row]], list[Row]]
 
 
 class State:
@@ -120,6 +138,34 @@ class State:
         self.cache.batch_select_indices(rows)
         self.mask = self.mask[rows]
 
+    def join(self, other: State) -> None:
+        """Take in the rows of another state, behind ours, padded on the left to one length."""
+        import torch
+
+        for state in (self, other):
+            state._trim()
+        length = max(self.mask.shape[1], other.mask.shape[1])
+        for state in (self, other):
+            state._pad(length - state.mask.shape[1])
+        self.cache = _joined([self.cache, other.cache])
+        self.mask = torch.cat([self.mask, other.mask])
+        self.logits = torch.cat([self.logits, other.logits])
+
+    def _trim(self) -> None:
+        """Drop the columns that are padding in every row: what they held has left."""
+        first = int(self.mask.any(0).int().argmax())
+        self.mask = self.mask[:, first:]
+        for layer in self.cache.layers:
+            layer.keys, layer.values = layer.keys[:, :, first:], layer.values[:, :, first:]
+
+    def _pad(self, columns: int) -> None:
+        from torch.nn.functional import pad
+
+        self.mask = pad(self.mask, (columns, 0))
+        for layer in self.cache.layers:
+            layer.keys = pad(layer.keys, (0, 0, columns, 0))
+            layer.values = pad(layer.values, (0, 0, columns, 0))
+
     def extend(self, ids: Any, mask: Any) -> Any:
         """Append several tokens to every row, `mask` telling the real ones; all their logits."""
         import torch
@@ -146,24 +192,22 @@ class State:
 
 
 def decode(
-    loaded: Loaded, rows: Sequence[Row], done: Callable[[Row], None], stopped: Callable[[], bool]
+    loaded: Loaded, rows: list[Row], done: Callable[[Row], None], admit: Admit = lambda alive: []
 ) -> None:
-    """Generate for every row; each goes to `done` when it ends. Ends early when `stopped`."""
+    """Generate for every row; each goes to `done` when it ends. One that is cancelled just leaves.
+
+    `admit` is asked before each step which rows join those that are alive; they are added to
+    `rows`. It is not asked where rows cannot join.
+    """
     import torch
 
-    for row in rows:
-        row.begin()
-    state = State(loaded, [row.ids for row in rows], max(row.longest for row in rows))
-    alive = list(rows)
-    while not stopped():
+    state, alive = _begun(loaded, rows), list(rows)
+    joins = loaded.droppable and loaded.window is None
+    while True:
         tokens = pick(state.logits, alive)
-        staying: list[int] = []
-        for place, (row, token) in enumerate(zip(alive, tokens.tolist(), strict=True)):
-            if _ends(loaded, row, token):
-                row.done = True
-                done(row)
-            else:
-                staying.append(place)
+        if any(row.top is not None for row in alive):
+            _note_chances(loaded, state.logits, tokens, alive)
+        staying = _stay(loaded, alive, tokens.tolist(), done)
         if not staying:
             return
         if len(staying) < len(alive):
@@ -171,7 +215,52 @@ def decode(
             index = torch.tensor(staying, device=tokens.device)
             state.keep(index)
             tokens = tokens[index]
+        joining = admit(alive) if joins else []
         state.step(tokens)
+        if joining:
+            rows.extend(joining)
+            state.join(_begun(loaded, joining))
+            alive += joining
+
+
+def _begun(loaded: Loaded, rows: Sequence[Row]) -> State:
+    for row in rows:
+        row.begin()
+    return State(loaded, [row.ids for row in rows], max(row.longest for row in rows))
+
+
+def _stay(
+    loaded: Loaded, rows: Sequence[Row], tokens: Sequence[int], done: Callable[[Row], None]
+) -> list[int]:
+    """Take the tokens into the rows, and give the places of those that do not end."""
+    staying: list[int] = []
+    for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
+        if row.cancelled:
+            continue
+        if _ends(loaded, row, token):
+            row.done = True
+            done(row)
+            continue
+        staying.append(place)
+        if row.told is not None:
+            row.told(row)
+    return staying
+
+
+def _note_chances(loaded: Loaded, logits: Any, tokens: Any, rows: Sequence[Row]) -> None:
+    """Keep the log-probabilities of the tokens, before temperature, in the rows that want them."""
+    for place, row in enumerate(rows):
+        if row.top is None:
+            continue
+        chances, token = logits[place].float().log_softmax(-1), int(tokens[place])
+        best = chances.topk(row.top)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        top = tuple((_text_of(loaded, one), nats) for one, nats in pairs)
+        row.chances.append(Chance(_text_of(loaded, token), float(chances[token]), top))
+
+
+def _text_of(loaded: Loaded, token: int) -> str:
+    return loaded.tokenizer.decode([token])
 
 
 def pick(logits: Any, rows: Sequence[Row]) -> Any:

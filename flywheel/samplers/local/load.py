@@ -32,7 +32,7 @@ class LocalOptions:
     `bits` 4 or 8 quantises (bitsandbytes). A batch has at most `rows` prompts and `batch_tokens`
     tokens, padding and answers included; None means what the memory bears.
     `max_completion_tokens` is for requests that do not say. `paged` asks for the paged cache of
-    transformers; None means on a GPU.
+    transformers; None means on a GPU. With `own_process` the model is held by a process of its own.
     """
 
     name: str = ""
@@ -45,6 +45,7 @@ class LocalOptions:
     max_completion_tokens: int = 512
     fetch: bool = False
     paged: bool | None = None
+    own_process: bool = False
 
 
 class Loaded(NamedTuple):

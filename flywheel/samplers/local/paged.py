@@ -19,13 +19,12 @@ _PAGE = 64
 
 def fits_paged(loaded: Loaded, row: Row) -> bool:
     """Whether the paged cache can serve this row."""
-    return loaded.droppable and row.temperature == 0 and not row.stops and row.longest > 0
+    plain = row.temperature == 0 and not row.stops and row.told is None and row.top is None
+    return loaded.droppable and plain and row.adapter is None and row.longest > 0
 
 
-def decode_paged(
-    loaded: Loaded, rows: Sequence[Row], done: Callable[[Row], None], stopped: Callable[[], bool]
-) -> None:
-    """Generate for every row; each goes to `done` when it ends. Ends early when `stopped`.
+def decode_paged(loaded: Loaded, rows: Sequence[Row], done: Callable[[Row], None]) -> None:
+    """Generate for every row; each goes to `done` when it ends. Ends early when all are cancelled.
 
     Raises RuntimeError when the engine dies; the rows that are not done can be decoded otherwise.
     """
@@ -34,12 +33,10 @@ def decode_paged(
     # The engine's own thread writes into tensors that are made here when it warms up, and nobody
     # may write into those of inference mode outside of it.
     with torch.inference_mode(False):
-        _decode(loaded, rows, done, stopped)
+        _decode(loaded, rows, done)
 
 
-def _decode(
-    loaded: Loaded, rows: Sequence[Row], done: Callable[[Row], None], stopped: Callable[[], bool]
-) -> None:
+def _decode(loaded: Loaded, rows: Sequence[Row], done: Callable[[Row], None]) -> None:
     from transformers import GenerationConfig
 
     on_gpu = loaded.model.device.type == "cuda"
@@ -60,7 +57,7 @@ def _decode(
         for name, row in waiting.items():
             row.begin()
             manager.add_request(row.ids, name, max_new_tokens=row.longest, eos_token_id=ends)
-        while waiting and not stopped():
+        while not all(row.cancelled for row in waiting.values()):
             result = manager.get_result(timeout=0.2)
             if result is None:
                 if not manager.is_running():

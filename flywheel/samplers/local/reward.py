@@ -32,9 +32,9 @@ from flywheel.models.folders import (
     safe_weights,
 )
 from flywheel.models.hub import model_folder
-from flywheel.samplers.local.batch import run_batches
+from flywheel.samplers.local.batch import Batches
 from flywheel.samplers.local.chat import Chat, NoPrompt
-from flywheel.samplers.local.decode import Row
+from flywheel.samplers.local.decode import Admit, Row
 from flywheel.samplers.local.load import (
     LocalOptions,
     first_line,
@@ -122,7 +122,7 @@ class LocalRewardModel:
         limits = _BATCH if pad is not None else (1, _BATCH[1])
         with self._lock:
             work = partial(self._rate, found=found)
-            run_batches(list(rows.values()), limits, work, fail, lambda: False)
+            Batches(limits, work, fail).run(list(rows.values()))
         return [found[equal.get(index, index)] for index in range(len(asks))]
 
     def _row(self, index: int, ask: Rate) -> Row | Failed:
@@ -140,7 +140,7 @@ class LocalRewardModel:
             )
         return Row(index, ids, 0)
 
-    def _rate(self, batch: list[Row], found: dict[int, Rated | Failed]) -> None:
+    def _rate(self, batch: list[Row], _admit: Admit, found: dict[int, Rated | Failed]) -> None:
         import torch
 
         device = self._model.device
