@@ -11,7 +11,6 @@ import pytest
 from flywheel.store.rows.digest import digest
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.decisions import find_baseline
-from flywheel.store.tables.reads import count_reads, read_of
 from flywheel.store.tables.runs import find_run, list_runs, run_status
 from flywheel.store.tables.samples import find_cached, finished
 from flywheel.store.tables.scores import summarise
@@ -137,13 +136,6 @@ def test_the_newest_baseline_holds(store: Store) -> None:
     assert find_baseline(store, evalset, "dev", sampling=digest({"temperature": 1})) is None
     assert find_baseline(store, evalset, "test") == other
     assert find_baseline(store, "another version", "dev") is None
-
-
-def test_looks_at_the_test_split_are_counted_by_run(store: Store) -> None:
-    of = [run(name, split_digest="d") for name in "aad"]
-    store.write("b", {"reads_chain": [read_of(row, "eval", "set", NOON) for row in of]})
-    assert count_reads(store, "capitals", "d") == 2
-    assert count_reads(store, "capitals", "another") == 0
 
 
 def test_a_query_takes_parameters_by_name_and_by_place(store: Store) -> None:

@@ -114,6 +114,8 @@ class Result:
             "split": row.split,
             "model": row.model,
             "answered_by": dict(self.models),
+            "judge_digest": row.judge_digest,
+            "embedder_digest": row.embedder_digest,
             "planned": self.planned,
             "n": self.n,
             "ungraded": self.ungraded,

@@ -109,16 +109,6 @@ def chain_head(store: Reader) -> Head:
     return Head(rows[0]["n"], rows[0]["hash"]) if rows else Head(0, BEGINNING)
 
 
-def count_reads(store: Reader, evalset: str, split_digest: str) -> int:
-    """How many runs read this very test split."""
-    found = store.query(
-        'SELECT count(DISTINCT "run") AS "n" FROM "reads_chain"'
-        ' WHERE "evalset" = ? AND "split_digest" = ?',
-        [evalset, split_digest],
-    )
-    return int(found[0]["n"])
-
-
 class Reading(NamedTuple):
     """A candidate that read a split: a model and a prompt, on some items, some times each."""
 
