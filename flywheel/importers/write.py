@@ -24,8 +24,8 @@ from flywheel.importers.gather import Gathered
 from flywheel.importers.rows import item_rows, sample_rows, score_rows
 from flywheel.importers.verdict import RunTaken
 from flywheel.store.errors import StoreFailed
-from flywheel.store.item_sets import keep_item_set
 from flywheel.store.queries.runs import has_batch
+from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store

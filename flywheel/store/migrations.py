@@ -13,9 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flywheel.store.carry_reads import carry_reads
 from flywheel.store.errors import BrokenStore, NewerStore
 from flywheel.store.execute import execute
+from flywheel.store.reads.carry import carry_reads
 from flywheel.store.rows.table import utc_now
 
 if TYPE_CHECKING:

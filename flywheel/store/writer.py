@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flywheel.errors import FlywheelError
-from flywheel.store.chain import Chain
 from flywheel.store.errors import StoreFailed, failed, refused, stops
 from flywheel.store.execute import execute
 from flywheel.store.memory import Memory
+from flywheel.store.reads.chain import Chain
 from flywheel.store.rows.arrow import ArrowBatch, pyarrow
 from flywheel.store.rows.known import Known
 from flywheel.store.rows.table import Table, utc_now

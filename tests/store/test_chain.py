@@ -10,7 +10,7 @@ import pytest
 
 from flywheel.evals.decision.sealed_reads import look_number
 from flywheel.store.errors import BadBatch
-from flywheel.store.item_sets import keep_item_set, read_items
+from flywheel.store.reads.item_sets import keep_item_set, read_items
 from flywheel.store.store import connect, open_store
 from flywheel.store.tables.decisions import ComparisonRow
 from flywheel.store.tables.reads import Head, ReadRow, chain_head, hash_of, read_of

@@ -19,10 +19,10 @@ from flywheel.evals.floors.above_floor import above_floor
 from flywheel.evals.floors.measure_floors import floors_of
 from flywheel.evals.results.results import definition_of, the_run
 from flywheel.evals.run.measure import baseline_rows
-from flywheel.store.item_sets import read_items
 from flywheel.store.queries.answers import same_answers
 from flywheel.store.queries.runs import on_dev, was_promoted
 from flywheel.store.reader import Reader
+from flywheel.store.reads.item_sets import read_items
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store

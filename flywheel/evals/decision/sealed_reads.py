@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Collection
 
 from flywheel.evals.decision.compare import Comparison
-from flywheel.store.item_sets import read_items
 from flywheel.store.reader import Reader
+from flywheel.store.reads.item_sets import read_items
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.reads import Reading, read_of, readings_of

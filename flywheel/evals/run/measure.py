@@ -21,8 +21,8 @@ from flywheel.evals.run.execute import Runner
 from flywheel.evals.run.plan import Plan
 from flywheel.evals.run.preflight import check_items
 from flywheel.samplers.failures import summary
-from flywheel.store.item_sets import keep_item_set
 from flywheel.store.reader import Reader
+from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store

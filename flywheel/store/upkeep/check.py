@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flywheel.errors import FlywheelError
-from flywheel.store.chain import broken_links
 from flywheel.store.errors import OlderStore, StoreFailed
 from flywheel.store.migrations import STEPS, schema_number
 from flywheel.store.owner import own, real_path
 from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
+from flywheel.store.reads.chain import broken_links
 from flywheel.store.rows.table import MOST_COUNT, Table
 from flywheel.store.rows.values import wrong_values
 from flywheel.store.store import connect
