@@ -160,7 +160,7 @@ def check_events(folder: Path, db: Path) -> None:
 
 
 def test_a_training_waits_while_another_job_has_the_device(calm: Calm) -> None:
-    other = begin(jobs_root(calm.db), launch(resources=accelerator()), steps=2000)
+    other = begin(jobs_root(calm.db), launch(resources=accelerator()), steps=9000, seconds=0.1)
     place = calm.db.parent
     done = flywheel("improve", "sft", "sft.yaml", "--detach", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
@@ -171,7 +171,13 @@ def test_a_training_waits_while_another_job_has_the_device(calm: Calm) -> None:
     line = f"queued behind {other.folder.name}"
     assert f"{name} is {line}" in flywheel("jobs", cwd=place).stdout
     assert line in flywheel("job", name, cwd=place).stdout
-    done = flywheel("job", name, "--cancel", "--follow", cwd=place)
-    assert f"{name}  sft of tiny on desk: cancelled" in done.stdout, done.stderr
+    done = flywheel("job", name, "--pause", "--follow", cwd=place)
+    assert f"{name}  sft of tiny on desk: paused" in done.stdout, done.stderr
+    assert line in flywheel("job", name, "--resume", cwd=place).stdout
+    with (place / "desk" / "train.jsonl").open("a") as rows:
+        rows.write((place / "desk" / "dev.jsonl").read_text().splitlines()[0] + "\n")
     ask(other.folder, "cancel")
     assert end(other.folder, other.process)[-1].kind == "cancelled"
+    last = end(other.folder.parent / name, stall=300)[-1]
+    assert last.kind == "failed"
+    assert "the training data changed since it was ordered" in last.detail["error"]
