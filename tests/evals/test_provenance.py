@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,6 @@ def test_an_answer_keeps_who_gave_it_and_what_came_with_it(store: Store, tmp_pat
     row = samples(store, first.run.run)[0]
     assert (row.model, row.finish_reason, row.response) == (SAID.model, "stop", SAID.response)
     assert output_of(row) == SAID
-    assert first.other_models == {"asked-2026-11-01": 3}
     assert first.as_json()["answered_by"] == {"asked-2026-11-01": 3}
     model = Echo()
     again = measure(store, plan(evalset), model)
@@ -72,12 +72,22 @@ def test_an_answer_keeps_who_gave_it_and_what_came_with_it(store: Store, tmp_pat
     assert samples(store, again.run.run)[0].response == SAID.response
 
 
-def test_what_answers_under_its_own_name_is_no_other_model(store: Store, tmp_path: Path) -> None:
-    evalset = write_evalset(tmp_path / "e", items=1)
-    of = plan(evalset)
-    name = of.model.rpartition("/")[2]
-    result = measure(store, of, Echo(lambda prompt: Output("0", name)))
-    assert (result.models, result.other_models) == ({name: 1}, {})
+@pytest.mark.parametrize(
+    ("model", "others"),
+    [
+        ("https://host/v1#asked", {"asked-2026-11-01": 3}),
+        ("https://host/v1#asked-2026-11-01", {}),
+        ("endpoint", {"asked-2026-11-01": 3}),
+        ("python:agent.py:answer", {"asked-2026-11-01": 3}),
+        ("tiny", {}),  # a folder of this machine has one model in it, whatever it is called
+    ],
+)
+def test_another_model_than_the_one_asked_is_shown(
+    store: Store, tmp_path: Path, model: str, others: dict[str, int]
+) -> None:
+    of = plan(write_evalset(tmp_path / "e", items=3))
+    result = measure(store, of, Echo(lambda prompt: SAID))
+    assert replace(result, run=result.run._replace(model=model)).other_models == others
 
 
 def test_a_verdict_keeps_what_its_judge_replied_and_took(store: Store, tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ from flywheel.store.tables.runs import (
 from flywheel.store.tables.samples import answering_models
 from flywheel.store.tables.scores import GraderSummary, summarise
 
+# The beginnings of names whose provider may answer with another model.
+_PROVIDERS = ("http://", "https://", "endpoint", "python:")
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -65,13 +68,11 @@ class Result:
 
     @property
     def other_models(self) -> dict[str, int]:
-        """The answers that came under another name than the model's own, by that name."""
-        own = self.run.model
-        return {
-            name: count
-            for name, count in self.models.items()
-            if not own.endswith(name) and not name.endswith(own)
-        }
+        """Of an endpoint or a function: the answers that came under another name than asked for."""
+        asked = self.run.model
+        if not asked.lower().startswith(_PROVIDERS):
+            return {}
+        return {name: n for name, n in self.models.items() if not asked.endswith(name)}
 
     @property
     def primary(self) -> Figure | None:
