@@ -99,6 +99,10 @@ class Grader(BaseModel, ABC):
         """The paths that it shows to the model that it asks, such as `sample.output_text`."""
         return frozenset()
 
+    def pictures(self) -> frozenset[str]:
+        """The paths of the images that it shows to the model that it asks, such as `item.photo`."""
+        return frozenset()
+
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
     ) -> Grader:

@@ -82,6 +82,10 @@ class MultiGrader(Grader):
         """Whatever a part shows."""
         return frozenset(slot for part in self.graders.values() for slot in part.slots())
 
+    def pictures(self) -> frozenset[str]:
+        """Whatever a part shows."""
+        return frozenset(path for part in self.graders.values() for path in part.pictures())
+
     def about(
         self, prompt: str | Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
     ) -> Grader:

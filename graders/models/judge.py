@@ -11,26 +11,18 @@ from __future__ import annotations
 import secrets
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import Field
 
 from graders.asks import Answer, Ask, Judge, Reply
-from graders.grader import Grade, Grader, Pins, TemplateText, spent, without_echo
+from graders.content import Content, Wire, filled, images_of, texts_of
+from graders.grader import Grade, Grader, Pins, spent
 from graders.models.verdict import the_reply
 from graders.sample import Sample, Unreadable
 from graders.template import template
 from graders.ungraded import Ungraded
 
-_ECHOED = ("id", "status", "phase", "annotations", "logprobs")
 _RULES = (
     "You are a grader. First work through the question in `steps`, then give your verdict in"
     ' `result`. Answer with one JSON object: {"steps": [{"description": "...", "conclusion":'
@@ -42,76 +34,15 @@ _FENCED = (
 )
 
 
-class _Wire(BaseModel):
-    """A part of the definition that the API echoes with more keys than it takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_what_the_api_echoes(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return without_echo(cast("Mapping[str, Any]", value), _ECHOED)
-
-
-class TextPart(_Wire):
-    """Text. All spellings mean the same here."""
-
-    type: Literal["input_text", "output_text", "text"]
-    text: TemplateText
-
-
-class ImagePart(_Wire):
-    """An image by address or data URL."""
-
-    type: Literal["input_image"]
-    image_url: TemplateText
-    detail: str | None = None
-    file_id: str | None = None
-
-
-class Sound(_Wire):
-    """Base64 sound with its format."""
-
-    data: TemplateText
-    format: Literal["mp3", "wav"]
-
-
-class AudioPart(_Wire):
-    """A sound."""
-
-    type: Literal["input_audio"]
-    input_audio: Sound
-
-
-def _as_part(value: Any) -> Any:
-    return {"type": "input_text", "text": value} if isinstance(value, str) else value
-
-
-AnyPart = Annotated[
-    Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="type")],
-    BeforeValidator(_as_part),
-]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, Mapping) else value
-
-
-class Message(_Wire):
+class Message(Wire):
     """One message of the judge's prompt. `content` is text, one part, or a list of parts."""
 
     type: Literal["message"] = "message"
     role: Literal["user", "assistant", "system", "developer"]
-    content: Annotated[
-        Annotated[TemplateText, Tag("text")]
-        | Annotated[tuple[AnyPart, ...], BeforeValidator(_as_list), Tag("parts")],
-        Discriminator(lambda content: "text" if isinstance(content, str) else "parts"),
-    ]
+    content: Content
 
 
-class SamplingParams(_Wire):
+class SamplingParams(Wire):
     """How the judge is sampled. All three spellings of the token limit are read."""
 
     seed: int | None = None
@@ -169,8 +100,13 @@ class JudgeGrader(Grader):
 
     def slots(self) -> frozenset[str]:
         """The paths in its messages."""
-        texts = (text for message in self.input for text in _texts(message))
+        texts = (text for message in self.input for text in texts_of(message.content))
         return frozenset(slot for text in texts for slot in template(text).slots)
+
+    def pictures(self) -> frozenset[str]:
+        """The paths in the addresses of its images."""
+        addresses = (one for message in self.input for one in images_of(message.content))
+        return frozenset(path for one in addresses for path in template(one).slots)
 
     def asks(self, sample: Sample) -> Sequence[Ask]:
         """The one question, or none when the answer lacks what the prompt would show."""
@@ -208,7 +144,9 @@ class JudgeGrader(Grader):
 
     def _shows_sample(self) -> bool:
         return any(
-            template(text).reads_sample() for message in self.input for text in _texts(message)
+            template(text).reads_sample()
+            for message in self.input
+            for text in texts_of(message.content)
         )
 
 
@@ -237,33 +175,21 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _content(message: Message, sample: Sample, fence: str) -> Any:
-    """Text when there is only text, else the parts in the shape of chat completions."""
-    if isinstance(message.content, str):
-        return _fill(message.content, sample, fence)
-    parts = [_part(part, sample, fence) for part in message.content]
-    if all(part["type"] == "text" for part in parts):
-        return "\n".join(part["text"] for part in parts)
-    return parts
+    """The filled content. An image or a sound stands for itself, so only text is fenced."""
+    return filled(
+        message.content,
+        lambda text: _fill(text, sample, fence),
+        lambda address: _address(address, sample),
+    )
 
 
-def _part(part: TextPart | ImagePart | AudioPart, sample: Sample, fence: str) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "text": _fill(part.text, sample, fence)}
-    if isinstance(part, ImagePart):
-        image: dict[str, Any] = {"url": template(part.image_url).render(sample)}
-        if part.detail:
-            image["detail"] = part.detail
-        return {"type": "image_url", "image_url": image}
-    sound = part.input_audio
-    data = template(sound.data).render(sample)
-    return {"type": "input_audio", "input_audio": {"data": data, "format": sound.format}}
+def _address(text: str, sample: Sample) -> str:
+    """Where an image or a sound is. An answer names no place that the judge would look at."""
+    address = template(text).render(sample)
+    if template(text).reads_sample() and "://" in address[:20]:
+        raise Unreadable("the answer names an address, and an image of an answer is a data URL")
+    return address
 
 
 def _fill(text: str, sample: Sample, fence: str) -> str:
     return template(text).render_wrapped(sample, lambda value: f"<{fence}>\n{value}\n</{fence}>")
-
-
-def _texts(message: Message) -> list[str]:
-    if isinstance(message.content, str):
-        return [message.content]
-    return [part.text for part in message.content if isinstance(part, TextPart)]

@@ -120,7 +120,7 @@ def _content(value: Any, role: Role, loc: Loc) -> str | tuple[Mapping[str, Any],
         if kind in ("text", "input_text", "output_text", "refusal"):
             said = part.get("text", part.get("refusal"))
             parts.append({"type": "text", "text": as_text(said, (*at, "text"))})
-        elif kind == "image_url":
+        elif kind in ("image_url", "input_image"):
             if role != "user":
                 raise BadShape(at, f"images stand in a user's turn, not in one of {role!r}")
             parts.append({"type": "image_url", "image_url": _image(part, at)})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
@@ -28,9 +28,11 @@ from pydantic import (
 
 from flywheel.document import load_document
 from flywheel.errors import BadItem, NoEvalset
+from flywheel.evals.evalset.images import with_images
 from flywheel.evals.evalset.items import Item, Items
 from flywheel.samplers.schema import BadSchema, check_schema
 from flywheel.store.rows.digest import digest
+from graders.content import Content, filled, images_of, texts_of
 from graders.definition import AnyGrader
 from graders.grader import Grader, TemplateText
 from graders.sample import Sample
@@ -57,7 +59,24 @@ class PromptMessage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: ItemText
+    content: Content
+
+    @field_validator("content")
+    @classmethod
+    def _no_sample_yet(cls, content: Any) -> Any:
+        for text in (*texts_of(content), *images_of(content)):
+            _names_the_item_only(text)
+        return content
+
+    @property
+    def text(self) -> str:
+        """The template of what it says in words."""
+        return "\n".join(texts_of(self.content))
+
+    def filled(self, item: Item) -> dict[str, Any]:
+        """The message about this item. Raises BadItem when the item lacks what it names."""
+        fills = partial(fill, item=item)
+        return {"role": self.role, "content": filled(self.content, fills, fills)}
 
 
 # A list of messages, or "{{ item.messages }}" for a conversation that each item brings along.
@@ -175,8 +194,8 @@ class Evalset:
         return Items(self.folder / f"{name}.jsonl")
 
     def ask(self, item: Item) -> list[dict[str, Any]]:
-        """The prompt for this item."""
-        return ask(self.definition.prompt, item)
+        """The prompt for this item. Raises BadItem."""
+        return with_images(ask(self.definition.prompt, item), self.folder)[0]
 
     def gold(self, item: Item) -> str:
         """The right answer to this item."""
@@ -194,10 +213,10 @@ class Evalset:
 
 
 def ask(prompt: str | tuple[PromptMessage, ...], item: Item) -> list[dict[str, Any]]:
-    """The messages that put this item to a model."""
+    """The messages that put this item to a model, with images as the item names them."""
     if isinstance(prompt, str):
         return _messages(parse_json(fill(prompt, item)))
-    return [{"role": message.role, "content": fill(message.content, item)} for message in prompt]
+    return [message.filled(item) for message in prompt]
 
 
 def _messages(given: Any) -> list[dict[str, Any]]:

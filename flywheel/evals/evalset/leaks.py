@@ -90,9 +90,9 @@ def prompt_texts(prompt: Prompt) -> list[Text]:
         return []
     found: list[Text] = []
     for number, message in enumerate(prompt, 1):
-        words = _SLOT.sub(" ", message.content)
+        words = _SLOT.sub(" ", message.text)
         shown = [words, *words.splitlines()]
-        if message.role == "user" and message is not prompt[-1] and words == message.content:
+        if message.role == "user" and message is not prompt[-1] and words == message.text:
             shown.append(_unfilled(prompt, [Turn("user", words)]))
         found += [Text(f"prompt:{number}", text) for text in dict.fromkeys(shown) if text.strip()]
     return found
@@ -140,7 +140,7 @@ def _asked(prompt: Prompt, item: Item) -> str:
     if isinstance(prompt, str):
         messages = [turn for turn in ask(prompt, item) if turn.get("role") not in _HEADS]
         return "\n".join(content_text(message.get("content")) for message in messages)
-    slots = dict.fromkeys(slot for part in prompt for slot in template(part.content).slots)
+    slots = dict.fromkeys(slot for part in prompt for slot in template(part.text).slots)
     return "\n".join(fill(f"{{{{ {slot} }}}}", item) for slot in slots)
 
 
@@ -151,7 +151,7 @@ def _unfilled(prompt: Prompt, said: Sequence[Turn]) -> str:
     values: dict[str, str] = {}
     for part in prompt:
         for turn in reversed(said):
-            found = _slots_of(part.content, turn.text) if turn.role == part.role else None
+            found = _slots_of(part.text, turn.text) if turn.role == part.role else None
             if found is not None:
                 values.update(found)
                 break

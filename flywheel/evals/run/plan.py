@@ -22,11 +22,13 @@ from flywheel import __version__
 from flywheel.document import load_document
 from flywheel.errors import ChangedPlan
 from flywheel.evals.evalset.evalset import Evalset, Prompt, Split, ask
+from flywheel.evals.evalset.images import inlined, with_images
 from flywheel.evals.evalset.items import Item, Items
 from flywheel.samplers.resolve import pins_of
 from flywheel.store.rows.digest import canonical_json, digest, digest_bytes
 from flywheel.store.rows.table import utc_now
 from flywheel.store.tables.runs import RunRow
+from graders.content import images_of
 from graders.definition import wire_json
 from graders.grader import Grader
 
@@ -98,7 +100,7 @@ class Plan:
         """What must be the same for two measurements to be one, by name."""
         return {
             "evalset": self.evalset.digest,
-            "split": self.items.digest,
+            "split": self._split_digest,
             "model": self.model_digest,
             "prompt": digest(self.prompt_json),
             "sampling": digest(self.asking),
@@ -109,12 +111,62 @@ class Plan:
 
     def item_digests(self) -> Iterator[str]:
         """The digest of every item of the plan, in the order of the split."""
-        for _, _, line in islice(self.items.lines(), self.count):
-            yield digest_bytes(line.strip())
+        for _, number, line in islice(self.items.lines(), self.count):
+            if self._shows_images:
+                yield self.read(number, line)[1]
+            else:
+                yield digest_bytes(line.strip())
+
+    def read(self, number: int, line: bytes) -> tuple[Item, str]:
+        """The item on a line, and its digest with the images that are shown of it.
+
+        Images that graders show stand in it as data URLs. Raises BadFile, and BadItem.
+        """
+        item, line = self.items.read(number, line), line.strip()
+        if not self._shows_images:
+            return item, digest_bytes(line)
+        item, files = self._with_pictures(item)
+        files += with_images(ask(self.prompt, item), self.evalset.folder)[1]
+        return item, digest_bytes(b"\0".join([line, *map(str.encode, files)])) if files else (
+            digest_bytes(line)
+        )
 
     def ask(self, item: Item) -> list[dict[str, Any]]:
-        """The messages that put this item to the model."""
-        return ask(self.prompt, item)
+        """The messages that put this item to the model. Raises BadItem."""
+        messages = ask(self.prompt, item)
+        if not self._shows_images:
+            return messages
+        return with_images(messages, self.evalset.folder)[0]
+
+    @cached_property
+    def _pictures(self) -> tuple[str, ...]:
+        """The fields of an item that hold the images which graders show."""
+        paths = {path for grader in self.evalset.graders for path in grader.pictures()}
+        return tuple(sorted(path[5:] for path in paths if path.startswith("item.")))
+
+    @cached_property
+    def _shows_images(self) -> bool:
+        """Whether items are shown with images, by a grader or by the prompt."""
+        if self._pictures:
+            return True
+        if isinstance(self.prompt, str):
+            return any(b'image_url"' in line for _, _, line in self.items.lines())
+        return any(images_of(message.content) for message in self.prompt)
+
+    @cached_property
+    def _split_digest(self) -> str:
+        if not self._shows_images:
+            return self.items.digest
+        # The file names its images; what they show counts as much.
+        return digest([self.items.digest, *self.item_digests()])
+
+    def _with_pictures(self, item: Item) -> tuple[Item, list[str]]:
+        files, shown = list[str](), dict(item)
+        for field in self._pictures:
+            if isinstance(address := item.get(field), str):
+                shown[field], one = inlined(address, self.evalset.folder)
+                files += [one] if one else []
+        return shown, files
 
     def row(self, kind: str, parent: str | None = None, note: str | None = None) -> RunRow:
         """A new run of this plan."""

@@ -25,7 +25,7 @@ def check_items(plan: Plan) -> None:
         if position == plan.count:
             break
         item = plan.items.read(number, line)
-        fault = _fault(plan, item)
+        fault = _fault(plan, item, number, line)
         if fault:
             raise BadFile(f"{plan.items.path}:{number}:1: {fault}")
         # Without an id the content is the name: two equal items could not be told apart.
@@ -36,11 +36,12 @@ def check_items(plan: Plan) -> None:
     _refuse_doubles(plan, names, numbers)
 
 
-def _fault(plan: Plan, item: Item) -> str | None:
+def _fault(plan: Plan, item: Item, number: int, line: bytes) -> str | None:
     schema = plan.evalset.definition.item_schema
     try:
         if schema is not None and (found := violation(dump_json(item), schema)):
             return f"the item does not fit item_schema: {found}"
+        plan.read(number, line)
         plan.ask(item)
         plan.evalset.gold(item)
         plan.evalset.options(item)

@@ -40,9 +40,8 @@ def pairs(plan: Plan, done: bytes) -> Iterator[Pair]:
         left = [r for r in range(plan.repeats) if not done[first + r]]
         if not left:
             continue
-        item = plan.items.read(number, line)
-        line = line.strip()
-        item_digest, text = hashlib.sha256(line).hexdigest(), line.decode()
+        item, item_digest = plan.read(number, line)
+        text = line.strip().decode()
         for repeat in left:
             key = hashlib.sha256(f"{stem} {item_digest} {repeat}".encode()).hexdigest()
             yield Pair(position, repeat, item, text, item_digest, key)

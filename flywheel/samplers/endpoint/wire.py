@@ -124,7 +124,8 @@ def _turn(message: Mapping[str, Any]) -> dict[str, Any]:
         if kind == "text":
             parts.append({"type": said, "text": part["text"]})
         elif kind == "image_url":
-            parts.append({"type": "input_image", "image_url": part["image_url"]["url"]})
+            image = dict(part["image_url"])
+            parts.append({"type": "input_image", "image_url": image.pop("url"), **image})
         else:
             parts.append(part)
     return {**message, "content": parts}

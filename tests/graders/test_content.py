@@ -1,0 +1,63 @@
+"""Content of messages: text or parts, in both spellings of the APIs, sent in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from graders.asks import Judge
+from graders.content import Content, filled
+from graders.definition import read_grader
+from graders.sample import Sample
+
+CONTENT: TypeAdapter[Any] = TypeAdapter(Content)
+URL = "data:image/png;base64,QUJD"
+SENT = {"type": "image_url", "image_url": {"url": URL}}
+LOW = {"type": "image_url", "image_url": {"url": URL, "detail": "low"}}
+SOUND = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("hi", "hi"),
+        ([{"type": "text", "text": "a"}, {"type": "input_text", "text": "b"}, "c"], "a\nb\nc"),
+        ({"type": "input_image", "image_url": URL}, [SENT]),
+        ([{"type": "input_image", "image_url": URL, "file_id": None}], [SENT]),
+        ([{"type": "image_url", "image_url": {"url": URL, "detail": "low"}}], [LOW]),
+        (["see", SENT], [{"type": "text", "text": "see"}, SENT]),
+        ([SOUND], [SOUND]),
+    ],
+)
+def test_all_spellings_are_sent_in_one(given: Any, sent: Any) -> None:
+    content = CONTENT.validate_python(given)
+    assert filled(content, str, str) == sent
+    again = CONTENT.validate_python(CONTENT.dump_python(content, mode="json"))
+    assert filled(again, str, str) == sent
+
+
+@pytest.mark.parametrize("given", [[{"type": "video"}], [{"type": "image_url"}], [3], None])
+def test_what_is_no_content_is_refused(given: Any) -> None:
+    with pytest.raises(ValidationError):
+        CONTENT.validate_python(given)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_asked"), [(URL, True), ("https://evil.example/?leak", False)]
+)
+def test_an_answer_names_no_place_that_the_judge_looks_at(answer: str, is_asked: bool) -> None:
+    shown = [{"type": "input_image", "image_url": "{{ sample.output_text }}"}]
+    grader = read_grader(
+        {
+            "type": "score_model",
+            "name": "g",
+            "model": "j",
+            "input": [{"role": "user", "content": shown}],
+        }
+    )
+    asks = grader.asks(Sample({}, answer))
+    assert [isinstance(ask, Judge) for ask in asks] == [True] * is_asked
+    if not is_asked:
+        assert grader.grade(Sample({}, answer)).score == 0
