@@ -123,6 +123,7 @@ def trainer(
 
     The model is loaded once, so that a batch goes on where the one before it ended.
     """
+    from flywheel.engines.here import Here
     from flywheel.evals.evalset.evalset import load_evalset
     from flywheel.levers.training.config import Setup
     from flywheel.levers.training.methods.base import open_base
@@ -143,8 +144,8 @@ def trainer(
         numbers = order.numbers.model_copy(update={"batch_size": batch})
         clock = Clock(bench, rounds)
         with quiet(), tempfile.TemporaryDirectory() as folder:
-            setup = Setup(numbers, triage, Path(folder), callbacks=[clock])
-            made = build(config, base, rows, setup)
+            setup = Setup(base, rows, numbers, triage, Path(folder), Here(), callbacks=[clock])
+            made = build(config, setup)
             for name, value in {"save_strategy": "no", **arguments}.items():
                 # Names differ from version to version; what one does not know, it does not need.
                 if hasattr(made.args, name):

@@ -34,6 +34,7 @@ from benchmarks.harness import child
 from benchmarks.records import FOLDER, Record
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.methods.base import folder_of
+from flywheel.levers.training.methods.lora import LoRA
 from flywheel.levers.training.objectives.rft import RFT
 from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.order import Order
@@ -68,17 +69,19 @@ def for_trl(order: Order) -> dict[str, Any]:
     """The same work for a script that knows nothing of Flywheel."""
     config, numbers = order.config, order.numbers
     rows = training_rows(config, load_evalset(config.evalset))
-    asked = isinstance(config, RFT)
+    reward, size = (config.reward, config.group_size) if isinstance(config, RFT) else ((), 0)
+    asked = bool(reward)
+    assert isinstance(config.method, LoRA)
     return {
         "model": str(folder_of(config.model)),
         "rows": [
             {
                 "prompt" if asked else "messages": [m.as_json() for m in row.messages],
-                **({name: row.item[name] for name in config.reward} if asked else {}),
+                **({name: row.item[name] for name in reward}),
             }
             for row in rows
         ],
-        "rewards": config.reward,
+        "rewards": reward,
         "max_steps": numbers.steps,
         "per_device_train_batch_size": numbers.batch_size,
         "learning_rate": numbers.learning_rate,
@@ -87,8 +90,8 @@ def for_trl(order: Order) -> dict[str, Any]:
         "seed": config.seed,
         "r": config.method.r,
         "alpha": config.method.alpha,
-        "num_generations": config.group_size,
-        "max_completion_length": int(numbers.own["max_completion_tokens"]),
+        "num_generations": size,
+        "max_completion_length": int(numbers.own.get("max_completion_tokens", 0)),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
@@ -50,16 +50,25 @@ class Rates(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a trainer is built with, beside the model and the rows. `folder` is the job's.
+    """What a trainer is built from. `folder` is the job's; `engine` answers what graders ask."""
 
-    `engine` answers what graders ask, where rewards or sampled pairs need it.
-    """
-
+    base: Base
+    rows: Sequence[TrainingRow]
     numbers: Numbers
     evalset: Evalset
     folder: Path
-    engine: Answerer | None = None
+    engine: Answerer
+    progress: Progress = field(default_factory=Progress)
     callbacks: Sequence[Any] = ()
+
+    def kwargs(self, dataset: Any) -> dict[str, Any]:
+        """What every trainer gets beside its arguments."""
+        return {
+            "model": self.base.model,
+            "processing_class": self.base.tokenizer,
+            "train_dataset": dataset,
+            "callbacks": list(self.callbacks),
+        }
 
 
 class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=False):
@@ -118,7 +127,7 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
     keeps: ClassVar[Literal["newest", "best"]] = "newest"
 
     @abstractmethod
-    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+    def trainer(self, setup: Setup) -> Any:
         """The trainer. Raises NothingToLearn, NotTrainable with a row's place, or BadOption."""
 
     def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
@@ -129,11 +138,9 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
         """The rows of a training file, as the trainer takes them."""
         return rows
 
-    def sampled_rows(
-        self, rows: list[TrainingRow], base: Base, setup: Setup, progress: Progress
-    ) -> list[TrainingRow]:
+    def sampled_rows(self, setup: Setup) -> Sequence[TrainingRow]:
         """The rows with what the model itself must add to them before it learns."""
-        return rows
+        return setup.rows
 
     def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
         """Values for the numbers that only this objective has, each with its reason.
@@ -156,18 +163,12 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
         """What the graders of an evalset are to this training. Raises BadOption."""
         return roles_of(self.rewards(definition), definition)
 
-    def describe_rows(self, trainer: Any, base: Base, count: int, setup: Setup) -> Iterator[Event]:
-        """Events about what is learnt from `count` rows."""
-        yield "masks", masks.told(trainer.train_dataset, count, base.template)
+    def describe_rows(self, trainer: Any, setup: Setup) -> Iterator[Event]:
+        """Events about what is learnt."""
+        dataset, template = trainer.train_dataset, setup.base.template
+        yield "masks", masks.told(dataset, len(setup.rows), template)
 
-    def probe(
-        self,
-        trainer: Any,
-        base: Base,
-        rows: Sequence[TrainingRow],
-        setup: Setup,
-        progress: Progress,
-    ) -> str | None:
+    def probe(self, trainer: Any, setup: Setup) -> str | None:
         """What can be found out about a new training before its first step, for a person."""
         return None
 

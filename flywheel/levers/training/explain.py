@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 from flywheel.engines.open import open_engine
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.jobs.progress import Progress
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.methods.base import open_base
@@ -41,11 +40,11 @@ def explain(config: TrainingConfig) -> list[str]:
     ):
         base = open_base(config.model, config.method, config.seed, scores=config.scores)
         rows = training_rows(config, evalset)
-        setup = Setup(order.numbers, evalset, Path(name), engine)
-        trainer = build(config, base, rows, setup)
+        setup = Setup(base, rows, order.numbers, evalset, Path(name), engine)
+        trainer = build(config, setup)
         lines = preflight(trainer, base, order).lines
-        for _, detail in config.describe_rows(trainer, base, len(rows), setup):
+        for _, detail in config.describe_rows(trainer, setup):
             lines += detail.get("told") or [detail["text"]]
-        if text := config.probe(trainer, base, rows, setup, Progress()):
+        if text := config.probe(trainer, setup):
             lines.append(text)
     return [*lines, *(f"{name} {why}" for name, why in order.numbers.why.items())]

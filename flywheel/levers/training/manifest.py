@@ -54,11 +54,3 @@ def _version(library: str) -> str | None:
         return version(library)
     except PackageNotFoundError:
         return None
-
-
-def read_manifest(folder: Path) -> Mapping[str, Any] | None:
-    """The manifest of the model in a folder, None when it was not trained here."""
-    try:
-        return json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -7,19 +7,17 @@ seconds, not a night.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flywheel.data.leakage.leakage import tell, tell_counts
 from flywheel.engines.engine import Engine
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
-from flywheel.errors import BadOption, ChangedPlan, LeakingData, NoBaseline
+from flywheel.errors import BadOption, LeakingData, NoBaseline
 from flywheel.evals.evalset.evalset import Evalset, load_evalset, shipped
 from flywheel.evals.evalset.leaks import Leak, check_file, check_train
-from flywheel.evals.results.results import the_run
-from flywheel.evals.run.measure import Bench, begin, go_on
-from flywheel.evals.run.plan import Plan
+from flywheel.evals.run.run_to_beat import find_run_to_beat, measure_baseline
 from flywheel.levers.lever import Task, TaskEvalset
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.dev_plan import dev_plan, engine_spec
@@ -30,9 +28,7 @@ from flywheel.levers.training.packages import check_packages
 from flywheel.levers.training.rows.check_data import check_data
 from flywheel.samplers.resolve import judge_name
 from flywheel.store.place import db_option
-from flywheel.store.reader import Reader
 from flywheel.store.store import Store
-from flywheel.store.tables.decisions import find_baseline
 
 Warn = Callable[[str], None]
 _SHOWN = 5
@@ -92,41 +88,6 @@ def _order(
     if baseline is None:
         baseline = measure_baseline(plan, store, engine)
     return order.model_copy(update={"baseline": baseline})
-
-
-def find_run_to_beat(
-    plan: Plan, store: Reader, graders: Collection[str] | None = None
-) -> tuple[str | None, str]:
-    """The baseline that measured just this plan, and where there is none, why.
-
-    Of these graders, None being all: what nobody asks in the training may have another judge.
-    """
-    named = f"no baseline of {plan.evalset.name} dev with {plan.model}"
-    same = plan.identity
-    found = find_baseline(
-        store,
-        same["evalset"],
-        "dev",
-        model=same["model"],
-        prompt=same["prompt"],
-        sampling=same["sampling"],
-    )
-    if found is None:
-        return None, named
-    try:
-        plan.check_same(the_run(store, found.run), graders)
-    except ChangedPlan as change:
-        told = str(change).partition(" changed: ")[2].partition(". Start")[0]
-        return None, f"{named}: {found.run} measured something else ({told})"
-    return found.run, ""
-
-
-def measure_baseline(plan: Plan, store: Store, engine: Engine) -> str:
-    """Measure the model as it is, and appoint the run. Its name."""
-    engine.open(plan.model)
-    row = begin(plan, store, "baseline")
-    go_on(plan, row, Bench(store, engine))
-    return row.run
 
 
 def check_leaks(config: TrainingConfig, evalset: Evalset, warn: Warn = lambda text: None) -> None:

@@ -10,14 +10,14 @@ is kept then.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from transformers import PrinterCallback
 
-from flywheel.data.rows.training_row import TrainingRow
 from flywheel.engines.engine import Answerer
 from flywheel.engines.open import open_engine
 from flywheel.errors import FlywheelError, is_out_of_memory
@@ -33,7 +33,7 @@ from flywheel.levers.training.exams.live import plain
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.watch import ENDED, Ended, Watch
 from flywheel.levers.training.manifest import write_manifest
-from flywheel.levers.training.methods.base import Base, open_base
+from flywheel.levers.training.methods.base import open_base
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.preflight import Preflight, preflight
 from flywheel.levers.training.quiet import quiet
@@ -112,15 +112,15 @@ def _train(order: Order, folder: Path, engine: Answerer, progress: Progress) -> 
     watch = Watch(
         order, roles, folder, progress.emit, progress.control, take_exam if exam else None
     )
-    setup = Setup(order.numbers, evalset, folder, engine, [watch])
-    rows = config.sampled_rows(rows, base, setup, progress)
-    progress.report(f"preparing {len(rows)} rows", now=True)
-    trainer = build(config, base, rows, setup)
+    setup = Setup(base, rows, order.numbers, evalset, folder, engine, progress, [watch])
+    setup = replace(setup, rows=config.sampled_rows(setup))
+    progress.report(f"preparing {len(setup.rows)} rows", now=True)
+    trainer = build(config, setup)
     progress.check()
-    for kind, detail in config.describe_rows(trainer, base, len(rows), setup):
+    for kind, detail in config.describe_rows(trainer, setup):
         progress.emit(kind, detail)
     if last is None:
-        if text := config.probe(trainer, base, rows, setup, progress):
+        if text := config.probe(trainer, setup):
             progress.emit("notice", {"text": text})
         estimate = preflight(trainer, base, order, progress)
         progress.emit("preflight", estimate.as_json())
@@ -130,13 +130,13 @@ def _train(order: Order, folder: Path, engine: Answerer, progress: Progress) -> 
     return watch
 
 
-def build(config: TrainingConfig, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+def build(config: TrainingConfig, setup: Setup) -> Any:
     """The trainer for a config. Raises what its objective raises."""
-    trainer = config.trainer(base, rows, setup)
+    trainer = config.trainer(setup)
     for callback in config.method.callbacks():
         trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)
-    for parameter in base.model.parameters():
+    for parameter in setup.base.model.parameters():
         # In halves small steps are lost. TRL puts what learns beside 4 bits into them, once: a
         # training that goes on would do so in another precision than it began.
         if parameter.requires_grad:

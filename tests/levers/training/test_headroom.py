@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from flywheel.engines.here import Here
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.progress import Progress
+from flywheel.levers.training.config import Setup
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives.rft import RFT
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rewards.headroom import Headroom, Sampling, headroom, probe
-from tests.levers.training.world import build, order, rows_of, settled, setup
+from tests.levers.training.world import build, order, rows_of, settled
 
 
 def found(**given: float) -> Headroom:
@@ -51,18 +53,13 @@ def test_the_figures_are_told_in_words() -> None:
 
 
 def sampling_of(base: Base, order: Order, longest: int, k: int) -> Sampling:
-    config, given = order.config, setup(order, Path(), engine=Here())
+    config, rows = order.config, rows_of(order.config)
     assert isinstance(config, RFT)
+    evalset = load_evalset(config.evalset)
+    setup = Setup(base, rows, order.numbers, evalset, Path(), Here())
+    options = {"temperature": config.temperature}
     return Sampling(
-        base=base,
-        evalset=given.evalset,
-        roles=config.roles(given.evalset.definition),
-        rewards=config.reward_functions(given),
-        model=config.model,
-        seed=config.seed,
-        options={"temperature": config.temperature},
-        longest=longest,
-        k=k,
+        config, setup, config.reward_functions(evalset.definition, Here()), options, longest, k
     )
 
 
@@ -80,7 +77,7 @@ def test_tiny_has_headroom_on_its_triage_and_is_left_as_it_was() -> None:
     base.model.train()
     state = torch.get_rng_state()
     sampling = sampling_of(base, settled(config), longest=32, k=4)
-    one = headroom(sampling, rows_of(config), Here())
+    one = headroom(sampling)
     assert one is not None and one.prompts == 12 and one.k == 4
     assert one.pass_1 is not None and one.pass_k is not None and one.pass_1 <= one.pass_k
     assert 0.3 < one.mean <= one.best <= 1 and one.failed + one.solved <= one.flat < 0.9
@@ -105,8 +102,9 @@ def test_the_probe_samples_as_the_training_does_and_as_the_evalset_measures(
         base, rows = open_base("tiny", made.config.method, 0), rows_of(made.config)
         trainer = build(base, made, rows, tmp_path, [], Here())
         assert (trainer.args.max_completion_length, trainer.num_generations) == (8, 2)
-        given = setup(made, tmp_path, engine=Here())
-        text = made.config.probe(trainer, base, rows, given, progress)
+        evalset = load_evalset(made.config.evalset)
+        given = Setup(base, rows, made.numbers, evalset, tmp_path, Here(), progress)
+        text = made.config.probe(trainer, given)
     assert text is not None and "16 prompts x 2 answers" in text
     assert told[0] == "probe: 0 of 16 prompts, 2 answers each"
 
@@ -115,5 +113,5 @@ def test_a_probe_that_may_not_take_long_says_that_it_found_nothing(tmp_path: Pat
     made = order(tmp_path, lever="rft", group_size=2)
     with quiet():
         base = open_base("tiny", made.config.method, 0)
-    text = probe(sampling_of(base, made, 8, 2), rows_of(made.config), Here(), seconds=0.0)
+    text = probe(sampling_of(base, made, 8, 2), seconds=0.0)
     assert text.startswith("the probe has no result: within 0 s")

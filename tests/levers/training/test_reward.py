@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import pickle
 import shutil
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -29,7 +27,6 @@ from flywheel.levers.training.objectives.minimal_pairs import minimal_pairs
 from flywheel.levers.training.objectives.reward_model import Reward
 from flywheel.levers.training.order import ChangedOrder, Order
 from flywheel.levers.training.quiet import quiet
-from flywheel.levers.training.rewards.rewards import GraderReward
 from flywheel.levers.training.rows.masks import NothingToLearn, told
 from flywheel.levers.training.train import run
 from flywheel.models.digest import content_digest
@@ -227,15 +224,6 @@ def test_loading_it_amid_a_training_changes_nothing(liked: Path, tmp_path: Path)
     assert all(a.equal(b) for a, b in zip(late, early, strict=True))
     assert held.rate([]) == []
     assert scores(grader, rows, said) == before
-
-
-def test_a_reward_that_was_pickled_opens_the_model_again(liked: Path, tmp_path: Path) -> None:
-    grader = grader_of(judging(tmp_path / "e", liked))
-    rows = pairs("dev", 3)
-    said = [answers(row)[0] for row in rows]
-    copied = pickle.loads(pickle.dumps(GraderReward(grader, Here())))
-    found = asyncio.run(copied(said, [json.dumps(dict(row.item)) for row in rows]))
-    assert found == scores(grader, rows, said)
 
 
 def test_a_reward_model_that_changed_stops_a_resume(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import pickle
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -69,7 +68,7 @@ def rewards(
 
 def test_an_answer_is_scored_by_the_grader_and_an_unreadable_one_scores_nothing() -> None:
     told = Told()
-    reward = GraderReward(grader(CITY))
+    reward = GraderReward(grader(CITY), Here())
     answers = ['{"city": "Paris"}', [{"role": "assistant", "content": '{"city": "Rome"}'}], "{"]
     assert reward.__name__ == "city"
     assert rewards(reward, answers, told) == [1.0, 0.0, 0.0]
@@ -91,14 +90,14 @@ def test_an_outage_is_none_and_is_counted_by_its_kind() -> None:
 def test_a_judge_is_asked_and_an_item_without_the_field_is_no_zero() -> None:
     judge = ScriptedSampler([Rule(when="", text=RESULT)])
     assert rewards(GraderReward(grader(JUDGED), engine_of(judge)), ["Hello."]) == [4.0]
-    lacking = GraderReward(grader(CITY | {"reference": "{{ item.town }}"}))
+    lacking = GraderReward(grader(CITY | {"reference": "{{ item.town }}"}), Here())
     assert rewards(lacking, ['{"city": "Paris"}']) == [None]
     assert lacking.errors == {"invalid_variable_error": 1}
 
 
 def test_an_answer_that_breaks_the_response_format_scores_the_bottom_of_the_span() -> None:
     told = Told()
-    city = GraderReward(grader(CITY), schema=SCHEMA)
+    city = GraderReward(grader(CITY), Here(), schema=SCHEMA)
     answers = ['{"city": "Paris"}', '{"city": "Paris", "so": 1}', '{"city": 5}', "Paris"]
     assert rewards(city, answers, told) == [1.0, 0.0, 0.0, 0.0]
     assert told.extra["city_reason"][1] == "breaks the response format: $: 'so' is not allowed"
@@ -116,16 +115,9 @@ def test_calls_of_tools_are_read_from_the_answer() -> None:
         "input": "{{ sample.output_tools[0].function.name }}",
         "reference": "find",
     }
-    reward = GraderReward(grader(check), schema=SCHEMA, tools=True)
+    reward = GraderReward(grader(check), Here(), schema=SCHEMA, tools=True)
     call = '<tool_call>{"name": "find", "arguments": {}}</tool_call>'
     assert rewards(reward, [call, "find", '{"city": "Paris"}']) == [1.0, 0.0, 0.0]
-
-
-def test_it_can_be_pickled_and_opens_an_engine_of_its_own_then() -> None:
-    reward = GraderReward(grader(CITY), Here(), schema=SCHEMA)
-    copied = pickle.loads(pickle.dumps(reward))
-    assert copied.__name__ == "city"
-    assert rewards(copied, ['{"city": "Paris"}', "no"]) == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(

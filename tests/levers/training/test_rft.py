@@ -15,18 +15,19 @@ import yaml
 from transformers import TrainerCallback
 
 from flywheel.engines.here import Here
-from flywheel.errors import BadFile, BadOption
+from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.exams.alarm import Alarm, reward_hacking
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives import rft
+from flywheel.levers.training.objectives.grpo import distinct, repeated
 from flywheel.levers.training.order import Order
 from flywheel.levers.training.preflight import learn, preflight
 from flywheel.levers.training.quiet import quiet
-from flywheel.levers.training.rewards.completions import distinct, query, repeated, whole_files
 from tests.evals.world import write_evalset
-from tests.levers.training.world import build, method, open_exam, rows_of, settled, setup
+from tests.levers.training.completions import query
+from tests.levers.training.world import build, method, open_exam, rows_of, settled
 from tests.samplers.models import save
 
 REWARD = ("category", "priority", "order_id")
@@ -163,7 +164,6 @@ def trained(trainer: Any) -> list[torch.Tensor]:
 
 def test_completions_are_kept_with_rewards_reasons_and_advantage(folder: Path) -> None:
     short(folder)
-    assert len(whole_files(folder)) == 2
     rows = query(folder, "SELECT step, count(*), count(DISTINCT item) FROM completions GROUP BY 1")
     assert sorted(rows) == [(1, 8, 2), (2, 8, 2)]
     found = query(
@@ -176,15 +176,6 @@ def test_completions_are_kept_with_rewards_reasons_and_advantage(folder: Path) -
     assert "<|im_start|>system\nSort the support ticket." in found[0][0]
     (balance,) = query(folder, "SELECT sum(advantage) FROM completions")
     assert balance[0] == pytest.approx(0, abs=1e-3)
-
-
-def test_a_file_that_is_just_being_written_is_left_out(tmp_path: Path) -> None:
-    half = tmp_path / "completions" / "completions_00001.parquet"
-    half.parent.mkdir()
-    for content in (b"", b"PAR1 half of a file"):
-        half.write_bytes(content)
-        with pytest.raises(BadFile, match="no completions yet"):
-            query(tmp_path, "SELECT 1 FROM completions")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +262,7 @@ def test_a_response_format_reaches_every_reward() -> None:
     wanted = {"type": "json_schema", "name": "x", "schema": schema}
     order = order_of(response_format=wanted)
     assert isinstance(order.config, rft.RFT)
-    made = order.config.reward_functions(setup(order, Path(), engine=Here()))
+    made = order.config.reward_functions(load_evalset(order.config.evalset).definition, Here())
     assert [one.__name__ for one in made] == list(REWARD)
     assert all(one._schema == schema for one in made)
 

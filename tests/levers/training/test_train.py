@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import math
 import os
 import resource
@@ -21,15 +22,14 @@ from flywheel.evals.run.plan import Plan
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.checkpoints import DiskFull
 from flywheel.levers.training.exams.watch import Diverged, Watch
-from flywheel.levers.training.manifest import read_manifest
 from flywheel.levers.training.methods.base import open_base
 from flywheel.levers.training.order import ChangedOrder, Order
 from flywheel.levers.training.quiet import quiet
-from flywheel.levers.training.rewards.completions import query
 from flywheel.levers.training.train import OutOfMemory, Trained, run
 from flywheel.samplers.local.load import LocalOptions
 from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.resolve import model_digest
+from tests.levers.training.completions import query
 from tests.levers.training.world import build, method, open_exam, order, pairs, rows_of
 
 Said = Literal["go", "pause", "cancel"]
@@ -118,7 +118,7 @@ def test_a_training_tells_its_story(whole: Job) -> None:
 
 def test_what_is_trained_loads_as_any_model_does(whole: Job) -> None:
     out = whole.folder / "out"
-    manifest = read_manifest(out)
+    manifest = json.loads((out / "flywheel.manifest").read_text())
     assert manifest is not None
     assert (manifest["lever"], manifest["base"], manifest["seed"]) == ("sft", "tiny", 0)
     assert manifest["best_step"] == whole.told("finished")[0]["best_step"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from flywheel.data.rows.training_row import Message, TrainingRow
 from flywheel.engines.engine import Answerer
+from flywheel.engines.here import Here
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.dev_plan import dev_plan
@@ -125,14 +126,6 @@ def rows_of(config: TrainingConfig) -> list[TrainingRow]:
     return training_rows(config, load_evalset(config.evalset))
 
 
-def setup(
-    order: Order, folder: Path, callbacks: Sequence[Any] = (), engine: Answerer | None = None
-) -> Setup:
-    """What the trainer of an order is built with."""
-    evalset = load_evalset(order.config.evalset)
-    return Setup(order.numbers, evalset, folder, engine, callbacks)
-
-
 def build(
     base: Base,
     order: Order,
@@ -145,7 +138,9 @@ def build(
     # It loads transformers.
     from flywheel.levers.training import train
 
-    return train.build(order.config, base, rows, setup(order, folder, callbacks, engine))
+    evalset = load_evalset(order.config.evalset)
+    setup = Setup(base, rows, order.numbers, evalset, folder, engine or Here(), callbacks=callbacks)
+    return train.build(order.config, setup)
 
 
 def open_exam(order: Order, engine: Answerer) -> Exam:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from flywheel.levers.training.exams.roles import Roles
 
@@ -71,21 +73,10 @@ class ExamResult:
         """All of it, for a training that goes on in another process."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Self:
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> ExamResult:
         """The result that `as_json` wrote."""
-        return cls(
-            step=found["step"],
-            ids=tuple(found["ids"]),
-            groups=None if found["groups"] is None else tuple(found["groups"]),
-            answers=tuple(found["answers"]),
-            scores={name: tuple(scores) for name, scores in found["scores"].items()},
-            ungraded=found["ungraded"],
-            spans={name: (low, high) for name, (low, high) in found["spans"].items()},
-            seconds=found["seconds"],
-            gold={name: tuple(scores) for name, scores in found.get("gold", {}).items()},
-            floor=found.get("floor"),
-        )
+        return TypeAdapter(ExamResult).validate_python(found)
 
 
 def better(a: ExamResult, b: ExamResult, roles: Roles) -> bool:

@@ -15,10 +15,8 @@ from pydantic import Field, model_validator
 from flywheel.data.rows.training_row import Kind, TrainingRow
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.evalset.items import Item
-from flywheel.jobs.progress import Progress
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Auto, Beta, Rates, Setup, TrainingConfig
-from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.objectives.minimal_pairs import minimal_pairs
 from flywheel.levers.training.objectives.sampled_pairs import sampled_pairs
 from flywheel.levers.training.rows.preferences import drop_copy, pair_tokens, reference
@@ -74,24 +72,29 @@ class DPO(TrainingConfig, frozen=True):
         gold = [answered(evalset, item) for item in items]
         return minimal_pairs(gold, self.seed) if self.pairs == "minimal" else gold
 
-    def sampled_rows(
-        self, rows: list[TrainingRow], base: Base, setup: Setup, progress: Progress
-    ) -> list[TrainingRow]:
+    def sampled_rows(self, setup: Setup) -> Sequence[TrainingRow]:
         """The pairs, where they are made of the model's answers."""
         if self.pairs != "sampled":
-            return rows
-        pairs = sampled_pairs(self, rows, base, setup, progress)
-        text = f"{len(pairs)} of {len(rows)} items were answered wrongly"
-        progress.emit("notice", {"text": text})
+            return setup.rows
+        pairs = sampled_pairs(self, setup)
+        text = f"{len(pairs)} of {len(setup.rows)} items were answered wrongly"
+        setup.progress.emit("notice", {"text": text})
         return pairs
 
-    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+    def trainer(self, setup: Setup) -> Any:
         """The trainer for pairs."""
-        pairs = pair_tokens(base, rows, setup.numbers.max_length)
+        pairs = pair_tokens(setup.base, setup.rows, setup.numbers.max_length)
+        arguments = {
+            **common(setup.numbers, self.seed, setup.folder),
+            "beta": setup.numbers.own["beta"],
+            "max_length": setup.numbers.max_length,
+        }
         build = self._with_reference if self.has_reference else self._without_reference
-        return build(base, list(map(dict[str, Any], pairs)), setup)
+        return build(pairs, setup, arguments)
 
-    def _with_reference(self, base: Base, pairs: list[dict[str, Any]], setup: Setup) -> Any:
+    def _with_reference(
+        self, pairs: Sequence[Any], setup: Setup, arguments: Mapping[str, Any]
+    ) -> Any:
         from datasets import Dataset
         from trl.trainer.dpo_config import DPOConfig
         from trl.trainer.dpo_trainer import DPOTrainer
@@ -101,38 +104,33 @@ class DPO(TrainingConfig, frozen=True):
                 return dataset
 
         loss, weight = self.loss or "sigmoid", setup.numbers.own["sft_weight"]
-        trainer = Pairs(
-            model=base.model,
-            ref_model=reference(base),
-            args=DPOConfig(
-                **common(setup.numbers, self.seed, setup.folder),
-                beta=setup.numbers.own["beta"],
-                max_length=setup.numbers.max_length,
-                loss_type=[loss, "sft"] if weight else [loss],
-                loss_weights=[1.0, weight] if weight else None,
-                label_smoothing=0.1 if loss == "robust" else 0.0,
-            ),
-            train_dataset=Dataset.from_list(pairs),
-            processing_class=base.tokenizer,
-            callbacks=cast("list[Any]", list(setup.callbacks)),
+        config = DPOConfig(
+            **arguments,
+            loss_type=[loss, "sft"] if weight else [loss],
+            loss_weights=[1.0, weight] if weight else None,
+            label_smoothing=0.1 if loss == "robust" else 0.0,
         )
+        dataset = Dataset.from_list(list(pairs))
+        trainer = Pairs(args=config, ref_model=reference(setup.base), **setup.kwargs(dataset))
         drop_copy(trainer.model)
         return trainer
 
-    def _without_reference(self, base: Base, pairs: list[dict[str, Any]], setup: Setup) -> Any:
+    def _without_reference(
+        self, pairs: Sequence[Any], setup: Setup, arguments: Mapping[str, Any]
+    ) -> Any:
         from datasets import Dataset
 
         if self.loss == "orpo":
             from trl.experimental.orpo import ORPOConfig as Config
             from trl.experimental.orpo import ORPOTrainer as Trainer
 
-            of_loss = {}
+            own = {}
         else:
             from trl.experimental.cpo import CPOConfig as Config
             from trl.experimental.cpo import CPOTrainer as Trainer
 
             # CPO's own term, the loss of the chosen answer, is no part of SimPO.
-            of_loss = {"loss_type": "simpo", "cpo_alpha": 0.0}
+            own = {"loss_type": "simpo", "cpo_alpha": 0.0}
 
         class Pairs(cast("Any", Trainer)):
             def tokenize_row(self, feature: Any, model: Any = None) -> dict[str, Any]:
@@ -140,19 +138,9 @@ class DPO(TrainingConfig, frozen=True):
 
         # These trainers want texts to make tokens of, and have the tokens already.
         texts = {"prompt": "p", "chosen": "c", "rejected": "r"}
-        return Pairs(
-            model=base.model,
-            args=Config(
-                **common(setup.numbers, self.seed, setup.folder),
-                beta=setup.numbers.own["beta"],
-                max_length=setup.numbers.max_length,
-                remove_unused_columns=False,
-                **of_loss,
-            ),
-            train_dataset=Dataset.from_list([{**pair, **texts} for pair in pairs]),
-            processing_class=base.tokenizer,
-            callbacks=cast("list[Any]", list(setup.callbacks)),
-        )
+        dataset = Dataset.from_list([{**pair, **texts} for pair in pairs])
+        config = Config(**arguments, remove_unused_columns=False, **own)
+        return Pairs(args=config, **setup.kwargs(dataset))
 
 
 def _sequences(pair: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,11 @@
 # pyright: standard
 """GRPO as TRL does it, with prompts read as samplers read them, more told, and less computed.
 
+TRL writes every answer with its rewards, reasons and advantage into the job's folder, a Parquet
+file a step, `completions/completions_00010.parquet`. Columns: step, prompt (as the model read it),
+completion, item, one for each reward (NULL where there was no verdict), `<reward>_reason` and
+advantage. DuckDB reads them in place. A step that is done again after a stop replaces its file.
+
 Where all answers of a group earn the same, none of them has an advantage, and their part of the
 gradient is 0: they are left out of the passes that learn. Nothing changes by that but the time.
 
@@ -11,6 +16,7 @@ Importing it takes seconds, so import it when an RFT is built.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +24,6 @@ import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from flywheel.levers.training.exams.live import undisturbed
-from flywheel.levers.training.rewards.completions import distinct, repeated
 
 # KL and entropy are told by so many answers of every so-manieth step. By all of them, they would
 # cost as much as a third of the training.
@@ -127,3 +132,15 @@ class RewardTrainer(GRPOTrainer):
 
 def _mean(values: torch.Tensor, counted: torch.Tensor) -> float:
     return ((values * counted).sum() / counted.sum().clamp(min=1)).item()
+
+
+def repeated(ids: Sequence[int], n: int = 4) -> float:
+    """The share of an answer's n-grams that it had already: near 1 when it goes in circles."""
+    grams = [tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def distinct(answers: Sequence[Sequence[int]], n: int = 2) -> float:
+    """The share of the n-grams of some answers that are different: low when they are all alike."""
+    grams = [tuple(ids[i : i + n]) for ids in answers for i in range(len(ids) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else 1.0

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from flywheel.data.rows.training_row import Kind, TrainingRow
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Auto, Beta, Rates, Setup, TrainingConfig
-from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.rows.masks import NothingToLearn, answer_ids
 from flywheel.levers.training.rows.preferences import drop_copy, reference
 
@@ -38,7 +37,7 @@ class KTO(TrainingConfig, frozen=True):
         """Every answer as a row of its own."""
         return [one for row in rows for one in _labelled(row)]
 
-    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+    def trainer(self, setup: Setup) -> Any:
         """The trainer for labelled answers. Raises NothingToLearn where all labels are the same."""
         from datasets import Dataset
         from trl.trainer.kto_config import KTOConfig
@@ -48,32 +47,24 @@ class KTO(TrainingConfig, frozen=True):
             def _prepare_dataset(self, dataset: Any, *rest: Any, **more: Any) -> Any:
                 return dataset
 
-        trainer = Labelled(
-            model=base.model,
-            ref_model=reference(base),
-            args=KTOConfig(
-                **common(setup.numbers, self.seed, setup.folder),
-                beta=setup.numbers.own["beta"],
-                max_length=setup.numbers.max_length,
-                loss_type=self.loss or "kto",
-                # The rows are shuffled once, for each is paired with its neighbour's answer.
-                train_sampling_strategy="sequential",
-            ),
-            train_dataset=Dataset.from_list(self._tokens(base, rows, setup)),
-            processing_class=base.tokenizer,
-            callbacks=cast("list[Any]", list(setup.callbacks)),
+        arguments = KTOConfig(
+            **common(setup.numbers, self.seed, setup.folder),
+            beta=setup.numbers.own["beta"],
+            max_length=setup.numbers.max_length,
+            loss_type=self.loss or "kto",
+            # The rows are shuffled once, for each is paired with its neighbour's answer.
+            train_sampling_strategy="sequential",
         )
+        dataset = Dataset.from_list(self._tokens(setup))
+        trainer = Labelled(args=arguments, ref_model=reference(setup.base), **setup.kwargs(dataset))
         drop_copy(trainer.model)
         return trainer
 
-    def _tokens(
-        self, base: Base, rows: Sequence[TrainingRow], setup: Setup
-    ) -> list[dict[str, Any]]:
+    def _tokens(self, setup: Setup) -> list[dict[str, Any]]:
         made: list[dict[str, Any]] = []
-        for row in rows:
-            prompt, answer = answer_ids(
-                row, row.answers[0], base.template, setup.numbers.max_length
-            )
+        template, numbers = setup.base.template, setup.numbers
+        for row in setup.rows:
+            prompt, answer = answer_ids(row, row.answers[0], template, numbers.max_length)
             if answer:
                 made.append({"prompt_ids": prompt, "completion_ids": answer, "label": row.label})
         labels = {row["label"] for row in made}
@@ -82,9 +73,8 @@ class KTO(TrainingConfig, frozen=True):
                 f"the answers are labelled {labels or 'nothing'} only; kto needs good and bad ones"
             )
         random.Random(self.seed).shuffle(made)
-        size = setup.numbers.batch_size
-        for first in range(0, len(made), size):
-            batch = made[first : first + size]
+        for first in range(0, len(made), numbers.batch_size):
+            batch = made[first : first + numbers.batch_size]
             # The KL term is estimated from answers that belong to another prompt.
             for index, row in enumerate(batch):
                 row["KL_completion_ids"] = batch[index - 1]["completion_ids"]

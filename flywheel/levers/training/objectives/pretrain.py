@@ -27,10 +27,10 @@ class Pretrain(TrainingConfig, frozen=True):
     rates: ClassVar[Rates] = Rates(adapter=(1.5e-3, 2e-4), full=(3e-3, 3e-4))
     usual_batch: ClassVar[int] = 8
 
-    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+    def trainer(self, setup: Setup) -> Any:
         """The trainer for texts."""
-        tokens = pieces(base, rows, setup.numbers.max_length)
-        return token_trainer(base, tokens, setup, self.seed)
+        tokens = pieces(setup.base, setup.rows, setup.numbers.max_length)
+        return token_trainer(tokens, setup, self.seed)
 
 
 def pieces(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:

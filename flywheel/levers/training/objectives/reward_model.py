@@ -10,7 +10,7 @@ short is no worse than a whole one by what it says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from flywheel.data.rows.training_row import Kind, Message, TrainingRow
 from flywheel.levers.training.arguments import common
@@ -37,23 +37,19 @@ class Reward(TrainingConfig, frozen=True):
     rates: ClassVar[Rates] = Rates(adapter=(1e-3, 5e-5), full=(3e-4, 1e-5))
     scores: ClassVar[bool] = True
 
-    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+    def trainer(self, setup: Setup) -> Any:
         """The trainer for a base with a scoring head."""
         from datasets import Dataset
         from trl.trainer.reward_config import RewardConfig
         from trl.trainer.reward_trainer import RewardTrainer
 
-        return RewardTrainer(
-            model=base.model,
-            args=RewardConfig(
-                **common(setup.numbers, self.seed, setup.folder),
-                max_length=None,
-                center_rewards_coefficient=_CENTER,
-            ),
-            train_dataset=Dataset.from_list(pairs(base, rows, setup.numbers.max_length)),
-            processing_class=base.tokenizer,
-            callbacks=cast("list[Any]", list(setup.callbacks)),
+        arguments = RewardConfig(
+            **common(setup.numbers, self.seed, setup.folder),
+            max_length=None,
+            center_rewards_coefficient=_CENTER,
         )
+        found = pairs(setup.base, setup.rows, setup.numbers.max_length)
+        return RewardTrainer(args=arguments, **setup.kwargs(Dataset.from_list(found)))
 
 
 def pairs(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:

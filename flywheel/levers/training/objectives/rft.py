@@ -32,7 +32,6 @@ from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.run.plan import Plan
 from flywheel.jobs.process import Emit
-from flywheel.jobs.progress import Progress
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Auto, Count, Event, Rates, Setup, TrainingConfig
 from flywheel.levers.training.exams.alarm import audited_by, look
@@ -41,7 +40,6 @@ from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles, span
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.numbers import Numbers, Schedule
-from flywheel.levers.training.rewards.completions import FOLDER
 from flywheel.levers.training.rewards.headroom import Sampling, probe
 from flywheel.levers.training.rewards.reward_check import RewardCheck, check_rewards
 from flywheel.levers.training.rewards.rewards import GraderReward, schema_of
@@ -125,35 +123,33 @@ class RFT(TrainingConfig, frozen=True):
         """The items, asked."""
         return [asked(evalset, item) for item in items]
 
-    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+    def trainer(self, setup: Setup) -> Any:
         """The trainer for prompts with items for the graders. Raises BadOption."""
         from datasets import Dataset
         from trl.trainer.grpo_config import GRPOConfig
 
         from flywheel.levers.training.objectives.grpo import RewardTrainer
 
-        _check_effort(base, self)
-        prompts = [_prompt(base.template.chat, self, row) for row in rows]
-        items = [json.dumps(dict(row.item), ensure_ascii=False) for row in rows]
-        longest = _longest_answer(base, self.model, setup.numbers, prompts)
-        (setup.folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        _check_effort(setup.base, self)
+        chat = setup.base.template.chat
+        prompts = [_prompt(chat, self, row) for row in setup.rows]
+        items = [json.dumps(dict(row.item), ensure_ascii=False) for row in setup.rows]
+        longest = _longest_answer(setup.base, self.model, setup.numbers, prompts)
+        (setup.folder / "completions").mkdir(parents=True, exist_ok=True)
         return RewardTrainer(
             folder=setup.folder,
-            specials=not base.template.chat.templated,
+            specials=not chat.templated,
             kl=self.kl,
-            model=base.model,
-            processing_class=base.tokenizer,
-            args=GRPOConfig(**self._arguments(base, setup, longest)),
-            train_dataset=Dataset.from_dict({"prompt": prompts, "item": items}),
-            reward_funcs=list(self.reward_functions(setup)),
-            callbacks=list(setup.callbacks),
+            args=GRPOConfig(**self._arguments(setup, longest)),
+            reward_funcs=list(self.reward_functions(setup.evalset.definition, setup.engine)),
+            **setup.kwargs(Dataset.from_dict({"prompt": prompts, "item": items})),
         )
 
-    def _arguments(self, base: Base, setup: Setup, longest: int) -> dict[str, Any]:
+    def _arguments(self, setup: Setup, longest: int) -> dict[str, Any]:
         size = group_size(self, setup.numbers)
         answers = setup.numbers.batch_size * size
         micro = max(n for n in range(1, min(_MICRO, answers) + 1) if answers % n == 0)
-        adapted = hasattr(base.model, "disable_adapter")
+        adapted = hasattr(setup.base.model, "disable_adapter")
         return {
             **common(setup.numbers, self.seed, setup.folder),
             "per_device_train_batch_size": micro,
@@ -169,45 +165,30 @@ class RFT(TrainingConfig, frozen=True):
             "num_completions_to_print": 0,
         }
 
-    def reward_functions(self, setup: Setup) -> list[GraderReward]:
+    def reward_functions(
+        self, definition: EvalsetDefinition, engine: Answerer
+    ) -> list[GraderReward]:
         """The rewards, in the order of the config."""
-        definition = setup.evalset.definition
         schema = schema_of(self.response_format) or definition.response_schema
         named = {grader.name: grader for grader in definition.graders}
         return [
-            GraderReward(named[name], setup.engine, schema=schema, tools=bool(definition.tools))
+            GraderReward(named[name], engine, schema=schema, tools=bool(definition.tools))
             for name in self.rewards(definition)
         ]
 
-    def describe_rows(self, trainer: Any, base: Base, count: int, setup: Setup) -> Iterator[Event]:
+    def describe_rows(self, trainer: Any, setup: Setup) -> Iterator[Event]:
         """What rewards and what audits."""
         for text in notices(self, setup.evalset.definition):
             yield "notice", {"text": text}
 
-    def probe(
-        self,
-        trainer: Any,
-        base: Base,
-        rows: Sequence[TrainingRow],
-        setup: Setup,
-        progress: Progress,
-    ) -> str | None:
+    def probe(self, trainer: Any, setup: Setup) -> str | None:
         """What there is to sharpen."""
-        assert setup.engine is not None, "rewards may ask"
-        effort = self.reasoning_effort
-        sampling = Sampling(
-            base=base,
-            evalset=setup.evalset,
-            roles=self.roles(setup.evalset.definition),
-            rewards=self.reward_functions(setup),
-            model=self.model,
-            seed=self.seed,
-            options={"temperature": self.temperature}
-            | ({} if effort == "default" else {"reasoning_effort": effort}),
-            longest=trainer.args.max_completion_length,
-            k=trainer.num_generations,
-        )
-        return probe(sampling, rows, setup.engine, progress)
+        options: dict[str, Any] = {"temperature": self.temperature}
+        if self.reasoning_effort != "default":
+            options["reasoning_effort"] = self.reasoning_effort
+        rewards = self.reward_functions(setup.evalset.definition, setup.engine)
+        longest, k = trainer.args.max_completion_length, trainer.num_generations
+        return probe(Sampling(self, setup, rewards, options, longest, k))
 
     def row_lengths(self, trainer: Any, base: Base) -> list[int]:
         """The tokens of each prompt: how long answers will become cannot be known."""

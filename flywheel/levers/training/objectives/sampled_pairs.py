@@ -9,7 +9,6 @@ job's folder, so that a training that goes on learns from the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from flywheel.data.rows.training import read_training
@@ -17,11 +16,9 @@ from flywheel.data.rows.training_row import TrainingRow
 from flywheel.errors import FlywheelError
 from flywheel.evals.grading.grade import grade_samples
 from flywheel.files import write_whole
-from flywheel.jobs.progress import Progress
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.exams.live import ask_live
 from flywheel.levers.training.exams.roles import span
-from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.rows.rows import FEWEST
 from flywheel.levers.training.rows.split_rows import pair_of
 from flywheel.samplers.sampler import Output, Request
@@ -36,24 +33,18 @@ class NoPairs(FlywheelError):
     """The model is wrong too seldom for pairs to be made of its answers."""
 
 
-def sampled_pairs(
-    config: TrainingConfig,
-    rows: Sequence[TrainingRow],
-    base: Base,
-    setup: Setup,
-    progress: Progress,
-) -> list[TrainingRow]:
+def sampled_pairs(config: TrainingConfig, setup: Setup) -> list[TrainingRow]:
     """The pairs, sampled now or read from the job's folder. Raises NoPairs when there are few.
 
-    `progress` reports how far it is, and may end it: raises Stopped then.
+    Raises Stopped when the job is to stop.
     """
     path = setup.folder / FILE
     if not path.is_file():
-        pairs = _sample(config, rows, base, setup, progress)
+        pairs = _sample(config, setup)
         if len(pairs) < FEWEST:
             raise NoPairs(
-                f"the model answers {len(rows)} items and {len(pairs)} of them wrongly, too few to"
-                " learn from; use pairs: minimal, or another lever"
+                f"the model answers {len(setup.rows)} items and {len(pairs)} of them wrongly, too"
+                " few to learn from; use pairs: minimal, or another lever"
             )
         setup.folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, "".join(_line(pair) for pair in pairs))
@@ -72,22 +63,15 @@ def _line(pair: TrainingRow) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _sample(
-    config: TrainingConfig,
-    rows: Sequence[TrainingRow],
-    base: Base,
-    setup: Setup,
-    progress: Progress,
-) -> list[TrainingRow]:
-    grader = setup.evalset.primary
-    answers = _answers(config, rows, base, setup, progress)
+def _sample(config: TrainingConfig, setup: Setup) -> list[TrainingRow]:
+    grader, rows = setup.evalset.primary, setup.rows
+    answers = _answers(config, setup)
     samples = [
         Sample(row.item, output.text)
         for row, given in zip(rows, answers, strict=True)
         for output in given
     ]
-    assert setup.engine is not None, "a grader may ask"
-    verdicts = iter(progress.wait(grade_samples(grader, samples, setup.engine)))
+    verdicts = iter(setup.progress.wait(grade_samples(grader, samples, setup.engine)))
     highest = span(grader)[1]
     pairs: list[TrainingRow] = []
     for row, given in zip(rows, answers, strict=True):
@@ -99,13 +83,7 @@ def _sample(
     return pairs
 
 
-def _answers(
-    config: TrainingConfig,
-    rows: Sequence[TrainingRow],
-    base: Base,
-    setup: Setup,
-    progress: Progress,
-) -> list[list[Output]]:
+def _answers(config: TrainingConfig, setup: Setup) -> list[list[Output]]:
     """A few answers to every row. What failed is left out."""
     most = setup.evalset.definition.sampling.max_completion_tokens
     requests = [
@@ -119,16 +97,17 @@ def _answers(
             },
             tools=row.tools,
         )
-        for index, row in enumerate(rows)
+        for index, row in enumerate(setup.rows)
         for each in range(_EACH)
     ]
-    total = len(requests)
+    total, progress = len(requests), setup.progress
 
     def answered(count: int) -> None:
         progress.report(f"sampling pairs: {count} of {total} answers")
 
-    answers: list[list[Output]] = [[] for _ in rows]
-    for index, output in enumerate(ask_live(base, config.model, requests, progress, answered)):
+    answers: list[list[Output]] = [[] for _ in setup.rows]
+    outputs = ask_live(setup.base, config.model, requests, progress, answered)
+    for index, output in enumerate(outputs):
         if output.error is None:
             answers[index // _EACH].append(output)
     return answers

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from flywheel.data.rows.training_row import Kind, TrainingRow
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.evalset.items import Item
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Rates, Setup, TrainingConfig
-from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.rows.masks import mask_rows
 from flywheel.levers.training.rows.split_rows import answered
 
@@ -30,31 +29,24 @@ class SFT(TrainingConfig, frozen=True):
         """The gold answers."""
         return [answered(evalset, item) for item in items]
 
-    def trainer(self, base: Base, rows: Sequence[TrainingRow], setup: Setup) -> Any:
+    def trainer(self, setup: Setup) -> Any:
         """The trainer for conversations."""
-        masked = mask_rows(rows, base.template, setup.numbers.max_length)
+        masked = mask_rows(setup.rows, setup.base.template, setup.numbers.max_length)
         tokens = [{"input_ids": row.ids, "labels": row.labels} for row in masked]
-        return token_trainer(base, tokens, setup, self.seed)
+        return token_trainer(tokens, setup, self.seed)
 
 
-def token_trainer(
-    base: Base, tokens: Sequence[dict[str, list[int]]], setup: Setup, seed: int
-) -> Any:
+def token_trainer(tokens: Sequence[dict[str, list[int]]], setup: Setup, seed: int) -> Any:
     """The trainer for rows of tokens with their labels, taken as they are."""
     from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    return SFTTrainer(
-        model=base.model,
-        args=SFTConfig(
-            **common(setup.numbers, seed, setup.folder),
-            max_length=None,
-            packing=False,
-            completion_only_loss=False,
-            dataset_kwargs={"skip_prepare_dataset": True},
-        ),
-        train_dataset=Dataset.from_list(list(tokens)),
-        processing_class=base.tokenizer,
-        callbacks=cast("list[Any]", list(setup.callbacks)),
+    arguments = SFTConfig(
+        **common(setup.numbers, seed, setup.folder),
+        max_length=None,
+        packing=False,
+        completion_only_loss=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
     )
+    return SFTTrainer(args=arguments, **setup.kwargs(Dataset.from_list(list(tokens))))

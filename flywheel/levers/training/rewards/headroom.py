@@ -20,13 +20,12 @@ import numpy as np
 
 from flywheel.data.rows.training_row import TrainingRow
 from flywheel.engines.engine import Answerer
-from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.evals.run.execute import sample_of
-from flywheel.jobs.progress import OutOfTime, Progress
+from flywheel.jobs.progress import OutOfTime
+from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.exams.live import ask_live
-from flywheel.levers.training.exams.roles import Roles, span
-from flywheel.levers.training.methods.base import Base
+from flywheel.levers.training.exams.roles import span
 from flywheel.levers.training.rewards.rewards import GraderReward
 from flywheel.samplers.sampler import Output, Request
 from flywheel.stats.passk import mean_pass
@@ -101,98 +100,79 @@ class Headroom:
 class Sampling:
     """How a training samples its answers: the probe does it in the same way, and only so.
 
-    `longest` is the most tokens of an answer, `k` how many answers a prompt gets, `options` what
-    else its requests say. `rewards` are its reward functions.
+    `rewards` are its reward functions, `options` what its requests say beside `longest`, the most
+    tokens of an answer. `k` is how many answers a prompt gets.
     """
 
-    base: Base
-    evalset: Evalset
-    roles: Roles
+    config: TrainingConfig
+    setup: Setup
     rewards: Sequence[GraderReward]
-    model: str
-    seed: int
     options: Mapping[str, Any]
     longest: int
     k: int
 
 
-def probe(
-    sampling: Sampling,
-    rows: Sequence[TrainingRow],
-    engine: Answerer,
-    progress: Progress | None = None,
-    seconds: float = SECONDS,
-) -> str:
+def probe(sampling: Sampling, seconds: float = SECONDS) -> str:
     """What there is to sharpen, in words, also when nothing could be found out."""
-    found = headroom(sampling, rows, engine, progress, seconds)
-    if found is not None:
-        return found.describe()
+    result = headroom(sampling, seconds)
+    if result is not None:
+        return result.describe()
     return (
         f"the probe has no result: within {seconds:g} s no group of prompts had all its"
         f" {sampling.k} answers of up to {sampling.longest} tokens, or none could be graded"
     )
 
 
-def headroom(
-    sampling: Sampling,
-    rows: Sequence[TrainingRow],
-    engine: Answerer,
-    progress: Progress | None = None,
-    seconds: float = SECONDS,
-) -> Headroom | None:
+def headroom(sampling: Sampling, seconds: float = SECONDS) -> Headroom | None:
     """Ask up to PROMPTS of the rows as the training will; None when no answer could be graded.
 
     Ends with what it has after this long: groups of prompts are asked one after another, and one
     that is unfinished is left out, for its short answers would be there and its long ones not. The
-    model is left as it was. `progress` may end it: raises Stopped then.
+    model is left as it was. Raises Stopped when the job is to stop.
     """
-    progress, until = progress or Progress(), time.monotonic() + seconds
-    chosen = random.Random(f"headroom {sampling.seed}").sample(rows, min(PROMPTS, len(rows)))
+    config, setup, k = sampling.config, sampling.setup, sampling.k
+    until = time.monotonic() + seconds
+    chosen = random.Random(f"headroom {config.seed}").sample(
+        setup.rows, min(PROMPTS, len(setup.rows))
+    )
     asked, outputs = 0, list[Output]()
     while asked < len(chosen) and time.monotonic() < until:
-        group = range(asked, min(asked + max(1, _GROUP // sampling.k), len(chosen)))
-        told = f"probe: {asked} of {len(chosen)} prompts"
-        progress.report(f"{told}, {sampling.k} answers each", now=asked == 0)
-        requests = [
-            _request(sampling, chosen[i], i * sampling.k + j)
-            for i in group
-            for j in range(sampling.k)
-        ]
+        group = range(asked, min(asked + max(1, _GROUP // k), len(chosen)))
+        text = f"probe: {asked} of {len(chosen)} prompts, {k} answers each"
+        setup.progress.report(text, now=asked == 0)
+        requests = [_request(sampling, chosen[i], i * k + j) for i in group for j in range(k)]
         try:
-            outputs += ask_live(sampling.base, sampling.model, requests, progress, until=until)
+            outputs += ask_live(setup.base, config.model, requests, setup.progress, until=until)
         except OutOfTime:
             break
         asked = group.stop
-    return _graded(sampling, chosen[:asked], outputs, engine, progress) if asked else None
+    return _graded(sampling, chosen[:asked], outputs) if asked else None
 
 
 def _request(sampling: Sampling, row: TrainingRow, number: int) -> Request:
     return Request(
-        model=sampling.model,
+        model=sampling.config.model,
         messages=[message.as_json() for message in row.prompt],
         sampling={
             **sampling.options,
             "max_completion_tokens": sampling.longest,
-            "seed": sampling.seed + number,
+            "seed": sampling.config.seed + number,
         },
         tools=row.tools,
     )
 
 
 def _graded(
-    sampling: Sampling,
-    rows: Sequence[TrainingRow],
-    outputs: Sequence[Output],
-    engine: Answerer,
-    progress: Progress,
+    sampling: Sampling, rows: Sequence[TrainingRow], outputs: Sequence[Output]
 ) -> Headroom | None:
     """The rewards by the functions of the training itself, and the primary grader's verdicts."""
-    k = sampling.k
+    setup, progress, k = sampling.setup, sampling.setup.progress, sampling.k
+    weights_of = sampling.config.rewards(setup.evalset.definition)
     texts = [output.text for output in outputs]
     items = [json.dumps(dict(rows[i // k].item), ensure_ascii=False) for i in range(len(outputs))]
     total, weights = np.zeros((len(rows), k)), 0.0
     for reward in sampling.rewards:
-        weight, (low, high) = sampling.roles.rewards[reward.__name__], span(reward.grader)
+        weight, (low, high) = weights_of[reward.__name__], span(reward.grader)
         progress.report(f"probe: grading by {reward.__name__}")
         given = progress.wait(reward(texts, items))
         scores = [
@@ -201,7 +181,7 @@ def _graded(
         ]
         total += weight * (np.array(scores, dtype=float).reshape(-1, k) - low) / (high - low)
         weights += abs(weight)
-    verdicts = progress.wait(_verdicts(sampling.evalset.primary, rows, outputs, k, engine))
+    verdicts = progress.wait(_verdicts(setup.evalset.primary, rows, outputs, k, setup.engine))
     return _summed(total / (weights or 1.0), verdicts, k)
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flywheel.engines.engine import Answerer
-from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.levers.training.exams.roles import span
@@ -35,14 +34,13 @@ LogMetric = Callable[[str, float], None]
 class GraderReward:
     """One grader as a reward function; its `__name__` is the grader's, which names its column.
 
-    It can be pickled. The engine stays behind then, and one without a judge takes its place.
     `errors` counts what had no verdict by its kind.
     """
 
     def __init__(
         self,
         grader: Grader,
-        engine: Answerer | None = None,
+        engine: Answerer,
         *,
         schema: Mapping[str, Any] | None = None,
         tools: bool = False,
@@ -71,7 +69,7 @@ class GraderReward:
         fits = [i for i, fault in enumerate(broken) if fault is None]
         samples = [self._sample(texts[i], item[i]) for i in fits]
         verdicts = dict(
-            zip(fits, await grade_samples(self.grader, samples, self._opened()), strict=True)
+            zip(fits, await grade_samples(self.grader, samples, self._engine), strict=True)
         )
         found = [self._verdict(verdicts.get(i), fault) for i, fault in enumerate(broken)]
         failed = Counter(kind for _, _, kind in found if kind is not None)
@@ -112,14 +110,6 @@ class GraderReward:
 
     def _sample(self, text: str, item: str) -> Sample:
         return Sample(json.loads(item), text, output_tools=tool_calls(text) if self._tools else ())
-
-    def _opened(self) -> Answerer:
-        if self._engine is None:
-            self._engine = open_engine()
-        return self._engine
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_engine": None}
 
 
 def text_of(completion: Any) -> str:
