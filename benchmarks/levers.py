@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import Record
-from flywheel.evals.decision.compare import compare
-from flywheel.jobs.folder import jobs_root
 from flywheel.jobs.journal import read_events
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.objectives.union import OBJECTIVE
@@ -28,7 +26,7 @@ from flywheel.recipes.loop import MODEL, Place, measure
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
 from flywheel.stats.paired import Paired
-from flywheel.store.store import open_store
+from flywheel.workspace.open import open_workspace
 
 SEEDS = (0, 1, 2)
 MOST_SECONDS = 180.0
@@ -64,7 +62,7 @@ def train(place: Place, lever: str, sft: Sequence[Path]) -> list[Path]:
     models: list[Path] = []
     for some in (SEEDS[:2], SEEDS[2:]):
         jobs = {f"{lever} seed {seed}": config_of(lever, seed, place.evalset, sft) for seed in some}
-        models += train_side_by_side(place.store, place.notes, jobs, place.jobs)
+        models += train_side_by_side(place.workspace, place.notes, jobs)
     return models
 
 
@@ -105,7 +103,7 @@ def seconds_of(model: Path) -> float:
 
 def paired_gain(place: Place, base: str, run: str, grader: str) -> Paired:
     """The paired difference of a grader between two runs."""
-    found = compare(place.store, base, [run]).candidates[0].graders[grader].paired
+    found = place.workspace.compare(base, run).comparison.candidates[0].graders[grader].paired
     assert found is not None, "both graded every item"
     return found
 
@@ -126,8 +124,8 @@ def main(folder: Path) -> None:
     record = Record("levers")
     folder.mkdir(parents=True, exist_ok=True)
     db = folder / "levers.duckdb"
-    with open_store(db) as store:
-        place = Place(store, Notes(folder / "levers.json"), jobs_root(db), "ticket_triage")
+    with open_workspace(db) as workspace:
+        place = Place(workspace, Notes(folder / "levers.json"), "ticket_triage")
         measure(place, MODEL, "dev", "baseline")
         sft: list[Path] = []
         for lever in LEVERS:

@@ -23,6 +23,7 @@ from flywheel.evals.run.plan import Plan
 from flywheel.samplers.resolve import open_sampler
 from flywheel.samplers.sampler import Output, Request, Sampler
 from flywheel.store.store import Store, open_store
+from flywheel.synchronous import result_of
 from graders.ungraded import Usage
 
 
@@ -61,12 +62,12 @@ def evalset(folder: Path, items: int) -> Path:
 def plan(folder: Path, model: str = "") -> Plan:
     """The plan of that evalset."""
     name = model or f"scripted:{folder / 'script.jsonl'}"
-    return plan_of(Choice(evalset=str(folder), model=name), EngineSpec())
+    return plan_of(Choice(evalset=load_evalset(str(folder)), model=name), EngineSpec())
 
 
 def finish(store: Store, of: Plan, sampler: Sampler) -> None:
     """Measure a plan from its beginning."""
-    go_on(of, begin(of, store), Bench(store, Here(samplers={of.model: sampler})))
+    result_of(go_on(of, begin(of, store), Bench(store, Here(samplers={of.model: sampler}))))
 
 
 def warm_up(folder: Path) -> None:
@@ -127,7 +128,7 @@ def resume(folder: Path, items: int) -> dict[str, Any]:
         run = find_run(store, row["run"])
         assert run is not None
         with suppress(KeyboardInterrupt):
-            go_on(of, run, Bench(store, Here(samplers={of.model: model})))
+            result_of(go_on(of, run, Bench(store, Here(samplers={of.model: model}))))
     assert model.first is not None
     return {"seconds": model.first - start}
 

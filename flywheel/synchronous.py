@@ -1,65 +1,113 @@
 """Coroutines awaited from synchronous code, also where an event loop runs already.
 
-In a notebook's cell one does, and a second cannot run in its thread: it gets a thread of its own,
-and the cell waits for it. An interrupt cancels what is awaited, there as everywhere.
+In a notebook's cell one does, and a second cannot run in its thread: the work gets a thread of its
+own, and the cell waits for it. An interrupt cancels what is awaited, there as everywhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
+
+_TICK_SECONDS = 0.1
 
 
 def result_of(work: Coroutine[Any, Any, T]) -> T:
     """Do the work, and give its result or raise what it raises."""
-    with Loop() as loop:
-        return loop.run(work)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with Background() as background:
+        return background.start(work).wait()
 
 
-class Loop:
-    """One event loop for several coroutines, one after the other. A context manager."""
+class Work(Generic[T]):
+    """A coroutine under way in a background loop."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        self._ended: Future[T] = Future()
+        loop.call_soon_threadsafe(self._begin, work)
+
+    def ended(self, seconds: float = 0.0) -> bool:
+        """Whether it has ended, after this long at most."""
+        return bool(wait([self._ended], seconds).done)
+
+    def result(self) -> T:
+        """What it came to, once it has ended. Raises what it raised, CancelledError if that."""
+        return self._ended.result()
+
+    def cancel(self, seconds: float | None = None) -> None:
+        """End it, and wait until it has ended, this long at most."""
+        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+        wait([self._ended], seconds)
+
+    def wait(self, tick: Callable[[], object] = lambda: None) -> T:
+        """Its result, or what it raises; `tick` is called now and then until it has ended.
+
+        An interrupt cancels it. A second interrupt does not wait for its end.
+        """
+        try:
+            while not self.ended(_TICK_SECONDS):
+                tick()
+            tick()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        return self.result()
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> None:
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self._ended.set_exception(asyncio.CancelledError())
+        elif error := task.exception():
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(task.result())
+
+
+class Background:
+    """An event loop in a thread of its own, for work that any thread starts. A context manager."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, args=(ready,), name="work")
+        # Work that cannot be cancelled must not keep the process from ending.
+        self._thread = threading.Thread(
+            target=self._serve, args=(ready,), name="background", daemon=True
+        )
         self._thread.start()
         ready.wait()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Work[T]:
+        """Begin the work. It runs beside what was started before."""
+        return Work(work, self._runner.get_loop())
+
+    def close(self, seconds: float | None = None) -> None:
+        """Cancel what is left, and wait until it has ended, this long at most."""
+        if self._thread.is_alive():
+            loop = self._runner.get_loop()
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join(seconds)
+
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._thread is None:
-            self._runner.close()
-            return
-        loop = self._runner.get_loop()
-        loop.call_soon_threadsafe(loop.stop)
-        self._thread.join()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work, and give its result or raise what it raises."""
-        if self._thread is None:
-            return self._runner.run(work)
-        return asyncio.run_coroutine_threadsafe(work, self._runner.get_loop()).result()
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def _serve(self, ready: threading.Event) -> None:
-        # To close the runner is to cancel what an interrupt has left.
+        # To close the runner is to cancel what is left.
         with self._runner:
             loop = self._runner.get_loop()
             ready.set()

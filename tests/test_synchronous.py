@@ -12,7 +12,7 @@ import pytest
 
 from flywheel.store.store import open_store
 from flywheel.store.tables.runs import run_status
-from flywheel.synchronous import Loop, result_of
+from flywheel.synchronous import Background, result_of
 from tests.evals.world import Echo, measure, plan, write_evalset
 
 
@@ -30,21 +30,34 @@ def test_without_a_loop_the_work_is_done_in_this_thread() -> None:
         return threading.current_thread()
 
     assert result_of(here()) is threading.current_thread()
-    with Loop() as loop:
-        assert [loop.run(doubled(n)) for n in (1, 2)] == [2, 4]
 
 
 def test_in_a_running_loop_results_and_errors_are_the_same() -> None:
     async def cell() -> None:
-        with Loop() as loop:
-            assert [loop.run(doubled(n)) for n in (1, 2)] == [2, 4]
+        with Background() as loop:
+            assert [loop.start(doubled(n)).wait() for n in (1, 2)] == [2, 4]
             with pytest.raises(ValueError, match="no"):
-                loop.run(failing())
+                loop.start(failing()).wait()
         assert result_of(doubled(3)) == 6
 
     before = threading.active_count()
     asyncio.run(cell())
     assert threading.active_count() == before
+
+
+def test_work_runs_side_by_side_and_each_is_cancelled_by_itself() -> None:
+    async def waiting() -> None:
+        await asyncio.sleep(600)
+
+    with Background() as loop:
+        one, other = loop.start(waiting()), loop.start(waiting())
+        assert loop.start(doubled(2)).wait() == 4
+        one.cancel()
+        assert one.ended()
+        with pytest.raises(asyncio.CancelledError):
+            one.result()
+        assert not other.ended()
+    assert other.ended(10)
 
 
 def test_a_notebook_measures(tmp_path: Path) -> None:

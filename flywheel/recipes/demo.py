@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -19,9 +18,9 @@ from pydantic import TypeAdapter
 from flywheel.data.rows.rows import read_rows, sample_of_row
 from flywheel.document import load_document
 from flywheel.engines.engine import EngineSpec
-from flywheel.engines.open import open_engine
-from flywheel.evals.grading.grade import Verdict, grade_samples
+from flywheel.evals.grading.grade import Verdict
 from flywheel.evals.results.summary import Summary
+from flywheel.workspace.grading import grade
 from graders.definition import AnyGrader
 from graders.grader import Grader
 from graders.ungraded import Ungraded
@@ -40,9 +39,8 @@ def main() -> dict[str, Summary]:
     # 2. Grade. A judge that cannot be read leaves a sample ungraded; the mean is of the others.
     verdicts: dict[str, list[Verdict]] = {}
     spec = EngineSpec(judge=f"scripted:{FILES / 'judge.jsonl'}")
-    with open_engine(spec) as engine, asyncio.Runner() as loop:
-        for grader in graders:
-            verdicts[grader.name] = loop.run(grade_samples(grader, samples, engine))
+    for grader in graders:
+        verdicts[grader.name] = grade(grader, samples, spec)
 
     # 3. Print.
     print(f"{len(samples)} answers, {len(graders)} graders, all from {FILES.name}/\n")

@@ -21,22 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flywheel.engines.open import open_engine
-from flywheel.evals.decision.compare import compare
 from flywheel.evals.decision.decide import points
-from flywheel.evals.decision.gate import Case, Verdict, judge, promote
 from flywheel.evals.decision.sample_size import Wish, forecast
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.evals.results.results import Result, load_result, the_run
-from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
-from flywheel.evals.run.measure import Bench, begin, go_on
-from flywheel.jobs.job_root import jobs_root
+from flywheel.evals.results.results import Result
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.recipes.notes import Notes
 from flywheel.recipes.side_by_side import train_side_by_side
-from flywheel.store.store import Store, open_store
-from flywheel.store.tables.runs import Kind, run_status
+from flywheel.workspace.local import Local, Verdict
+from flywheel.workspace.open import open_workspace
 
 MODEL = "tiny"
 SEEDS = (0, 1)
@@ -67,11 +61,10 @@ RFT = Lever(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the story happens: its store, its notes, its jobs, and the evalset it is about."""
+    """Where the story happens: its workspace, its notes, and the evalset it is about."""
 
-    store: Store
+    workspace: Local
     notes: Notes
-    jobs: Path
     evalset: str
 
 
@@ -96,8 +89,8 @@ def main(
     """Tell the story in this folder, and return what the gate decided."""
     folder.mkdir(parents=True, exist_ok=True)
     db = folder / "flywheel.duckdb"
-    with open_store(db) as store:
-        place = Place(store, Notes(folder / "demo.json"), jobs_root(db), evalset)
+    with open_workspace(db) as workspace:
+        place = Place(workspace, Notes(folder / "demo.json"), evalset)
         # 1. Measure first. Nothing is trained before there is something to beat.
         print("1. What there is")
         dev = measure(place, MODEL, "dev", "baseline")
@@ -115,7 +108,7 @@ def main(
 
         # 4. Choose on dev, where looking costs nothing.
         print("\n4. The levers on dev, against the baseline")
-        table(store, dev.run.run, turned)
+        table(workspace, dev.run.run, turned)
         best = max(turned, key=lambda one: one.mean)
         order = sorted(SEEDS, key=lambda seed: -score(best.results[seed]))
         print(f"\n5. {best.lever.name} looks at the sealed test split, and so does the baseline")
@@ -130,39 +123,34 @@ def main(
     return verdict
 
 
-def measure(place: Place, model: str, split: str, kind: Kind = "eval") -> Result:
-    """A model's run on a split: the one that is noted, gone on with where it is not finished."""
-    step, store = f"{kind} {split} {model}", place.store
-    known = place.notes.get(step)
-    if known and run_status(store, known) == "finished":
-        return load_result(store, known)
-    with open_engine() as engine:
-        if known:
-            row = the_run(store, known)
-            plan = plan_of_run(store, row, engine.spec)
-        else:
-            choice = Choice(evalset=place.evalset, model=model, split=split)
-            plan = plan_of(choice, engine.spec)
-            row = begin(plan, store, kind)
-            place.notes.keep(step, row.run)
-        return go_on(plan, row, Bench(store, engine))
+def measure(place: Place, model: str, split: str, kind: str = "eval") -> Result:
+    """A model's run on a split: the one that is noted, resumed where it is not finished."""
+    step, workspace = f"{kind} {split} {model}", place.workspace
+    if known := place.notes.get(step):
+        run = workspace.run(known)
+        return (run if run.status == "finished" else workspace.resume(known)).result
+    begin = workspace.baseline if kind == "baseline" else workspace.eval
+    run = begin(place.evalset, model=model, split=split, wait=False)
+    place.notes.keep(step, run.name)
+    return run.wait().result
 
 
 def turn(place: Place, lever: Lever) -> Turned:
     """Train both seeds of a lever at the same time, and measure them on dev."""
     began = time.monotonic()
     jobs = {f"{lever.name} seed {seed}": lever.seeded(place.evalset, seed) for seed in SEEDS}
-    models = train_side_by_side(place.store, place.notes, jobs, place.jobs)
+    models = train_side_by_side(place.workspace, place.notes, jobs)
     seconds = time.monotonic() - began
     results = [measure(place, str(model), "dev") for model in models]
     return Turned(lever, models, results, seconds)
 
 
-def table(store: Store, baseline: str, turned: Sequence[Turned]) -> None:
+def table(workspace: Local, baseline: str, turned: Sequence[Turned]) -> None:
     """Score, gain and seconds of every lever and seed."""
     print(f"{'lever':<12} {'exact':>6} {'points':>7} {'low':>6} {'high':>6} {'seconds':>8}")
     for one in turned:
-        found = compare(store, baseline, [result.run.run for result in one.results])
+        runs = [result.run.run for result in one.results]
+        found = workspace.compare(baseline, *runs).comparison
         for seed, result in enumerate(one.results):
             primary = found.candidates[seed].primary
             assert primary is not None and primary.paired is not None
@@ -176,24 +164,20 @@ def table(store: Store, baseline: str, turned: Sequence[Turned]) -> None:
 
 def decided(place: Place, tested: Sequence[str]) -> Verdict:
     """What the gate decides on the first run, with the others as its seeds; promoted if it wins."""
-    store, baseline = place.store, place.notes.get(f"baseline test {MODEL}")
+    baseline = place.notes.get(f"baseline test {MODEL}")
     assert baseline is not None, "it was measured before"
-    verdict = judge(store, Case(baseline=baseline, candidate=tested[0], seeds=tested[1:]))
-    print()
-    for check in verdict.decision.checks:
-        print(f"{check.state:<5} {check.name}: {check.told}")
-    print(f"\n{verdict.decision.outcome.upper()}")
-    if verdict.decision.outcome == "promote":
-        promote(store, verdict)
-    return verdict
+    verdict = place.workspace.gate(tested[0], baseline=baseline, seeds=tested[1:])
+    print(f"\n{verdict}")
+    return verdict.promote() if verdict.outcome == "promote" else verdict
 
 
 def closing(verdict: Verdict, folder: Path, model: Path) -> None:
     """What a reader may want to do next."""
     db = folder / "flywheel.duckdb"
-    print(f"\nthe promoted model: {model}" if verdict.decision.outcome == "promote" else "")
+    print(f"\nthe promoted model: {model}" if verdict.outcome == "promote" else "")
     print("next, all with --db " + str(db))
-    print(f"  flywheel compare {verdict.baseline.run} {verdict.candidate.run} --html demo.html")
+    runs = f"{verdict.decided.baseline.run} {verdict.decided.candidate.run}"
+    print(f"  flywheel compare {runs} --html demo.html")
     print("  flywheel jobs")
     print("  flywheel review")
 

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from flywheel.errors import JobFailed
-from flywheel.jobs.control import ask
 from flywheel.jobs.follow import follow
 from flywheel.jobs.journal import Event, is_held, last_event
-from flywheel.jobs.ledger import tell_store
-from flywheel.jobs.submit import Launch, resume, submit
-from flywheel.levers.kinds import KINDS, TRAINING
+from flywheel.jobs.submit import Launch
+from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.order import load_order
-from flywheel.levers.training.ordering import order_training
 from flywheel.levers.training.train import OUT
 from flywheel.recipes.notes import Notes
-from flywheel.store.store import Store
+from flywheel.workspace.job import Job
+from flywheel.workspace.jobs import open_job
+from flywheel.workspace.local import Local
 
 
 def train_side_by_side(
-    store: Store, notes: Notes, jobs: Mapping[str, TrainingConfig], root: Path
+    workspace: Local, notes: Notes, jobs: Mapping[str, TrainingConfig]
 ) -> list[Path]:
     """The trained models in the order of the jobs. What is noted as begun is gone on with.
 
@@ -32,9 +29,7 @@ def train_side_by_side(
     """
     # Together they have the device for themselves.
     shared = Launch(resources=dict.fromkeys(TRAINING.resources(), len(jobs)))
-    begun = {
-        name: _begin(store, notes, name, config, root, shared) for name, config in jobs.items()
-    }
+    begun = {name: _begin(workspace, notes, name, config, shared) for name, config in jobs.items()}
     tails = {name: _events(job) for name, job in begun.items()}
     steps = _Steps({name: load_order(job.folder).numbers.steps for name, job in begun.items()})
     try:
@@ -49,11 +44,11 @@ def train_side_by_side(
     except KeyboardInterrupt:
         for job in begun.values():
             if is_held(job.folder):
-                ask(job.folder, "pause")
+                job.pause()
         raise
     finally:
         steps.clear()
-    tell_store(store, [job.folder for job in begun.values()])
+    workspace.keep_jobs(job.folder for job in begun.values())
     return [_model(name, job) for name, job in begun.items()]
 
 
@@ -83,31 +78,21 @@ class _Steps:
             sys.stderr.flush()
 
 
-class _Job(NamedTuple):
-    """A job of the story; `process` is None where it was not started here."""
-
-    folder: Path
-    process: subprocess.Popen[bytes] | None
-
-
 def _begin(
-    store: Store, notes: Notes, name: str, config: TrainingConfig, root: Path, launch: Launch
-) -> _Job:
+    workspace: Local, notes: Notes, name: str, config: TrainingConfig, launch: Launch
+) -> Job:
     known = notes.get(name)
     if known is None:
-        order = order_training(config, store, measure_first=True)
-        started = submit(root, TRAINING, order, launch)
-        notes.keep(name, started.folder.name)
-        return _Job(*started)
-    folder = root / known
-    last, _ = last_event(folder)
-    is_over = last is not None and last.kind == "finished"
-    if is_over or is_held(folder):
-        return _Job(folder, None)
-    return _Job(*resume(folder, KINDS, launch))
+        job = workspace.improve(config, measure_first=True, launch=launch)
+        notes.keep(name, job.name)
+        return job
+    job = open_job(workspace.path, known)
+    if job.status == "finished" or is_held(job.folder):
+        return job
+    return job.resume(launch)
 
 
-def _events(job: _Job) -> Iterator[list[Event]]:
+def _events(job: Job) -> Iterator[list[Event]]:
     last, _ = last_event(job.folder)
     return follow(job.folder, process=job.process, after=last.n if last else 0)
 
@@ -132,7 +117,7 @@ def _tell(name: str, event: Event, steps: _Steps) -> None:
             pass
 
 
-def _model(name: str, job: _Job) -> Path:
+def _model(name: str, job: Job) -> Path:
     last, _ = last_event(job.folder)
     if last is None or last.kind != "finished":
         story = last.detail.get("error", last.kind) if last else "nothing is known of it"

@@ -36,10 +36,10 @@ from flywheel.review.rows import (
 )
 from flywheel.store.rows.table import utc_now
 from flywheel.store.tables.votes import Choice, VoteRow, standing_votes
+from flywheel.workspace.local import Local
 
 if TYPE_CHECKING:
     from flywheel.evals.decision.compare import Comparison
-    from flywheel.store.store import Store
 
 Which = Literal["fixed", "broken"]
 
@@ -50,22 +50,21 @@ _opening = threading.Lock()
 def open_review(path: Path, url: str | None = None) -> Review:
     """The review of this store, opened by whoever asks first, who becomes its owner.
 
-    `url` is where this process shows it. Raises what `open_store` raises; a later call tries again.
+    `url` is where this process shows it. Raises StoreInUse and StoreFailed; a later call tries
+    again.
     """
-    from flywheel.store.store import open_store
-
     with _opening:
         key = path.resolve()
         if key not in _open:
-            _open[key] = Review(open_store(path, url))
+            _open[key] = Review(Local(path, url=url))
         return _open[key]
 
 
 class Review:
     """The questions of the pages. From any thread; each person votes under a name of their own."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, workspace: Local) -> None:
+        self._workspace, self.store = workspace, workspace.store
         self._voting = threading.Lock()
         self._telling = threading.Lock()
         self._line: Callable[[str], RunLine] = lru_cache(1000)(self._load_line)
@@ -77,7 +76,7 @@ class Review:
         """Let go of the store."""
         with _opening:
             _open.pop(self.store.path.resolve(), None)
-            self.store.close()
+            self._workspace.close()
 
     def runs(self, most: int = 50) -> list[RunLine]:
         """The newest runs first."""

@@ -216,17 +216,20 @@ def test_an_endpoint_that_is_not_there_is_one_line(tmp_path: Path, evalset: Path
     assert "--resume run-" in done.stderr
 
 
-def test_two_commands_on_one_store_do_not_mix(
+def test_a_second_command_reads_and_does_not_write_while_one_measures(
     tmp_path: Path, evalset: Path, server: MockServer
 ) -> None:
     folder = write_evalset(tmp_path / "many", items=3000)
     words = [EXECUTABLE, "eval", folder, "-m", f"{server.url}#echo", "--in-flight", "4"]
     busy = subprocess.Popen([str(word) for word in words], cwd=tmp_path, stderr=subprocess.PIPE)
     try:
-        time.sleep(3)
-        done = run(tmp_path, "runs")
+        while not (listed := json.loads(run(tmp_path, "runs", "--json").stdout)):
+            time.sleep(0.1)
+        assert listed[0]["status"] == "started"
+        assert run(tmp_path, "show", "latest").returncode == 0
+        done = run(tmp_path, "eval", evalset, "-m", "scripted:none")
         assert done.returncode == 1
-        assert f"process {busy.pid}" in done.stderr or str(busy.pid) in done.stderr
+        assert f"process {busy.pid}" in done.stderr
     finally:
         busy.send_signal(signal.SIGINT)
         busy.communicate(timeout=300)

@@ -82,7 +82,7 @@ def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "no evalset 'nope'" in done.stderr
     done = flywheel("graders", "check", "unit_math", "--split", "all")
-    assert "--split is train, dev or test, got 'all'" in done.stderr
+    assert "--split is train, dev, test, got 'all'" in done.stderr
     done = flywheel("graders", "check", "nope.json", cwd=tmp_path)
     assert "no file 'nope.json'" in done.stderr
 

@@ -109,7 +109,8 @@ FOLLOW = """
 import sys
 from pathlib import Path
 from flywheel.cli.improve.following import followed
-found, pressed = followed(Path(sys.argv[1]), Path(sys.argv[2]), 60.0)
+from flywheel.workspace.job import Job
+found, pressed = followed(Job(Path(sys.argv[1])), Path(sys.argv[2]), 60.0)
 print(found.status, pressed)
 """
 

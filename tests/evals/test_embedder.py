@@ -13,14 +13,14 @@ from flywheel.evals.decision.compare import compare
 from flywheel.evals.decision.gate import Case, judge
 from flywheel.evals.grading.regrade import begin_regrade, find_regrade
 from flywheel.evals.results.results import the_run
-from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.evals.run.measure import Bench, begin
 from flywheel.evals.run.plan import Plan
 from flywheel.models.digest import content_digest
 from flywheel.samplers.local.embedder import default_folder
 from flywheel.store.store import open_store
 from graders.definition import read_grader, wire_json
 from graders.grader import Pins
-from tests.evals.world import Echo, plan, write_evalset
+from tests.evals.world import Echo, go_on, plan, write_evalset
 
 CLOSE = {
     "type": "text_similarity",

@@ -21,14 +21,14 @@ from flywheel.evals.floors.above_floor import AboveFloor
 from flywheel.evals.floors.floors import NO_FLOOR, Answered, Effort, Floors, grade_floors
 from flywheel.evals.floors.measure_floors import Limits, floors_of, measure_floors
 from flywheel.evals.grading.grade import grade_samples
-from flywheel.evals.grading.regrade import begin_regrade, go_on_regrade
+from flywheel.evals.grading.regrade import begin_regrade
 from flywheel.evals.results.results import Result
 from flywheel.samplers.sampler import Output, Request
 from flywheel.store.store import Store, open_store
 from graders.definition import read_grader
 from graders.grader import Grade
 from graders.sample import Sample
-from tests.evals.world import CHECK, Echo, measure, plan, write_evalset
+from tests.evals.world import CHECK, Echo, go_on_regrade, measure, plan, write_evalset
 
 PYTHON: dict[str, Any] = {
     "type": "python",

@@ -14,12 +14,12 @@ import pytest
 from flywheel.errors import BadFile, BadItem, ChangedPlan
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.evalset.images import inlined
-from flywheel.evals.run.measure import begin, go_on
+from flywheel.evals.run.measure import begin
 from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.rows.rows import training_rows
 from flywheel.samplers.sampler import Output, Request
 from flywheel.store.store import open_store
-from tests.evals.world import CHECK, bench, plan, write_evalset
+from tests.evals.world import CHECK, bench, go_on, plan, write_evalset
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 URL = "data:image/png;base64," + base64.b64encode(PNG).decode()

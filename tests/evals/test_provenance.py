@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.evals.grading.regrade import begin_regrade, go_on_regrade
+from flywheel.evals.grading.regrade import begin_regrade
 from flywheel.evals.results.results import load_result
 from flywheel.evals.run.cache import output_of
 from flywheel.samplers.sampler import Output, Request
@@ -17,7 +17,7 @@ from flywheel.store.store import Store, open_store
 from flywheel.store.tables.samples import SampleRow
 from graders.definition import read_grader
 from graders.ungraded import Usage
-from tests.evals.world import Echo, engine_of, measure, plan, write_evalset
+from tests.evals.world import Echo, engine_of, go_on_regrade, measure, plan, write_evalset
 
 JUDGED = {
     "type": "score_model",

@@ -8,15 +8,25 @@ from pathlib import Path
 import pytest
 
 from flywheel.engines.here import Here
-from flywheel.evals.grading.regrade import begin_regrade, go_on_regrade
-from flywheel.evals.run.measure import go_on
+from flywheel.evals.grading.regrade import begin_regrade
 from flywheel.samplers.sampler import Output
 from flywheel.store.rows.table import MOST_TEXT
 from flywheel.store.store import Store, open_store
 from flywheel.store.upkeep.check import check_store
 from graders.definition import read_grader
 from graders.ungraded import Usage
-from tests.evals.world import CHECK, Echo, bench, measure, plan, said, say, write_evalset
+from tests.evals.world import (
+    CHECK,
+    Echo,
+    bench,
+    go_on,
+    go_on_regrade,
+    measure,
+    plan,
+    said,
+    say,
+    write_evalset,
+)
 
 
 @pytest.fixture

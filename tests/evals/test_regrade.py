@@ -10,7 +10,7 @@ import pytest
 
 from flywheel.engines.here import Here
 from flywheel.errors import BadOption, ChangedPlan
-from flywheel.evals.grading.regrade import begin_regrade, count_left, find_regrade, go_on_regrade
+from flywheel.evals.grading.regrade import begin_regrade, count_left, find_regrade
 from flywheel.evals.results.results import Result, load_result
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.runs import run_status
@@ -18,7 +18,7 @@ from graders.asks import Answer, Ask, Failed, Reply
 from graders.definition import read_grader
 from graders.grader import Grader
 from graders.ungraded import Kind
-from tests.evals.world import CHECK, Echo, measure, plan, write_evalset
+from tests.evals.world import CHECK, Echo, go_on_regrade, measure, plan, write_evalset
 
 DIGITS = {"type": "string_check", "name": "one", "operation": "like", "reference": "1"}
 JUDGED = {

@@ -15,15 +15,14 @@ from flywheel.engines.here import Here
 from flywheel.errors import BadOption, ChangedPlan, NotComparable
 from flywheel.evals.decision.compare import compare
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.evals.grading.regrade import begin_regrade, find_regrade, go_on_regrade
+from flywheel.evals.grading.regrade import begin_regrade, find_regrade
 from flywheel.evals.results.results import Result
-from flywheel.evals.run.measure import go_on
 from flywheel.samplers.local.reward import LocalRewardModel
 from flywheel.store.store import Store, open_store
 from graders.asks import Rated
 from graders.definition import read_grader
 from graders.models.reward_model import RewardModelGrader
-from tests.evals.world import CHECK, Echo, bench, measure, plan, write_evalset
+from tests.evals.world import CHECK, Echo, bench, go_on, go_on_regrade, measure, plan, write_evalset
 from tests.samplers.rewarding import ask, save_reward_model
 
 RAW = {"type": "reward_model", "name": "liked", "raw": True, "range": [-1000, 1000]}

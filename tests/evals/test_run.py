@@ -16,7 +16,7 @@ from flywheel.evals.results.results import load_result
 from flywheel.evals.results.worst_items import slices, worst_items
 from flywheel.evals.run.cache import explain
 from flywheel.evals.run.choose import plan_of_run
-from flywheel.evals.run.measure import begin, go_on
+from flywheel.evals.run.measure import begin
 from flywheel.samplers.failures import Reason
 from flywheel.samplers.sampler import Loss, Output, Request
 from flywheel.store.store import Store, open_store
@@ -28,6 +28,7 @@ from tests.evals.world import (
     Echo,
     bench,
     failing_on,
+    go_on,
     measure,
     plan,
     said,

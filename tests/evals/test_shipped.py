@@ -52,7 +52,7 @@ def test_a_script_can_be_run_from_anywhere(tmp_path: Path) -> None:
 def check(evalset: str | Path, split: str, folder: Path) -> None:
     script = folder / "model.jsonl"
     script.touch()
-    choice = Choice(evalset=str(evalset), model=f"scripted:{script}", split=split)
+    choice = Choice(evalset=load_evalset(str(evalset)), model=f"scripted:{script}", split=split)
     check_items(plan_of(choice, EngineSpec()))
 
 

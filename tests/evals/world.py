@@ -10,13 +10,17 @@ from typing import Any
 import yaml
 
 from flywheel.engines.engine import EngineSpec
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.grading import regrade
 from flywheel.evals.results.results import Result
+from flywheel.evals.run import measure as measuring
 from flywheel.evals.run.choose import Choice, plan_of
-from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.evals.run.measure import Bench, begin
 from flywheel.evals.run.plan import Plan
 from flywheel.samplers.sampler import Output, Request, Sampler
 from flywheel.store.store import Store
-from flywheel.store.tables.runs import Kind
+from flywheel.store.tables.runs import Kind, RunRow
+from flywheel.synchronous import result_of
 from graders.ungraded import Usage
 from tests.engines.opened import engine_of
 
@@ -46,6 +50,16 @@ def write_evalset(folder: Path, items: int = 20, **fields: Any) -> Path:
     for split in ("train", "dev", "test"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def go_on(of: Plan, row: RunRow, bench: Bench) -> Result:
+    """Do what is left of a run, and wait for it."""
+    return result_of(measuring.go_on(of, row, bench))
+
+
+def go_on_regrade(*arguments: Any) -> Result:
+    """Do what is left of a regrade, and wait for it."""
+    return result_of(regrade.go_on_regrade(*arguments))
 
 
 class Echo:
@@ -94,7 +108,10 @@ def plan(folder: Path, model: str = "", **choice: Any) -> Plan:
     """
     script = folder / f"{model or 'model'}.jsonl"
     script.write_text(f'{{"{model}": 1}}\n' if model else "")
-    return plan_of(Choice(evalset=str(folder), model=f"scripted:{script}", **choice), EngineSpec())
+    return plan_of(
+        Choice(evalset=load_evalset(str(folder)), model=f"scripted:{script}", **choice),
+        EngineSpec(),
+    )
 
 
 def bench(store: Store, of: Plan, sampler: Sampler, judge: Sampler | None = None) -> Bench:

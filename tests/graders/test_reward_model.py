@@ -119,11 +119,11 @@ def test_as_a_part_of_a_multi_it_knows_and_is_tied_all_the_same() -> None:
     check = {"type": "string_check", "operation": "eq", "reference": "x"}
     bare = {"type": "reward_model", "model": "m"}
     plain = read_grader({"type": "multi", "graders": {"a": check}, "calculate_output": "a"})
-    assert plain.about(PROMPT, ()) is plain and plain.pinned(Pins(lambda name: "")) is plain
+    assert plain.about(PROMPT, ()) is plain and plain.pinned(Pins(str.lower)) is plain
     multi = read_grader(
         {"type": "multi", "graders": {"a": check, "b": bare}, "calculate_output": "a + b"}
     )
-    ready = multi.about(PROMPT, ()).pinned(Pins(lambda name: "c" * 64))
+    ready = multi.about(PROMPT, ()).pinned(Pins({"m": "c" * 64}.__getitem__))
     assert asked(ready).digest == "c" * 64
     assert len(asked(ready).messages) == 3
     assert ready.grade(SAMPLE, [Rated(0.0)]).parts == {"a": 0.0, "b": 0.5}

@@ -34,9 +34,13 @@ def test_the_story_is_told_once_and_goes_on_where_it_was(
     told = capfd.readouterr().out
     for line in ("1. What there is", "sft seed 1, step 4:", "sft seed 0 on test:", "next"):
         assert line in told
-    assert {check.name for check in first.decision.checks} >= {"sealed", "gain: exact", "seeds"}
+    assert {check.name for check in first.decided.decision.checks} >= {
+        "sealed",
+        "gain: exact",
+        "seeds",
+    }
     again = main(folder, (FEW,), evalset)
-    assert again.candidate.run == first.candidate.run
+    assert again.decided.candidate.run == first.decided.candidate.run
     with open_store(folder / "flywheel.duckdb") as store:
         counts = {
             table: store.query(f'SELECT count(*) AS "n" FROM "{table}"')[0]["n"]

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from flywheel.errors import GaveUp
 from flywheel.review.data import Review
 from flywheel.store.store import open_store
+from flywheel.workspace.local import Local
 from tests.evals.world import CHECK, write_evalset
 from tests.review.trained import Job, ordered
 from tests.review.world import run_of
@@ -80,8 +81,8 @@ def make_gallery(folder: Path) -> Gallery:
 
 def vote(gallery: Gallery) -> None:
     """Two people judge all pairs of the baseline and the better run; one of them skips all."""
-    with open_store(gallery.db) as store:
-        review = Review(store)
+    with Local(gallery.db) as workspace:
+        review = Review(workspace)
         a, b = gallery.runs["base"], gallery.runs["better"]
         choices: tuple[Literal["left", "right", "tie"], ...] = ("left", "right", "tie")
         for who, skips in (("ada", False), ("a person with a long name, of the third shift", True)):

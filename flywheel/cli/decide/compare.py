@@ -13,18 +13,16 @@ from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.errors import BadOption
 from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
-from flywheel.evals.decision.compare import compare as compare_runs
 from flywheel.evals.decision.conclude import conclude, spread_of
 from flywheel.evals.decision.decide import p_of, points
 from flywheel.evals.decision.flips import Flip
-from flywheel.evals.decision.sealed_reads import note_read
 from flywheel.reports.junit import compare_junit
 from flywheel.reports.markdown import compare_markdown
 from flywheel.reports.page import page
-from flywheel.reports.report import Report, check_place, load_report, save
-from flywheel.store.store import open_store
+from flywheel.reports.report import Report, check_place, save
 from flywheel.store.tables.runs import RunRow
 from flywheel.visible import one_line
+from flywheel.workspace.open import open_reading
 
 _WIDTH = 100
 _NAME = 40
@@ -57,10 +55,9 @@ def compare(
     check_markdown(markdown, as_json)
     check_place(html, junit, markdown)
     most = _SHOWN if items is None and not (html or junit or markdown) else items
-    with open_store(db) as store:
-        found = compare_runs(store, baseline, candidates)
-        note_read(store, found, "compare")
-        report = load_report(store, found, most)
+    with open_reading(db) as workspace:
+        compared = workspace.compare(baseline, *candidates)
+        found, report = compared.comparison, compared.report(most)
     told = _save(report, html, junit, markdown)
     shown = {
         one.run.run: report.first(one, _SHOWN if items is None else items)

@@ -15,12 +15,11 @@ from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
 from flywheel.cli.terminal.streams import flush_output
 from flywheel.cli.terminal.tables import print_json, print_line
 from flywheel.evals.decision.decide import Rules
-from flywheel.evals.decision.gate import Case, Verdict, judge
-from flywheel.evals.decision.gate import promote as make_baseline
+from flywheel.evals.decision.gate import Verdict
 from flywheel.reports.junit import gate_junit
 from flywheel.reports.markdown import gate_markdown
 from flywheel.reports.report import check_place, save
-from flywheel.store.store import open_store
+from flywheel.workspace.open import open_workspace
 
 EXIT_CODES = {"promote": 0, "keep": 1, "undecided": 2}
 _ERROR = 3
@@ -94,21 +93,22 @@ def gate(
     Exit code 0: promote. 1: keep the baseline. 2: undecided, and how many items would decide.
     3: the question could not be answered.
     """
-    case = Case(
-        baseline=baseline,
-        candidate=candidate,
-        seeds=seed_run or (),
-        served=served,
-        tried=tried,
-    )
     check_markdown(markdown, as_json)
     check_place(junit, markdown)
-    with open_store(db) as store:
-        verdict = judge(store, case, Rules(margin=margin, effect=effect))
+    with open_workspace(db) as workspace:
+        decision = workspace.gate(
+            candidate,
+            baseline=baseline,
+            seeds=seed_run or (),
+            served=served,
+            tried=tried,
+            rules=Rules(margin=margin, effect=effect),
+        )
+        verdict = decision.decided
         # First, so that nothing is promoted when the command then ends with an error.
         _save(verdict, promote, junit, markdown)
-        if promote and verdict.decision.outcome == "promote":
-            make_baseline(store, verdict)
+        if promote and decision.outcome == "promote":
+            decision.promote()
     if as_json:
         print_json(verdict.as_json())
     elif str(markdown) != "-":

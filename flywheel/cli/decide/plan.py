@@ -9,9 +9,8 @@ import typer
 from flywheel.cli.terminal.layout import fill
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, finite
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
-from flywheel.evals.decision.sample_size import Forecast, Wish, forecast
-from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.store.store import open_store
+from flywheel.evals.decision.sample_size import Forecast, Wish
+from flywheel.workspace.open import forecast_of
 
 
 def plan(
@@ -35,12 +34,7 @@ def plan(
 ) -> None:
     """Estimate the sample size needed to detect a gain, and the gain that each split can detect."""
     wish = Wish(effect=effect, power=power, look=look, discordance=discordance)
-    chosen = load_evalset(evalset)
-    if like or db.is_file():
-        with open_store(db) as store:
-            found = forecast(chosen, wish, store, like or ())
-    else:
-        found = forecast(chosen, wish)
+    found = forecast_of(db, evalset, wish, like or ())
     if as_json:
         print_json(found.as_json())
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -27,24 +26,19 @@ from flywheel.store.errors import StoreFailed
 from flywheel.store.place import db_option
 from flywheel.store.tables.jobs import JobRow
 from flywheel.visible import one_line
+from flywheel.workspace.job import Job
 
 Show = Callable[["View"], None]
 GOOD = ("finished", "paused", "cancelled")
 
 
-def followed(
-    folder: Path,
-    db: Path,
-    stall: float | None,
-    process: subprocess.Popen[bytes] | None = None,
-    *,
-    pauses: bool = True,
-) -> tuple[View, bool]:
+def followed(job: Job, db: Path, stall: float | None, *, pauses: bool = True) -> tuple[View, bool]:
     """Follow a job to its rest, tell the store, and say whether ctrl-C was pressed.
 
     With `pauses` the first ctrl-C asks the job to pause, and a second one kills it; without, ctrl-C
     only stops following.
     """
+    folder = job.folder
     found, ledger = View(read_row(folder)), Ledger(db, folder)
     presses = obeyed = 0
     with _bar(found) as show:
@@ -60,7 +54,7 @@ def followed(
                     _obey(folder, presses)
                 elif not found.n:
                     say(f"{folder.name} in {_near(str(folder))}")
-                for events in follow(folder, stall, process, found.n):
+                for events in follow(folder, stall, job.process, found.n):
                     for event in events:
                         found.add(event)
                         _say(event)

@@ -14,18 +14,13 @@ from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import print_line
 from flywheel.document import load_document
 from flywheel.errors import BadOption
-from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.job_state import view
-from flywheel.jobs.ledger import tell_store
-from flywheel.jobs.submit import Launch, submit
-from flywheel.levers.kinds import TRAINING
+from flywheel.jobs.submit import Launch
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.config_file import load_config
 from flywheel.levers.training.explain import explain
 from flywheel.levers.training.objectives.union import LEVERS, objective_named
-from flywheel.levers.training.ordering import order_training
 from flywheel.levers.training.worker import set_threads
-from flywheel.store.store import open_store
+from flywheel.workspace.open import open_workspace
 
 StallMinutes = Annotated[
     float, typer.Option(min=0, callback=finite, help="Stop after N idle minutes; 0 disables.")
@@ -67,14 +62,12 @@ def train(
         _explain(wanted)
         return
     launch = launch_of(stall_minutes, nice, now)
-    with open_store(db) as store:
-        order = order_training(wanted, store, measure_first=measure_first, warn=say)
-        begun = submit(jobs_root(db), TRAINING, order, launch)
-        tell_store(store, [begun.folder])
+    with open_workspace(db) as workspace:
+        job = workspace.improve(wanted, measure_first=measure_first, launch=launch, say=say)
     if detach:
-        show_job(view(begun.folder), db, as_json)
+        show_job(job.view, db, as_json)
         return
-    found, pressed = followed(begun.folder, db, launch.stall, begun.process)
+    found, pressed = followed(job, db, launch.stall)
     show_job(found, db, as_json)
     if found.status not in GOOD or pressed:
         raise typer.Exit(130 if pressed else 1)

@@ -10,11 +10,11 @@ import typer
 
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.errors import BadFile
-from flywheel.store.store import open_store
 from flywheel.store.upkeep.check import check_store
 from flywheel.store.upkeep.compact import compact_store
-from flywheel.store.upkeep.export import Manifest, export_store
+from flywheel.store.upkeep.export import Manifest
 from flywheel.store.upkeep.rebuild import rebuild_store
+from flywheel.workspace.open import open_workspace
 
 store = typer.Typer(
     help="Check, compact, export and rebuild the store.",
@@ -74,8 +74,8 @@ def export(
     """Write every table to a Parquet file, with a manifest that `rebuild` checks."""
     if not db.is_file():
         raise BadFile(f"{db}: no such file; name the store with --db")
-    with open_store(db) as opened:
-        manifest = export_store(opened, folder)
+    with open_workspace(db) as workspace:
+        manifest = workspace.export(folder)
     _show(manifest, db, folder, as_json)
 
 

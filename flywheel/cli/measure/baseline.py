@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.measure.measuring import check_complete, measured, read_options, show_result
+from flywheel.cli.measure.measuring import (
+    check_complete,
+    finished,
+    open_measuring,
+    options_of,
+    show_result,
+)
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     ApiKeyEnv,
@@ -23,9 +29,6 @@ from flywheel.cli.terminal.options import (
     Temperature,
     UnsafePython,
 )
-from flywheel.evals.run.choose import plan_of
-from flywheel.evals.run.measure import begin
-from flywheel.store.store import open_store
 
 
 def baseline(
@@ -53,9 +56,8 @@ def baseline(
 
     Nothing is trained before there is a baseline on the same evalset, graders and sampling.
     """
-    choice, asking = read_options(context.params)
-    with open_store(db) as store:
-        plan = plan_of(choice, asking.spec)
-        done = measured(store, plan, asking, lambda: begin(plan, store, "baseline"))
+    with open_measuring(db, context.params) as workspace:
+        run = workspace.baseline(evalset, model=model, **options_of(context.params))
+        done = finished(run)
     show_result(done, as_json, db)
     check_complete(done.result)

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.measure.measuring import check_complete, measured, read_options, show_result
+from flywheel.cli.measure.measuring import (
+    check_complete,
+    finished,
+    open_measuring,
+    options_of,
+    show_result,
+)
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     ApiKeyEnv,
@@ -26,11 +32,6 @@ from flywheel.cli.terminal.options import (
 )
 from flywheel.cli.terminal.tables import print_line
 from flywheel.errors import BadOption
-from flywheel.evals.results.results import the_run
-from flywheel.evals.run.cache import explain
-from flywheel.evals.run.choose import plan_of, plan_of_run
-from flywheel.evals.run.measure import begin
-from flywheel.store.store import open_store
 
 
 def evaluate(
@@ -62,22 +63,16 @@ def evaluate(
     """
     if resume is None and (evalset is None or model is None):
         raise BadOption("give an EVALSET and a model (-m), or --resume RUN")
-    choice, asking = read_options(context.params)
-    with open_store(db) as store:
+    options = options_of(context.params)
+    with open_measuring(db, context.params) as workspace:
+        if explain_cache and evalset and model:
+            for line in workspace.explain_cache(evalset, model=model, **options):
+                print_line(line)
+            return
         if resume is not None:
-            row = the_run(store, resume)
-            if row.kind == "regrade":
-                raise BadOption(
-                    f"{resume} is a regrade; go on with: flywheel regrade --resume {resume}"
-                )
-            plan = plan_of_run(store, row, asking.spec, evalset)
-            done = measured(store, plan, asking, lambda: row)
+            run = workspace.resume(resume, evalset=evalset, **options)
         else:
-            plan = plan_of(choice, asking.spec)
-            if explain_cache:
-                for line in explain(store, plan):
-                    print_line(line)
-                return
-            done = measured(store, plan, asking, lambda: begin(plan, store))
+            run = workspace.eval(evalset or "", model=model or "", **options)
+        done = finished(run)
     show_result(done, as_json, db)
     check_complete(done.result)

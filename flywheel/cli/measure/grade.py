@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,15 +14,12 @@ from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.document import load_document
-from flywheel.engines.engine import Answerer, EngineSpec
-from flywheel.engines.needs import check_needs
-from flywheel.engines.open import open_engine
+from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.grader_files import load_grader
-from flywheel.evals.grading.grade import grade_samples
-from flywheel.evals.grading.grade_file import grade_file, open_job
-from flywheel.synchronous import result_of
 from flywheel.visible import one_line
+from flywheel.workspace.grading import grade as grade_samples
+from flywheel.workspace.grading import grade_rows
 from graders.grader import Grader
 from graders.sample import Sample
 from graders.ungraded import Kind, Ungraded
@@ -60,24 +57,22 @@ def grade(
         unsafe_python=unsafe_local_python,
         workers=workers,
     )
-    with open_engine(spec) as engine:
-        check_needs([definition], spec)
-        if sample is not None:
-            _grade_one(definition, item, sample, engine)
-        elif items is not None and out is not None:
-            if out.exists() and not overwrite:
-                raise BadOption(f"{out} exists; name another file, or pass --overwrite")
-            _grade_rows(definition, items, out, engine, workers, as_json)
+    if sample is not None:
+        _grade_one(definition, item, sample, spec)
+    elif items is not None and out is not None:
+        if out.exists() and not overwrite:
+            raise BadOption(f"{out} exists; name another file, or pass --overwrite")
+        _grade_rows(definition, items, out, spec, as_json)
 
 
-def _grade_one(grader: Grader, item: Path | None, text: str, engine: Answerer) -> None:
+def _grade_one(grader: Grader, item: Path | None, text: str, spec: EngineSpec) -> None:
     from pydantic import TypeAdapter
 
     fields: dict[str, Any] = {}
     if item is not None:
         fields = load_document(item).read_as(TypeAdapter(dict[str, Any]))
     start = time.perf_counter()
-    (verdict,) = result_of(grade_samples(grader, [Sample(fields, text)], engine))
+    (verdict,) = grade_samples(grader, [Sample(fields, text)], spec)
     seconds = time.perf_counter() - start
     if isinstance(verdict, Ungraded):
         if item is None and verdict.kind is Kind.VARIABLE:
@@ -97,12 +92,11 @@ def _explain(verdict: Ungraded, item: Path | None) -> None:
     say(f"No verdict ({verdict.kind.value}): {one_line(story, 500)}{hint}")
 
 
-def _grade_rows(
-    grader: Grader, rows: Path, out: Path, engine: Answerer, workers: int | None, as_json: bool
-) -> None:
-    job = open_job(rows, out, workers or os.cpu_count() or 1)
-    with progress("grading", job.count) as advance:
-        summary = grade_file(grader, job, engine, advance)
+def _grade_rows(grader: Grader, rows: Path, out: Path, spec: EngineSpec, as_json: bool) -> None:
+    with ExitStack() as stack:
+        summary = grade_rows(
+            grader, rows, out, spec, lambda count: stack.enter_context(progress("grading", count))
+        )
     counts = summary.as_json()
     if as_json:
         print_json({"grader": grader.name, "out": str(out), **counts})

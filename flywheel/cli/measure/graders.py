@@ -12,25 +12,16 @@ import typer
 from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
-from flywheel.engines.engine import Answerer, EngineSpec
-from flywheel.engines.needs import check_needs
-from flywheel.engines.open import open_engine
-from flywheel.errors import BadOption
-from flywheel.evals.evalset.evalset import Evalset, Split, load_evalset
-from flywheel.evals.evalset.grader_files import load_grader
-from flywheel.evals.grading.python_sources import check_sources
+from flywheel.engines.engine import EngineSpec
+from flywheel.evals.evalset.evalset import Evalset, load_evalset
 from flywheel.evals.validity.check import (
     GraderCheck,
     ProbeResult,
-    check_graders,
-    default_most,
-    draw_items,
-    judge_calls,
 )
-from flywheel.evals.validity.probe import Material
-from flywheel.synchronous import result_of
 from flywheel.visible import one_line
+from flywheel.workspace.grading import check_definition, check_evalset
 from graders.definition import wire_json
+from graders.grader import Grader
 
 graders = typer.Typer(
     help="Check graders before anything is measured with them.",
@@ -67,13 +58,10 @@ def check(
         judge=judge, judge_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
     )
     if Path(what).is_file():
-        with open_engine(replace(spec, judge=None)) as engine:
-            _check_file(Path(what), engine, as_json)
+        _show_definition(what, check_definition(Path(what), replace(spec, judge=None)), as_json)
         return
     evalset = load_evalset(what)
-    with open_engine(spec) as engine:
-        check_needs(evalset.graders, spec)
-        checks = _check_evalset(evalset, _split(split), most, engine)
+    checks = check_evalset(evalset, split, most, spec, say)
     bad = any(one.bad for one in checks)
     if as_json:
         _print_json(evalset, checks)
@@ -82,27 +70,11 @@ def check(
     raise typer.Exit(1 if bad else 0)
 
 
-def _check_file(path: Path, engine: Answerer, as_json: bool) -> None:
-    grader = load_grader(path)
-    check_sources(path, grader, engine)
+def _show_definition(what: str, grader: Grader, as_json: bool) -> None:
     if as_json:
         print_json({"ok": True, "grader": wire_json(grader)})
     else:
-        print_line(f"{path}: ok, {wire_json(grader)['type']} {grader.name!r}")
-
-
-def _check_evalset(
-    evalset: Evalset, split: Split, most: int | None, engine: Answerer
-) -> list[GraderCheck]:
-
-    items = draw_items(evalset, split, most or default_most(evalset.graders))
-    if len(items) < 2:
-        raise BadOption(f"{evalset.name} {split} has {len(items)} items; a check needs at least 2")
-    material = Material(evalset, tuple(items))
-    calls = judge_calls(material, evalset.graders)
-    if calls:
-        say(f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.")
-    return result_of(check_graders(material, evalset.graders, engine))
+        print_line(f"{what}: ok, {wire_json(grader)['type']} {grader.name!r}")
 
 
 def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:
@@ -169,9 +141,3 @@ def _print_json(evalset: Evalset, checks: list[GraderCheck]) -> None:
             "probes": [probe.as_json() for one in checks for probe in one.probes],
         }
     )
-
-
-def _split(name: str) -> Split:
-    if name == "train" or name == "dev" or name == "test":
-        return name
-    raise BadOption(f"--split is train, dev or test, got {name!r}")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from math import exp
 from pathlib import Path
-from shlex import quote
 from typing import Any, NamedTuple
 
 import typer
@@ -17,47 +14,19 @@ from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.engines.engine import EngineSpec
-from flywheel.engines.needs import check_needs
-from flywheel.engines.open import open_engine
 from flywheel.evals.results.results import Result
-from flywheel.evals.run.choose import Choice
-from flywheel.evals.run.events import resume_command
-from flywheel.evals.run.measure import Bench, go_on
-from flywheel.evals.run.plan import Plan
 from flywheel.reports.words import visible
 from flywheel.samplers.failures import summary
 from flywheel.samplers.meter import Meter
 from flywheel.samplers.price import load_prices
 from flywheel.store.place import db_option
-from flywheel.store.store import Store
-from flywheel.store.tables.runs import RunRow
 from flywheel.visible import one_line
+from flywheel.workspace.local import Local, Options
+from flywheel.workspace.open import open_workspace
+from flywheel.workspace.run import Run
 
 _CUT = "cut at max_completion_tokens, and graded as they are"
 _REFUSED = "refusals, or stopped by a content filter"
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """How a run is carried out, beside what it measures."""
-
-    spec: EngineSpec
-    cache: bool = True
-    judge_floors: bool = False
-    evalset: str = ""
-
-    def resume_options(self) -> str:
-        """What a command that resumes the run has to name again.
-
-        That is a folder of the evalset which its name does not find, who judges, where keys are.
-        """
-        folder = f" {quote(self.evalset)}" if Path(self.evalset).name != self.evalset else ""
-        given = {
-            "--judge": self.spec.judge,
-            "--api-key-env": self.spec.key_env,
-            "--judge-api-key-env": self.spec.judge_key_env,
-        }
-        return folder + "".join(f" {name} {quote(value)}" for name, value in given.items() if value)
 
 
 class Measured(NamedTuple):
@@ -68,20 +37,11 @@ class Measured(NamedTuple):
     options: str = ""
 
 
-def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
-    """What the options of `eval`, `baseline` or `regrade` ask for. They share their names.
+def open_measuring(db: Path, given: Mapping[str, Any]) -> Local:
+    """The workspace by the options of `eval`, `baseline` or `regrade`. They share their names.
 
     Raises BadFile for prices that cannot be read, before anything is asked.
     """
-    choice = Choice(
-        evalset=given.get("evalset") or "",
-        model=given.get("model") or "",
-        split=given.get("split", "dev"),
-        prompt=given.get("prompt"),
-        repeats=given.get("repeats"),
-        limit=given.get("limit"),
-        temperature=given.get("temperature"),
-    )
     spec = EngineSpec(
         judge=given["judge"],
         key_env=given.get("api_key_env"),
@@ -90,55 +50,30 @@ def read_options(given: Mapping[str, Any]) -> tuple[Choice, Asking]:
         unsafe_python=given["unsafe_local_python"],
         prices=load_prices(given["prices"]) if given["prices"] else None,
     )
-    asking = Asking(
-        spec,
-        cache=given.get("cache", True),
-        judge_floors=given.get("judge_floors", False),
-        evalset=given.get("evalset") or "",
-    )
-    return choice, asking
+    return open_workspace(db, spec)
 
 
-def measured(store: Store, plan: Plan, asking: Asking, begin: Callable[[], RunRow]) -> Measured:
-    """Do what is left of a run, with a bar.
-
-    `begin` gives the run: a new one is written down only when all that it needs is here.
-    """
-    what = f"{plan.evalset.name} {plan.split}"
-    with open_engine(asking.spec) as engine:
-        meters = engine.open(plan.model), engine.judge
-        check_needs(plan.graders, asking.spec)
-        row, options = begin(), asking.resume_options()
-        with (
-            stoppable(row, store, options),
-            progress(what, plan.count * plan.repeats, cost=cost_of(*meters)) as advance,
-        ):
-            bench = Bench(store, engine, advance, asking.cache, asking.judge_floors, options)
-            result = go_on(plan, row, bench)
-    say_unpriced(*meters)
-    return Measured(result, engine.judge, options)
+def options_of(given: Mapping[str, Any]) -> Options:
+    """What these options say of a measurement."""
+    names = Options.__annotations__.keys() - {"judge", "wait"}
+    chosen: Any = {name: given[name] for name in names if name in given}
+    return Options(**chosen, wait=False)
 
 
-@contextmanager
-def stoppable(row: RunRow, store: Store, options: str) -> Generator[None]:
-    """Ctrl-C says how to go on, and exits with 130."""
+def finished(run: Run) -> Measured:
+    """Wait for a run, with a bar. Ctrl-C says how to go on, and exits with 130."""
+    doing = run.doing
+    assert doing is not None, "it has just begun"
     try:
-        yield
+        with progress(doing.what, doing.total, doing.unit, doing.cost) as advance:
+            run.wait(advance)
     except (KeyboardInterrupt, RuntimeError) as error:
         if not is_interrupt(error):
             raise
-        say(f"Stopped. Resume with: {resume_command(row, store, options)}")
+        say(f"Stopped. Resume with: {run.resume_command()}")
         raise typer.Exit(130) from None
-
-
-def cost_of(*meters: Meter | None) -> Callable[[], float | None]:
-    """What all these meters say together, None while none of them knows a price."""
-
-    def cost() -> float | None:
-        known = [meter.price for meter in meters if meter and meter.price is not None]
-        return sum(known) if known else None
-
-    return cost
+    say_unpriced(*doing.meters)
+    return Measured(run.result, doing.judge, doing.options)
 
 
 def say_unpriced(*meters: Meter | None) -> None:

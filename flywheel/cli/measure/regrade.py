@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.measure.measuring import (
-    Measured,
-    check_complete,
-    cost_of,
-    read_options,
-    say_unpriced,
-    show_result,
-    stoppable,
-)
+from flywheel.cli.measure.measuring import check_complete, finished, open_measuring, show_result
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     Db,
@@ -26,19 +18,7 @@ from flywheel.cli.terminal.options import (
     PriceFile,
     UnsafePython,
 )
-from flywheel.cli.terminal.progress import progress
-from flywheel.engines.needs import check_needs
-from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
-from flywheel.evals.evalset.grader_files import load_graders
-from flywheel.evals.grading.regrade import (
-    begin_regrade,
-    count_left,
-    find_regrade,
-    go_on_regrade,
-    graders_of,
-)
-from flywheel.store.store import open_store
 
 
 def regrade(
@@ -64,20 +44,11 @@ def regrade(
     """
     if (run is None) == (resume is None) or (run and graders is None):
         raise BadOption("give a RUN and --graders FILE, or --resume RUN")
-    chosen = load_graders(graders) if graders else ()
-    _, asking = read_options(context.params)
-    options = asking.resume_options()
-    judged = asking.spec.judge_digest
-    with open_store(db) as store, open_engine(asking.spec) as engine:
-        row = find_regrade(store, resume, chosen, judged) if resume else None
-        check_needs(graders_of(store, row) if row else chosen, asking.spec)
-        row = row or begin_regrade(store, run or "", chosen, judged)
-        cost = cost_of(engine.judge)
-        with (
-            stoppable(row, store, options),
-            progress("grading", count_left(store, row), "verdicts", cost) as advance,
-        ):
-            result = go_on_regrade(store, row, engine, advance)
-    say_unpriced(engine.judge)
-    show_result(Measured(result, engine.judge, options), as_json, db)
-    check_complete(result)
+    with open_measuring(db, context.params) as workspace:
+        if resume is not None:
+            again = workspace.resume_regrade(resume, graders or (), wait=False)
+        else:
+            again = workspace.regrade(run or "", graders or (), wait=False)
+        done = finished(again)
+    show_result(done, as_json, db)
+    check_complete(done.result)

@@ -12,9 +12,7 @@ from flywheel.cli.terminal.options import (
     Json,
 )
 from flywheel.cli.terminal.tables import number, print_json, print_table
-from flywheel.evals.results.results import load_result
-from flywheel.store.store import open_store
-from flywheel.store.tables.runs import list_runs
+from flywheel.workspace.open import open_reading
 
 
 def runs(
@@ -24,9 +22,8 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the runs in the store, the newest first."""
-    with open_store(db) as store:
-        names = [str(row["run"]) for row in list_runs(store, most, evalset)]
-        results = [load_result(store, name) for name in names]
+    with open_reading(db) as workspace:
+        results = [run.result for run in workspace.runs(evalset, most)]
     if as_json:
         print_json([result.as_json() for result in results])
         return

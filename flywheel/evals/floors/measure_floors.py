@@ -62,13 +62,15 @@ class Limits:
     text: int = _MOST_TEXT
 
 
-def keep_floors(store: Store, row: RunRow, engine: Answerer, *, models: bool = False) -> Floors:
+async def keep_floors(
+    store: Store, row: RunRow, engine: Answerer, *, models: bool = False
+) -> Floors:
     """Measure the floors of a run whose answers are graded, and write them down.
 
     What the store cannot read in the memory that it has costs the floors, and not the run.
     """
     try:
-        found = result_of(measure_floors(store, row, engine, Limits(models=models)))
+        found = await measure_floors(store, row, engine, Limits(models=models))
     except BrokenStore:
         raise
     except StoreFailed as error:

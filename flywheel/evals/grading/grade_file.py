@@ -25,7 +25,7 @@ from flywheel.errors import BadFile, WorkerDied
 from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
 from flywheel.evals.results.summary import Summary
 from flywheel.files import whole_file
-from flywheel.synchronous import Loop
+from flywheel.synchronous import Background
 from graders.definition import read_grader, wire_json
 from graders.grader import Grade, Grader
 from graders.sample import Sample
@@ -88,10 +88,10 @@ def grade_file(grader: Grader, job: Job, engine: Answerer, advance: Advance) -> 
 def _chunks(grader: Grader, job: Job, engine: Answerer) -> Iterator[_Graded]:
     rows, chunks = job.rows, _split(read_lines(job.rows))
     if not grader.is_pure():
-        with Loop() as loop:
+        with Background() as loop:
             for chunk in chunks:
                 samples = [_sample(rows, *line) for line in chunk]
-                yield _report(grader, loop.run(grade_samples(grader, samples, engine)))
+                yield _report(grader, loop.start(grade_samples(grader, samples, engine)).wait())
     elif job.count < _WORTH_PROCESSES or job.workers == 1:
         for chunk in chunks:
             yield _grade_pure(grader, rows, chunk)

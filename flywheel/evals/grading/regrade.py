@@ -34,7 +34,6 @@ from flywheel.store.store import Store
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.samples import SampleRow
 from flywheel.store.tables.scores import ScoreRow
-from flywheel.synchronous import Loop
 from graders.definition import read_grader, wire_json
 from graders.grader import Grader
 
@@ -122,16 +121,16 @@ def _check_tied(row: RunRow, grader: Grader, judge: str | None) -> None:
         )
 
 
-def go_on_regrade(
+async def go_on_regrade(
     store: Store, row: RunRow, engine: Answerer, advance: Callable[[int], None] = lambda count: None
 ) -> Result:
     """Grade what has no verdict yet, with the graders that the regrade began with."""
-    with at_work(store, row), Loop() as loop:
+    with at_work(store, row):
         for named in _graders(store, row):
             for batch in _answers(store, row, named):
-                loop.run(_grade(store, row.run, batch, named, engine))
+                await _grade(store, row.run, batch, named, engine)
                 advance(len(batch))
-    keep_floors(store, row, engine)
+    await keep_floors(store, row, engine)
     return load_result(store, row.run)
 
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
-from flywheel.evals.evalset.evalset import SPLITS, Prompt, Split, load_evalset
+from flywheel.evals.evalset.evalset import SPLITS, Evalset, Prompt, Split, load_evalset
 from flywheel.evals.run.plan import Plan, load_prompt
 from flywheel.store.queries.definitions import prompt_messages
 from flywheel.store.reader import Reader
@@ -22,7 +22,7 @@ from flywheel.store.tables.runs import RunRow
 class Choice:
     """What to measure, by name. None means what the evalset says."""
 
-    evalset: str
+    evalset: Evalset
     model: str
     split: str = "dev"
     prompt: Path | None = None
@@ -33,7 +33,7 @@ class Choice:
 
 def plan_of(choice: Choice, spec: EngineSpec) -> Plan:
     """The plan that these words mean. Raises a FlywheelError for the first that means nothing."""
-    evalset = load_evalset(choice.evalset)
+    evalset = choice.evalset
     definition = evalset.definition
     split: Split | None = next((name for name in SPLITS if name == choice.split), None)
     if split is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from asyncio import CancelledError
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -25,7 +26,7 @@ def at_work(store: Store, row: RunRow, options: str = "") -> Generator[None]:
         say(store, row.run, "started")
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, CancelledError):
             say(store, row.run, "interrupted")
             raise
         except StoreFailed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from asyncio import to_thread
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,6 @@ from flywheel.store.tables.decisions import BaselineRow, find_baseline
 from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
 from flywheel.store.tables.reads import read_of
 from flywheel.store.tables.runs import Kind, RunRow
-from flywheel.synchronous import result_of
 from graders.definition import wire_json
 from graders.grader import Grader
 
@@ -67,25 +67,23 @@ def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
     return row
 
 
-def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
+async def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
     """Do what is left of a run. Raises ChangedPlan when it is not the plan that it began with."""
-    with bench.store.frugal():
-        return _go_on(plan, row, bench)
-
-
-def _go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
-    plan.check_same(row)
-    with at_work(bench.store, row, bench.options):
-        cache = Cache.of(bench.store, plan, row.run, bench.use_cache)
-        again = resume_command(row, bench.store, bench.options)
-        runner = Runner(plan, row.run, bench.store, bench.engine, cache, bench.advance, again)
-        with rarely_collected():
-            result_of(runner.finish())
-    keep_floors(bench.store, row, bench.engine, models=bench.judge_floors)
-    result = load_result(bench.store, row.run)
+    store = bench.store
+    with store.frugal():
+        plan.check_same(row)
+        with at_work(store, row, bench.options):
+            # In threads, so that other runs of the same loop continue.
+            cache = await to_thread(Cache.of, store, plan, row.run, bench.use_cache)
+            again = resume_command(row, store, bench.options)
+            runner = Runner(plan, row.run, store, bench.engine, cache, bench.advance, again)
+            with rarely_collected():
+                await runner.finish()
+        await keep_floors(store, row, bench.engine, models=bench.judge_floors)
+        result = await to_thread(load_result, store, row.run)
     if row.kind == "baseline":
         _check_graded(result)
-        appoint_baseline(bench.store, row)
+        appoint_baseline(store, row)
     return result
 
 

@@ -12,6 +12,7 @@ from flywheel.evals.run.plan import Plan
 from flywheel.store.reader import Reader
 from flywheel.store.store import Store
 from flywheel.store.tables.decisions import find_baseline
+from flywheel.synchronous import result_of
 
 
 def find_run_to_beat(
@@ -45,5 +46,5 @@ def measure_baseline(plan: Plan, store: Store, engine: Engine) -> str:
     """Measure the model as it is, and appoint the run. Its name."""
     engine.open(plan.model)
     row = begin(plan, store, "baseline")
-    go_on(plan, row, Bench(store, engine))
+    result_of(go_on(plan, row, Bench(store, engine)))
     return row.run

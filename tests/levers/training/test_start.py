@@ -312,7 +312,7 @@ def test_a_trained_model_brings_its_manifest_into_the_store(tmp_path: Path, stor
     (trained / "config.json").write_text("{}")
     (trained / "flywheel.manifest").write_text('{"lever": "sft", "seed": 1}')
     numbers = write_evalset(tmp_path / "numbers")
-    of = plan_of(Choice(evalset=str(numbers), model=str(trained)), EngineSpec())
+    of = plan_of(Choice(evalset=load_evalset(str(numbers)), model=str(trained)), EngineSpec())
     model = find_model(store, begin(of, store).model_digest)
     assert model is not None
     assert json.loads(model.detail) == {"name": str(trained), "lever": "sft", "seed": 1}

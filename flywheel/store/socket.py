@@ -1,0 +1,255 @@
+"""Reads of a store that another process owns: the owner answers them on a Unix socket beside it.
+
+DuckDB lets one process open a file, and a run may take hours; so its owner answers the queries of
+this user's other processes. Only a SELECT is answered, and nothing of it can reach another file.
+The socket is readable by its user alone, and dies with its process: what is left of one that was
+killed is replaced by the next owner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import struct
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from flywheel.store.errors import StoreFailed, StoreInUse
+from flywheel.store.execute import Params
+from flywheel.store.reader import Reader
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MOST_BYTES = 1 << 30
+_LENGTH = struct.Struct("!Q")
+# The kernel's own limit on a socket's path is 108 bytes; this name of the folder is short.
+_SHORT = "/proc/self/fd/{}/{}"
+_SECONDS = 600.0
+# What JSON has no type for travels as an object with one key.
+_READ: Mapping[str, Callable[[str], object]] = {
+    "$datetime": datetime.fromisoformat,
+    "$decimal": Decimal,
+}
+
+
+class ReadServer:
+    """Answers reads and cancels of other processes, from `start` to `close`."""
+
+    def __init__(self, store: Reader, cancel: Callable[[str], bool] = lambda name: False) -> None:
+        """`cancel` stops the run of this name, and says whether it was under way here."""
+        self._store, self._cancel = store, cancel
+        self._path = socket_path(store.path)
+        self._listener: socket.socket | None = None
+
+    def start(self) -> None:
+        """Listen. Where no socket can be made, as on some network disks, nothing is served."""
+        listener = socket.socket(socket.AF_UNIX)
+        os.fchmod(listener.fileno(), 0o600)
+        try:
+            with _short(self._path) as name:
+                self._path.unlink(missing_ok=True)
+                listener.bind(name)
+            if stat.S_IMODE(self._path.stat().st_mode) & 0o077:
+                raise OSError("others may connect")
+            listener.listen()
+        except OSError:
+            listener.close()
+            return
+        self._listener = listener
+        threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening. A second call does nothing."""
+        if self._listener is not None:
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._path.unlink(missing_ok=True)
+            self._listener = None
+
+    def _serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(line,), daemon=True).start()
+
+    def _answer(self, line: socket.socket) -> None:
+        with closing(line), suppress(OSError):
+            line.settimeout(_SECONDS)
+            try:
+                answer = _encoded(self._answer_to(_receive(line)))
+            except Exception as error:
+                answer = _encoded({"error": f"{type(error).__name__}: {error}"})
+            _send(line, answer)
+
+    def _answer_to(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "cancel" in request:
+            return {"cancelled": self._cancel(str(request["cancel"]))}
+        sql, params = str(request["sql"]), _value(request["params"])
+        with self._store.cursor() as cursor:
+            _check_select(cursor, sql)
+        if request.get("columns"):
+            return {"columns": {n: _packed(a) for n, a in self._store.columns(sql, params).items()}}
+        return {"rows": self._store.query(sql, params)}
+
+
+class RemoteReader(Reader):
+    """Reads a store through its owner. Nothing can be written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def cursor(self) -> Generator[NoReturn]:
+        """Raise StoreInUse: a cursor is the owner's alone."""
+        raise StoreInUse(f"{self.path}: in use by another process; wait for it to end")
+        yield  # pyright: ignore[reportUnreachable]
+
+    def query(self, sql: str, params: Params = ()) -> list[dict[str, Any]]:
+        """The rows of an answer."""
+        return _value(self._ask({"sql": sql, "params": params})["rows"])
+
+    def columns(self, sql: str, params: Params = ()) -> dict[str, Any]:
+        """The answer as numpy arrays, masked where a column has NULLs."""
+        found = self._ask({"sql": sql, "params": params, "columns": True})["columns"]
+        return {name: _unpacked(column) for name, column in found.items()}
+
+    def cancel(self, run: str) -> bool:
+        """Stop a run that the owner measures; False where it measures no run of this name."""
+        return bool(self._ask({"cancel": run})["cancelled"])
+
+    def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        line = _connect(self.path)
+        if line is None:
+            raise StoreInUse(f"{self.path}: the process that owned it has just ended; try again")
+        with closing(line):
+            try:
+                _send(line, _encoded(request))
+                answer = _receive(line)
+            except OSError as error:
+                raise StoreFailed(f"{self.path}: its owner does not answer: {error}") from None
+        if "error" in answer:
+            raise StoreFailed(f"{self.path}: its owner cannot answer: {answer['error']}")
+        return answer
+
+
+def socket_path(path: Path) -> Path:
+    """Where the owner of a store listens."""
+    return path.with_name(path.name + ".socket")
+
+
+def is_served(path: Path) -> bool:
+    """Whether the owner of a store answers reads."""
+    line = _connect(path)
+    if line is not None:
+        line.close()
+    return line is not None
+
+
+def _connect(path: Path) -> socket.socket | None:
+    """A line to the owner; None where nobody listens. Another user's socket is nobody."""
+    place = socket_path(path)
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(_SECONDS)
+    try:
+        if place.lstat().st_uid != os.getuid():
+            raise PermissionError
+        with _short(place) as name:
+            line.connect(name)
+    except OSError:
+        line.close()
+        return None
+    return line
+
+
+@contextmanager
+def _short(path: Path) -> Generator[str]:
+    """A name of this path that fits into a socket's address."""
+    folder = os.open(path.absolute().parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield _SHORT.format(folder, path.name)
+    finally:
+        os.close(folder)
+
+
+def _check_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+    import duckdb
+
+    statements = cursor.extract_statements(sql)
+    if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
+        raise StoreInUse("only one SELECT is answered; wait for the process that owns the store")
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, default=_tagged).encode()
+
+
+def _send(line: socket.socket, data: bytes) -> None:
+    line.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def _receive(line: socket.socket) -> dict[str, Any]:
+    (length,) = _LENGTH.unpack(_read(line, _LENGTH.size))
+    if length > _MOST_BYTES:
+        raise OSError(f"{length} bytes are too many")
+    return json.loads(_read(line, length))
+
+
+def _read(line: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        part = line.recv(min(length - len(data), 1 << 20))
+        if not part:
+            raise OSError("the connection ended")
+        data += part
+    return bytes(data)
+
+
+def _tagged(value: object) -> dict[str, str]:
+    if isinstance(value, datetime):
+        return {"$datetime": value.isoformat()}
+    if isinstance(value, Decimal):
+        return {"$decimal": str(value)}
+    raise TypeError(f"a {type(value).__name__} does not go through a socket")
+
+
+def _value(value: Any) -> Any:
+    """What JSON made of a value, as it was."""
+    if isinstance(value, list):
+        return [_value(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        for tag, read in _READ.items():
+            if list(fields) == [tag]:
+                return read(fields[tag])
+        return {name: _value(one) for name, one in fields.items()}
+    return value
+
+
+def _packed(column: Any) -> dict[str, Any]:
+    """A numpy array, masked or not, as JSON."""
+    mask = getattr(column, "mask", None)
+    plain = column.filled() if mask is not None else column
+    return {
+        "type": plain.dtype.str,
+        "values": plain.tolist(),
+        "mask": None if mask is None else mask.tolist(),
+    }
+
+
+def _unpacked(column: Mapping[str, Any]) -> Any:
+    import numpy as np
+
+    plain = np.array(column["values"], dtype=column["type"])
+    mask = column["mask"]
+    return plain if mask is None else np.ma.masked_array(plain, mask)

@@ -1,0 +1,107 @@
+"""An evalset made in Python: items, prompt and graders instead of a folder.
+
+It becomes a folder beside the store, named by its content, when it is first used. So a training in
+a process of its own finds it, and a run of it can be resumed from the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, cast
+
+from flywheel.errors import BadOption
+from flywheel.evals.evalset.evalset import SPLITS, load_evalset
+from flywheel.evals.evalset.evalset import Evalset as Loaded
+from graders.definition import wire_json
+from graders.grader import Grader
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evalset:
+    """Items to measure on. `items` are dev; `train`, `dev` and `test` name the splits themselves.
+
+    A split is a list of dicts or a pandas DataFrame. A `prompt` that is a text is a user's message;
+    slots name the item: `{{ item.question }}`. `graders` are wire JSON or grader objects; the first
+    one is the primary grader. `more` holds any other field of evalset.yaml, such as `guards`.
+    """
+
+    prompt: str | Sequence[Mapping[str, str]]
+    graders: Sequence[Grader | Mapping[str, Any]]
+    items: Rows = ()
+    train: Rows = ()
+    dev: Rows = ()
+    test: Rows = ()
+    gold: str = "{{ item.gold }}"
+    name: str = "evalset"
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def load(self, root: Path) -> Loaded:
+        """The evalset in its folder under `root`. Raises BadOption or BadFile for a wrong field."""
+        files = self._files()
+        content = sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
+        folder = root / content / self.name
+        if not folder.is_dir():
+            _write(folder, files)
+        return load_evalset(str(folder))
+
+    def _files(self) -> dict[str, str]:
+        if not self.name.isidentifier():
+            raise BadOption(f"name is letters, digits and underscores, got {self.name!r}")
+        dev = [*_rows(self.items), *_rows(self.dev)]
+        if not dev:
+            raise BadOption("an evalset needs items; give items=[{...}, ...]")
+        splits = {"train": _rows(self.train), "dev": dev, "test": _rows(self.test)}
+        graders = [wire_json(g) if isinstance(g, Grader) else dict(g) for g in self.graders]
+        if not graders:
+            raise BadOption("an evalset needs a grader; give graders=[{...}, ...]")
+        prompt = self.prompt
+        if isinstance(prompt, str):
+            prompt = [{"role": "user", "content": prompt}]
+        definition = {
+            "prompt": list(prompt),
+            "gold": self.gold,
+            "graders": graders,
+            "primary": graders[0].get("name"),
+            **self.more,
+        }
+        lines = {f"{name}.jsonl": _jsonl(splits[name]) for name in SPLITS if splits[name]}
+        return {"evalset.yaml": json.dumps(definition, indent=1), **lines}
+
+
+def _rows(rows: Any) -> list[Mapping[str, Any]]:
+    """The rows of a list or a DataFrame, as JSON has them."""
+    if hasattr(rows, "to_json"):
+        rows = json.loads(rows.to_json(orient="records"))
+    return list(cast("Rows", rows))
+
+
+def _jsonl(rows: Sequence[Mapping[str, Any]]) -> str:
+    try:
+        return "".join(
+            json.dumps(dict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows
+        )
+    except (TypeError, ValueError) as error:
+        raise BadOption(f"an item is a dict of JSON values: {error}") from None
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write the folder whole: under another name first."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(mkdtemp(dir=folder.parent, prefix=".half-"))
+    for name, text in files.items():
+        (half / name).write_text(text, encoding="utf-8")
+    try:
+        half.rename(folder)
+    except OSError:
+        # Another process has written the same content meanwhile.
+        shutil.rmtree(half)
+        if not folder.is_dir():
+            raise

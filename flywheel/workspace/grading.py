@@ -1,0 +1,84 @@
+"""Grading without a store: samples, files of samples, and the graders themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flywheel.engines.engine import EngineSpec
+from flywheel.engines.needs import check_needs
+from flywheel.engines.open import open_engine
+from flywheel.errors import BadOption
+from flywheel.evals.evalset.evalset import SPLITS, Evalset, Split
+from flywheel.evals.evalset.grader_files import load_grader
+from flywheel.evals.grading.grade import Verdict, grade_samples
+from flywheel.evals.grading.grade_file import grade_file, open_job
+from flywheel.evals.grading.python_sources import check_sources
+from flywheel.evals.results.summary import Summary
+from flywheel.evals.validity.check import (
+    GraderCheck,
+    check_graders,
+    default_most,
+    draw_items,
+    judge_calls,
+)
+from flywheel.evals.validity.probe import Material
+from flywheel.synchronous import result_of
+from graders.grader import Grader
+from graders.sample import Sample
+
+
+def grade(
+    grader: Grader, samples: Sequence[Sample], spec: EngineSpec | None = None
+) -> list[Verdict]:
+    """A grade of every sample, or the reason why there is none."""
+    spec = spec or EngineSpec()
+    with open_engine(spec) as engine:
+        check_needs([grader], spec)
+        return result_of(grade_samples(grader, samples, engine))
+
+
+def grade_rows(
+    grader: Grader,
+    rows: Path,
+    out: Path,
+    spec: EngineSpec,
+    progress: Callable[[int], Callable[[int], None]],
+) -> Summary:
+    """Grade every row of a file into another one. `progress` is told the count, and counts."""
+    with open_engine(spec) as engine:
+        check_needs([grader], spec)
+        job = open_job(rows, out, spec.workers or os.cpu_count() or 1)
+        return grade_file(grader, job, engine, progress(job.count))
+
+
+def check_definition(path: Path, spec: EngineSpec) -> Grader:
+    """The grader of a file, once its definition and its Python sources are known to load."""
+    with open_engine(spec) as engine:
+        grader = load_grader(path)
+        check_sources(path, grader, engine)
+        return grader
+
+
+def check_evalset(
+    evalset: Evalset,
+    split: str,
+    most: int | None,
+    spec: EngineSpec,
+    say: Callable[[str], object] = lambda text: None,
+) -> list[GraderCheck]:
+    """Probe the graders of an evalset; `say` hears how often the judge will be asked."""
+    chosen: Split | None = next((name for name in SPLITS if name == split), None)
+    if chosen is None:
+        raise BadOption(f"--split is {', '.join(SPLITS)}, got {split!r}")
+    with open_engine(spec) as engine:
+        check_needs(evalset.graders, spec)
+        items = draw_items(evalset, chosen, most or default_most(evalset.graders))
+        if len(items) < 2:
+            have = f"{evalset.name} {split} has {len(items)} items"
+            raise BadOption(f"{have}; a check needs at least 2")
+        material = Material(evalset, tuple(items))
+        if calls := judge_calls(material, evalset.graders):
+            say(f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.")
+        return result_of(check_graders(material, evalset.graders, engine))

@@ -1,0 +1,321 @@
+"""A workspace whose store this process owns: everything that a user can do, as methods.
+
+    with open_workspace("flywheel.duckdb", EngineSpec(judge="tiny")) as ws:
+        run = ws.eval("ticket_triage", model="tiny")
+        print(run)
+
+Runs are measured in one event loop in the background, so several can be under way; with
+`wait=False` a method returns its handle at once. What takes long can be interrupted and resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from shlex import quote
+from typing import Any, TypedDict, Unpack
+
+from flywheel.engines.engine import Engine, EngineSpec
+from flywheel.engines.needs import check_needs
+from flywheel.engines.open import open_engine
+from flywheel.errors import BadOption
+from flywheel.evals.decision.decide import Rules
+from flywheel.evals.decision.gate import Case, judge, promote
+from flywheel.evals.decision.gate import Verdict as Decided
+from flywheel.evals.evalset.grader_files import load_graders
+from flywheel.evals.grading import regrade
+from flywheel.evals.results.results import Result, the_run
+from flywheel.evals.run.cache import explain
+from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
+from flywheel.evals.run.measure import Bench, begin, go_on
+from flywheel.evals.run.plan import Plan
+from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.ledger import tell_store
+from flywheel.jobs.submit import Launch, submit
+from flywheel.levers.kinds import TRAINING
+from flywheel.levers.training.config import TrainingConfig
+from flywheel.levers.training.ordering import order_training
+from flywheel.store.socket import ReadServer
+from flywheel.store.store import open_store
+from flywheel.store.tables.decisions import find_baseline
+from flywheel.store.tables.runs import Kind, RunRow
+from flywheel.store.upkeep.export import Manifest, export_store
+from flywheel.synchronous import Background
+from flywheel.workspace.job import Job
+from flywheel.workspace.reading import AnyEvalset, AnyRun, Reading, name_of
+from flywheel.workspace.run import Doing, Run
+from graders.definition import read_grader
+from graders.grader import Grader
+
+AnyGraders = Path | Sequence[Grader | Mapping[str, Any]]
+
+
+_CHOICES = ("split", "prompt", "repeats", "limit", "temperature")
+
+
+class Options(TypedDict, total=False):
+    """What a measurement may say beside evalset and model; what is left out is the evalset's.
+
+    `judge` names the model that graders ask, instead of the workspace's. Without `cache` no answer
+    of an earlier run is used; with `judge_floors` the judge is asked about floors too.
+    """
+
+    split: str
+    prompt: Path | None
+    repeats: int | None
+    limit: int | None
+    temperature: float | None
+    judge: str | None
+    cache: bool
+    judge_floors: bool
+    wait: bool
+
+
+class Local(Reading):
+    """The workspace of a store that this process owns. A context manager."""
+
+    def __init__(
+        self, path: str | Path, spec: EngineSpec | None = None, url: str | None = None
+    ) -> None:
+        """Open the store, created if missing. `url` is where this process serves it."""
+        self.store = open_store(Path(path), url)
+        super().__init__(Path(path), self.store)
+        self.spec = spec or EngineSpec()
+        self._server = ReadServer(self.store, self._cancel)
+        self._server.start()
+        self._under_way: dict[str, Run] = {}
+        self._engine: Engine | None = None
+        self._background: Background | None = None
+
+    def close(self) -> None:
+        """Cancel the runs under way, which can be resumed, and let go of the store."""
+        self._server.close()
+        if self._background is not None:
+            self._background.close()
+        if self._engine is not None:
+            self._engine.__exit__(None, None, None)
+        self.store.close()
+
+    def baseline(self, evalset: AnyEvalset, *, model: str, **options: Unpack[Options]) -> Run:
+        """Measure a model, and make the run the one that candidates have to beat."""
+        return self._eval(evalset, model, "baseline", options)
+
+    def eval(self, evalset: AnyEvalset, *, model: str, **options: Unpack[Options]) -> Run:
+        """Measure a model on an evalset."""
+        return self._eval(evalset, model, "eval", options)
+
+    def explain_cache(
+        self, evalset: AnyEvalset, *, model: str, **options: Unpack[Options]
+    ) -> list[str]:
+        """Which earlier runs' answers a measurement would use, in words."""
+        plan, _ = self._plan(evalset, model, options)
+        return explain(self.store, plan)
+
+    def resume(
+        self, run: AnyRun, *, evalset: AnyEvalset | None = None, **options: Unpack[Options]
+    ) -> Run:
+        """Do what is left of a run. `evalset` names a folder that is not found by name.
+
+        Raises ChangedPlan where something that it depends on has changed since it began.
+        """
+        row, spec = the_run(self.store, name_of(run)), self._spec(options)
+        if row.kind == "regrade":
+            verb = f"flywheel regrade --resume {row.run}"
+            raise BadOption(f"{row.run} is a regrade; go on with: {verb}")
+        folder = str(self.evalset(evalset).folder) if evalset else None
+        plan = plan_of_run(self.store, row, spec, folder)
+        return self._measure(plan, spec, lambda: row, options, str(evalset or ""))
+
+    def regrade(
+        self, run: AnyRun, graders: AnyGraders, *, judge: str | None = None, wait: bool = True
+    ) -> Run:
+        """Grade the answers of a run with other graders. The first one is the primary grader."""
+        spec, chosen = self._spec({"judge": judge}), _graders(graders)
+        check_needs(chosen, spec)
+        row = regrade.begin_regrade(self.store, name_of(run), chosen, spec.judge_digest)
+        return self._regrade(row, spec, wait)
+
+    def resume_regrade(
+        self,
+        run: AnyRun,
+        graders: AnyGraders = (),
+        *,
+        judge: str | None = None,
+        wait: bool = True,
+    ) -> Run:
+        """Do what is left of a regrade, with the graders that it began with."""
+        spec, chosen = self._spec({"judge": judge}), _graders(graders)
+        row = regrade.find_regrade(self.store, name_of(run), chosen, spec.judge_digest)
+        check_needs(regrade.graders_of(self.store, row), spec)
+        return self._regrade(row, spec, wait)
+
+    def gate(
+        self,
+        candidate: AnyRun,
+        *,
+        baseline: AnyRun,
+        seeds: Sequence[AnyRun] = (),
+        served: AnyRun | None = None,
+        tried: int = 1,
+        rules: Rules | None = None,
+    ) -> Verdict:
+        """Decide whether a candidate takes the baseline's place, and keep the decision."""
+        case = Case(
+            baseline=name_of(baseline),
+            candidate=name_of(candidate),
+            seeds=[name_of(one) for one in seeds],
+            served=None if served is None else name_of(served),
+            tried=tried,
+        )
+        return Verdict(self, judge(self.store, case, rules))
+
+    def improve(
+        self,
+        lever: TrainingConfig,
+        evalset: AnyEvalset | None = None,
+        *,
+        measure_first: bool = False,
+        launch: Launch | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> Job:
+        """Begin to make a candidate with a lever, in a process of its own.
+
+        With `evalset`, the lever's own may be left out, and so may its model: it is the one of the
+        newest baseline on dev. Without a baseline there is nothing to beat: raises NoBaseline,
+        unless it is to be measured first. `say` hears warnings.
+        """
+        if evalset is not None:
+            lever = self._for(lever, evalset)
+        order = order_training(lever, self.store, measure_first=measure_first, warn=say)
+        job = submit(jobs_root(self.path), TRAINING, order, launch or Launch())
+        tell_store(self.store, [job.folder])
+        return Job(job.folder, job.process, lambda: tell_store(self.store, [job.folder]))
+
+    def _for(self, lever: TrainingConfig, evalset: AnyEvalset) -> TrainingConfig:
+        """The lever's config for this evalset, with the model that its baseline measured."""
+        loaded = self.evalset(evalset)
+        fields = lever.model_dump(exclude_unset=True)
+        fields["evalset"] = str(evalset) if isinstance(evalset, str) else str(loaded.folder)
+        held = find_baseline(self.store, loaded.digest, "dev")
+        if held is not None:
+            fields.setdefault("model", the_run(self.store, held.run).model)
+        return type(lever).model_validate(fields)
+
+    def keep_jobs(self, folders: Iterable[Path]) -> None:
+        """Write down what the store does not know of these jobs yet."""
+        tell_store(self.store, folders)
+
+    def export(self, folder: Path) -> Manifest:
+        """Write every table to a Parquet file."""
+        return export_store(self.store, folder)
+
+    def _eval(self, evalset: AnyEvalset, model: str, kind: Kind, options: Options) -> Run:
+        plan, spec = self._plan(evalset, model, options)
+        named = str(evalset if isinstance(evalset, str | Path) else plan.evalset.folder)
+        return self._measure(plan, spec, lambda: begin(plan, self.store, kind), options, named)
+
+    def _plan(self, evalset: AnyEvalset, model: str, options: Options) -> tuple[Plan, EngineSpec]:
+        spec = self._spec(options)
+        chosen: Any = {name: value for name, value in options.items() if name in _CHOICES}
+        choice = Choice(evalset=self.evalset(evalset), model=model, **chosen)
+        return plan_of(choice, spec), spec
+
+    def _spec(self, options: Options) -> EngineSpec:
+        return replace(self.spec, judge=options.get("judge") or self.spec.judge)
+
+    def _under(self, spec: EngineSpec) -> Engine:
+        """An engine for one run: it shares what is open, and counts for itself."""
+        if self._engine is None:
+            self._engine = open_engine(replace(self.spec, judge=None))
+        return self._engine.under(spec)
+
+    def _measure(
+        self,
+        plan: Plan,
+        spec: EngineSpec,
+        begun: Callable[[], RunRow],
+        options: Options,
+        evalset: str,
+    ) -> Run:
+        """Do what is left of a run. `begun` writes it down, once all that it needs is here."""
+        engine = self._under(spec)
+        sampler = engine.open(plan.model)
+        check_needs(plan.graders, spec)
+        row, again = begun(), _again(spec, evalset)
+        what = f"{plan.evalset.name} {plan.split}"
+        doing = Doing(sampler, engine.judge, what, plan.count * plan.repeats, options=again)
+        cache, floors = options.get("cache", True), options.get("judge_floors", False)
+        bench = Bench(self.store, engine, doing.advance, cache, floors, again)
+        return self._start(row, doing, go_on(plan, row, bench), options.get("wait", True))
+
+    def _regrade(self, row: RunRow, spec: EngineSpec, wait: bool) -> Run:
+        engine, again = self._under(spec), _again(spec, "")
+        left = regrade.count_left(self.store, row)
+        doing = Doing(None, engine.judge, "grading", left, "verdicts", again)
+        work = regrade.go_on_regrade(self.store, row, engine, doing.advance)
+        return self._start(row, doing, work, wait)
+
+    def _start(
+        self, row: RunRow, doing: Doing, work: Coroutine[Any, Any, Result], wait: bool
+    ) -> Run:
+        if self._background is None:
+            self._background = Background()
+        run = Run(self.store, row, doing, self._background.start(work))
+        self._under_way[run.name] = run
+        return run.wait() if wait else run
+
+    def _cancel(self, name: str) -> bool:
+        run = self._under_way.get(name)
+        if run is None or run.has_ended():
+            return False
+        run.cancel()
+        return True
+
+
+class Verdict:
+    """A decision of the gate: printed, read, or carried out."""
+
+    def __init__(self, workspace: Local, decided: Decided) -> None:
+        self._workspace, self.decided = workspace, decided
+
+    @property
+    def outcome(self) -> str:
+        """promote, keep or undecided."""
+        return self.decided.decision.outcome
+
+    def promote(self) -> Verdict:
+        """Make the candidate the baseline. Raises BadOption unless the decision is to promote."""
+        promote(self._workspace.store, self.decided)
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `flywheel gate --json` prints."""
+        return self.decided.as_json()
+
+    def __str__(self) -> str:
+        checks = [f"{one.state:<5} {one.name}: {one.told}" for one in self.decided.decision.checks]
+        return "\n".join([*checks, self.outcome.upper()])
+
+    __repr__ = __str__
+
+
+def _graders(graders: AnyGraders) -> Sequence[Grader]:
+    """Graders from a file, as wire JSON, or as they are. Raises BadFile or BadOption."""
+    if isinstance(graders, Path):
+        return load_graders(graders)
+    return [one if isinstance(one, Grader) else read_grader(one) for one in graders]
+
+
+def _again(spec: EngineSpec, evalset: str) -> str:
+    """What a command that resumes the run has to name again.
+
+    That is a folder of the evalset which its name does not find, who judges, where keys are.
+    """
+    folder = f" {quote(evalset)}" if Path(evalset).name != evalset else ""
+    given = {
+        "--judge": spec.judge,
+        "--api-key-env": spec.key_env,
+        "--judge-api-key-env": spec.judge_key_env,
+    }
+    return folder + "".join(f" {name} {quote(value)}" for name, value in given.items() if value)

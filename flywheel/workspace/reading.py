@@ -1,0 +1,92 @@
+"""What a workspace can tell: the same whether this process owns the store or asks its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from flywheel.evals.decision.compare import compare
+from flywheel.evals.decision.sample_size import Forecast, Wish, forecast
+from flywheel.evals.decision.sealed_reads import note_read
+from flywheel.evals.evalset.evalset import Evalset as Loaded
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.results.results import the_run
+from flywheel.store.errors import StoreInUse
+from flywheel.store.reader import Reader
+from flywheel.store.socket import RemoteReader
+from flywheel.store.store import Store
+from flywheel.store.tables.runs import list_runs
+from flywheel.workspace.comparison import Compared
+from flywheel.workspace.evalset import Evalset
+from flywheel.workspace.run import Run
+
+AnyEvalset = str | Path | Evalset | Loaded
+AnyRun = str | Run
+
+
+class Reading:
+    """The reads of a workspace. A context manager."""
+
+    def __init__(self, path: Path, store: Reader) -> None:
+        self.path, self._reader = path, store
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def evalset(self, evalset: AnyEvalset) -> Loaded:
+        """The evalset of this name or folder, or made in Python. Raises NoEvalset, BadFile."""
+        if isinstance(evalset, Loaded):
+            return evalset
+        if isinstance(evalset, Evalset):
+            return evalset.load(self.path.absolute().parent / ".flywheel" / "evalsets")
+        return load_evalset(str(evalset))
+
+    def run(self, name: str) -> Run:
+        """The run of this name, a unique prefix of it, `latest` or `latest~1`. Raises NoRun."""
+        return Run(self._reader, the_run(self._reader, name))
+
+    def runs(self, evalset: str | None = None, most: int = 20) -> list[Run]:
+        """The newest runs first, of one evalset or of all."""
+        return [self.run(str(row["run"])) for row in list_runs(self._reader, most, evalset)]
+
+    def compare(self, baseline: AnyRun, *candidates: AnyRun) -> Compared:
+        """Compare runs item by item. A look at the sealed test split is written down."""
+        found = compare(self._reader, name_of(baseline), [name_of(one) for one in candidates])
+        if found.baseline.split == "test":
+            if not isinstance(self._reader, Store):
+                raise StoreInUse(
+                    f"{self.path}: in use by another process, and a look at the test split must be"
+                    " written down; wait for it to end"
+                )
+            note_read(self._reader, found, "compare")
+        return Compared(found, self._reader)
+
+    def forecast(self, evalset: AnyEvalset, wish: Wish, like: Sequence[AnyRun] = ()) -> Forecast:
+        """How many items a gain takes, as the spread of the runs of `like` says."""
+        names = [name_of(run) for run in like]
+        return forecast(self.evalset(evalset), wish, self._reader, names)
+
+
+class Remote(Reading):
+    """A workspace whose store another process owns: it answers what is read, and cancels runs."""
+
+    def __init__(self, path: Path) -> None:
+        reader = RemoteReader(path)
+        super().__init__(path, reader)
+        self._owner = reader
+
+    def cancel(self, run: AnyRun) -> bool:
+        """Stop a run that the owner measures; False where it measures no run of this name."""
+        return self._owner.cancel(name_of(run))
+
+
+def name_of(run: AnyRun) -> str:
+    """The name of a run, given by its name or its handle."""
+    return run.name if isinstance(run, Run) else run
