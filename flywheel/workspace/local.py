@@ -30,12 +30,14 @@ from flywheel.evals.run.cache import explain
 from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
+from flywheel.jobs.folder import job_folders
 from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.submit import Launch, submit
 from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.ordering import order_training
+from flywheel.store.events import START, Event
 from flywheel.store.socket import ReadServer
 from flywheel.store.store import open_store
 from flywheel.store.tables.decisions import find_baseline
@@ -201,6 +203,11 @@ class Local(Reading):
         if held is not None:
             fields.setdefault("model", the_run(self.store, held.run).model)
         return type(lever).model_validate(fields)
+
+    def events(self, since: str = str(START), most: int = 1000) -> tuple[list[Event], str]:
+        """What became of runs and jobs after a cursor, and the cursor after that."""
+        self.keep_jobs(job_folders(jobs_root(self.path)))
+        return super().events(since, most)
 
     def keep_jobs(self, folders: Iterable[Path]) -> None:
         """Write down what the store does not know of these jobs yet."""

@@ -12,13 +12,18 @@ from flywheel.evals.decision.sealed_reads import note_read
 from flywheel.evals.evalset.evalset import Evalset as Loaded
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.results.results import the_run
+from flywheel.jobs.folder import job_folders
+from flywheel.jobs.job_root import jobs_root
 from flywheel.store.errors import StoreInUse
+from flywheel.store.events import START, Cursor, Event, events_since
 from flywheel.store.reader import Reader
 from flywheel.store.socket import RemoteReader
 from flywheel.store.store import Store
 from flywheel.store.tables.runs import list_runs
 from flywheel.workspace.comparison import Compared
 from flywheel.workspace.evalset import Evalset
+from flywheel.workspace.job import Job
+from flywheel.workspace.jobs import open_job
 from flywheel.workspace.run import Run
 
 AnyEvalset = str | Path | Evalset | Loaded
@@ -67,6 +72,20 @@ class Reading:
                 )
             note_read(self._reader, found, "compare")
         return Compared(found, self._reader)
+
+    def jobs(self, most: int = 20) -> list[Job]:
+        """The newest jobs first; those whose folders are gone are only in the store."""
+        folders = job_folders(jobs_root(self.path))[:most]
+        return [Job(folder) for folder in folders]
+
+    def job(self, name: str) -> Job:
+        """The job of this name, a unique prefix of it, or `latest`. Raises NoJob."""
+        return open_job(self.path, name)
+
+    def events(self, since: str = str(START), most: int = 1000) -> tuple[list[Event], str]:
+        """What became of runs and jobs after a cursor, and the cursor after that."""
+        found, cursor = events_since(self._reader, Cursor.parse(since), most)
+        return found, str(cursor)
 
     def forecast(self, evalset: AnyEvalset, wish: Wish, like: Sequence[AnyRun] = ()) -> Forecast:
         """How many items a gain takes, as the spread of the runs of `like` says."""

@@ -1,0 +1,195 @@
+"""The Python API: what the command line does, as methods and handles."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import flywheel as fw
+from flywheel.errors import BadOption, ChangedPlan, NotComparable
+from flywheel.store.errors import StoreInUse
+from flywheel.workspace.open import open_reading
+from flywheel.workspace.reading import Remote
+from flywheel.workspace.run import Cancelled
+from tests.cli.command import flywheel
+from tests.evals.world import write_evalset
+
+CHECK = {"type": "string_check", "name": "same", "operation": "eq", "reference": "{{ item.gold }}"}
+SLOW = """
+import re, time
+
+def answer(messages, item):
+    time.sleep(0.05)
+    return re.search(r"[0-9]+", messages[-1]["content"])[0]
+
+def fast(messages, item):
+    return re.search(r"[0-9]+", messages[-1]["content"])[0]
+"""
+
+
+def script(folder: Path, name: str, text: str) -> str:
+    """A model that always says this."""
+    path = folder / f"{name}.jsonl"
+    path.write_text(f'{{"when": "", "text": "{text}"}}\n')
+    return f"scripted:{path}"
+
+
+def functions(folder: Path) -> tuple[str, str]:
+    """A slow and a fast model that are right."""
+    path = folder / "models.py"
+    path.write_text(SLOW)
+    return f"python:{path}:answer", f"python:{path}:fast"
+
+
+def test_an_evalset_made_in_python_is_measured_compared_and_resumed(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "gold": str(n), "size": "small"} for n in range(12)]
+    task = fw.Evalset(items=rows, test=rows[:4], prompt="Say {{ item.gold }}.", graders=[CHECK])
+    _, right = functions(tmp_path)
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        held = ws.baseline(task, model=script(tmp_path, "wrong", "no"))
+        run = ws.eval(task, model=right)
+        assert (held.result.n, run.as_json()["primary"]["mean"]) == (12, 1.0)
+        assert "same 1.000" in str(run)
+        compared = ws.compare(held, run)
+        assert "better, +100.0 points" in str(compared)
+        assert compared.to_pandas()["difference"].tolist() == [1.0]
+        html = compared._repr_html_()  # pyright: ignore[reportPrivateUsage]
+        assert html.startswith("<iframe")
+        assert ws.run("latest").name == run.name
+        assert [one.name for one in ws.runs()] == [run.name, held.name]
+        assert ws.eval(task, model=right, split="test").result.n == 4
+        verdict = ws.gate(run, baseline=held)
+        assert verdict.outcome != "promote"
+        with pytest.raises(BadOption, match="nothing is promoted"):
+            verdict.promote()
+        again = ws.resume(run, evalset=task)
+        assert again.result.n == 12
+        command = run.resume_command()
+    done = flywheel(*command.split()[1:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_content_of_an_evalset_made_in_python_names_it(tmp_path: Path) -> None:
+    one, other = ([{"gold": gold}] for gold in "ab")
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        folders = [
+            ws.evalset(fw.Evalset(items=rows, prompt="?", graders=[CHECK])).folder
+            for rows in (one, one, other)
+        ]
+    assert folders[0] == folders[1] != folders[2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "story"),
+    [
+        ({"items": []}, "needs items"),
+        ({"graders": []}, "needs a grader"),
+        ({"name": "../up"}, "letters, digits"),
+        ({"items": [{"gold": {1}}]}, "dict of JSON values"),
+        ({"items": [{"gold": float("nan")}]}, "dict of JSON values"),
+    ],
+)
+def test_a_wrong_evalset_is_refused(tmp_path: Path, fields: dict[str, object], story: str) -> None:
+    given: dict[str, object] = {"items": [{"gold": "1"}], "prompt": "?", "graders": [CHECK]}
+    with fw.open(tmp_path / "s.duckdb") as ws, pytest.raises(BadOption, match=story):
+        ws.evalset(fw.Evalset(**(given | fields)))  # pyright: ignore[reportArgumentType]
+
+
+def test_runs_are_measured_side_by_side_and_each_is_cancelled_by_itself(tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=200)
+    slow, fast = functions(tmp_path)
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        one = ws.eval(folder, model=slow, wait=False)
+        assert ws.eval(folder, model=fast).status == "finished"
+        assert not one.has_ended()
+        one.cancel()
+        assert one.status == "interrupted"
+        with pytest.raises(Cancelled, match=f"--resume {one.name}"):
+            one.wait()
+        kinds = [event.kind for event in ws.events()[0] if event.subject == one.name]
+        assert kinds == ["run.started", "run.interrupted"]
+
+
+def test_a_workspace_closed_with_a_run_under_way_leaves_it_resumable(tmp_path: Path) -> None:
+    folder, (slow, _) = write_evalset(tmp_path / "e", items=60), functions(tmp_path)
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        run = ws.eval(folder, model=slow, wait=False)
+        time.sleep(1)
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        left = ws.run(run.name)
+        assert left.status == "interrupted"
+        done = ws.resume(left, evalset=folder)
+        assert (done.status, done.result.n) == ("finished", 60)
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+import flywheel as fw
+ws = fw.open(sys.argv[1])
+run = ws.eval(sys.argv[2], model=sys.argv[3], wait=False)
+print(run.name, flush=True)
+try:
+    run.wait()
+except Exception as error:
+    print(type(error).__name__, flush=True)
+ws.close()
+"""
+
+
+def test_a_second_process_reads_and_cancels_and_does_not_write(tmp_path: Path) -> None:
+    folder, (slow, _) = write_evalset(tmp_path / "e", items=2000), functions(tmp_path)
+    db = tmp_path / "s.duckdb"
+    words = [sys.executable, "-c", OWNER, str(db), str(folder), slow]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as owner:
+        read_and_cancel(owner, db)
+    assert owner.returncode == 0
+    with open_reading(db) as ws:
+        assert ws.run("latest").status == "interrupted"
+
+
+def read_and_cancel(owner: subprocess.Popen[str], db: Path) -> None:
+    """What a second process may do while the owner measures."""
+    assert owner.stdout is not None
+    name = owner.stdout.readline().strip()
+    with pytest.raises(StoreInUse, match=f"process {owner.pid}"):
+        fw.open(db)
+    with open_reading(db) as ws:
+        assert isinstance(ws, Remote)
+        assert ws.run("latest").name == name
+        assert ws.runs()[0].status == "started"
+        assert not ws.cancel("run-nobody")
+        assert ws.cancel(name)
+    assert owner.stdout.readline() == "Cancelled\n"
+
+
+def test_a_judge_replaced_between_baseline_and_candidate_is_refused(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "{{ sample.output_text }}"}]
+    grader = {"type": "score_model", "name": "liked", "model": "judge", "input": asked}
+    rows = [{"id": str(n), "gold": str(n)} for n in range(4)]
+    task = fw.Evalset(items=rows, prompt="Say {{ item.gold }}.", graders=[grader])
+    judges = [
+        script(tmp_path, name, f'{{\\"result\\": {score}}}')
+        for name, score in (("mild", 0.9), ("strict", 0.2))
+    ]
+    model = script(tmp_path, "model", "yes")
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        held = ws.baseline(task, model=model, judge=judges[0])
+        run = ws.eval(task, model=model, judge=judges[1])
+        with pytest.raises(NotComparable, match="liked"):
+            ws.compare(held, run)
+        with pytest.raises(ChangedPlan, match="graders"):
+            ws.resume(held, evalset=task, judge=judges[1])
+
+
+def test_names_of_the_api_are_loaded_when_they_are_used() -> None:
+    code = "import sys, flywheel; print('flywheel.store.store' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    with pytest.raises(AttributeError, match="flywheel has no 'opne'; it has open"):
+        fw.opne  # noqa: B018 # pyright: ignore[reportAttributeAccessIssue, reportUnusedExpression]
+    assert {"open", "SFT", "Evalset"} <= set(dir(fw))
