@@ -30,7 +30,8 @@ class EngineSpec:
     `judge_key_env` name the environment variables that hold the keys of endpoints. `in_flight` is
     the most requests that an endpoint has at once, `local` how a model of this machine is held in
     memory. `prices` are what tokens cost. `unsafe_python` runs Python graders where no sandbox is
-    possible, in `workers` processes; None means as many as there are cores.
+    possible, in `workers` processes; None means as many as there are cores. A run
+    asks at most `max_samples`, and stops with BudgetSpent once `max_cost` dollars are spent.
     """
 
     judge: str | None = None
@@ -41,6 +42,8 @@ class EngineSpec:
     prices: Prices | None = None
     unsafe_python: bool = False
     workers: int | None = None
+    max_samples: int | None = None
+    max_cost: float | None = None
 
     def setting(self, model: str, key_env: str | None = None) -> Setting:
         """What this model's name means here. The shipped weights are verified when they are named.

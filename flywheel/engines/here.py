@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Self
 
+from flywheel.engines.budget import Budget
 from flywheel.engines.engine import EngineSpec
 from flywheel.engines.pool import Pool
 from flywheel.errors import BadOption
@@ -58,6 +60,7 @@ class Here:
         if self._spec.judge:
             name, key_env = judge_name(self._spec.judge), self._spec.judge_key_env
             self._judge = self._metered(name, key_env, "--judge-api-key-env")
+        self._budget = Budget(self._spec.max_samples, self._spec.max_cost, self._dollars)
 
     @property
     def spec(self) -> EngineSpec:
@@ -97,9 +100,22 @@ class Here:
             self._meters[model] = self._metered(model, self._spec.key_env, "--api-key-env")
         return self._meters[model]
 
-    def sample(self, model: str, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
-        """Ask the model of this name. Closing the iterator ends the work."""
-        return self.open(model).sample(requests)
+    async def sample(
+        self, model: str, requests: Sequence[Request]
+    ) -> AsyncGenerator[tuple[int, Output]]:
+        """Ask the model of this name. Closing the iterator ends the work. Raises BudgetSpent."""
+        allowed = self._budget.allowed(len(requests))
+        async with aclosing(self.open(model).sample(requests[:allowed])) as outputs:
+            async for answered in outputs:
+                yield answered
+                self._budget.check()
+        self._budget.check(is_complete=allowed == len(requests))
+
+    def _dollars(self) -> float | None:
+        """What this engine's models and judge cost so far, None while no price is known."""
+        meters = [*self._meters.values(), *([self._judge] if self._judge else ())]
+        prices = [meter.price for meter in meters if meter.price is not None]
+        return sum(prices) if prices else None
 
     async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
         """An answer to every ask, in order."""

@@ -178,6 +178,7 @@ class Local(Reading):
         evalset: AnyEvalset | None = None,
         *,
         measure_first: bool = False,
+        max_cost: float | None = None,
         launch: Launch | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> Job:
@@ -185,11 +186,14 @@ class Local(Reading):
 
         With `evalset`, the lever's own may be left out, and so may its model: it is the one of the
         newest baseline on dev. Without a baseline there is nothing to beat: raises NoBaseline,
-        unless it is to be measured first. `say` hears warnings.
+        unless it is to be measured first. With `max_cost` dollars, and `dollars_per_hour` in the
+        lever, a training that is estimated to cost more does not begin. `say` hears warnings.
         """
         if evalset is not None:
             lever = self._for(lever, evalset)
-        order = order_training(lever, self.store, measure_first=measure_first, warn=say)
+        order = order_training(
+            lever, self.store, measure_first=measure_first, max_cost=max_cost, warn=say
+        )
         job = submit(jobs_root(self.path), TRAINING, order, launch or Launch())
         tell_store(self.store, [job.folder])
         return Job(job.folder, job.process, lambda: tell_store(self.store, [job.folder]))

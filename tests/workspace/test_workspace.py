@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import flywheel as fw
+from flywheel.engines.budget import BudgetSpent
 from flywheel.errors import BadOption, ChangedPlan, NotComparable
+from flywheel.samplers.price import load_prices
 from flywheel.store.errors import StoreInUse
 from flywheel.workspace.open import open_reading
 from flywheel.workspace.reading import Remote
@@ -193,3 +195,32 @@ def test_names_of_the_api_are_loaded_when_they_are_used() -> None:
     with pytest.raises(AttributeError, match="flywheel has no 'opne'; it has open"):
         fw.opne  # noqa: B018 # pyright: ignore[reportAttributeAccessIssue, reportUnusedExpression]
     assert {"open", "SFT", "Evalset"} <= set(dir(fw))
+
+
+def test_a_run_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) -> None:
+    folder, (_, fast) = write_evalset(tmp_path / "e", items=40), functions(tmp_path)
+    prices = load_prices(write_prices(tmp_path))
+    with fw.open(tmp_path / "s.duckdb", fw.EngineSpec(max_samples=15)) as ws:
+        with pytest.raises(BudgetSpent, match=r"max_samples 15 is reached; raise it and resume"):
+            ws.eval(folder, model=fast)
+        run = ws.run("latest")
+        assert (run.status, run.result.n) == ("interrupted", 15)
+        with pytest.raises(BudgetSpent):
+            ws.resume(run, evalset=folder)
+        assert run.result.n == 30
+        assert ws.resume(run, evalset=folder).result.n == 40
+    model = script(tmp_path, "said", "words of a model")
+    with fw.open(tmp_path / "s.duckdb", fw.EngineSpec(max_cost=0.5, prices=prices)) as ws:
+        with pytest.raises(BudgetSpent, match="of max_cost"):
+            ws.eval(folder, model=model)
+        assert 0 < ws.run("latest").result.n < 40
+    unpriced = fw.EngineSpec(max_cost=0.5)
+    with fw.open(tmp_path / "s.duckdb", unpriced) as ws, pytest.raises(BadOption, match="price"):
+        ws.eval(folder, model=fast, cache=False)
+
+
+def write_prices(folder: Path) -> Path:
+    """Prices that make four answers cost half a dollar or more."""
+    path = folder / "prices.yaml"
+    path.write_text("scripted: {input: 10000, output: 10000}\n")
+    return path

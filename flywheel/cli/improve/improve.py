@@ -42,6 +42,14 @@ def train(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what it will take, and stop.")
     ] = False,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Do not start if it is estimated to cost more US dollars.",
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start it, and do not wait.")] = False,
     now: Now = False,
     stall_minutes: StallMinutes = 10.0,
@@ -63,7 +71,9 @@ def train(
         return
     launch = launch_of(stall_minutes, nice, now)
     with open_workspace(db) as workspace:
-        job = workspace.improve(wanted, measure_first=measure_first, launch=launch, say=say)
+        job = workspace.improve(
+            wanted, measure_first=measure_first, max_cost=max_cost, launch=launch, say=say
+        )
     if detach:
         show_job(job.view, db, as_json)
         return

@@ -49,6 +49,8 @@ def open_measuring(db: Path, given: Mapping[str, Any]) -> Local:
         in_flight=given["in_flight"],
         unsafe_python=given["unsafe_local_python"],
         prices=load_prices(given["prices"]) if given["prices"] else None,
+        max_samples=given.get("max_samples"),
+        max_cost=given["max_cost"],
     )
     return open_workspace(db, spec)
 

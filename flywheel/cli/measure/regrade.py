@@ -15,6 +15,7 @@ from flywheel.cli.terminal.options import (
     Json,
     JudgeApiKeyEnv,
     JudgeName,
+    MaxCost,
     PriceFile,
     UnsafePython,
 )
@@ -33,6 +34,7 @@ def regrade(
     judge: JudgeName = None,
     judge_api_key_env: JudgeApiKeyEnv = None,
     prices: PriceFile = None,
+    max_cost: MaxCost = None,
     in_flight: InFlight = 64,
     db: Db = DEFAULT_DB,
     as_json: Json = False,

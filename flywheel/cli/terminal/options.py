@@ -58,6 +58,15 @@ JudgeApiKeyEnv = Annotated[
         metavar="NAME",
     ),
 ]
+MaxSamples = Annotated[
+    int | None, typer.Option("--max-samples", min=1, help="Stop after N requests; resumable.")
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost", min=0, callback=finite, help="Stop after N US dollars; needs --prices."
+    ),
+]
 InFlight = Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")]
 PriceFile = Annotated[
     Path | None,

@@ -7,6 +7,7 @@ from asyncio import CancelledError
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from flywheel.engines.budget import BudgetSpent
 from flywheel.store.errors import BrokenStore, StoreFailed
 from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
@@ -26,8 +27,8 @@ def at_work(store: Store, row: RunRow, options: str = "") -> Generator[None]:
         say(store, row.run, "started")
         try:
             yield
-        except (KeyboardInterrupt, CancelledError):
-            say(store, row.run, "interrupted")
+        except (KeyboardInterrupt, CancelledError, BudgetSpent) as stop:
+            say(store, row.run, "interrupted", str(stop) or None)
             raise
         except StoreFailed:
             raise

@@ -19,6 +19,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
+from flywheel.engines.budget import BudgetSpent
 from flywheel.engines.engine import Engine
 from flywheel.errors import GaveUp
 from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
@@ -86,16 +87,17 @@ class Runner:
     _session: str = field(default_factory=lambda: uuid.uuid4().hex)
     _writes: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _fault: BaseException | None = None
+    _spent: BudgetSpent | None = None
 
     async def finish(self) -> None:
-        """Do all that is left. Raises GaveUp when no answer comes at all."""
+        """Do all that is left. Raises GaveUp when no answer comes at all, and BudgetSpent."""
         done = finished(self.store, self.run, self.plan.count, self.plan.repeats).tobytes()
         self._kept = sum(done)
         self.advance(self._kept)
         left = pairs(self.plan, done)
         in_the_air: set[asyncio.Task[None]] = set()
         try:
-            while chunk := await _unhurried(islice(left, _CHUNK)):
+            while not self._spent and (chunk := await _unhurried(islice(left, _CHUNK))):
                 in_the_air.add(asyncio.create_task(self._measure(chunk)))
                 if len(in_the_air) == _CHUNKS_IN_THE_AIR:
                     in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
@@ -105,6 +107,8 @@ class Runner:
                 raise self._fault
             if self._errors and not self._answers + self._kept:
                 raise self._gave_up()
+            if self._spent:
+                raise BudgetSpent(f"{self._spent}; raise it and resume with: {self.again}")
         finally:
             for task in in_the_air:
                 task.cancel()
@@ -127,16 +131,20 @@ class Runner:
         written, size = time.monotonic(), 0
         if asked:
             requests = await _unhurried(request(self.plan, pair) for pair in asked)
-            async for index, output in self.engine.sample(self.plan.model, requests):
-                ready.append((asked[index], output, False))
-                if self._is_hopeless(output):
-                    await self._record(ready)
-                    raise self._gave_up()
-                now, size = time.monotonic(), size + len(output.text)
-                is_full = len(ready) >= _BATCH or size >= _BATCH_CHARACTERS
-                if is_full or now - written > _BATCH_SECONDS:
-                    await self._record(ready)
-                    ready, written, size = [], now, 0
+            try:
+                async for index, output in self.engine.sample(self.plan.model, requests):
+                    ready.append((asked[index], output, False))
+                    if self._is_hopeless(output):
+                        await self._record(ready)
+                        raise self._gave_up()
+                    now, size = time.monotonic(), size + len(output.text)
+                    is_full = len(ready) >= _BATCH or size >= _BATCH_CHARACTERS
+                    if is_full or now - written > _BATCH_SECONDS:
+                        await self._record(ready)
+                        ready, written, size = [], now, 0
+            except BudgetSpent as spent:
+                # What is answered is paid for: it is recorded, here and in the other chunks.
+                self._spent = spent
         if ready:
             await self._record(ready)
 

@@ -39,9 +39,12 @@ def order_training(
     store: Store,
     *,
     measure_first: bool = False,
+    max_cost: float | None = None,
     warn: Warn = lambda text: None,
 ) -> Order:
     """The order for a config, once all holds that must. `warn` shows a line to a person.
+
+    A training whose estimate is above `max_cost` dollars ends before its first step.
 
     Raises NoBaseline, unless it is to be measured first; LeakingData; WeakReward; BadFile and
     others for what would stop the training later.
@@ -49,20 +52,20 @@ def order_training(
     check_packages(config)
     config = anywhere(config)
     folder_of(config.model)
-    evalset = load_evalset(config.evalset)
     # The judge is opened before the order is written: a missing key shows now, not in the job.
     with open_engine(engine_spec(config)) as engine:
-        return _order(config, evalset, store, engine, measure_first, warn)
+        return _order(config, store, engine, measure_first, max_cost, warn)
 
 
 def _order(
     config: TrainingConfig,
-    evalset: Evalset,
     store: Store,
     engine: Engine,
     measure_first: bool,
+    max_cost: float | None,
     warn: Warn,
 ) -> Order:
+    evalset = load_evalset(config.evalset)
     plan = dev_plan(config, evalset)
     roles = config.roles(evalset.definition)
     # A reward model writes nothing, so no exam is graded.
@@ -81,6 +84,7 @@ def _order(
         engine=engine,
         baseline=baseline,
         judge=config.judge,
+        budget=max_cost,
         warn=warn,
     )
     order = TRAINING_LEVER.prepare(config, task)

@@ -1,0 +1,46 @@
+"""A budget: how many samples may be taken, and how many dollars may be spent, by one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flywheel.errors import BadOption, FlywheelError
+
+
+class BudgetSpent(FlywheelError):
+    """The run reached its budget. What is answered is kept, and the run can be resumed."""
+
+
+class Budget:
+    """Counts what is asked, and stops at the limit. Answers from the cache are not counted.
+
+    At most `samples` are asked. The dollars are checked at each answer, so those that are asked
+    already may exceed `cost` by what they take; judges count too.
+    """
+
+    def __init__(
+        self, samples: int | None, cost: float | None, spent: Callable[[], float | None]
+    ) -> None:
+        """`spent` says the dollars so far, None while no price is known."""
+        self._samples, self._cost, self._spent = samples, cost, spent
+        self._asked = 0
+
+    def allowed(self, wanted: int) -> int:
+        """How many of the wanted samples may be asked; they count from now on."""
+        allowed = wanted if self._samples is None else min(wanted, self._samples - self._asked)
+        self._asked += allowed
+        return allowed
+
+    def check(self, *, is_complete: bool = True) -> None:
+        """Raise BudgetSpent when the dollars are spent, or when not all that was wanted is asked.
+
+        Raises BadOption where a limit in dollars meets an answer without a price.
+        """
+        if self._cost is not None:
+            spent = self._spent()
+            if spent is None:
+                raise BadOption("max_cost needs the price of the model; give prices that fit it")
+            if spent >= self._cost:
+                raise BudgetSpent(f"${spent:.4f} of max_cost ${self._cost:g} is spent")
+        if not is_complete:
+            raise BudgetSpent(f"max_samples {self._samples} is reached")
