@@ -128,9 +128,9 @@ def trainer(
     from flywheel.levers.training.config import Setup
     from flywheel.levers.training.methods.base import open_base
     from flywheel.levers.training.objectives.union import OBJECTIVE
+    from flywheel.levers.training.orders.settle import settle
     from flywheel.levers.training.quiet import quiet
     from flywheel.levers.training.rows.rows import training_rows
-    from flywheel.levers.training.settle import settle
     from flywheel.levers.training.train import build
 
     same = {"model": str(save_tokenizer(bench, shape)), "evalset": str(evalset), "warmup": 0}

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.records import Record
+from graders.combine.formula import Formula
 from graders.definition import read_grader
-from graders.formula import Formula
 from graders.sample import Sample
 from graders.sandbox.confinement.tier import best_tier
 from graders.sandbox.sandbox import Sandbox

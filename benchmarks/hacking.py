@@ -29,7 +29,7 @@ import yaml
 from benchmarks.records import FOLDER, Record
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.settle import settle
+from flywheel.levers.training.orders.settle import settle
 from flywheel.levers.training.worker import set_threads
 
 SEEDS = (0, 1, 2)

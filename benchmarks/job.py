@@ -31,7 +31,7 @@ class Clock:
 
     def train(self, folder: Path, tell: Emit, control: Control) -> object:
         """Train by the order of a folder, as a job's process does."""
-        from flywheel.levers.training.order import load_order
+        from flywheel.levers.training.orders.order import load_order
         from flywheel.levers.training.train import run
 
         def timed(kind: str, detail: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import Record
-from flywheel.jobs.journal import read_events
+from flywheel.jobs.records.journal import read_events
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.recipes.loop import MODEL, Place, measure

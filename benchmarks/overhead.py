@@ -37,9 +37,9 @@ from flywheel.levers.training.methods.base import folder_of
 from flywheel.levers.training.methods.lora import LoRA
 from flywheel.levers.training.objectives.rft import RFT
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.order import Order
+from flywheel.levers.training.orders.settle import settle
 from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.settle import settle
 
 ROUNDS = 4
 MOST = 1.05

@@ -92,7 +92,7 @@ def _accelerator() -> Finding:
 
 
 def _models() -> Iterator[Finding]:
-    from flywheel.samplers.local.embedder import PACKAGE, default_folder
+    from flywheel.samplers.local.scoring.embedder import PACKAGE, default_folder
 
     folder = default_folder()
     yield Finding("embedding model", folder is not None, str(folder or missing(PACKAGE)))

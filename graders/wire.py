@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graders.combine.multi import MultiGrader
 from graders.grader import Grade, Grader
-from graders.multi import MultiGrader
 from graders.ungraded import Kind, Ungraded, Usage
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -54,21 +54,22 @@ def test_a_page_runs_and_prints_what_it_says(page: Path, tmp_path: Path) -> None
                 assert matches(done.stdout, step.printed), where
 
 
-def definitions() -> Iterator[Any]:
+def definitions() -> Iterator[dict[str, Any]]:
     """Every file of a page that could be a grader."""
     for block in (block for page in PAGES for block in blocks(page)):
         if block.name and block.name.endswith((".json", ".yaml")):
             value = json.loads(block.text) if block.name.endswith(".json") else None
-            yield value or yaml.safe_load(block.text)
+            value = value or yaml.safe_load(block.text)
+            if isinstance(value, dict):
+                yield cast("dict[str, Any]", value)
 
 
 def test_every_grader_type_has_a_row_and_an_example_that_runs() -> None:
+    types = set(grader_types())
     shown = {
         read_grader(definition).model_dump()["type"]
         for definition in definitions()
-        if isinstance(definition, dict)
-        and definition.get("type") in set(grader_types())
-        and "refrence" not in definition
+        if definition.get("type") in types and "refrence" not in definition
     }
     assert shown == set(grader_types())
     for name in grader_types():

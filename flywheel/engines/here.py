@@ -29,7 +29,7 @@ from graders.sandbox.sandbox import Sandbox
 from graders.ungraded import Kind
 
 if TYPE_CHECKING:
-    from flywheel.samplers.local.reward import LocalRewardModel
+    from flywheel.samplers.local.scoring.reward import LocalRewardModel
 
 _NO_JUDGE = "no judge is set; name one with --judge"
 
@@ -212,7 +212,7 @@ class Here:
                 answers[i] = answer
 
     def _reward_model(self, name: str, digest: str | None) -> LocalRewardModel:
-        from flywheel.samplers.local.reward import open_reward_model
+        from flywheel.samplers.local.scoring.reward import open_reward_model
 
         key = ("reward model", name, digest)
         return self._pool.get(key, lambda: open_reward_model(name, digest))
@@ -237,7 +237,7 @@ def _unanswered(ask: Ask, why: str) -> Failed:
 
 def _open_embedder() -> Embedder:
     """The encoder that is installed. Raises MissingExtra."""
-    from flywheel.samplers.local.embedder import PACKAGES, LocalEmbedder, default_folder
+    from flywheel.samplers.local.scoring.embedder import PACKAGES, LocalEmbedder, default_folder
 
     need(*PACKAGES, user="a grader that compares embeddings")
     folder = default_folder()

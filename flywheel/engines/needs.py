@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption, FlywheelError, NoJudge
 from flywheel.extras import need
-from flywheel.samplers.local.embedder import PACKAGES as EMBEDDER
+from flywheel.samplers.local.scoring.embedder import PACKAGES as EMBEDDER
 from flywheel.samplers.resolve import pins_of
 from graders.asks import Embed, Judge, Rate, Run
 from graders.grader import Grader

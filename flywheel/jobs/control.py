@@ -9,8 +9,8 @@ from typing import Literal
 from flywheel.errors import WrongMoment
 from flywheel.files import write_whole
 from flywheel.jobs.folder import CONTROL
-from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
 from flywheel.jobs.outcomes import ALREADY, ENDS, FOR_GOOD, kill
+from flywheel.jobs.records.journal import Journal, holder, is_held, last_event, take_lock
 
 
 def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:

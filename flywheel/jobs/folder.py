@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from flywheel.document import read_text
 from flywheel.errors import BadFile, NoJob, unnamed
-from flywheel.jobs.journal import read_events
+from flywheel.jobs.records.journal import read_events
 from flywheel.store.tables.jobs import JobRow
 
 _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flywheel.files import NotRegular, open_regular
 from flywheel.jobs.folder import HEARTBEAT
-from flywheel.jobs.journal import EVENTS, Event, is_held, read_line
 from flywheel.jobs.outcomes import end_stalled, settle
+from flywheel.jobs.records.journal import EVENTS, Event, is_held, read_line
 
 _POLL_SECONDS = 0.2
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from flywheel.errors import FlywheelError
-from flywheel.jobs.journal import read_events
 from flywheel.jobs.queue import Resources
+from flywheel.jobs.records.journal import read_events
 
 # The first edition's jobs name no kind; they are all trainings.
 _UNNAMED = "training"

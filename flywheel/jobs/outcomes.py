@@ -16,7 +16,7 @@ from typing import Any
 
 from flywheel.jobs.folder import LOG, STACKS
 from flywheel.jobs.job_root import resume_command
-from flywheel.jobs.journal import Journal, holder, is_held, last_event, take_lock
+from flywheel.jobs.records.journal import Journal, holder, is_held, last_event, take_lock
 from flywheel.states import JOB_STATES, State
 
 _UNDER_WAY = (State.QUEUED, State.RUNNING)

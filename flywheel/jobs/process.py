@@ -34,8 +34,8 @@ from flywheel.extras import missing_extra
 from flywheel.files import write_whole
 from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, STACKS
 from flywheel.jobs.job_root import resume_command, store_of
-from flywheel.jobs.journal import Event, Journal, holds_lock, take_lock, write_holder
 from flywheel.jobs.queue import Turn, is_queued
+from flywheel.jobs.records.journal import Event, Journal, holds_lock, take_lock, write_holder
 
 Emit = Callable[[str, Mapping[str, Any]], None]
 Command = Literal["go", "pause", "cancel"]

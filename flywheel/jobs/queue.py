@@ -24,7 +24,7 @@ from typing import Any, cast
 
 from flywheel.errors import FlywheelError
 from flywheel.files import lock_file, open_regular, write_whole
-from flywheel.jobs.journal import is_held
+from flywheel.jobs.records.journal import is_held
 
 Resources = Mapping[str, int]
 

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from flywheel.errors import FlywheelError, WrongMoment
 from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, job_folders, new_name
-from flywheel.jobs.journal import Journal, last_event, read_events, take_lock
 from flywheel.jobs.kind import Kind, Kinds, Order, kind_of
 from flywheel.jobs.outcomes import ALREADY, FOR_GOOD, LOST, settle
 from flywheel.jobs.process import STALL_SECONDS
 from flywheel.jobs.queue import Resources, join
+from flywheel.jobs.records.journal import Journal, last_event, read_events, take_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flywheel.jobs.kind import Kind, Kinds, module_command
 from flywheel.jobs.queue import Resources
-from flywheel.levers.training.order import load_order
+from flywheel.levers.training.orders.order import load_order
 
 _FIRST_GPUS = (Path("/dev/nvidia0"), Path("/dev/kfd"))
 

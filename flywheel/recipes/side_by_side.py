@@ -8,11 +8,11 @@ from pathlib import Path
 
 from flywheel.errors import JobFailed
 from flywheel.jobs.follow import follow
-from flywheel.jobs.journal import Event, is_held, last_event
+from flywheel.jobs.records.journal import Event, is_held, last_event
 from flywheel.jobs.submit import Launch
 from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.order import load_order
+from flywheel.levers.training.orders.order import load_order
 from flywheel.levers.training.train import OUT
 from flywheel.recipes.notes import Notes
 from flywheel.workspace.job import Job

@@ -204,7 +204,7 @@ class Review:
         """
         from flywheel.jobs.folder import job_folders
         from flywheel.jobs.job_root import jobs_root
-        from flywheel.jobs.ledger import tell_store
+        from flywheel.jobs.records.ledger import tell_store
         from flywheel.review.trainings import training_lines
 
         with self._telling:

@@ -21,8 +21,8 @@ from flywheel.store.tables.jobs import JobEventRow, JobRow, job_events, list_job
 
 if TYPE_CHECKING:
     from flywheel.evals.evalset.evalset import Evalset
-    from flywheel.jobs.job_state import View
-    from flywheel.jobs.journal import Event
+    from flywheel.jobs.records.job_state import View
+    from flywheel.jobs.records.journal import Event
     from flywheel.levers.training.exams.roles import Roles
 
 # What is worth a chart of a training with rewards, whose loss says nothing.
@@ -44,7 +44,7 @@ class _Setting(NamedTuple):
 
 def training_lines(store: Reader, most: int) -> list[TrainingLine]:
     """The newest jobs first."""
-    from flywheel.jobs.rows import events_of
+    from flywheel.jobs.records.rows import events_of
 
     rows = list_jobs(store)[:most]
     told: dict[str, list[JobEventRow]] = {row.job: [] for row in rows}
@@ -58,7 +58,7 @@ def training_lines(store: Reader, most: int) -> list[TrainingLine]:
 
 def training(store: Reader, job: str) -> Training:
     """All that is shown of one job. Raises NoJob."""
-    from flywheel.jobs.rows import events_of
+    from flywheel.jobs.records.rows import events_of
 
     row = next((row for row in list_jobs(store) if row.job == job), None)
     if row is None:
@@ -114,8 +114,8 @@ def _mean(view: View, step: int | None, grader: str | None) -> float | None:
 
 def _status(row: JobRow, view: View) -> str:
     """What became of the job: its own word, and for one that said none, what its folder shows."""
-    from flywheel.jobs.journal import is_held
     from flywheel.jobs.outcomes import ENDS
+    from flywheel.jobs.records.journal import is_held
 
     folder = Path(row.folder)
     if is_held(folder):
@@ -126,14 +126,14 @@ def _status(row: JobRow, view: View) -> str:
 
 
 def _summed(row: JobRow, events: Iterable[Event]) -> View:
-    from flywheel.jobs.job_state import summed
+    from flywheel.jobs.records.job_state import summed
 
     return summed(row, events)
 
 
 def _config(row: JobRow) -> tuple[str, int | None]:
     """The evalset as it was named, and the seed."""
-    from flywheel.jobs.rows import order_of
+    from flywheel.jobs.records.rows import order_of
 
     config: Mapping[str, Any] = order_of(row).get("config", {})
     seed = config.get("seed")
@@ -154,9 +154,9 @@ def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
     from pydantic import ValidationError
 
     from flywheel.evals.evalset.evalset import load_evalset
-    from flywheel.jobs.rows import order_of
+    from flywheel.jobs.records.rows import order_of
     from flywheel.levers.training.objectives.union import OBJECTIVE
-    from flywheel.levers.training.order import stored_config
+    from flywheel.levers.training.orders.order import stored_config
 
     order = order_of(row)
     try:
@@ -175,7 +175,7 @@ def _scores(
     view: View, events: Sequence[Event]
 ) -> dict[int, Mapping[str, Mapping[str, float | None]]]:
     """step -> item -> grader -> score, of the exams that hold, in their order."""
-    from flywheel.jobs.event_shape import fits
+    from flywheel.jobs.records.event_shape import fits
 
     found: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for event in events:

@@ -21,9 +21,9 @@ from flywheel.errors import BadOption
 from flywheel.models.digest import content_digest, file_digest, folder_digest, sha256
 from flywheel.samplers.endpoint.key import check_url
 from flywheel.samplers.endpoint.sampler import EndpointOptions, EndpointSampler
-from flywheel.samplers.local.embedder import default_folder
 from flywheel.samplers.local.load import LocalOptions
 from flywheel.samplers.local.sampler import LocalSampler
+from flywheel.samplers.local.scoring.embedder import default_folder
 from flywheel.samplers.python.sampler import PythonSampler
 from flywheel.samplers.replay import load_replay
 from flywheel.samplers.sampler import Sampler

@@ -4,7 +4,7 @@
 
 The events of one run or one job come in their own order. Those of different ones are ordered by
 time within a page, as far as their clocks agree. A job's events are here once the store was told
-of them (`flywheel.jobs.ledger`).
+of them (`flywheel.jobs.records.ledger`).
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from pathlib import Path
 from flywheel.errors import JobFailed
 from flywheel.jobs.control import ask
 from flywheel.jobs.follow import follow
-from flywheel.jobs.job_state import View, view
-from flywheel.jobs.journal import Event
+from flywheel.jobs.records.job_state import View, view
+from flywheel.jobs.records.journal import Event
 from flywheel.jobs.submit import Launch, resume
 from flywheel.levers.kinds import KINDS
 from flywheel.visible import one_line

@@ -12,9 +12,9 @@ from pathlib import Path
 from flywheel.errors import NoJob
 from flywheel.jobs.folder import find_job, job_folders
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.job_state import View, stored_view, view, views
-from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.outcomes import settle
+from flywheel.jobs.records.job_state import View, stored_view, view, views
+from flywheel.jobs.records.ledger import tell_store
 from flywheel.store.errors import BrokenStore, StoreFailed, StoreInUse
 from flywheel.store.reader import Reader
 from flywheel.store.socket import RemoteReader, is_served

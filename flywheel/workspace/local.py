@@ -32,11 +32,11 @@ from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
 from flywheel.jobs.folder import job_folders
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.ledger import tell_store
+from flywheel.jobs.records.ledger import tell_store
 from flywheel.jobs.submit import Launch, submit
 from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.ordering import order_training
+from flywheel.levers.training.orders.ordering import order_training
 from flywheel.store.events import START, Event
 from flywheel.store.socket import ReadServer
 from flywheel.store.store import open_store

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flywheel.extras import missing_extra
-from flywheel.jobs.journal import read_events
+from flywheel.jobs.records.journal import read_events
 from tests.evals.world import write_evalset
 from tests.hidden import Ended, run_without
 from tests.jobs.world import order

@@ -18,8 +18,8 @@ from flywheel.cli.app import app
 from flywheel.cli.improve.following import other_seed
 from flywheel.errors import FlywheelError
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.job_state import stored_view
-from flywheel.jobs.journal import is_held
+from flywheel.jobs.records.job_state import stored_view
+from flywheel.jobs.records.journal import is_held
 from flywheel.jobs.submit import Job, submit
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import JobRow

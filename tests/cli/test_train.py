@@ -18,12 +18,12 @@ from flywheel.jobs.control import ask, kill_job
 from flywheel.jobs.folder import job_folders
 from flywheel.jobs.follow import follow
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.job_state import stored_view, view
-from flywheel.jobs.journal import read_events
-from flywheel.jobs.ledger import Ledger
+from flywheel.jobs.records.job_state import stored_view, view
+from flywheel.jobs.records.journal import read_events
+from flywheel.jobs.records.ledger import Ledger
 from flywheel.jobs.submit import Job, Launch, resume, submit
 from flywheel.levers.kinds import KINDS, TRAINING, accelerator
-from flywheel.levers.training.order import load_order
+from flywheel.levers.training.orders.order import load_order
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import job_events
 from flywheel.store.upkeep.check import check_store

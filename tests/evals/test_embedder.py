@@ -16,7 +16,7 @@ from flywheel.evals.results.results import the_run
 from flywheel.evals.run.measure import Bench, begin
 from flywheel.evals.run.plan import Plan
 from flywheel.models.digest import content_digest
-from flywheel.samplers.local.embedder import default_folder
+from flywheel.samplers.local.scoring.embedder import default_folder
 from flywheel.store.store import open_store
 from graders.definition import read_grader, wire_json
 from graders.grader import Pins

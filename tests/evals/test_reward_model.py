@@ -17,7 +17,7 @@ from flywheel.evals.decision.compare import compare
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.grading.regrade import begin_regrade, find_regrade
 from flywheel.evals.results.results import Result
-from flywheel.samplers.local.reward import LocalRewardModel
+from flywheel.samplers.local.scoring.reward import LocalRewardModel
 from flywheel.store.store import Store, open_store
 from graders.asks import Rated
 from graders.definition import read_grader

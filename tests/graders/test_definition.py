@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from graders.combine.multi import MultiGrader
 from graders.definition import grader_types, read_grader, wire_json
-from graders.multi import MultiGrader
 from graders.sample import Sample
 from graders.ungraded import Ungraded
 

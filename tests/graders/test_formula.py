@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graders.formula import BadFormula, Formula
+from graders.combine.formula import BadFormula, Formula
 from graders.ungraded import Kind, Ungraded
 
 

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from flywheel.cli.app import app
 from flywheel.errors import BadFile
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.job_state import views
-from flywheel.jobs.ledger import tell_store
 from flywheel.jobs.outcomes import settle
-from flywheel.levers.training.order import load_order
+from flywheel.jobs.records.job_state import views
+from flywheel.jobs.records.ledger import tell_store
+from flywheel.levers.training.orders.order import load_order
 from flywheel.review.trainings import training, training_lines
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import list_jobs

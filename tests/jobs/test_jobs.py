@@ -20,13 +20,13 @@ from flywheel.jobs.control import ask, kill_job
 from flywheel.jobs.folder import STACKS, find_job, job_folders
 from flywheel.jobs.follow import follow
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.job_state import stored_view, view, views
-from flywheel.jobs.journal import Journal, holder, is_held, last_event, read_events
 from flywheel.jobs.kind import UnknownKind
-from flywheel.jobs.ledger import Ledger, tell_store
 from flywheel.jobs.outcomes import settle
+from flywheel.jobs.records.job_state import stored_view, view, views
+from flywheel.jobs.records.journal import Journal, holder, is_held, last_event, read_events
+from flywheel.jobs.records.ledger import Ledger, tell_store
 from flywheel.jobs.submit import resume, submit
-from flywheel.levers.training.order import ChangedOrder
+from flywheel.levers.training.orders.order import ChangedOrder
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import job_events
 from flywheel.store.upkeep.check import check_store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.jobs.follow import Tail
-from flywheel.jobs.journal import (
+from flywheel.jobs.records.journal import (
     EVENTS,
     Journal,
     holder,

@@ -20,10 +20,10 @@ from flywheel.jobs.control import ask
 from flywheel.jobs.folder import HEARTBEAT
 from flywheel.jobs.follow import follow
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.job_state import view, views
-from flywheel.jobs.journal import read_events, take_lock
-from flywheel.jobs.ledger import Ledger
 from flywheel.jobs.queue import QueueLocked, Turn, is_queued, jobs_ahead, join
+from flywheel.jobs.records.job_state import view, views
+from flywheel.jobs.records.journal import read_events, take_lock
+from flywheel.jobs.records.ledger import Ledger
 from flywheel.jobs.submit import Job, resume
 from flywheel.levers.kinds import accelerator
 from flywheel.store.store import open_store
@@ -136,7 +136,7 @@ def test_a_queue_whose_lock_is_never_free_says_so(
 RACER = """
 import sys, time
 from pathlib import Path
-from flywheel.jobs.journal import take_lock
+from flywheel.jobs.records.journal import take_lock
 from flywheel.jobs.queue import join
 root, me, begin = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 for number in range(int(sys.argv[4])):
@@ -177,7 +177,7 @@ PASSER = """
 import os, sys, time
 from pathlib import Path
 from flywheel.files import lock_file
-from flywheel.jobs.journal import take_lock
+from flywheel.jobs.records.journal import take_lock
 from flywheel.jobs.queue import claim, join
 root, me, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for number in range(rounds):
@@ -247,7 +247,7 @@ import os, signal, sys
 from pathlib import Path
 from flywheel.jobs.folder import HEARTBEAT
 from flywheel.jobs.follow import follow
-from flywheel.jobs.journal import take_lock
+from flywheel.jobs.records.journal import take_lock
 from flywheel.jobs.queue import join
 folder = Path(sys.argv[1])
 folder.mkdir()

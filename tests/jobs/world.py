@@ -12,13 +12,13 @@ from typing import Any
 
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.follow import follow
-from flywheel.jobs.journal import Event, read_events
 from flywheel.jobs.kind import Kind
 from flywheel.jobs.queue import Resources
+from flywheel.jobs.records.journal import Event, read_events
 from flywheel.jobs.submit import Job, Launch, submit
-from flywheel.levers.training.numbers import Numbers
 from flywheel.levers.training.objectives.sft import SFT
-from flywheel.levers.training.order import Order, digests_of, load_order
+from flywheel.levers.training.orders.numbers import Numbers
+from flywheel.levers.training.orders.order import Order, digests_of, load_order
 from tests.jobs.scripted import SCRIPT
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from flywheel.levers.candidate import Candidate
 from flywheel.levers.lever import SealedSplit, Task, TaskEvalset, Work
 from flywheel.levers.training.lever import TRAINING_LEVER
 from flywheel.levers.training.objectives.sft import SFT
-from flywheel.levers.training.ordering import anywhere
+from flywheel.levers.training.orders.ordering import anywhere
 from flywheel.levers.training.train import OverBudget
 from tests.levers.training.world import config, evalset
 

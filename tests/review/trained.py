@@ -10,12 +10,12 @@ from typing import Any
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.folder import job_folders
 from flywheel.jobs.job_root import jobs_root
-from flywheel.jobs.journal import Journal
-from flywheel.jobs.ledger import tell_store
+from flywheel.jobs.records.journal import Journal
+from flywheel.jobs.records.ledger import tell_store
 from flywheel.levers.training.exams.alarm import look
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.order import Order, digests_of
+from flywheel.levers.training.orders.order import Order, digests_of
 from flywheel.store.store import open_store
 from tests.evals.world import CHECK, write_evalset
 from tests.jobs.world import order

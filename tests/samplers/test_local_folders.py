@@ -16,9 +16,9 @@ from flywheel.errors import BadOption
 from flywheel.levers.training.methods.base import open_base
 from flywheel.levers.training.methods.lora import LoRA
 from flywheel.models.digest import content_digest
-from flywheel.samplers.local.embedder import LocalEmbedder
 from flywheel.samplers.local.load import LocalOptions, load
-from flywheel.samplers.local.reward import LocalRewardModel
+from flywheel.samplers.local.scoring.embedder import LocalEmbedder
+from flywheel.samplers.local.scoring.reward import LocalRewardModel
 from tests.samplers.conftest import Folders
 
 CODE = "from pathlib import Path\nPath({marker!r}).touch()\n"

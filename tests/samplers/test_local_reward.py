@@ -19,7 +19,7 @@ from flywheel.errors import BadOption
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.models.digest import content_digest
 from flywheel.samplers.local.load import quiet_peft
-from flywheel.samplers.local.reward import LocalRewardModel, Reader, open_reward_model
+from flywheel.samplers.local.scoring.reward import LocalRewardModel, Reader, open_reward_model
 from graders.asks import Failed, Rate, Rated
 from graders.definition import read_grader
 from graders.grader import Grade

@@ -14,14 +14,14 @@ from flywheel.cli.terminal.tables import number, print_json, print_line, print_t
 from flywheel.errors import FlywheelError
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.control import ask, kill_job
-from flywheel.jobs.event_shape import fits
 from flywheel.jobs.folder import read_row
 from flywheel.jobs.follow import follow
-from flywheel.jobs.job_state import View, view
-from flywheel.jobs.journal import Event
-from flywheel.jobs.ledger import Ledger
 from flywheel.jobs.outcomes import FOR_GOOD
-from flywheel.jobs.rows import order_of
+from flywheel.jobs.records.event_shape import fits
+from flywheel.jobs.records.job_state import View, view
+from flywheel.jobs.records.journal import Event
+from flywheel.jobs.records.ledger import Ledger
+from flywheel.jobs.records.rows import order_of
 from flywheel.store.errors import StoreFailed
 from flywheel.store.place import db_option
 from flywheel.store.tables.jobs import JobRow

@@ -17,8 +17,8 @@ from flywheel.errors import BadOption
 from flywheel.jobs.submit import Launch
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.config_file import load_config
-from flywheel.levers.training.explain import explain
 from flywheel.levers.training.objectives.union import LEVERS, objective_named
+from flywheel.levers.training.orders.explain import explain
 from flywheel.levers.training.worker import set_threads
 from flywheel.workspace.open import open_workspace
 

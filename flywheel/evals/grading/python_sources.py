@@ -10,8 +10,8 @@ from flywheel.engines.needs import check_packages
 from flywheel.errors import BadFile, BadOption
 from flywheel.synchronous import result_of
 from graders.asks import Failed, Run
+from graders.combine.multi import MultiGrader
 from graders.grader import Grader
-from graders.multi import MultiGrader
 from graders.python import PythonGrader
 from graders.sample import Sample
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.levers.training.exams.checkpoints import writing
-from flywheel.levers.training.numbers import Numbers
+from flywheel.levers.training.orders.numbers import Numbers
 
 _SCHEDULES = {
     "linear": "linear",

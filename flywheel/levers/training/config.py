@@ -2,7 +2,7 @@
 
 An objective is a class in objectives/: its own settings, the rows that it learns from, its usual
 numbers and its trainer. Nothing outside its file asks for its name. "auto" leaves a number to
-`flywheel.levers.training.auto`, which gives its reason.
+`flywheel.levers.training.orders.auto`, which gives its reason.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from flywheel.levers.training.exams.roles import Roles, roles_of
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.methods.lora import LoRA
 from flywheel.levers.training.methods.union import AnyMethod
-from flywheel.levers.training.numbers import Numbers, Schedule
+from flywheel.levers.training.orders.numbers import Numbers, Schedule
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.levers.training.rows import masks
 

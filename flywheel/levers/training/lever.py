@@ -5,8 +5,8 @@ from __future__ import annotations
 from flywheel.levers.candidate import Candidate
 from flywheel.levers.lever import Lever, Task, Work
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.order import Order
-from flywheel.levers.training.prepare import prepare
+from flywheel.levers.training.orders.order import Order
+from flywheel.levers.training.orders.prepare import prepare
 
 
 class TrainingLever:

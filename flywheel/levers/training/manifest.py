@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel import __version__
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.order import Order
 
 FILE = "flywheel.manifest"
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "accelerate")

@@ -19,7 +19,7 @@ from flywheel.jobs.progress import Progress
 from flywheel.levers.training.exams.live import plain, undisturbed
 from flywheel.levers.training.exams.watch import Diverged
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.order import Order
 
 _MIB = 2**20
 

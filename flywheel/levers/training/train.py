@@ -26,7 +26,6 @@ from flywheel.jobs.process import Control, Emit
 from flywheel.jobs.progress import REPORT_SECONDS, Progress, Stopped
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
-from flywheel.levers.training.dev_plan import dev_plan, engine_spec
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.exam import Exam
 from flywheel.levers.training.exams.live import plain
@@ -34,7 +33,8 @@ from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.watch import ENDED, Ended, Watch
 from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.methods.base import open_base
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.dev_plan import dev_plan, engine_spec
+from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.preflight import Preflight, preflight
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.rows import training_rows

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from flywheel.jobs.journal import last_event
 from flywheel.jobs.process import Control, Emit, work
+from flywheel.jobs.records.journal import last_event
 
 THREADS = "FLYWHEEL_THREADS"
 MEMORY_REMEDY = "start again with a smaller batch_size or max_length, or with method.kind=lora"
@@ -32,7 +32,7 @@ def set_threads(cores: int) -> None:
 def _train(folder: Path, tell: Emit, control: Control) -> object:
     from flywheel.levers.lever import Work
     from flywheel.levers.training.lever import TRAINING_LEVER
-    from flywheel.levers.training.order import load_order
+    from flywheel.levers.training.orders.order import load_order
     from flywheel.levers.training.packages import check_packages
 
     order = load_order(folder)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flywheel.jobs.process import Control, Emit, work
-from flywheel.levers.training.order import load_order
+from flywheel.levers.training.orders.order import load_order
 from flywheel.levers.training.trackers.tracking import tracked
 
 

@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from flywheel.errors import BadFile, BadOption
-from flywheel.levers.training.auto import resolve
 from flywheel.levers.training.config_file import load_config
 from flywheel.levers.training.methods.lora import LoRA
 from flywheel.levers.training.objectives.dpo import DPO
 from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.objectives.union import OBJECTIVE
+from flywheel.levers.training.orders.auto import resolve
 
 GIVEN = ["lever=sft", "evalset=ticket_triage"]
 PAIRS = ["lever=dpo", "pairs=minimal"]

@@ -20,7 +20,7 @@ from flywheel.levers.training.exams.result import ExamResult, better
 from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives.sft import SFT
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.quiet import quiet
 from graders.definition import read_grader
 from tests.levers.training.world import build, method, open_exam, rows_of, settled

@@ -15,7 +15,7 @@ from flywheel.jobs.progress import Progress
 from flywheel.levers.training.config import Setup
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives.rft import RFT
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rewards.headroom import Headroom, Sampling, headroom, probe
 from tests.levers.training.world import build, order, rows_of, settled

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadFile
-from flywheel.levers.training.order import ChangedOrder, load_order
+from flywheel.levers.training.orders.order import ChangedOrder, load_order
 from tests.levers.training.conftest import Folders
 from tests.levers.training.world import order, pairs
 

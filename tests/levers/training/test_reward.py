@@ -19,18 +19,18 @@ from flywheel.data.rows.training_row import Message, TrainingRow
 from flywheel.engines.here import Here
 from flywheel.evals.evalset.evalset import Split, load_evalset
 from flywheel.evals.grading.grade import grade_samples
-from flywheel.levers.training.explain import explain
 from flywheel.levers.training.methods.base import open_base
 from flywheel.levers.training.methods.full import Full
 from flywheel.levers.training.objectives import reward_model as reward
 from flywheel.levers.training.objectives.minimal_pairs import minimal_pairs
 from flywheel.levers.training.objectives.reward_model import Reward
-from flywheel.levers.training.order import ChangedOrder, Order
+from flywheel.levers.training.orders.explain import explain
+from flywheel.levers.training.orders.order import ChangedOrder, Order
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.masks import NothingToLearn, told
 from flywheel.levers.training.train import run
 from flywheel.models.digest import content_digest
-from flywheel.samplers.local.reward import LocalRewardModel, open_reward_model
+from flywheel.samplers.local.scoring.reward import LocalRewardModel, open_reward_model
 from graders.asks import Rate, Rated
 from graders.grader import Grade, Grader
 from graders.sample import Sample

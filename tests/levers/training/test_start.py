@@ -16,13 +16,13 @@ from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.run.choose import Choice, plan_of
 from flywheel.evals.run.measure import appoint_baseline, begin, manifest
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.dev_plan import dev_plan
 from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.objectives.rft import RFT
 from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.order import Order, load_order
-from flywheel.levers.training.ordering import anywhere, check_leaks, order_training
+from flywheel.levers.training.orders.dev_plan import dev_plan
+from flywheel.levers.training.orders.order import Order, load_order
+from flywheel.levers.training.orders.ordering import anywhere, check_leaks, order_training
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.levers.training.rows.check_data import check_data
 from flywheel.store.store import Store, open_store

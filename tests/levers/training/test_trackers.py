@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
-from flywheel.jobs.journal import Journal, read_events
-from flywheel.levers.training.order import Order
+from flywheel.jobs.records.journal import Journal, read_events
+from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.trackers.trackers import OPENERS, Facts, How, Job, missing
 from flywheel.levers.training.trackers.tracking import tracked
 from flywheel.levers.training.train import run

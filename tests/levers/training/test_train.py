@@ -23,7 +23,7 @@ from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.checkpoints import DiskFull
 from flywheel.levers.training.exams.watch import Diverged, Watch
 from flywheel.levers.training.methods.base import open_base
-from flywheel.levers.training.order import ChangedOrder, Order
+from flywheel.levers.training.orders.order import ChangedOrder, Order
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.train import OutOfMemory, Trained, run
 from flywheel.samplers.local.load import LocalOptions
@@ -181,7 +181,7 @@ def graded(made: Order, out: Path) -> dict[str, float]:
     from flywheel.evals.run.execute import sample_of
     from flywheel.evals.run.requests import pairs as asked
     from flywheel.evals.run.requests import request
-    from flywheel.levers.training.dev_plan import dev_plan
+    from flywheel.levers.training.orders.dev_plan import dev_plan
 
     plan: Plan = dev_plan(made.config, load_evalset(made.config.evalset))
     found = list(asked(plan, bytes(plan.count)))

@@ -12,8 +12,8 @@ import pytest
 
 from flywheel.errors import BadOption
 from flywheel.jobs.folder import CONTROL, HEARTBEAT
-from flywheel.jobs.journal import read_events, take_lock
 from flywheel.jobs.process import explain, read_command
+from flywheel.jobs.records.journal import read_events, take_lock
 from flywheel.levers.training.worker import MEMORY_REMEDY
 
 THREADS = (

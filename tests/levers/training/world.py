@@ -12,13 +12,13 @@ from flywheel.engines.engine import Answerer
 from flywheel.engines.here import Here
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.config import Setup, TrainingConfig
-from flywheel.levers.training.dev_plan import dev_plan
 from flywheel.levers.training.exams.exam import Exam
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.dev_plan import dev_plan
+from flywheel.levers.training.orders.order import Order
+from flywheel.levers.training.orders.settle import settle
 from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.settle import settle
 
 EVALSET = """
 prompt:

@@ -23,7 +23,7 @@ from flywheel.jobs.progress import Stopped
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.result import ExamResult, better
 from flywheel.levers.training.exams.roles import Roles
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.order import Order
 
 Ended = Literal["finished", "paused", "cancelled"]
 ENDED: Mapping[Command, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}

@@ -19,7 +19,7 @@ from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.rows.masks import NothingToLearn
 from flywheel.levers.training.rows.template import NotTrainable
 from flywheel.samplers.local.chat import NoPrompt
-from flywheel.samplers.local.reward import Reader
+from flywheel.samplers.local.scoring.reward import Reader
 
 # The weight of the mean number's square: the loss itself fixes differences only, and the logistic
 # function that graders put the numbers through has its middle at 0.

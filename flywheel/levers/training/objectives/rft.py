@@ -39,7 +39,7 @@ from flywheel.levers.training.exams.live import plain
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles, span
 from flywheel.levers.training.methods.base import Base
-from flywheel.levers.training.numbers import Numbers, Schedule
+from flywheel.levers.training.orders.numbers import Numbers, Schedule
 from flywheel.levers.training.rewards.headroom import Sampling, probe
 from flywheel.levers.training.rewards.reward_check import RewardCheck, check_rewards
 from flywheel.levers.training.rewards.rewards import GraderReward, schema_of

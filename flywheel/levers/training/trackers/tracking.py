@@ -21,9 +21,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from flywheel.files import write_whole
-from flywheel.jobs.journal import read_events
 from flywheel.jobs.process import Emit
-from flywheel.levers.training.order import Order
+from flywheel.jobs.records.journal import read_events
+from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.trackers.trackers import (
     OPENERS,
     Facts,

@@ -24,7 +24,7 @@ from flywheel.samplers.local.decode import Admit, Row, decode
 from flywheel.samplers.local.load import Loaded, LocalOptions, load, room
 from flywheel.samplers.local.paged import decode_paged, fits_paged
 from flywheel.samplers.local.rows import NoRow, RowMaker
-from flywheel.samplers.local.score import score
+from flywheel.samplers.local.scoring.score import score
 from flywheel.samplers.local.serving.adapters import Adapters
 from flywheel.samplers.local.serving.job import Job
 from flywheel.samplers.local.serving.stream import Pieces, how_many, unstreamed

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadFile
-from flywheel.jobs.event_shape import fits
 from flywheel.jobs.folder import read_row
-from flywheel.jobs.journal import Event, last_event, read_events
+from flywheel.jobs.records.event_shape import fits
+from flywheel.jobs.records.journal import Event, last_event, read_events
 from flywheel.store.errors import BadRow, StoreFailed, StoreInUse
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.jobs import CheckpointRow, JobEventRow, last_events

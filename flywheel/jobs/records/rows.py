@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from flywheel.jobs.journal import Event
+from flywheel.jobs.records.journal import Event
 from flywheel.store.rows.values import object_of
 from flywheel.store.tables.jobs import JobEventRow, JobRow
 

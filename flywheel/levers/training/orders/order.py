@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from flywheel.document import read_text
 from flywheel.errors import BadFile, FlywheelError
 from flywheel.evals.evalset.evalset import Evalset, load_evalset
-from flywheel.jobs.journal import read_events
+from flywheel.jobs.records.journal import read_events
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.dev_plan import dev_plan
-from flywheel.levers.training.numbers import Numbers
 from flywheel.levers.training.objectives.union import AnyObjective, objective
+from flywheel.levers.training.orders.dev_plan import dev_plan
+from flywheel.levers.training.orders.numbers import Numbers
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.store.rows.digest import digest_bytes, digest_file
 

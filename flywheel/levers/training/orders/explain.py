@@ -11,11 +11,11 @@ from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.methods.base import open_base
-from flywheel.levers.training.ordering import anywhere
+from flywheel.levers.training.orders.ordering import anywhere
+from flywheel.levers.training.orders.settle import settle
 from flywheel.levers.training.packages import check_packages
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.rows import training_rows
-from flywheel.levers.training.settle import settle
 
 
 def explain(config: TrainingConfig) -> list[str]:

@@ -20,10 +20,10 @@ from flywheel.evals.evalset.leaks import Leak, check_file, check_train
 from flywheel.evals.run.run_to_beat import find_run_to_beat, measure_baseline
 from flywheel.levers.lever import Task, TaskEvalset
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.dev_plan import dev_plan, engine_spec
 from flywheel.levers.training.lever import TRAINING_LEVER
 from flywheel.levers.training.methods.base import folder_of
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.dev_plan import dev_plan, engine_spec
+from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.packages import check_packages
 from flywheel.levers.training.rows.check_data import check_data
 from flywheel.samplers.resolve import judge_name

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 from flywheel.data.rows.training_row import TrainingRow
 from flywheel.evals.evalset.evalset import Evalset
-from flywheel.levers.training.auto import resolve
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.methods.base import folder_of, load_tokenizer, weights_of
 from flywheel.levers.training.objectives.union import AnyObjective
-from flywheel.levers.training.order import Order, digests_of
+from flywheel.levers.training.orders.auto import resolve
+from flywheel.levers.training.orders.order import Order, digests_of
 from flywheel.levers.training.rows.masks import answer_ids, mask_row
 from flywheel.levers.training.rows.rows import training_rows
 from flywheel.levers.training.rows.template import Template

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from flywheel.jobs.journal import Event
+from flywheel.jobs.records.journal import Event
 
 _MOST_STEPS = 2**53
 Check = Callable[[object], bool]

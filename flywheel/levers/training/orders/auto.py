@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.numbers import Numbers
+from flywheel.levers.training.orders.numbers import Numbers
 
 _TINY, _LARGE = 1e6, 7e9
 

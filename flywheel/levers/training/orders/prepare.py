@@ -6,10 +6,10 @@ from flywheel.data.checks.check import FEW_ROWS
 from flywheel.errors import BadOption
 from flywheel.levers.lever import Task
 from flywheel.levers.training.config import TrainingConfig
-from flywheel.levers.training.dev_plan import dev_plan
-from flywheel.levers.training.order import Order
+from flywheel.levers.training.orders.dev_plan import dev_plan
+from flywheel.levers.training.orders.order import Order
+from flywheel.levers.training.orders.settle import settle
 from flywheel.levers.training.packages import check_packages
-from flywheel.levers.training.settle import settle
 
 
 def prepare(config: TrainingConfig, task: Task) -> Order:

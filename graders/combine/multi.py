@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import BeforeValidator, Field, model_validator
 
 from graders.asks import Answer, Ask
-from graders.formula import Formula
+from graders.combine.formula import Formula
 from graders.grader import Grade, Grader, Pins, spent
 from graders.leaves import Leaf
 from graders.sample import Sample

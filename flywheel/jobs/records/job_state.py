@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadFile
-from flywheel.jobs.event_shape import fits
 from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row
 from flywheel.jobs.job_root import resume_command
-from flywheel.jobs.journal import Event, is_held, read_events
 from flywheel.jobs.outcomes import ENDS
 from flywheel.jobs.queue import jobs_ahead
-from flywheel.jobs.rows import events_of, order_of
+from flywheel.jobs.records.event_shape import fits
+from flywheel.jobs.records.journal import Event, is_held, read_events
+from flywheel.jobs.records.rows import events_of, order_of
 from flywheel.states import JOB_STATES, State
 from flywheel.store.reader import Reader
 from flywheel.store.tables.jobs import JobRow, job_events, list_jobs

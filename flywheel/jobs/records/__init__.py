@@ -1,0 +1,1 @@
+"""Records: what a job's process said, and what it adds up to."""

@@ -1,0 +1,1 @@
+"""Orders: from a config to a training with every number settled."""

@@ -1,0 +1,1 @@
+"""Several graders combined by a formula."""
