@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from flywheel.store.errors import StoreFailed, StoreInUse
 from flywheel.store.execute import Params
+from flywheel.store.owner import real_path
 from flywheel.store.reader import Reader
 
 if TYPE_CHECKING:
@@ -144,8 +145,8 @@ class RemoteReader(Reader):
 
 
 def socket_path(path: Path) -> Path:
-    """Where the owner of a store listens."""
-    return path.with_name(path.name + ".socket")
+    """Where the owner of a store listens: beside the file, whatever link names it."""
+    return Path(f"{real_path(path)}.socket")
 
 
 def is_served(path: Path) -> bool:
