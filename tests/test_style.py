@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("graders", "flywheel", "tests", "benchmarks", "evalsets")
 MOST_LINES = 400
+MOST_FILES = 12
 MOST_FUNCTION_LINES = 60
 
 
@@ -44,6 +46,12 @@ def test_a_module_says_what_it_is_and_is_short() -> None:
         tree = ast.parse(text)
         assert ast.get_docstring(tree), f"{path} opens with no docstring"
         assert text.count("\n") <= MOST_LINES, f"{path} has more than {MOST_LINES} lines"
+
+
+def test_a_folder_holds_a_dozen_files_at_most() -> None:
+    counts = Counter(path.parent for path in files("graders", "flywheel"))
+    # An __init__.py holds no more than a docstring.
+    assert not {str(folder) for folder, count in counts.items() if count > MOST_FILES + 1}
 
 
 def test_a_public_function_has_a_contract_and_fits_a_screen() -> None:

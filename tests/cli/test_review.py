@@ -38,7 +38,8 @@ def test_it_says_where_it_is_owns_the_store_and_ends_with_ctrl_c(tmp_path: Path)
         port = int(server.url.rsplit(":", 1)[1])
         assert status(port, "/") == 200
         assert server.owner() != server.process.pid
-        second = flywheel("runs", "--db", db)
+        assert flywheel("runs", "--db", db).returncode == 0
+        second = flywheel("eval", "unit_math", "-m", "scripted:none", "--db", db)
         assert second.returncode == 1
         assert second.stderr.count("\n") == 1
         assert f"in use by process {server.owner()}, which serves" in second.stderr
