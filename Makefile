@@ -7,6 +7,7 @@
 # make bench-hacking   whether hacked rewards raise the alarm, and honest ones do not; a quarter of an hour
 # make bench-overhead   SFT and GRPO beside bare TRL, CPU seconds; a quarter of an hour
 # make bench-gpu   training and sampling at 0.5B and 1.5B shapes; where a GPU is, nine minutes
+# make bench-concurrent   ten runs at once in one process, beside the same work as one run
 # make bench-stats   coverage, power and speed of the statistics, one JSON line a figure
 # make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
 
@@ -43,6 +44,9 @@ bench-overhead: .venv/dev
 bench-gpu: .venv/dev
 	.venv/bin/python benchmarks/gpu.py
 
+bench-concurrent: .venv/dev
+	.venv/bin/python -m benchmarks.concurrent
+
 bench-stats: .venv/dev
 	.venv/bin/python -m benchmarks.stats
 
@@ -77,4 +81,4 @@ bench-harness: .venv/dev .venv-peers/ready
 	$(PIP) -e '.[wide]'
 	@touch $@ .venv/core .venv/train .venv/dev
 
-.PHONY: demo test test-wide fix bench-gpu bench-stats bench-graders bench-harness bench-levers bench-hacking bench-overhead
+.PHONY: demo test test-wide fix bench-gpu bench-stats bench-concurrent bench-graders bench-harness bench-levers bench-hacking bench-overhead

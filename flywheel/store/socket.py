@@ -53,8 +53,9 @@ class ReadServer:
     def start(self) -> None:
         """Listen. Where no socket can be made, as on some network disks, nothing is served."""
         listener = socket.socket(socket.AF_UNIX)
-        os.fchmod(listener.fileno(), 0o600)
         try:
+            # Before it has a name, so that nobody else can connect at any moment.
+            os.fchmod(listener.fileno(), 0o600)
             with _short(self._path) as name:
                 self._path.unlink(missing_ok=True)
                 listener.bind(name)
@@ -176,7 +177,7 @@ def _connect(path: Path) -> socket.socket | None:
 @contextmanager
 def _short(path: Path) -> Generator[str]:
     """A name of this path that fits into a socket's address."""
-    folder = os.open(path.absolute().parent, os.O_PATH | os.O_DIRECTORY)
+    folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield _SHORT.format(folder, path.name)
     finally:

@@ -13,6 +13,7 @@ from flywheel.jobs.records.job_state import View, view
 from flywheel.jobs.records.journal import Event
 from flywheel.jobs.submit import Launch, resume
 from flywheel.levers.kinds import KINDS
+from flywheel.states import State
 from flywheel.visible import one_line
 
 
@@ -42,6 +43,11 @@ class Job:
     def status(self) -> str:
         """What it does now, or how it ended."""
         return self.view.status
+
+    @property
+    def state(self) -> State | None:
+        """Where it stands, in the words that runs and jobs share."""
+        return self.view.state
 
     @property
     def model(self) -> str:

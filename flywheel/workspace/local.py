@@ -10,6 +10,7 @@ Runs are measured in one event loop in the background, so several can be under w
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,9 +90,12 @@ class Local(Reading):
         self._under_way: dict[str, Run] = {}
         self._engine: Engine | None = None
         self._background: Background | None = None
+        # A notebook seldom closes what it opened.
+        atexit.register(self.close)
 
     def close(self) -> None:
         """Cancel the runs under way, which can be resumed, and let go of the store."""
+        atexit.unregister(self.close)
         self._server.close()
         if self._background is not None:
             self._background.close()

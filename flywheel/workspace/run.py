@@ -13,6 +13,8 @@ from flywheel.evals.results.results import Result, load_result
 from flywheel.evals.results.worst_items import Slice, WorstItem, slices, worst_items
 from flywheel.evals.run.events import resume_command
 from flywheel.samplers.meter import Meter
+from flywheel.states import RUN_STATES, State
+from flywheel.store.events import Event, events_since
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow, run_status
 from flywheel.synchronous import Work
@@ -73,6 +75,20 @@ class Run:
     def status(self) -> str | None:
         """finished, failed, interrupted, started; None before it begins."""
         return run_status(self._store, self.name)
+
+    @property
+    def state(self) -> State:
+        """Where it stands, in the words that runs and jobs share."""
+        return RUN_STATES.get(self.status or "", State.QUEUED)
+
+    def events(self) -> list[Event]:
+        """What became of it so far."""
+        found, cursor = events_since(self._store)
+        events = list[Event]()
+        while found:
+            events += [event for event in found if event.subject == self.name]
+            found, cursor = events_since(self._store, cursor)
+        return events
 
     @property
     def result(self) -> Result:
