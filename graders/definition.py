@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from graders.combine.multi import MultiGrader
 from graders.grader import Grader
-from graders.leaves import Leaf
+from graders.grader_types import Leaf
 
 AnyGrader = Annotated[Leaf | MultiGrader, Field(discriminator="type")]
 # Runs the user's own code in this process, or loads what lies on this machine: fine from a file,

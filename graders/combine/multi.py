@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from graders.asks import Answer, Ask
 from graders.combine.formula import Formula
 from graders.grader import Grade, Grader, Pins, spent
-from graders.leaves import Leaf
+from graders.grader_types import Leaf
 from graders.sample import Sample
 from graders.ungraded import Ungraded
 

@@ -18,7 +18,7 @@ from flywheel.data.leakage.leakage import (
 )
 from flywheel.data.leakage.minhash import NEAR, near_duplicates, sketch
 from flywheel.data.leakage.ngrams import Grams, count_distinct, distinct, word_grams
-from flywheel.data.leakage.overlap import shared_passages
+from flywheel.data.leakage.shared_ngrams import shared_passages
 from tests.growth import grows_with_size
 
 LETTER = (

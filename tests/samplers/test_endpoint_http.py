@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.samplers.endpoint.http import HttpClient
-from flywheel.samplers.endpoint.response_reader import AnswerReader, Broken
+from flywheel.samplers.endpoint.http_buffer import AnswerReader, Broken
 from flywheel.samplers.sampler import Output
 from tests.samplers.asking import endpoint, request
 

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple, get_args
 
 from flywheel.data.leakage.minhash import near_duplicates
 from flywheel.data.leakage.normalise import normalise
-from flywheel.data.leakage.overlap import shared_passages
+from flywheel.data.leakage.shared_ngrams import shared_passages
 from flywheel.errors import FlywheelError
 
 How = Literal["exact", "normalised", "13-gram", "minhash", "group"]

@@ -2,7 +2,7 @@
 
 An objective is a class in objectives/: its own settings, the rows that it learns from, its usual
 numbers and its trainer. Nothing outside its file asks for its name. "auto" leaves a number to
-`flywheel.levers.training.orders.auto`, which gives its reason.
+`flywheel.levers.training.orders.auto_numbers`, which gives its reason.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from flywheel.samplers.endpoint.response_reader import AnswerReader, Broken
+from flywheel.samplers.endpoint.http_buffer import AnswerReader, Broken
 
 
 class TimedOut(Exception):

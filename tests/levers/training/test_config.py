@@ -13,7 +13,7 @@ from flywheel.levers.training.methods.lora import LoRA
 from flywheel.levers.training.objectives.dpo import DPO
 from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.orders.auto import resolve
+from flywheel.levers.training.orders.auto_numbers import resolve
 
 GIVEN = ["lever=sft", "evalset=ticket_triage"]
 PAIRS = ["lever=dpo", "pairs=minimal"]

@@ -13,7 +13,7 @@ from flywheel.evals.evalset.evalset import Evalset
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.methods.base import folder_of, load_tokenizer, weights_of
 from flywheel.levers.training.objectives.union import AnyObjective
-from flywheel.levers.training.orders.auto import resolve
+from flywheel.levers.training.orders.auto_numbers import resolve
 from flywheel.levers.training.orders.order import Order, digests_of
 from flywheel.levers.training.rows.masks import answer_ids, mask_row
 from flywheel.levers.training.rows.rows import training_rows
