@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from unicodedata import east_asian_width
 
-from flywheel.reports.finding import Finding, span
+from flywheel.evals.decision.finding import Finding, span
 from flywheel.reports.svg import Drawing
 from flywheel.stats.paired import Paired
 from flywheel.visible import one_line

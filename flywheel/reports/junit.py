@@ -18,9 +18,9 @@ import flywheel
 from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
 from flywheel.evals.decision.conclude import conclude
 from flywheel.evals.decision.decide import p_of
+from flywheel.evals.decision.finding import GUARDING, finding_of, span
 from flywheel.evals.decision.flips import Flip
 from flywheel.evals.decision.gate import Verdict
-from flywheel.reports.finding import GUARDING, finding_of, span
 from flywheel.reports.report import Report
 from flywheel.reports.words import cut
 from flywheel.store.tables.runs import RunRow

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
 from flywheel.evals.decision.conclude import conclude, spread_of
 from flywheel.evals.decision.decide import p_of, points
+from flywheel.evals.decision.finding import headline
 from flywheel.evals.decision.flips import Flip
 from flywheel.evals.decision.gate import Verdict
-from flywheel.reports.finding import headline
 from flywheel.reports.report import Report
 from flywheel.reports.words import cut
 from flywheel.visible import one_line

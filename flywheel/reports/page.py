@@ -15,7 +15,7 @@ import flywheel
 from flywheel.evals.decision.compare import Comparison, Spending
 from flywheel.evals.decision.conclude import spread_of
 from flywheel.evals.decision.decide import p_of
-from flywheel.reports.finding import finding_of, headline
+from flywheel.evals.decision.finding import finding_of, headline
 from flywheel.reports.hypertext import figure, name, table, text
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.report import Report

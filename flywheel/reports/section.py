@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison
 from flywheel.evals.decision.conclude import conclude
 from flywheel.evals.decision.decide import p_of, points
+from flywheel.evals.decision.finding import finding_of, side_of
 from flywheel.evals.decision.flips import Flip
 from flywheel.reports.diff import Piece, diff
-from flywheel.reports.finding import finding_of, side_of
 from flywheel.reports.hypertext import figure, name, table, text
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.report import Report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flywheel.evals.decision.finding import finding_of
 from flywheel.review.rows import GraderLine, Mean, SliceLine
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def _line(found: GraderComparison) -> GraderLine:
         baseline=_mean(pairs.baseline, pairs.clusters),
         candidate=_mean(pairs.candidate, pairs.clusters),
         difference=difference and Mean(difference.difference, difference.low, difference.high),
+        finding=finding_of(found),
         p=difference and difference.p,
         n=difference.n if difference else 0,
         fixed=found.fixed,

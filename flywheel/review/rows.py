@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from flywheel.evals.decision.finding import Finding
+
 
 class RunLine(NamedTuple):
     """A run and its primary figure. `mean` is None while nothing was graded.
@@ -65,6 +67,7 @@ class GraderLine(NamedTuple):
     baseline: Mean | None
     candidate: Mean | None
     difference: Mean | None
+    finding: Finding
     p: float | None
     n: int
     fixed: int

@@ -8,8 +8,8 @@ from typing import Any
 
 from flywheel.evals.decision.compare import Comparison
 from flywheel.evals.decision.conclude import conclude
+from flywheel.evals.decision.finding import headline
 from flywheel.extras import need
-from flywheel.reports.finding import headline
 from flywheel.reports.page import page
 from flywheel.reports.report import Report, load_report
 from flywheel.store.reader import Reader

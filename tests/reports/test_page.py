@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from flywheel.evals.decision.compare import SliceComparison
+from flywheel.evals.decision.finding import finding_of, headline
 from flywheel.evals.decision.pairs import Pairs
-from flywheel.reports.finding import finding_of, headline
 from flywheel.reports.intervals import Row, interval_plot
 from flywheel.reports.page import page
 from flywheel.reports.scatter import MOST_POINTS, scatter

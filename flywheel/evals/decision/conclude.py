@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison, design_of
 from flywheel.evals.decision.decide import counted, p_of, points, there_are
+from flywheel.evals.decision.finding import finding_of
 from flywheel.evals.floors.floors import NEAR_ZERO
 from flywheel.stats.power import items_needed
 
-_SURE = 0.05
 _NOTED_UNGRADED = 0.02
 
 
@@ -48,10 +48,7 @@ def _verdict(found: GraderComparison, many: int) -> str:
 
 
 def _is_shown(found: GraderComparison) -> bool:
-    paired = found.paired
-    if paired is None or paired.low is None or paired.high is None or found.adjusted is None:
-        return False
-    return found.adjusted < _SURE and (paired.low > 0 or paired.high < 0)
+    return finding_of(found) in ("better", "worse")
 
 
 def _too_few(found: GraderComparison) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
+from flywheel.evals.decision.finding import Finding
 from flywheel.review.data import Review, Which
 from flywheel.review.pages.charts import intervals, p_value, told
 from flywheel.review.pages.chosen import Two, the_review, two
@@ -12,6 +15,12 @@ from flywheel.review.rows import Change, Compared, GraderLine, Mean, Verdict
 from flywheel.visible import visible
 
 _PAGE = 5
+_VERDICTS: Mapping[Finding, str] = {
+    "better": "The candidate scores higher.",
+    "worse": "The candidate scores lower.",
+    "not shown": "No difference is shown.",
+    "too few": "Nothing can be said: too few items were graded in both.",
+}
 
 
 def show() -> None:
@@ -41,7 +50,7 @@ def _figures(found: Compared) -> None:
         intervals("mean score, 95% interval", sides)
     with right:
         intervals("candidate less baseline", {"difference": primary.difference}, mark=0.0)
-    st.markdown(f"**{_verdict(primary.difference)}**")
+    st.markdown(f"**{_VERDICTS[primary.finding]}**")
     for sentence in found.floor:
         plain(sentence)
     plain(
@@ -63,16 +72,6 @@ def _prompts(found: Compared) -> None:
         with right:
             st.markdown("**Candidate**")
             answer(after)
-
-
-def _verdict(difference: Mean | None) -> str:
-    if difference is None or difference.low is None or difference.high is None:
-        return "Nothing can be said: too few items were graded in both."
-    if difference.low > 0:
-        return "The candidate scores higher."
-    if difference.high < 0:
-        return "The candidate scores lower."
-    return "No difference is shown: the interval includes 0."
 
 
 def _items(n: int) -> str:

@@ -1,4 +1,4 @@
-"""The finding: what one grader's difference shows, in a word. One rule for every report.
+"""The finding: what one grader's difference shows, in a word. One rule for every page and report.
 
 The primary grader is judged by its interval and by the p value that counts all candidates; every
 other one by its own interval. That a difference is not shown is not to say that there is none.
