@@ -8,8 +8,6 @@ judge or of the sandbox. Polling for the command is none, so that work that hang
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 
 from flywheel.errors import FlywheelError
 from flywheel.jobs.process import Command, Control, Emit
+from flywheel.synchronous import Background
 
 T = TypeVar("T")
 
@@ -91,16 +90,20 @@ class Progress:
         Raises Stopped as soon as the job is to stop, and OutOfTime at `until` on the monotonic
         clock. The work is cancelled then.
         """
-        running = _Running(work)
+        background = Background()
+        running = background.start(work)
         try:
             while not running.ended(_POLL_SECONDS):
                 self.check()
                 if until is not None and time.monotonic() >= until:
                     raise OutOfTime
+            return running.result()
         except BaseException:
-            running.cancel()
+            running.cancel(_PATIENCE_SECONDS)
             raise
-        return running.result()
+        finally:
+            # A judge that does not answer must not keep the process from ending.
+            background.close(0.0 if not running.ended() else None)
 
     @contextmanager
     def through(self, model: Any, *, stops: bool = False) -> Generator[None]:
@@ -117,35 +120,3 @@ class Progress:
             yield
         finally:
             hook.remove()
-
-
-class _Running:
-    """A coroutine on an event loop in a thread of its own."""
-
-    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._task = self._loop.create_task(work)
-        self._over = threading.Event()
-        # A judge that does not answer must not keep the process from ending.
-        threading.Thread(target=self._run, name="work", daemon=True).start()
-
-    def ended(self, seconds: float) -> bool:
-        """Whether it has ended, after this long at most."""
-        return self._over.wait(seconds)
-
-    def result(self) -> Any:
-        """What it came to. Raises what it raised."""
-        return self._task.result()
-
-    def cancel(self) -> None:
-        """End it, and wait a little until it has ended."""
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        self._over.wait(_PATIENCE_SECONDS)
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(asyncio.wait([self._task]))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        finally:
-            self._over.set()
-            self._loop.close()
