@@ -39,6 +39,7 @@ class Vector:
         return [(1.0, 0.0) for _ in texts]
 
 
+@pytest.mark.wide
 def test_a_run_keeps_the_files_of_its_embedder(tmp_path: Path) -> None:
     evalset = write_evalset(tmp_path / "e", graders=[CLOSE, FUZZY], primary="close")
     close, fuzzy = plan(evalset).graders
@@ -56,6 +57,7 @@ def test_a_multi_ties_its_parts() -> None:
     assert multi.embedders() == frozenset()
 
 
+@pytest.mark.wide
 def test_runs_of_different_embedders_do_not_mix(tmp_path: Path) -> None:
     evalset = write_evalset(tmp_path / "e", items=4, graders=[CLOSE], primary="close")
 
