@@ -10,7 +10,7 @@ from flywheel.engines.engine import EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
-from flywheel.evals.evalset.evalset import SPLITS, Evalset, Split
+from flywheel.evals.evalset.evalset import Evalset, split_named
 from flywheel.evals.evalset.grader_files import load_grader
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.evals.grading.grade_file import grade_file, open_job
@@ -69,9 +69,7 @@ def check_evalset(
     say: Callable[[str], object] = lambda text: None,
 ) -> list[GraderCheck]:
     """Probe the graders of an evalset; `say` hears how often the judge will be asked."""
-    chosen: Split | None = next((name for name in SPLITS if name == split), None)
-    if chosen is None:
-        raise BadOption(f"--split is {', '.join(SPLITS)}, got {split!r}")
+    chosen = split_named(split)
     with open_engine(spec) as engine:
         check_needs(evalset.graders, spec)
         items = draw_items(evalset, chosen, most or default_most(evalset.graders))

@@ -53,9 +53,7 @@ class Job:
     def model(self) -> str:
         """The folder of the trained model. Raises JobFailed while there is none."""
         found = self.view
-        if found.status != "finished" or not found.end.get("out"):
-            story = found.end.get("error") or found.status
-            raise JobFailed(f"{self.name} has no model: {story}; see flywheel job {self.name}")
+        self._check_finished(found)
         return str(found.end["out"])
 
     def events(self, after: int = 0) -> Iterator[Event]:
@@ -76,8 +74,13 @@ class Job:
             raise
         finally:
             self._tell()
-        assert self.model
+        self._check_finished(self.view)
         return self
+
+    def _check_finished(self, found: View) -> None:
+        if found.status != "finished" or not found.end.get("out"):
+            story = found.end.get("error") or found.status
+            raise JobFailed(f"{self.name} has no model: {story}; see flywheel job {self.name}")
 
     def resume(self, launch: Launch | None = None) -> Job:
         """Go on from its last checkpoint. Raises WrongMoment while it runs or when it has ended."""

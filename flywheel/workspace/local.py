@@ -13,10 +13,12 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, TypedDict, Unpack
 
+from flywheel.engines.budget import Budget, BudgetSpent
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
@@ -29,6 +31,7 @@ from flywheel.evals.grading import regrade
 from flywheel.evals.results.results import Result, the_run
 from flywheel.evals.run.cache import explain
 from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
+from flywheel.evals.run.events import resume_command
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
 from flywheel.jobs.folder import job_folders
@@ -129,9 +132,9 @@ class Local(Reading):
         if row.kind == "regrade":
             verb = f"flywheel regrade --resume {row.run}"
             raise BadOption(f"{row.run} is a regrade; go on with: {verb}")
-        folder = str(self.evalset(evalset).folder) if evalset else None
-        plan = plan_of_run(self.store, row, spec, folder)
-        return self._measure(plan, spec, lambda: row, options, str(evalset or ""))
+        named = self._named(evalset) if evalset else ""
+        plan = plan_of_run(self.store, row, spec, named or None)
+        return self._measure(plan, spec, lambda: row, options, named)
 
     def regrade(
         self, run: AnyRun, graders: AnyGraders, *, judge: str | None = None, wait: bool = True
@@ -206,7 +209,7 @@ class Local(Reading):
         """The lever's config for this evalset, with the model that its baseline measured."""
         loaded = self.evalset(evalset)
         fields = lever.model_dump(exclude_unset=True)
-        fields["evalset"] = str(evalset) if isinstance(evalset, str) else str(loaded.folder)
+        fields["evalset"] = self._named(evalset)
         held = find_baseline(self.store, loaded.digest, "dev")
         if held is not None:
             fields.setdefault("model", the_run(self.store, held.run).model)
@@ -227,8 +230,12 @@ class Local(Reading):
 
     def _eval(self, evalset: AnyEvalset, model: str, kind: Kind, options: Options) -> Run:
         plan, spec = self._plan(evalset, model, options)
-        named = str(evalset if isinstance(evalset, str | Path) else plan.evalset.folder)
-        return self._measure(plan, spec, lambda: begin(plan, self.store, kind), options, named)
+        begun = partial(begin, plan, self.store, kind)
+        return self._measure(plan, spec, begun, options, self._named(evalset))
+
+    def _named(self, evalset: AnyEvalset) -> str:
+        """The evalset as a command names it: as it was given, or by its folder."""
+        return str(evalset if isinstance(evalset, str | Path) else self.evalset(evalset).folder)
 
     def _plan(self, evalset: AnyEvalset, model: str, options: Options) -> tuple[Plan, EngineSpec]:
         spec = self._spec(options)
@@ -268,7 +275,17 @@ class Local(Reading):
         engine, again = self._under(spec), _again(spec, "")
         left = regrade.count_left(self.store, row)
         doing = Doing(None, engine.judge, "grading", left, "verdicts", again)
-        work = regrade.go_on_regrade(self.store, row, engine, doing.advance)
+        budget = Budget(None, spec.max_cost if engine.judge else None, doing.cost)
+
+        def advance(count: int) -> None:
+            doing.advance(count)
+            try:
+                budget.check()
+            except BudgetSpent as spent:
+                command = resume_command(row, self.store, again)
+                raise BudgetSpent(f"{spent}; raise it and resume with: {command}") from None
+
+        work = regrade.go_on_regrade(self.store, row, engine, advance)
         return self._start(row, doing, work, wait)
 
     def _start(
@@ -277,7 +294,8 @@ class Local(Reading):
         if self._background is None:
             self._background = Background()
         run = Run(self.store, row, doing, self._background.start(work))
-        self._under_way[run.name] = run
+        living = {name: one for name, one in self._under_way.items() if not one.has_ended()}
+        self._under_way = {**living, run.name: run}
         return run.wait() if wait else run
 
     def _cancel(self, name: str) -> bool:

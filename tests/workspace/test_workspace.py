@@ -70,7 +70,8 @@ def test_an_evalset_made_in_python_is_measured_compared_and_resumed(tmp_path: Pa
             verdict.promote()
         again = ws.resume(run, evalset=task)
         assert again.result.n == 12
-        command = run.resume_command()
+        command = again.resume_command()
+        assert command == run.resume_command()
     done = flywheel(*command.split()[1:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
@@ -218,6 +219,24 @@ def test_a_run_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) -> N
     unpriced = fw.EngineSpec(max_cost=0.5)
     with fw.open(tmp_path / "s.duckdb", unpriced) as ws, pytest.raises(BadOption, match="price"):
         ws.eval(folder, model=fast, cache=False)
+
+
+def test_a_regrade_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) -> None:
+    folder, (_, fast) = write_evalset(tmp_path / "e", items=600), functions(tmp_path)
+    asked = [{"role": "user", "content": "{{ sample.output_text }}"}]
+    liked = {"type": "score_model", "name": "liked", "model": "judge", "input": asked}
+    judge = script(tmp_path, "judge", '{\\"result\\": 0.5}')
+    spec = fw.EngineSpec(judge=judge, max_cost=0.5, prices=load_prices(write_prices(tmp_path)))
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        parent = ws.eval(folder, model=fast).name
+    with fw.open(tmp_path / "s.duckdb", spec) as ws:
+        with pytest.raises(BudgetSpent, match=r"of max_cost .* resume with: flywheel regrade"):
+            ws.regrade(parent, [liked])
+        left = ws.run("latest")
+        assert left.status == "interrupted"
+        assert 0 < left.result.figures["liked"].summary.graded < 600
+    with fw.open(tmp_path / "s.duckdb", fw.EngineSpec(judge=judge)) as ws:
+        assert ws.resume_regrade(left.name).result.figures["liked"].summary.graded == 600
 
 
 def write_prices(folder: Path) -> Path:

@@ -6,13 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.measure.measuring import (
-    check_complete,
-    finished,
-    open_measuring,
-    options_of,
-    show_result,
-)
+from flywheel.cli.measure.measuring import options_of, report
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     ApiKeyEnv,
@@ -60,8 +54,5 @@ def baseline(
 
     Nothing is trained before there is a baseline on the same evalset, graders and sampling.
     """
-    with open_measuring(db, context.params) as workspace:
-        run = workspace.baseline(evalset, model=model, **options_of(context.params))
-        done = finished(run)
-    show_result(done, as_json, db)
-    check_complete(done.result)
+    options = options_of(context.params)
+    report(db, context.params, as_json, lambda ws: ws.baseline(evalset, model=model, **options))

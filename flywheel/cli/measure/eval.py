@@ -6,13 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.measure.measuring import (
-    check_complete,
-    finished,
-    open_measuring,
-    options_of,
-    show_result,
-)
+from flywheel.cli.measure.measuring import open_measuring, options_of, report
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     ApiKeyEnv,
@@ -34,6 +28,8 @@ from flywheel.cli.terminal.options import (
 )
 from flywheel.cli.terminal.tables import print_line
 from flywheel.errors import BadOption
+from flywheel.workspace.local import Local
+from flywheel.workspace.run import Run
 
 
 def evaluate(
@@ -52,10 +48,10 @@ def evaluate(
     max_samples: MaxSamples = None,
     max_cost: MaxCost = None,
     in_flight: InFlight = 64,
-    resume: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
+    resume: Annotated[str | None, typer.Option(help="Resume this run.")] = None,
     cache: Annotated[bool, typer.Option(help="Use answers of earlier runs.")] = True,
     explain_cache: Annotated[
-        bool, typer.Option(help="Say which earlier runs' answers fit, and stop.")
+        bool, typer.Option(help="Print which earlier runs' answers would be used, and exit.")
     ] = False,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
@@ -68,15 +64,15 @@ def evaluate(
     if resume is None and (evalset is None or model is None):
         raise BadOption("give an EVALSET and a model (-m), or --resume RUN")
     options = options_of(context.params)
-    with open_measuring(db, context.params) as workspace:
-        if explain_cache and evalset and model:
+    if explain_cache and evalset and model:
+        with open_measuring(db, context.params) as workspace:
             for line in workspace.explain_cache(evalset, model=model, **options):
                 print_line(line)
-            return
+        return
+
+    def begin(workspace: Local) -> Run:
         if resume is not None:
-            run = workspace.resume(resume, evalset=evalset, **options)
-        else:
-            run = workspace.eval(evalset or "", model=model or "", **options)
-        done = finished(run)
-    show_result(done, as_json, db)
-    check_complete(done.result)
+            return workspace.resume(resume, evalset=evalset, **options)
+        return workspace.eval(evalset or "", model=model or "", **options)
+
+    report(db, context.params, as_json, begin)

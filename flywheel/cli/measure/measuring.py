@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import exp
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +53,16 @@ def open_measuring(db: Path, given: Mapping[str, Any]) -> Local:
         max_cost=given["max_cost"],
     )
     return open_workspace(db, spec)
+
+
+def report(
+    db: Path, given: Mapping[str, Any], as_json: bool, begin: Callable[[Local], Run]
+) -> None:
+    """Measure what `begin` begins, show the result, and exit with INCOMPLETE where that is due."""
+    with open_measuring(db, given) as workspace:
+        done = finished(begin(workspace))
+    show_result(done, as_json, db)
+    check_complete(done.result)
 
 
 def options_of(given: Mapping[str, Any]) -> Options:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.measure.measuring import check_complete, finished, open_measuring, show_result
+from flywheel.cli.measure.measuring import report
 from flywheel.cli.terminal.options import (
     DEFAULT_DB,
     Db,
@@ -20,6 +20,8 @@ from flywheel.cli.terminal.options import (
     UnsafePython,
 )
 from flywheel.errors import BadOption
+from flywheel.workspace.local import Local
+from flywheel.workspace.run import Run
 
 
 def regrade(
@@ -29,7 +31,7 @@ def regrade(
         Path | None, typer.Option(help="A grader, or a list of them; YAML or JSON.")
     ] = None,
     resume: Annotated[
-        str | None, typer.Option(help="Go on with this regrade: what has no verdict yet.")
+        str | None, typer.Option(help="Resume this regrade: grade what has no verdict yet.")
     ] = None,
     judge: JudgeName = None,
     judge_api_key_env: JudgeApiKeyEnv = None,
@@ -46,11 +48,11 @@ def regrade(
     """
     if (run is None) == (resume is None) or (run and graders is None):
         raise BadOption("give a RUN and --graders FILE, or --resume RUN")
-    with open_measuring(db, context.params) as workspace:
+    chosen = graders or ()
+
+    def begin(workspace: Local) -> Run:
         if resume is not None:
-            again = workspace.resume_regrade(resume, graders or (), wait=False)
-        else:
-            again = workspace.regrade(run or "", graders or (), wait=False)
-        done = finished(again)
-    show_result(done, as_json, db)
-    check_complete(done.result)
+            return workspace.resume_regrade(resume, chosen, wait=False)
+        return workspace.regrade(run or "", chosen, wait=False)
+
+    report(db, context.params, as_json, begin)

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from flywheel.document import load_document
-from flywheel.errors import BadItem, NoEvalset
+from flywheel.errors import BadItem, BadOption, NoEvalset
 from flywheel.evals.evalset.images import with_images
 from flywheel.evals.evalset.items import Item, Items
 from flywheel.samplers.schema import BadSchema, check_schema
@@ -42,6 +42,14 @@ from graders.ungraded import Ungraded
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+def split_named(name: str) -> Split:
+    """The split of this name. Raises BadOption."""
+    for split in SPLITS:
+        if split == name:
+            return split
+    raise BadOption(f"--split is {', '.join(SPLITS)}, got {name!r}")
 
 
 def _names_the_item_only(text: str) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from flywheel.engines.engine import EngineSpec
-from flywheel.errors import BadOption
-from flywheel.evals.evalset.evalset import SPLITS, Evalset, Prompt, Split, load_evalset
+from flywheel.evals.evalset.evalset import SPLITS, Evalset, Prompt, load_evalset, split_named
 from flywheel.evals.run.plan import Plan, load_prompt
 from flywheel.store.queries.definitions import prompt_messages
 from flywheel.store.reader import Reader
@@ -35,15 +34,12 @@ def plan_of(choice: Choice, spec: EngineSpec) -> Plan:
     """The plan that these words mean. Raises a FlywheelError for the first that means nothing."""
     evalset = choice.evalset
     definition = evalset.definition
-    split: Split | None = next((name for name in SPLITS if name == choice.split), None)
-    if split is None:
-        raise BadOption(f"--split is {', '.join(SPLITS)}, got {choice.split!r}")
     sampling = definition.sampling.model_dump()
     if choice.temperature is not None:
         sampling["temperature"] = choice.temperature
     return Plan(
         evalset=evalset,
-        split=split,
+        split=split_named(choice.split),
         model=choice.model,
         model_digest=spec.model_digest(choice.model),
         prompt=load_prompt(choice.prompt) if choice.prompt else definition.prompt,
