@@ -52,8 +52,10 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def matches(printed: str, wanted: str) -> bool:
-    """Whether the output is as the page says."""
-    pattern = re.escape(wanted.replace("<BLANKLINE>\n", "\n").rstrip("\n"))
-    return (
-        re.fullmatch(pattern.replace(r"\.\.\.", ".*?"), printed.rstrip("\n"), re.DOTALL) is not None
+    """Whether the output is as the page says: a line of only `...` is any lines, or none."""
+    lines = wanted.replace("<BLANKLINE>\n", "\n").rstrip("\n").split("\n")
+    pattern = "".join(
+        r"(?:[^\n]*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*?") + r"\n"
+        for line in lines
     )
+    return re.fullmatch(pattern, printed.rstrip("\n") + "\n", re.DOTALL) is not None

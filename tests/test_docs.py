@@ -22,6 +22,14 @@ README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
+def test_a_line_of_dots_is_any_lines_or_none() -> None:
+    assert matches("job\nend\n", "...\njob\n...\n")
+    assert matches("one\ntwo\njob\n", "...\njob\n...")
+    assert matches("about 5 s a step\n", "about ... s a step\n")
+    assert not matches("another job\n", "...\njob\n")
+    assert not matches("", "job\n...\n")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_runs_and_prints_what_it_says(page: Path, tmp_path: Path) -> None:
     env = {
