@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from flywheel.tiny.desk.calls import FUNCTIONS, REQUESTS, REVIEWED, routed, write_request
+from flywheel.tiny.desk.calls import FUNCTIONS, REVIEWED, routed, write_request
 from flywheel.tiny.desk.desk import CATEGORIES, HOUSE, Ticket, priority, write_ticket
-from flywheel.tiny.desk.notes import SENTENCES, write_note
-from flywheel.tiny.desk.phrases import COMPLAINTS, URGENCY, Split
+from flywheel.tiny.desk.notes import write_note
+from flywheel.tiny.desk.phrases import COMPLAINTS, NOTES, REQUESTS, URGENCY, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -66,7 +66,7 @@ def wordings_of(split: Split) -> set[str]:
         *COMPLAINTS[split].values(),
         *URGENCY[split].values(),
         *REQUESTS[split].values(),
-        SENTENCES[split],
+        NOTES[split],
     ]
     return {wording.casefold() for group in groups for wording in group}
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flywheel.tiny.desk.desk import PRODUCTS, order_id
-from flywheel.tiny.desk.phrases import Split
+from flywheel.tiny.desk.phrases import REQUESTS, Split
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "track_order": ("order_id",),
@@ -27,92 +27,6 @@ CITIES = ("Oslo", "Lima", "Paris", "Cairo", "Delhi", "Boston")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 REVIEWED = 100
 _PRODUCTS = PRODUCTS[:6]
-
-REQUESTS: Mapping[Split, Mapping[str, Sequence[str]]] = {
-    "train": {
-        "track_order": (
-            "Where is order {order_id}?",
-            "Has {order_id} been shipped yet?",
-            "Track {order_id} for me.",
-            "When does {order_id} arrive?",
-        ),
-        "cancel_order": (
-            "Please cancel {order_id}.",
-            "I do not want order {order_id} any more.",
-            "Stop order {order_id}, I changed my mind.",
-        ),
-        "refund_order": (
-            "Refund ${amount} for order {order_id}.",
-            "I want ${amount} back for {order_id}.",
-            "Please pay back ${amount}, the order was {order_id}.",
-        ),
-        "move_delivery": (
-            "Send order {order_id} on {day} instead.",
-            "I am away until {day}, please deliver {order_id} then.",
-            "The new delivery day for {order_id} is {day}.",
-        ),
-        "find_store": (
-            "Where is your store in {city}?",
-            "Do you have a shop in {city}?",
-            "Find a store near {city}.",
-        ),
-        "check_stock": (
-            "Do you still have the {product}?",
-            "Is the {product} in stock?",
-            "How many of the {product} are left?",
-        ),
-        "book_call": (
-            "Please call me on {day} about {order_id}.",
-            "I want a call on {day}, my order is {order_id}.",
-            "Book a call for {day} about order {order_id}.",
-        ),
-    },
-    "dev": {
-        "track_order": (
-            "Is {order_id} shipped, and when does it arrive?",
-            "Please track {order_id}.",
-        ),
-        "cancel_order": ("I want to stop order {order_id}.", "Cancel my order, it is {order_id}."),
-        "refund_order": (
-            "Pay ${amount} for {order_id} back to me.",
-            "The refund for {order_id} is ${amount}.",
-        ),
-        "move_delivery": (
-            "Deliver {order_id} on {day}, please.",
-            "I am away, send {order_id} on {day}.",
-        ),
-        "find_store": ("I am in {city}, where is a store?", "Which shop is near {city}?"),
-        "check_stock": (
-            "Are there any {product} left in stock?",
-            "Do you have one more {product}?",
-        ),
-        "book_call": (
-            "On {day} I would like a call about {order_id}.",
-            "Call me about order {order_id}, {day} is good.",
-        ),
-    },
-    "test": {
-        "track_order": ("Where is {order_id} now?", "When is {order_id} shipped?"),
-        "cancel_order": ("Order {order_id}: please cancel.", "I changed my mind about {order_id}."),
-        "refund_order": (
-            "For order {order_id} I want a refund of ${amount}.",
-            "Give me ${amount} back, order {order_id}.",
-        ),
-        "move_delivery": (
-            "Please send {order_id} on {day}, I am away.",
-            "Is {day} a good delivery day for {order_id}?",
-        ),
-        "find_store": ("Is there a shop near {city}?", "I want to find your store in {city}."),
-        "check_stock": (
-            "I want the {product}, is it in stock?",
-            "Is there any {product} left?",
-        ),
-        "book_call": (
-            "Can you call me about {order_id} on {day}?",
-            "Book {day} for a call, it is about {order_id}.",
-        ),
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from flywheel.tiny.desk.calls import write_request
 from flywheel.tiny.desk.desk import (
@@ -23,15 +24,14 @@ from flywheel.tiny.desk.desk import (
     write_ticket,
 )
 from flywheel.tiny.desk.formats import (
-    CALL_FORMATS,
-    NOTE_FORMATS,
-    TICKET_FORMATS,
     VAGUE_JSON,
     VAGUE_TASK,
+    call_fields,
     draw_format,
     habit,
     list_functions,
-    tell_rule,
+    note_fields,
+    rule_sentence,
 )
 from flywheel.tiny.desk.notes import KINDS, write_date, write_note
 from flywheel.tiny.desk.sums import SHORT, write_sum
@@ -114,16 +114,18 @@ def _note_fields(rng: random.Random) -> Document:
 def _triage(rng: random.Random) -> Document:
     """Tickets with the format told, or shown by earlier turns, and sometimes with rules."""
     rules = _draw_rules(rng)
-    style = draw_format(rng, TICKET_FORMATS)
+    style = draw_format(rng, "tickets")
     if rng.random() < 0.6:
-        asked, count = f"{rng.choice(VAGUE_TASK)} {rng.choice(style.told)}", rng.randint(1, 4)
+        asked, count = f"{rng.choice(VAGUE_TASK)} {rng.choice(style.asked)}", rng.randint(1, 4)
     else:
         asked, count = rng.choice(VAGUE_TASK), rng.randint(2, 5)
         if style.is_json and rng.random() < 0.2:
             asked += f" {rng.choice(VAGUE_JSON)}"
-    system = " ".join([asked, *(tell_rule(rule, rng) for rule in rules)])
+    system = " ".join([asked, *(rule_sentence(rule, rng) for rule in rules)])
     tickets = [write_ticket(rng, "train") for _ in range(count)]
-    turns = [(t.text, style.write((t, priority(t, rules)))) for t in tickets]
+    turns = [
+        (t.text, style.answer % {**asdict(t), "priority": priority(t, rules)}) for t in tickets
+    ]
     if count > 1 and rng.random() < 0.3:
         shown = "".join(f"\nTicket: {text}\nAnswer: {answer}" for text, answer in turns[:-1])
         return conversation(f"{system}\nExamples:{shown}", turns[-1:])
@@ -139,16 +141,18 @@ def _vague_triage(rng: random.Random) -> Document:
 
 
 def _notes(rng: random.Random) -> Document:
-    style = draw_format(rng, NOTE_FORMATS)
+    style = draw_format(rng, "notes")
     notes = [write_note(rng, "train") for _ in range(rng.randint(1, 4))]
-    return conversation(rng.choice(style.told), [(note.text, style.write(note)) for note in notes])
+    return conversation(
+        rng.choice(style.asked), [(n.text, style.answer % note_fields(n)) for n in notes]
+    )
 
 
 def _calls(rng: random.Random) -> Document:
-    style = draw_format(rng, CALL_FORMATS)
+    style = draw_format(rng, "calls")
     requests = [write_request(rng, "train") for _ in range(rng.randint(1, 4))]
-    system = list_functions(rng, [request.name for request in requests], rng.choice(style.told))
-    return conversation(system, [(request.text, style.write(request)) for request in requests])
+    system = list_functions(rng, [request.name for request in requests], rng.choice(style.asked))
+    return conversation(system, [(one.text, style.answer % call_fields(one)) for one in requests])
 
 
 def _draw_rules(rng: random.Random) -> list[Rule]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flywheel.tiny.desk.desk import PEOPLE, order_id
-from flywheel.tiny.desk.phrases import Split
+from flywheel.tiny.desk.phrases import NOTES, Split
 
 KINDS = ("person", "order_id", "amount", "date")
 MONTHS = (
@@ -22,44 +22,6 @@ MONTHS = (
 SOME_PEOPLE = PEOPLE[:8]
 _NEW_PEOPLE = ("Elena", "Jonas", "Amara", "Victor")
 _NEW_SHARE = 0.1
-
-SENTENCES: Mapping[Split, Sequence[str]] = {
-    "train": (
-        "{person} paid {amount} for order {order_id} on {date}.",
-        "On {date} {person} ordered {order_id}.",
-        "Order {order_id} was paid with {amount} on {date}.",
-        "{person} wants {amount} back for {order_id}.",
-        "A refund of {amount} for {person}, order {order_id}.",
-        "{person} called on {date} about order {order_id}.",
-        "We sent {order_id} on {date}.",
-        "Please tell {person} that {order_id} is ready.",
-        "{person} still has to pay {amount}.",
-        "Invoice of {date} for {person}: {amount}.",
-        "The bill for {order_id} is {amount}, due on {date}.",
-        "{date}: {person} returned {order_id}.",
-        "{person} got {amount} from us on {date}.",
-        "Order {order_id} of {person} costs {amount} and ships on {date}.",
-    ),
-    "dev": (
-        "{amount} came from {person} on {date}.",
-        "{person} returned order {order_id} and got {amount}.",
-        "{date}: order {order_id} was sent.",
-        "On {date} we called {person}.",
-        "{person} paid the bill for {order_id} on {date}.",
-        "The refund for {order_id} of {person} is {amount}.",
-        "Ordered on {date}: {order_id} for {amount}, by {person}.",
-    ),
-    "test": (
-        "{person} sent {order_id} back on {date} and wants {amount}.",
-        "For {person}: order {order_id} is ready.",
-        "On {date} the order {order_id} came back.",
-        "{date}: {person} called about {amount}.",
-        "{person} ordered on {date}.",
-        "An invoice of {amount} was sent to {person} on {date}.",
-        "Order {order_id} for {person} ships on {date}.",
-        "We got {amount} for {order_id} from {person}.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +48,8 @@ def write_date(rng: random.Random) -> tuple[str, str]:
 
 def write_note(rng: random.Random, split: Split) -> Note:
     """A note in the wordings of this split."""
-    number = rng.randrange(len(SENTENCES[split]))
-    sentence = SENTENCES[split][number]
+    number = rng.randrange(len(NOTES[split]))
+    sentence = NOTES[split][number]
     date_text, date = write_date(rng)
     fresh = split != "train" and rng.random() < _NEW_SHARE
     named = {
