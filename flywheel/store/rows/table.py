@@ -1,7 +1,7 @@
 """A table: its typed row is its columns, and Arrow batches of rows are how they travel.
 
 The fields of the row (a NamedTuple) give the columns, their types, and which may be NULL. SQL types
-stand in the migrations; a test holds the two together. Timestamps are UTC: an aware datetime is
+stand in `schema/`; a test holds the two together. Timestamps are UTC: an aware datetime is
 converted, a naive one is taken to be UTC already.
 """
 
