@@ -91,6 +91,7 @@ STEPS: Sequence[Step] = (
     _sql("04_jobs"),
     _sql("05_floors"),
     _sql("06_provenance_and_reads", _carry_reads),
+    _sql("07_tags_of_runs"),
 )
 
 

@@ -10,16 +10,20 @@ import pytest
 from typer.testing import CliRunner
 
 from flywheel.cli.app import app
+from flywheel.evals.results.results import the_run
+from flywheel.evals.results.worst_items import slices
 from flywheel.store.errors import OlderStore
 from flywheel.store.migrations import STEPS
+from flywheel.store.rows.digest import digest
 from flywheel.store.store import open_store
 from flywheel.store.tables.decisions import ComparisonRow, PromotionRow
+from flywheel.store.tables.definitions import EvalsetRow
 from flywheel.store.tables.jobs import CheckpointRow, JobEventRow, JobRow
 from flywheel.store.tables.tables import TABLES
 from flywheel.store.tables.votes import VoteRow
 from flywheel.store.upkeep.check import check_store
 from tests.store.older import write_older
-from tests.store.rows import NOON, Tables, baseline, event, item_digest, whole
+from tests.store.rows import NOON, Tables, baseline, event, item, item_digest, whole
 
 DECIDED: Tables = {
     "baselines": [baseline("a")],
@@ -68,6 +72,18 @@ def test_an_older_store_is_migrated_and_whole(
             now = counts(store)
         assert {table: now[table] for table in before} == before
         assert set(now) == set(TABLES)
+
+
+def test_a_run_of_an_older_store_is_sliced_by_the_tags_of_its_evalset(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    tagged: Tables = {
+        **whole("a"),
+        "evalsets": [EvalsetRow(digest("evalset"), "capitals", '{"tags": ["kind"]}', NOON)],
+        "items": [item(number, item='{"kind": "even"}') for number in range(2)],
+    }
+    write_older(path, 6, [tagged])
+    with open_store(path) as store:
+        assert [part.tag for part in slices(store, the_run(store, "a"))] == ["kind=even"]
 
 
 def counts(store: Any) -> dict[str, int]:

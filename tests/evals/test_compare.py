@@ -10,6 +10,9 @@ import pytest
 
 from flywheel.errors import BadOption, NoRun, NotComparable
 from flywheel.evals.decision.compare import compare
+from flywheel.evals.decision.gate import Case, judge
+from flywheel.evals.results.results import the_run
+from flywheel.evals.results.worst_items import slices
 from flywheel.samplers.sampler import Output
 from flywheel.store.store import Store, open_store
 from tests.evals.world import Echo, failing_on, measure, plan, say, write_evalset, wrong_on
@@ -41,6 +44,18 @@ def test_wins_losses_and_ties_are_counted_by_item(store: Store, tmp_path: Path) 
     assert [part.tag for part in candidate.slices] == ["kind=even", "kind=odd"]
 
 
+def test_changed_tags_block_nothing_and_the_newest_run_slices(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e")
+    a = run_of(store, folder, wrong_on(0, 1, 2, 3, 4, 5), "a")
+    write_evalset(folder, tags=["kind"], description="Numbers said back.")
+    b = run_of(store, folder, wrong_on(5, 6), "b")
+    tags = [part.tag for part in compare(store, a, [b]).candidates[0].slices]
+    assert tags == ["kind=even", "kind=odd"]
+    assert [part.tag for part in compare(store, b, [a]).candidates[0].slices] == tags
+    assert judge(store, Case(baseline=a, candidate=b)).decision.outcome == "undecided"
+    assert [slices(store, the_run(store, name)) == [] for name in (a, b)] == [True, False]
+
+
 def test_an_item_that_one_run_has_no_score_for_is_in_no_pair(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e")
     a = run_of(store, folder, wrong_on(0, 1), "a")
@@ -62,7 +77,7 @@ def test_runs_without_a_common_item_are_refused(store: Store, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("fields", "choice", "told"),
     [
-        ({"tags": ["kind"]}, {}, "evalset version"),
+        ({"group": "kind"}, {}, "evalset version"),
         ({}, {"split": "train"}, "split (dev against train)"),
         ({}, {"temperature": 1.0}, "sampling parameters"),
     ],

@@ -228,6 +228,15 @@ def test_resume_refuses_what_changed_and_names_it(
     assert named in str(refused.value)
 
 
+def test_a_run_with_changed_tags_goes_on_and_keeps_its_own(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", tags=["kind"])
+    row = begin(plan(folder), store)
+    write_evalset(folder, tags=["id"])
+    now = plan_of_run(store, row, EngineSpec(), str(folder))
+    result = go_on(now, row, bench(store, now, Echo()))
+    assert [part.tag for part in slices(store, result.run)] == ["kind=even", "kind=odd"]
+
+
 def test_ungraded_answers_are_counted_and_in_no_mean(store: Store, tmp_path: Path) -> None:
     source = "def grade(s, i):\n    return 1.0 if int(i['gold']) % 10 > 2 else {}[0]"
     grader = {"type": "python", "name": "p", "source": source}

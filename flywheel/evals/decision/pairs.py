@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flywheel.errors import NotComparable
-from flywheel.evals.results.results import definition_of, field_path
+from flywheel.evals.results.results import definition_of, field_path, tags_of
 from flywheel.store.queries.definitions import item_fields
 from flywheel.store.queries.verdicts import paired_means
 from flywheel.store.reader import Reader
@@ -131,9 +131,9 @@ def check_comparable(baseline: RunRow, candidate: RunRow) -> None:
 
 
 def load_facts(store: Reader, runs: Sequence[RunRow]) -> ItemFacts:
-    """Ids, clusters and tags of the items of these runs, as the first run's evalset names them."""
-    definition = definition_of(store, runs[0])
-    group, tags = definition.get("group"), tuple(definition.get("tags", ()))
+    """Ids, clusters and tags of the items of these runs. The tags are those of the newest run."""
+    group = definition_of(store, runs[0]).get("group")
+    tags = tags_of(store, max(runs, key=lambda run: run.created))
     paths = {f"p{n}": field_path(name) for n, name in enumerate((*tags, group)) if name is not None}
     facts = ItemFacts()
     for row in item_fields(store, [run.run for run in runs], paths):

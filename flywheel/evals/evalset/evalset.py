@@ -118,7 +118,7 @@ class EvalsetDefinition(BaseModel):
       what the model may call. `options` (texts, or a slot that holds a list) are chosen from by
       log-probability, without generating. `reference_loss` measures the loss of the gold answer.
     - `checks` excuses graders from probes of `flywheel graders check`: grader, probe, reason. They
-      are no part of what is measured, so not of the digest; nor is `description`.
+      are no part of what is measured, so not of the digest; nor are `description` and `tags`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -155,7 +155,8 @@ class EvalsetDefinition(BaseModel):
 
     def measured(self) -> dict[str, Any]:
         """All that a measurement depends on, as JSON: what the digest is made of."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude={"checks", "description"})
+        left_out = {"checks", "description", "tags"}
+        return self.model_dump(mode="json", exclude_unset=True, exclude=left_out)
 
     @model_validator(mode="after")
     def _names_are_graders(self) -> Self:

@@ -18,7 +18,7 @@ from flywheel.store.queries.definitions import evalset_definition
 from flywheel.store.queries.runs import run_seconds
 from flywheel.store.queries.verdicts import item_means
 from flywheel.store.reader import Reader
-from flywheel.store.rows.values import object_of, pairs_of
+from flywheel.store.rows.values import list_of, object_of, pairs_of
 from flywheel.store.tables.runs import (
     RunRow,
     find_run,
@@ -197,6 +197,16 @@ def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:
         return object_of(evalset_definition(store, run.evalset_digest) or "")
     except ValueError:
         raise wrong_data(store.path, f"the evalset of run {run.run} cannot be read") from None
+
+
+def tags_of(store: Reader, run: RunRow) -> tuple[str, ...]:
+    """The item fields by which a run is sliced: its evalset's tags when the run began."""
+    try:
+        # A run of an older version has them in its evalset's definition.
+        tags = definition_of(store, run).get("tags", ()) if run.tags is None else list_of(run.tags)
+    except ValueError:
+        raise wrong_data(store.path, f"the tags of run {run.run} cannot be read") from None
+    return tuple(map(str, tags))
 
 
 def field_path(name: str | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flywheel.evals.results.results import definition_of, field_path
+from flywheel.evals.results.results import field_path, tags_of
 from flywheel.stats.intervals import mean_interval
 from flywheel.store.queries.verdicts import tag_means, worst_answers
 from flywheel.store.reader import Reader
@@ -35,7 +35,7 @@ class WorstItem(NamedTuple):
 def slices(store: Reader, run: RunRow) -> list[Slice]:
     """Every tag with its mean, by name. Intervals are each their own: look at many, trust few."""
     by_tag: dict[str, list[float]] = {}
-    for field in definition_of(store, run).get("tags", ()):
+    for field in tags_of(store, run):
         path = field_path(field)
         for value, mean in tag_means(store, run.run, run.primary_grader, path):
             by_tag.setdefault(f"{field}={value}", []).append(mean)

@@ -193,6 +193,7 @@ class Plan:
             note=note,
             judge_digest=one_of(digest for g in self.graders for digest in g.judges()),
             embedder_digest=one_of(digest for g in self.graders for digest in g.embedders()),
+            tags=canonical_json(self.evalset.definition.tags),
         )
 
     def check_same(self, run: RunRow, graders: Collection[str] | None = None) -> None:

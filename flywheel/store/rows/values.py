@@ -24,6 +24,7 @@ _JSON = {
     ("models", "detail"): "OBJECT",
     ("runs", "sampling"): "OBJECT",
     ("runs", "graders"): "ARRAY",
+    ("runs", "tags"): "ARRAY",
     ("samples", "extra"): "OBJECT",
     ("samples", "response"): "OBJECT",
     ("scores", "usage"): "OBJECT",
@@ -62,7 +63,7 @@ def wrong_values(store: Reader) -> Iterator[Wrong]:
 def pairs_of(text: str) -> list[tuple[str, str]]:
     """The list of [name, digest] in the column `graders` of a run. Raises ValueError."""
     pairs: list[tuple[str, str]] = []
-    for pair in cast("list[Any]", _loaded(text, "ARRAY")):
+    for pair in list_of(text):
         match pair:
             case [str(name), str(digest)]:
                 pairs.append((name, digest))
@@ -74,6 +75,11 @@ def pairs_of(text: str) -> list[tuple[str, str]]:
 def object_of(text: str) -> dict[str, Any]:
     """The object in a column of JSON. Raises ValueError."""
     return cast("dict[str, Any]", _loaded(text, "OBJECT"))
+
+
+def list_of(text: str) -> list[Any]:
+    """The list in a column of JSON. Raises ValueError."""
+    return cast("list[Any]", _loaded(text, "ARRAY"))
 
 
 def _out_of_range(store: Reader, table: Table, column: str, kind: type) -> Iterator[Wrong]:

@@ -47,7 +47,8 @@ class RunRow(NamedTuple):
 
     `evalset` and `model` are names for people, `sampling` is JSON, `graders` a JSON list of
     [name, digest], `version` the version of the code. `judge_digest` and `embedder_digest` are of
-    the models that its graders ask, `owner_key` is of the service's key that owns it.
+    the models that its graders ask, `owner_key` is of the service's key that owns it. `tags` is the
+    JSON list of the item fields by which it is sliced; None means those of the definition.
     """
 
     run: str
@@ -72,6 +73,7 @@ class RunRow(NamedTuple):
     judge_digest: str | None = None
     embedder_digest: str | None = None
     owner_key: str | None = None
+    tags: str | None = None
 
     @property
     def sampled(self) -> str:
