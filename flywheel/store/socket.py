@@ -1,7 +1,8 @@
 """Reads of a store that another process owns: the owner answers them on a Unix socket beside it.
 
 DuckDB lets one process open a file, and a run may take hours; so its owner answers the queries of
-this user's other processes. Only a SELECT is answered, and nothing of it can reach another file.
+this user's other processes. Only a SELECT from tables is answered. It reaches no other file and
+calls no table function: some of those change the owner's database, and one ends its process.
 The socket is readable by its user alone, and dies with its process: what is left of one that was
 killed is replaced by the next owner.
 """
@@ -14,6 +15,7 @@ import socket
 import stat
 import struct
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
@@ -30,10 +32,15 @@ if TYPE_CHECKING:
     import duckdb
 
 _MOST_BYTES = 1 << 30
+_MOST_REQUEST = 16 << 20
+# Each costs the owner a thread and a descriptor, which its own work needs.
+_MOST_PEERS = 32
 _LENGTH = struct.Struct("!Q")
 # The kernel's own limit on a socket's path is 108 bytes; this name of the folder is short.
 _SHORT = "/proc/self/fd/{}/{}"
 _SECONDS = 600.0
+# A peer that has not asked within this time makes room for others.
+_SECONDS_TO_ASK = 10.0
 # What JSON has no type for travels as an object with one key.
 _READ: Mapping[str, Callable[[str], object]] = {
     "$datetime": datetime.fromisoformat,
@@ -49,6 +56,7 @@ class ReadServer:
         self._store, self._cancel = store, cancel
         self._path = socket_path(store.path)
         self._listener: socket.socket | None = None
+        self._peers = threading.BoundedSemaphore(_MOST_PEERS)
 
     def start(self) -> None:
         """Listen. Where no socket can be made, as on some network disks, nothing is served."""
@@ -70,29 +78,38 @@ class ReadServer:
 
     def close(self) -> None:
         """Stop listening. A second call does nothing."""
-        if self._listener is not None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
             with suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
             self._path.unlink(missing_ok=True)
-            self._listener = None
 
     def _serve(self, listener: socket.socket) -> None:
         while True:
+            self._peers.acquire()
             try:
                 line, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(line,), daemon=True).start()
+                threading.Thread(target=self._answer, args=(line,), daemon=True).start()
+            except (OSError, RuntimeError):
+                self._peers.release()
+                if self._listener is not listener:
+                    return
+                # Out of descriptors or threads: some become free again.
+                time.sleep(0.1)
 
     def _answer(self, line: socket.socket) -> None:
-        with closing(line), suppress(OSError):
-            line.settimeout(_SECONDS)
-            try:
-                answer = _encoded(self._answer_to(_receive(line)))
-            except Exception as error:
-                answer = _encoded({"error": f"{type(error).__name__}: {error}"})
-            _send(line, answer)
+        try:
+            with closing(line), suppress(OSError):
+                try:
+                    request = _receive(line, _MOST_REQUEST, _SECONDS_TO_ASK)
+                    answer = _encoded(self._answer_to(request))
+                except Exception as error:
+                    answer = _encoded({"error": f"{type(error).__name__}: {error}"})
+                line.settimeout(_SECONDS)
+                _send(line, answer)
+        finally:
+            self._peers.release()
 
     def _answer_to(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         if "cancel" in request:
@@ -188,8 +205,19 @@ def _check_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
     import duckdb
 
     statements = cursor.extract_statements(sql)
-    if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
-        raise StoreInUse("only one SELECT is answered; wait for the process that owns the store")
+    is_select = [one.type for one in statements] == [duckdb.StatementType.SELECT]
+    if not is_select or _calls_table_function(cursor, sql):
+        raise StoreInUse(
+            "only one SELECT without table functions is answered; wait for the process that owns"
+            " the store"
+        )
+
+
+def _calls_table_function(cursor: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether a statement calls one, or is no plain SELECT, such as a PRAGMA."""
+    ((tree,),) = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
+    # Inside a text of the statement the quotes would be escaped.
+    return json.loads(tree)["error"] or '"type":"TABLE_FUNCTION"' in tree
 
 
 def _encoded(value: Mapping[str, Any]) -> bytes:
@@ -200,16 +228,20 @@ def _send(line: socket.socket, data: bytes) -> None:
     line.sendall(_LENGTH.pack(len(data)) + data)
 
 
-def _receive(line: socket.socket) -> dict[str, Any]:
-    (length,) = _LENGTH.unpack(_read(line, _LENGTH.size))
-    if length > _MOST_BYTES:
+def _receive(
+    line: socket.socket, most: int = _MOST_BYTES, seconds: float = _SECONDS
+) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    (length,) = _LENGTH.unpack(_read(line, _LENGTH.size, deadline))
+    if length > most:
         raise OSError(f"{length} bytes are too many")
-    return json.loads(_read(line, length))
+    return json.loads(_read(line, length, deadline))
 
 
-def _read(line: socket.socket, length: int) -> bytes:
+def _read(line: socket.socket, length: int, deadline: float) -> bytes:
     data = bytearray()
     while len(data) < length:
+        line.settimeout(max(0.001, deadline - time.monotonic()))
         part = line.recv(min(length - len(data), 1 << 20))
         if not part:
             raise OSError("the connection ended")

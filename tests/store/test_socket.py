@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import subprocess
 import sys
+import time
+from contextlib import ExitStack, chdir
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +55,9 @@ def test_answers_are_the_owners(tmp_path: Path) -> None:
         "SELECT * FROM read_text('/etc/passwd')",
         "SET memory_limit = '1GB'",
         "ATTACH 'other.duckdb'",
+        "SELECT * FROM enable_logging(storage = 'file', storage_path = 'log')",
+        "SELECT 1 WHERE 1 IN (SELECT 1 FROM checkpoint())",
+        "PRAGMA database_list",
         "nonsense",
         "",
     ],
@@ -98,6 +104,43 @@ os.kill(os.getpid(), signal.SIGKILL)
         server.start()
         assert RemoteReader(db).query("SELECT 1 AS one") == [{"one": 1}]
         server.close()
+
+
+def test_many_silent_peers_leave_the_owner_its_descriptors(tmp_path: Path) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+from flywheel.store.socket import ReadServer
+from flywheel.store.store import open_store
+ReadServer(open_store(Path(sys.argv[1]))).start()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    db = tmp_path / "s.duckdb"
+    owner = [sys.executable, "-c", code, str(db)]
+    with (
+        # A socket's address is short.
+        chdir(tmp_path),
+        subprocess.Popen(
+            owner, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process,
+        ExitStack() as peers,
+    ):
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(100):
+            peer = peers.enter_context(socket.socket(socket.AF_UNIX))
+            peer.settimeout(5)
+            peer.connect(socket_path(db).name)
+        time.sleep(1)
+        peers.close()
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(60)
+            peer.connect(socket_path(db).name)
+            peer.sendall(bytes(8))
+            assert peer.recv(8)
+        process.communicate("")
 
 
 def test_a_cancel_reaches_the_owner(tmp_path: Path) -> None:
