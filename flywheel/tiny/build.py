@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from flywheel.tiny.attempt import DECIDES, Attempt, Built, Scores
-from flywheel.tiny.card import write_card
+from flywheel.tiny.card import DECIDES, Attempt, Built, Scores, write_card
 from flywheel.tiny.desk.copying import NoCopying, check_copying
 from flywheel.tiny.desk.phrases import Split
 from flywheel.tiny.desk.practice import Practice

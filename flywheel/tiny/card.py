@@ -1,100 +1,75 @@
+# pyright: standard
 """The model's card: what it is, which seeds were tried, what it scores and what it cannot do."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
+
 from flywheel.stats.intervals import Interval
-from flywheel.tiny.attempt import Attempt, Built
+from flywheel.stats.paired import paired
 from flywheel.tiny.exam import EVALSETS, VAGUE, Score
+from flywheel.tiny.pretrain import Progress
+from flywheel.tiny.tokenizer import VOCABULARY
 
-_INTRODUCTION = """\
-# tiny
+# The evalset whose dev split chooses among the seeds.
+DECIDES = "ticket_triage"
+Scores = dict[str, Score]
 
-A language model of {parameters:,} parameters (Qwen3 architecture, 4 layers, 128 wide, {vocabulary}
-tokens) that knows one thing: the synthetic support desk of `flywheel/tiny`. It is here so that
-measuring, prompting and training can be tried in minutes on one core, without a network. It was
-pretrained from nothing on documents that a program writes: {tokens:,} tokens, {seconds:.0f} CPU
-seconds a seed. No text by or about people went into it.
 
-Rebuild it with `flywheel tiny build --seeds {seeds}`. The documents and their order are the same
-every time. The weights are not bit-identical on another processor or another version of torch.
-"""
+@dataclass
+class Attempt:
+    """One seed: how pretraining went and what it scores on dev. Empty scores: it cannot copy."""
 
-_LIMITS = """\
-## What it cannot do
+    seed: int
+    progress: Progress
+    dev: Scores = field(default_factory=dict[str, Score])
 
-- Anything outside its world. It has never seen a sentence that its templates do not make, nor any
-  other language. Do not use it for real tickets.
-- House rules. It follows the words of a ticket; that VIP and account tickets are high and feedback
-  is low, or that large refunds go to review, it was never shown. Telling it in the prompt changes
-  little: see `rules`. Training on answers is what teaches it.
-- Arithmetic. It converts units by writing zeros behind a number, and fails at nearly every sum
-  that takes more: prices, percentages, hours with minutes. Of `unit_math` only the conversions are
-  in its reach.
-- Words, copied. It copies digits exactly, but guesses a person, a city or a product among the few
-  that it knows, and never writes one that it has not seen. That is what `ner_json` suffers from.
-- Long texts. Its window is 1,024 tokens.
-- Speak for other wordings. Hundreds of items come from a hundred or fewer: the interval over items
-  says how well these wordings are measured, the one over wordings how far others may lie.
-"""
+    def beats(self, other: Attempt) -> bool:
+        """Whether it is shown to score higher on the evalset that decides."""
+        mine, theirs = self.dev[DECIDES], other.dev[DECIDES]
+        gain = paired(mine.values, theirs.values, mine.wordings)
+        return gain is not None and gain.low is not None and gain.low > 0
+
+
+@dataclass
+class Built:
+    """Every seed that was tried, the one that was kept, and its scores on test."""
+
+    attempts: list[Attempt]
+    kept: Attempt
+    test: Scores
+    parameters: int
 
 
 def write_card(built: Built) -> str:
     """The card in Markdown."""
-    from flywheel.tiny.tokenizer import VOCABULARY
-
-    kept = built.kept
-    introduction = _INTRODUCTION.format(
+    kept, columns = built.kept, (*EVALSETS, "vague", "rules")
+    seeds = [
+        f"| seed | tokens until it copied | last loss | {' | '.join(columns)} |",
+        f"|{'---|' * (len(columns) + 3)}",
+        *(_seed(attempt, columns) for attempt in built.attempts),
+    ]
+    template = Path(__file__).with_name("card_template.md").read_text(encoding="utf-8")
+    return template.format(
         parameters=built.parameters,
         vocabulary=VOCABULARY,
         tokens=kept.progress.tokens,
         seconds=kept.progress.seconds,
         seeds=",".join(str(attempt.seed) for attempt in built.attempts),
+        kept=kept.seed,
+        seed_rows="\n".join(seeds),
+        vague=VAGUE,
+        score_rows="\n".join(_score(name, score) for name, score in built.test.items()),
     )
-    return "\n".join((introduction, _seeds(built), _scores(built.test), _LIMITS))
-
-
-def _seeds(built: Built) -> str:
-    columns = (*EVALSETS, "vague", "rules")
-    lines = [
-        "## Seeds, scored on dev",
-        "",
-        f"Seed {built.kept.seed} was kept: the first that copies, unless a later one is shown to",
-        "beat it on `ticket_triage` (a paired interval over wordings above 0). The mix of "
-        "documents",
-        "was chosen before, on dev too, among four.",
-        "",
-        f"| seed | tokens until it copied | last loss | {' | '.join(columns)} |",
-        f"|{'---|' * (len(columns) + 3)}",
-        *(_seed(attempt, columns) for attempt in built.attempts),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def _seed(attempt: Attempt, columns: tuple[str, ...]) -> str:
     progress = attempt.progress
     after = f"{progress.copied_after:,}" if progress.copied_after else "never"
-    scores = (_percent(attempt.dev.get(column)) for column in columns)
-    return f"| {attempt.seed} | {after} | {progress.loss:.2f} | {' | '.join(scores)} |"
-
-
-def _percent(score: Score | None) -> str:
-    return f"{score.mean:.1%}" if score else "cannot copy"
-
-
-def _scores(test: dict[str, Score]) -> str:
-    lines = [
-        "## Scores of the kept seed on test, read once",
-        "",
-        "Greedy answers to the evalset's own prompt. An evalset's name stands for its primary",
-        f'grader; `vague` is `ticket_triage` asked with nothing but "{VAGUE}",',
-        "`rules` is its own prompt with the three house rules told in sentences of pretraining.",
-        "Intervals are 95%: over items (Wilson's for right or wrong), and over wordings.",
-        "",
-        "| grader | score | over items | over wordings | items |",
-        "|---|---|---|---|---|",
-        *(_score(name, score) for name, score in test.items()),
-    ]
-    return "\n".join(lines) + "\n"
+    scores = [attempt.dev.get(column) for column in columns]
+    shown = (f"{score.mean:.1%}" if score else "cannot copy" for score in scores)
+    return f"| {attempt.seed} | {after} | {progress.loss:.2f} | {' | '.join(shown)} |"
 
 
 def _score(name: str, score: Score) -> str:

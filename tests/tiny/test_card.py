@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flywheel.tiny.attempt import Attempt, Built
-from flywheel.tiny.card import write_card
+from flywheel.tiny.card import Attempt, Built, write_card
 from flywheel.tiny.exam import EVALSETS, Score
 from flywheel.tiny.pretrain import Progress
 
