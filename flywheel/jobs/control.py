@@ -10,7 +10,7 @@ from flywheel.errors import WrongMoment
 from flywheel.files import write_whole
 from flywheel.jobs.folder import CONTROL
 from flywheel.jobs.outcomes import ALREADY, ENDS, FOR_GOOD, kill
-from flywheel.jobs.records.journal import Journal, holder, is_held, last_event, take_lock
+from flywheel.jobs.records.journal import holder, is_held, last_event, record, take_lock
 
 
 def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
@@ -29,9 +29,7 @@ def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
         state = last.kind if last and last.kind in ENDS else "died"
         if word == "pause" or state in FOR_GOOD:
             raise WrongMoment(f"{folder.name} {ALREADY[state]}")
-        journal = Journal(folder)
-        journal.tell("cancelled", {"told": f"it was not running ({state})"})
-        journal.close()
+        record(folder, "cancelled", {"told": f"it was not running ({state})"})
     finally:
         os.close(descriptor)
 

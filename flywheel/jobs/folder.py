@@ -1,4 +1,4 @@
-"""A job's folder: its name, the files in it, and the job's row in the store.
+"""A job's folder: where it is, its name, the files in it, and the job's row in the store.
 
 `flywheel.jobs.process` says what the files are for.
 """
@@ -16,13 +16,35 @@ from typing import Any, cast
 from flywheel.document import read_text
 from flywheel.errors import BadFile, NoJob, unnamed
 from flywheel.jobs.records.journal import read_events
+from flywheel.store.place import DEFAULT_STORE, db_option
 from flywheel.store.tables.jobs import JobRow
 
+_JOBS = ".jobs"
 _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 ORDER = "order.json"
 CONTROL, HEARTBEAT, STACKS, LOG = "control", "heartbeat", "stacks.txt", "log.txt"
 CHECKPOINTS = "checkpoints"
 _UNKNOWN = datetime(1970, 1, 1)
+
+
+def jobs_root(db: Path) -> Path:
+    """The folder of the jobs that belong to a store; two stores in one folder share none."""
+    place = db.absolute().parent / ".flywheel"
+    return place / ("jobs" if db.name == DEFAULT_STORE else db.name + _JOBS)
+
+
+def resume_command(folder: Path) -> str:
+    """What to type to resume the job of this folder from the working directory."""
+    return f"flywheel job {folder.name} --resume{db_option(store_of(folder.absolute()))}"
+
+
+def store_of(folder: Path) -> Path | None:
+    """The store of a job's folder; None for a folder that is elsewhere."""
+    root = folder.parent
+    if root.parent.name != ".flywheel":
+        return None
+    name = DEFAULT_STORE if root.name == "jobs" else root.name.removesuffix(_JOBS)
+    return root.parent.parent / name
 
 
 def new_name() -> str:

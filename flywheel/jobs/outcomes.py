@@ -14,9 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flywheel.jobs.folder import LOG, STACKS
-from flywheel.jobs.job_root import resume_command
-from flywheel.jobs.records.journal import Journal, holder, is_held, last_event, take_lock
+from flywheel.jobs.folder import LOG, STACKS, resume_command
+from flywheel.jobs.records.journal import holder, is_held, last_event, record, take_lock
 from flywheel.states import JOB_STATES, State
 
 _UNDER_WAY = (State.QUEUED, State.RUNNING)
@@ -88,11 +87,7 @@ def _end(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
     """Write the last event of a job whose lock is held here, where it has none yet."""
     last, _ = last_event(folder)
     if last is None or last.kind not in ENDS:
-        journal = Journal(folder)
-        try:
-            journal.tell(kind, {**detail, "remedy": resume_command(folder)})
-        finally:
-            journal.close()
+        record(folder, kind, {**detail, "remedy": resume_command(folder)})
 
 
 def kill(pid: int) -> None:

@@ -32,19 +32,19 @@ from typing import Any, Literal, TextIO
 from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.extras import missing_extra
 from flywheel.files import write_whole
-from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, STACKS
-from flywheel.jobs.job_root import resume_command, store_of
+from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, STACKS, resume_command, store_of
 from flywheel.jobs.queue import Turn, is_queued
 from flywheel.jobs.records.journal import Event, Journal, holds_lock, take_lock, write_holder
 
 Emit = Callable[[str, Mapping[str, Any]], None]
 Command = Literal["go", "pause", "cancel"]
+Ended = Literal["finished", "paused", "cancelled"]
 Control = Callable[[], Command]
 Run = Callable[[Path, Emit, Control], object]
 
 _MEMORY_REMEDY = "free some memory, then resume the job"
 EXIT_CODES = {"finished": 0, "failed": 1, "paused": 10, "cancelled": 11}
-_ENDINGS = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
+ENDINGS: Mapping[Command, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
 STALL_SECONDS = "FLYWHEEL_STALL_SECONDS"
 # Who follows a job ends it first, and can say more; this is for a job that nobody follows.
 _GRACE = 1.2, 5.0
@@ -105,18 +105,6 @@ class Pulse:
         write_whole(self._path, told + "\n", durable=False)
 
 
-class _Control:
-    """What the job is asked to do. Asking is a sign of life; to `peek` is none."""
-
-    def __init__(self, peek: Control, pulse: Pulse) -> None:
-        self.peek = peek
-        self._pulse = pulse
-
-    def __call__(self) -> Command:
-        self._pulse.progress()
-        return self.peek()
-
-
 def work(
     folder: Path, run: Run, descriptor: int | None = None, memory_remedy: str = _MEMORY_REMEDY
 ) -> int:
@@ -150,7 +138,10 @@ def work(
 
 
 class _Process:
-    """What the work sees of its process: it emits events and asks for the command."""
+    """What the work sees of its process: it emits events, and calls it to ask for the command.
+
+    To ask is a sign of life; to `peek` is none.
+    """
 
     def __init__(self, folder: Path, lock: int, journal: Journal, pulse: Pulse) -> None:
         self._folder, self._lock = folder, lock
@@ -161,12 +152,11 @@ class _Process:
 
     def work(self, run: Run, memory_remedy: str) -> int:
         signal.signal(signal.SIGTERM, lambda number, frame: self._terminated.set())
-        control = _Control(self.peek, self._pulse)
         try:
-            if self._has_its_turn(control):
-                run(self._folder, self.emit, control)
+            if self._has_its_turn():
+                run(self._folder, self.emit, self)
             if self._ending is None:
-                self.emit(_ENDINGS[self._command], {})
+                self.emit(ENDINGS[self._command], {})
         except BaseException as error:
             traceback.print_exc()
             if self._ending is None:
@@ -176,14 +166,14 @@ class _Process:
                 return EXIT_CODES["failed"]
         return EXIT_CODES[self._ending or "failed"]
 
-    def _has_its_turn(self, control: Control) -> bool:
+    def _has_its_turn(self) -> bool:
         """Wait in the queue, if the job is in it. False when it was asked to stop there."""
         if not is_queued(self._folder):
             return True
         since, store = time.monotonic(), store_of(self._folder.absolute())
         had_store = store is not None and store.exists()
         turn = Turn(self._folder)
-        while control() == "go":
+        while self() == "go":
             if had_store and store is not None and not store.exists():
                 raise StoreGone(
                     f"the store {store} is gone, so the queued job does not start; put it back"
@@ -203,6 +193,10 @@ class _Process:
         step = detail.get("step")
         self._pulse.progress(step if kind == "step" and isinstance(step, int) else None)
         self._last = self._journal.tell(kind, detail)
+
+    def __call__(self) -> Command:
+        self._pulse.progress()
+        return self.peek()
 
     def peek(self) -> Command:
         if not holds_lock(self._folder, self._lock):

@@ -20,7 +20,9 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from flywheel.errors import FlywheelError
 from flywheel.files import lock_file, open_regular, write_whole
@@ -42,9 +44,12 @@ class Entry:
     """One job's place: jobs of a lower `ticket` came earlier. `claimed` once it holds them all."""
 
     job: str
-    ticket: int
-    resources: Resources
-    claimed: bool
+    ticket: Annotated[int, Field(strict=True)]
+    resources: dict[str, Annotated[int, Field(strict=True, gt=0)]]
+    claimed: bool = False
+
+
+_ENTRY = TypeAdapter(Entry)
 
 
 def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> list[str]:
@@ -64,7 +69,7 @@ def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> lis
             )
         others = _others(folder, tidy=True)
         ticket = 1 + max((other.ticket for other in others), default=0)
-        entry = Entry(folder.name, ticket, resources, False)
+        entry = Entry(folder.name, ticket, dict(resources))
         _write(folder, entry)
         return _claim(folder, entry, others)
 
@@ -168,17 +173,9 @@ def _read(path: Path) -> Entry | None:
     """An entry, None where there is none or where its file was damaged."""
     try:
         with open_regular(path) as file:
-            told: object = json.loads(file.read())
-    except (OSError, ValueError, RecursionError):
+            return replace(_ENTRY.validate_json(file.read()), job=path.stem)
+    except (OSError, ValueError):
         return None
-    fields = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
-    ticket, needs = fields.get("ticket"), fields.get("resources")
-    if type(ticket) is not int or not isinstance(needs, dict):
-        return None
-    resources = cast("dict[str, Any]", needs)
-    if not all(type(limit) is int and limit > 0 for limit in resources.values()):
-        return None
-    return Entry(path.stem, ticket, resources, fields.get("claimed") is True)
 
 
 @contextmanager

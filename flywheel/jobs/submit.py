@@ -21,7 +21,7 @@ from flywheel.jobs.kind import Kind, Kinds, Order, kind_of
 from flywheel.jobs.outcomes import ALREADY, FOR_GOOD, LOST, settle
 from flywheel.jobs.process import STALL_SECONDS
 from flywheel.jobs.queue import Resources, join
-from flywheel.jobs.records.journal import Journal, last_event, read_events, take_lock
+from flywheel.jobs.records.journal import last_event, read_events, record, take_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,7 @@ def submit(root: Path, kind: Kind, order: Order, launch: Launch) -> Job:
     descriptor = take_lock(folder)
     assert descriptor is not None, "a new folder is nobody else's"
     try:
-        journal = Journal(folder)
-        journal.tell("accepted", {"work": kind.name, "order": order.digest})
-        journal.close()
+        record(folder, "accepted", {"work": kind.name, "order": order.digest})
         order.save(folder)
         return _begin(folder, kind, launch, descriptor)
     finally:
@@ -115,9 +113,7 @@ def _begin(folder: Path, kind: Kind, launch: Launch, descriptor: int) -> Job:
         (folder / name).unlink(missing_ok=True)
     needed = kind.resources() if launch.resources is None else launch.resources
     if ahead := join(folder, needed):
-        journal = Journal(folder)
-        journal.tell("queued", {"behind": ahead, "resources": needed})
-        journal.close()
+        record(folder, "queued", {"behind": ahead, "resources": needed})
     nice = ("nice", "-n", str(launch.niceness)) if launch.niceness else ()
     more = {STALL_SECONDS: str(launch.stall)} if launch.stall else {}
     with (folder / LOG).open("ab") as log:

@@ -202,8 +202,7 @@ class Review:
 
         Whoever follows a job cannot tell the store while this process owns it, so it is done here.
         """
-        from flywheel.jobs.folder import job_folders
-        from flywheel.jobs.job_root import jobs_root
+        from flywheel.jobs.folder import job_folders, jobs_root
         from flywheel.jobs.records.ledger import tell_store
         from flywheel.review.trainings import training_lines
 

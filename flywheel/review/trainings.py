@@ -44,7 +44,7 @@ class _Setting(NamedTuple):
 
 def training_lines(store: Reader, most: int) -> list[TrainingLine]:
     """The newest jobs first."""
-    from flywheel.jobs.records.rows import events_of
+    from flywheel.jobs.records.job_state import events_of
 
     rows = list_jobs(store)[:most]
     told: dict[str, list[JobEventRow]] = {row.job: [] for row in rows}
@@ -58,7 +58,7 @@ def training_lines(store: Reader, most: int) -> list[TrainingLine]:
 
 def training(store: Reader, job: str) -> Training:
     """All that is shown of one job. Raises NoJob."""
-    from flywheel.jobs.records.rows import events_of
+    from flywheel.jobs.records.job_state import events_of
 
     row = next((row for row in list_jobs(store) if row.job == job), None)
     if row is None:
@@ -133,7 +133,7 @@ def _summed(row: JobRow, events: Iterable[Event]) -> View:
 
 def _config(row: JobRow) -> tuple[str, int | None]:
     """The evalset as it was named, and the seed."""
-    from flywheel.jobs.records.rows import order_of
+    from flywheel.jobs.records.job_state import order_of
 
     config: Mapping[str, Any] = order_of(row).get("config", {})
     seed = config.get("seed")
@@ -154,7 +154,7 @@ def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
     from pydantic import ValidationError
 
     from flywheel.evals.evalset.evalset import load_evalset
-    from flywheel.jobs.records.rows import order_of
+    from flywheel.jobs.records.job_state import order_of
     from flywheel.levers.training.objectives.union import OBJECTIVE
     from flywheel.levers.training.orders.order import stored_config
 

@@ -10,8 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flywheel.errors import NoJob
-from flywheel.jobs.folder import find_job, job_folders
-from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.folder import find_job, job_folders, jobs_root
 from flywheel.jobs.outcomes import settle
 from flywheel.jobs.records.job_state import View, stored_view, view, views
 from flywheel.jobs.records.ledger import tell_store

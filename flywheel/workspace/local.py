@@ -34,8 +34,7 @@ from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
 from flywheel.evals.run.events import resume_command
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
-from flywheel.jobs.folder import job_folders
-from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.jobs.records.ledger import tell_store
 from flywheel.jobs.submit import Launch, submit
 from flywheel.levers.kinds import TRAINING

@@ -12,8 +12,7 @@ from flywheel.evals.decision.sealed_reads import note_read
 from flywheel.evals.evalset.evalset import Evalset as Loaded
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.results.results import the_run
-from flywheel.jobs.folder import job_folders
-from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.store.errors import StoreInUse
 from flywheel.store.events import START, Cursor, Event, events_since
 from flywheel.store.reader import Reader

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from flywheel.cli.app import app
 from flywheel.cli.improve.following import other_seed
 from flywheel.errors import FlywheelError
-from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.folder import jobs_root
 from flywheel.jobs.records.job_state import stored_view
 from flywheel.jobs.records.journal import is_held
 from flywheel.jobs.submit import Job, submit

@@ -15,9 +15,8 @@ import pytest
 import yaml
 
 from flywheel.jobs.control import ask, kill_job
-from flywheel.jobs.folder import job_folders
+from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.jobs.follow import follow
-from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.records.job_state import stored_view, view
 from flywheel.jobs.records.journal import read_events
 from flywheel.jobs.records.ledger import Ledger

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from flywheel.cli.app import app
 from flywheel.errors import BadFile
-from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.folder import jobs_root
 from flywheel.jobs.outcomes import settle
 from flywheel.jobs.records.job_state import views
 from flywheel.jobs.records.ledger import tell_store

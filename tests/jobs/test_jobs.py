@@ -17,9 +17,8 @@ import pytest
 
 from flywheel.errors import BadFile, NoJob, WrongMoment
 from flywheel.jobs.control import ask, kill_job
-from flywheel.jobs.folder import STACKS, find_job, job_folders
+from flywheel.jobs.folder import STACKS, find_job, job_folders, jobs_root
 from flywheel.jobs.follow import follow
-from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.kind import UnknownKind
 from flywheel.jobs.outcomes import settle
 from flywheel.jobs.records.job_state import stored_view, view, views

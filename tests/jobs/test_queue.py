@@ -17,9 +17,8 @@ import pytest
 from flywheel.errors import FlywheelError
 from flywheel.files import lock_file
 from flywheel.jobs.control import ask
-from flywheel.jobs.folder import HEARTBEAT
+from flywheel.jobs.folder import HEARTBEAT, jobs_root
 from flywheel.jobs.follow import follow
-from flywheel.jobs.job_root import jobs_root
 from flywheel.jobs.queue import QueueLocked, Turn, is_queued, jobs_ahead, join
 from flywheel.jobs.records.job_state import view, views
 from flywheel.jobs.records.journal import read_events, take_lock

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from flywheel.cli.app import app
 from flywheel.errors import NoJob
-from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.folder import jobs_root
 from flywheel.review.data import Review, open_review
 from flywheel.review.rows import Curve, Training
 from flywheel.stats.paired import paired

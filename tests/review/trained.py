@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.jobs.folder import job_folders
-from flywheel.jobs.job_root import jobs_root
+from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.jobs.records.journal import Journal
 from flywheel.jobs.records.ledger import tell_store
 from flywheel.levers.training.exams.alarm import look

@@ -18,10 +18,9 @@ from flywheel.jobs.folder import read_row
 from flywheel.jobs.follow import follow
 from flywheel.jobs.outcomes import FOR_GOOD
 from flywheel.jobs.records.event_shape import fits
-from flywheel.jobs.records.job_state import View, view
+from flywheel.jobs.records.job_state import View, order_of, view
 from flywheel.jobs.records.journal import Event
 from flywheel.jobs.records.ledger import Ledger
-from flywheel.jobs.records.rows import order_of
 from flywheel.store.errors import StoreFailed
 from flywheel.store.place import db_option
 from flywheel.store.tables.jobs import JobRow

@@ -8,95 +8,57 @@ not named here may hold anything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from flywheel.jobs.records.journal import Event
 
-_MOST_STEPS = 2**53
-Check = Callable[[object], bool]
+Step = Annotated[int, Field(strict=True, ge=0, le=2**53)]
+Count = Annotated[Step | None, Field()]
+# Finite, and no integer that a float cannot hold.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
+Scores = dict[str, Number]
+
+
+class _Figure(BaseModel):
+    mean: Number = None
+    low: Number = None
+    high: Number = None
+    n: Count = None
+    ungraded: Count = None
+
+
+class _Sample(BaseModel):
+    scores: Scores | None = None
+
+
+_STEP, _NUMBER = (Step, ...), (Number, None)
+_LINES = {"told": (list[Any] | None, None)}
+_END = {"best_step": (Count, None)}
+_FIELDS: Mapping[str, Mapping[str, Any]] = {
+    "step": {"step": _STEP, "loss": _NUMBER},
+    "exam": {"step": _STEP, "graders": (dict[str, _Figure], ...), "floor": _NUMBER},
+    "exam_items": {"step": _STEP, "items": (dict[str, Scores], ...)},
+    "checkpoint": {"step": _STEP},
+    "queued": {"behind": (list[str], ...)},
+    "alarm": {"samples": (list[_Sample] | None, None)},
+    "masks": _LINES,
+    "preflight": _LINES,
+    **dict.fromkeys(("finished", "failed", "paused", "cancelled", "stalled", "died"), _END),
+}
+_SHAPES = {kind: create_model(f"_{kind}", **fields) for kind, fields in _FIELDS.items()}
 
 
 def fits(event: Event) -> bool:
     """Whether every field of the event that is shown has its type. A missing field is None."""
-    if event.kind == "step" and not all(map(_is_number, _numbers(event.detail))):
+    numbers = [value for value in event.detail.values() if type(value) in (int, float)]
+    if event.kind == "step" and any(not abs(n) <= sys.float_info.max for n in numbers):
         return False
-    fields = _FIELDS.get(event.kind, {})
-    return all(check(event.detail.get(name)) for name, check in fields.items())
-
-
-def _numbers(detail: Mapping[str, Any]) -> list[int | float]:
-    return [value for value in detail.values() if type(value) in (int, float)]
-
-
-def _is_step(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _MOST_STEPS
-
-
-def _is_count(value: object) -> bool:
-    return value is None or _is_step(value)
-
-
-def _is_number(value: object) -> bool:
-    """Finite, and no integer that a float cannot hold."""
-    if value is None:
-        return True
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
-
-
-def _is_list(value: object) -> bool:
-    return value is None or isinstance(value, list)
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(name, str) for name in cast("list[object]", value)
-    )
-
-
-def _is_table(value: object, check: Check) -> bool:
-    """Whether it is an object whose values all pass."""
-    return isinstance(value, Mapping) and all(
-        check(inner) for inner in cast("Mapping[str, object]", value).values()
-    )
-
-
-def _is_figure(value: object) -> bool:
-    if not isinstance(value, Mapping):
+    try:
+        if shape := _SHAPES.get(event.kind):
+            shape.model_validate(event.detail)
+    except ValidationError:
         return False
-    figure = cast("Mapping[str, object]", value)
-    numbers = all(_is_number(figure.get(name)) for name in ("mean", "low", "high"))
-    return numbers and all(_is_count(figure.get(name)) for name in ("n", "ungraded"))
-
-
-def _is_scores(value: object) -> bool:
-    return _is_table(value, _is_number)
-
-
-def _are_samples(value: object) -> bool:
-    """The answers that an alarm shows, each with its scores."""
-    if not _is_list(value):
-        return False
-    return all(
-        isinstance(one, Mapping)
-        and _is_scores(cast("Mapping[str, object]", one).get("scores") or {})
-        for one in cast("list[object]", value or [])
-    )
-
-
-_END: Mapping[str, Check] = {"best_step": _is_count}
-_FIELDS: Mapping[str, Mapping[str, Check]] = {
-    "step": {"step": _is_step, "loss": _is_number},
-    "exam": {
-        "step": _is_step,
-        "graders": lambda value: _is_table(value, _is_figure),
-        "floor": _is_number,
-    },
-    "exam_items": {"step": _is_step, "items": lambda value: _is_table(value, _is_scores)},
-    "checkpoint": {"step": _is_step},
-    "queued": {"behind": _are_names},
-    "alarm": {"samples": _are_samples},
-    "masks": {"told": _is_list},
-    "preflight": {"told": _is_list},
-    **dict.fromkeys(("finished", "failed", "paused", "cancelled", "stalled", "died"), _END),
-}
+    return True

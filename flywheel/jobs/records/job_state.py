@@ -1,23 +1,26 @@
-"""What a job looks like now, summed up from its events: those in its folder, or in the store."""
+"""What a job looks like now, summed up from its events: those in its folder, or in the store.
+
+Another program may have written a job's rows. An order that is no object is taken for an empty one,
+and an event whose detail is no object is left out, as a damaged line of a journal is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadFile
-from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row
-from flywheel.jobs.job_root import resume_command
+from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row, resume_command
 from flywheel.jobs.outcomes import ENDS
 from flywheel.jobs.queue import jobs_ahead
 from flywheel.jobs.records.event_shape import fits
 from flywheel.jobs.records.journal import Event, is_held, read_events
-from flywheel.jobs.records.rows import events_of, order_of
 from flywheel.states import JOB_STATES, State
 from flywheel.store.reader import Reader
-from flywheel.store.tables.jobs import JobRow, job_events, list_jobs
+from flywheel.store.rows.values import object_of
+from flywheel.store.tables.jobs import JobEventRow, JobRow, job_events, list_jobs
 
 _FALLEN = "its process is gone"
 
@@ -191,3 +194,25 @@ def summed(row: JobRow, events: Iterable[Event]) -> View:
     for event in events:
         found.add(event)
     return found
+
+
+def order_of(row: JobRow) -> Mapping[str, Any]:
+    """What the job does, empty where that cannot be read. Its parts are objects, where it has any.
+
+    The parts are `config`, `numbers` and `digests`.
+    """
+    try:
+        order = object_of(row.order)
+    except ValueError:
+        return {}
+    parts = {name: order[name] for name in ("config", "numbers", "digests") if name in order}
+    return order if all(isinstance(part, dict) for part in parts.values()) else {}
+
+
+def events_of(rows: Iterable[JobEventRow]) -> Iterator[Event]:
+    """The events of these rows, in their order."""
+    for row in rows:
+        try:
+            yield Event(row.n, row.at.isoformat(), row.kind, object_of(row.detail))
+        except ValueError:
+            continue

@@ -75,6 +75,15 @@ class Journal:
         self._file.close()
 
 
+def record(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
+    """Write one event into a folder whose lock is held here."""
+    journal = Journal(folder)
+    try:
+        journal.tell(kind, detail)
+    finally:
+        journal.close()
+
+
 def read_line(line: bytes) -> Event | None:
     """The event on a line, None when it holds none: a power cut can leave anything."""
     try:

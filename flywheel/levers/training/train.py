@@ -22,7 +22,7 @@ from flywheel.engines.engine import Answerer
 from flywheel.engines.open import open_engine
 from flywheel.errors import FlywheelError, is_out_of_memory
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.jobs.process import Control, Emit
+from flywheel.jobs.process import ENDINGS, Control, Emit, Ended
 from flywheel.jobs.progress import REPORT_SECONDS, Progress, Stopped
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
@@ -30,7 +30,7 @@ from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.exam import Exam
 from flywheel.levers.training.exams.live import plain
 from flywheel.levers.training.exams.result import ExamResult
-from flywheel.levers.training.exams.watch import ENDED, Ended, Watch
+from flywheel.levers.training.exams.watch import Watch
 from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.methods.base import open_base
 from flywheel.levers.training.orders.dev_plan import dev_plan, engine_spec
@@ -87,7 +87,7 @@ def run(
             try:
                 watch = _train(order, folder, engine, progress)
             except Stopped as stop:
-                return _stopped(folder, ENDED[stop.command], emit)
+                return _stopped(folder, ENDINGS[stop.command], emit)
             return _finish(order, folder, watch, emit, time.monotonic() - began)
 
 

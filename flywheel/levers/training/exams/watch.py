@@ -13,20 +13,18 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cmp_to_key
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from transformers import TrainerCallback
 
 from flywheel.errors import FlywheelError
-from flywheel.jobs.process import Command, Control, Emit
+from flywheel.jobs.process import ENDINGS, Control, Emit, Ended
 from flywheel.jobs.progress import Stopped
 from flywheel.levers.training.exams import checkpoints
 from flywheel.levers.training.exams.result import ExamResult, better
 from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.orders.order import Order
 
-Ended = Literal["finished", "paused", "cancelled"]
-ENDED: Mapping[Command, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
 TakeExam = Callable[[int], ExamResult]
 
 
@@ -91,7 +89,7 @@ class Watch(TrainerCallback):
         """Stop where that is asked for, and save what there is."""
         command = self._control()
         if command != "go":
-            self.ended = ENDED[command]
+            self.ended = ENDINGS[command]
             control.should_training_stop = control.should_save = True
         elif self._is_due(state.global_step) and self._exam is not None:
             control.should_save = True
@@ -106,7 +104,7 @@ class Watch(TrainerCallback):
             try:
                 self._examine(state.global_step)
             except Stopped as stop:
-                self.ended = ENDED[stop.command]
+                self.ended = ENDINGS[stop.command]
                 control.should_training_stop = control.should_save = True
                 return
             if self._is_stale():
