@@ -1,7 +1,7 @@
 """What graders may import: the standard library and the documented packages, as far as installed.
 
-A fork server imports the standard modules of `STANDARD` and, of `MODULES`, those of the packages
-that the source imports. In a tier with Landlock the rest can be imported from disk: `grants`
+packages.toml lists them. A fork server imports the standard modules and those of the packages that
+the source imports. In a tier with Landlock the rest can be imported from disk: `grants`
 lists what may be read. Inside site-packages that is the documented distributions and what they
 require, by their own records, and never `flywheel`, `graders` or `evalsets`: evalsets hold the
 answers.
@@ -10,67 +10,19 @@ answers.
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-_STANDARD = """
-    array ast base64 binascii bisect calendar cmath collections.abc contextlib copy csv dataclasses
-    datetime decimal difflib enum fractions functools hashlib heapq hmac html html.parser io
-    itertools json math numbers operator pprint queue random re reprlib secrets statistics string
-    struct textwrap threading time timeit traceback types typing unicodedata urllib.parse uuid
-    xml.etree.ElementTree zlib zoneinfo
-    encodings.ascii encodings.idna encodings.latin_1 encodings.raw_unicode_escape
-    encodings.unicode_escape encodings.utf_8_sig encodings.utf_16 encodings.utf_16_le
-    encodings.utf_32
-"""
-STANDARD = tuple(_STANDARD.split())
-
-# Distribution -> the modules that its name on an import line brings, and all that "compute" has.
-MODULES = {
-    "ast-grep-py": ("ast_grep_py",),
-    "deepdiff": ("deepdiff",),
-    "jsonschema": ("jsonschema",),
-    "math-verify": (
-        "math_verify",
-        "antlr4.LL1Analyzer",
-        "sympy.assumptions.wrapper",
-        "sympy.combinatorics",
-        "sympy.physics.units",
-        "sympy.sets.handlers.functions",
-        "sympy.sets.handlers.issubset",
-        "sympy.sets.setexpr",
-        "sympy.tensor.tensor",
-    ),
-    "nltk": ("nltk", "nltk.translate.bleu_score", "nltk.translate.meteor_score"),
-    "numpy": ("numpy", "numpy.linalg", "numpy.random"),
-    "pandas": ("pandas",),
-    "pydantic": (
-        "pydantic",
-        "pydantic.dataclasses",
-        "pydantic.root_model",
-        "pydantic.type_adapter",
-    ),
-    "pyyaml": ("yaml",),
-    "rapidfuzz": ("rapidfuzz", "rapidfuzz.distance", "rapidfuzz.fuzz", "rapidfuzz.process"),
-    "rdkit": ("rdkit", "rdkit.Chem", "rdkit.Chem.AllChem", "rdkit.DataStructs"),
-    "rouge-score": ("rouge_score", "rouge_score.rouge_scorer"),
-    "scikit-bio": ("skbio",),
-    "scikit-learn": ("sklearn", "sklearn.metrics"),
-    "scipy": ("scipy", "scipy.optimize", "scipy.spatial", "scipy.special", "scipy.stats"),
-    "sqlparse": ("sqlparse",),
-    "sympy": ("sympy",),
-}
-
-# What a fork server calls, and with what, when its imports are done: building the grammar of
-# LaTeX takes longer than comparing, and each child would do it again.
-WARM_UP = {
-    "math_verify": (
-        "parse",
-        ["3/4", r"$\frac{1}{2}$", r"$x^2+1.5\times 3\%$", r"$\{3,-2\}$", "$(1,2]$"],
-    )
-}
-
+_TABLE: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
+STANDARD: tuple[str, ...] = tuple(_TABLE["standard"].split())
+# Distribution -> its modules, the one that an import line names first.
+MODULES = {name: tuple(words.split()) for name, words in _TABLE["modules"].items()}
+WARM_UP: dict[str, tuple[str, list[str]]] = _TABLE["warm_up"]
 NEVER = frozenset({"evalsets", "flywheel", "graders"})
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^#\n]+)", re.MULTILINE)

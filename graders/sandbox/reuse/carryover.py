@@ -1,7 +1,7 @@
 """May the next sample run in the same process? Only when the source provably leaves nothing behind.
 
 A batch of samples shares a forked process to save 99% of the cost. `leaves_nothing` reads the
-syntax tree and accepts only what `harmless.py` lists: so no text is ever run as code, and nothing
+syntax tree and accepts only what `harmless.toml` lists: so no text is ever run as code, and nothing
 that outlives a sample (modules, classes of others, caches, registries, random state) can be
 changed. Anything it does not know is refused, which costs a fork per sample. Reading a source can
 crash the parser, so this runs in the child, before any code of the source.
@@ -28,25 +28,13 @@ from graders.sandbox.reuse.harmless import (
     FLAGS_AT,
     METHODS,
     MODULES,
+    NODES,
+    TYPE_NODES,
     TYPES_ONLY,
     attributes_of_others,
 )
 from graders.sandbox.reuse.names import attributes_of, bound, loads_but_plain_uses, methods
 
-_NODES = """
-    Add And AnnAssign Assert Assign Attribute AugAssign BinOp BitAnd BitOr BitXor BoolOp Break
-    Call ClassDef Compare Constant Continue Del Delete Dict DictComp Div Eq ExceptHandler Expr
-    FloorDiv For FormattedValue FunctionDef GeneratorExp Global Gt GtE If IfExp Import
-    ImportFrom In Invert Is IsNot JoinedStr LShift Lambda List ListComp Load Lt LtE MatMult
-    Match MatchAs MatchClass MatchMapping MatchOr MatchSequence MatchSingleton MatchStar
-    MatchValue Mod Module Mult Name NamedExpr Nonlocal Not NotEq NotIn Or Pass Pow RShift Raise
-    Return Set SetComp Slice Starred Store Sub Subscript Try Tuple UAdd USub UnaryOp While With
-    Yield YieldFrom alias arg arguments comprehension keyword match_case withitem
-"""
-_KNOWN = frozenset(_NODES.split())
-# What a type is written with; nothing of it can be kept for use as a value.
-_TYPES = "Attribute BinOp BitOr Constant List Load Name Subscript Tuple"
-_TYPE = frozenset(_TYPES.split())
 # A field of a format string that follows attributes: it shows what others left behind.
 _FOLLOWS = re.compile(r"\{[^{}:!]*[.\[]")
 
@@ -72,7 +60,7 @@ class _Reader:
         nodes = list(ast.walk(tree))
         self._imported: dict[str, tuple[str, str | None]] = {}
         for node in nodes:
-            if type(node).__name__ not in _KNOWN:
+            if type(node).__name__ not in NODES:
                 raise _Unknown
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self._import(node)
@@ -125,7 +113,7 @@ class _Reader:
         """Read an annotation, whose value nobody can get at."""
         if node is None:
             return
-        self._in_type = all(type(inner).__name__ in _TYPE for inner in ast.walk(node))
+        self._in_type = all(type(inner).__name__ in TYPE_NODES for inner in ast.walk(node))
         self.read(node)
         self._in_type = False
 
