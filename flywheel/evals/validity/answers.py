@@ -17,13 +17,7 @@ from flywheel.evals.validity.golds import (
     renumbered,
 )
 from flywheel.evals.validity.probe import Material
-from flywheel.evals.validity.texts import (
-    CONSTANTS,
-    FILLER,
-    LOOKALIKES,
-    PATTERNS,
-    UNSEEN,
-)
+from flywheel.evals.validity.texts import LOOKALIKES, TEXTS, UNSEEN
 from graders.grader import Grader
 from graders.sample import Sample
 from graders.text.strict_json import dump_json
@@ -101,8 +95,9 @@ def majority(material: Material, at: int) -> str | None:
 def constant(material: Material, at: int) -> str | None:
     """A word that is no part of the gold answer."""
     words = set(re.findall(r"\w+", material.golds[at].casefold()))
-    for step in range(len(CONSTANTS)):
-        word = CONSTANTS[(at + step) % len(CONSTANTS)]
+    constants = TEXTS["constant"]
+    for step in range(len(constants)):
+        word = constants[(at + step) % len(constants)]
         if not words & set(re.findall(r"\w+", word.casefold())):
             return word
     return None
@@ -171,7 +166,7 @@ def fragment(material: Material, at: int) -> str | None:
 def pattern(material: Material, grader: Grader, at: int) -> Sequence[Sample]:
     """What matches everything, where an answer is taken for a pattern or a template."""
     slots = sorted(slot for slot in grader.slots() if slot.startswith("item."))
-    patterns = [*PATTERNS, *(f"{{{{ {slot} }}}}" for slot in slots)]
+    patterns = [*TEXTS["pattern"], *(f"{{{{ {slot} }}}}" for slot in slots)]
     return [Sample(material.items[at], patterns[at % len(patterns)])]
 
 
@@ -185,16 +180,6 @@ def schema(material: Material, grader: Grader, at: int) -> Sequence[Sample]:
     if material.evalset.definition.response_schema:
         answers.append(dump_json(material.evalset.definition.response_schema))
     return [Sample(material.items[at], answer) for answer in answers]
-
-
-def padded_before(material: Material, at: int) -> str:
-    """The gold answer behind long filler."""
-    return f"{FILLER}\n\n{material.golds[at]}"
-
-
-def padded_after(material: Material, at: int) -> str:
-    """The gold answer before long filler."""
-    return f"{material.golds[at]}\n\n{FILLER}"
 
 
 def with_leaf(gold: str, path: Path, leaf: str) -> str | None:
