@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
+from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, takes
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.importers.formats.inspect_ai import read_inspect
 from flywheel.importers.formats.lm_eval import read_lm_eval
@@ -22,106 +22,86 @@ import_ = typer.Typer(
     help="Bring the results of another harness.", no_args_is_help=True, rich_markup_mode=None
 )
 
-File = Annotated[Path, typer.Argument(help="The file to import.")]
-EvalsetName = Annotated[
-    str | None, typer.Option("--evalset", help="The evalset's name, instead of the file's own.")
-]
-SplitName = Annotated[
-    str, typer.Option("--split", help="train, dev or test; an import to test counts as a look.")
-]
-Primary = Annotated[
-    str | None, typer.Option(help="The grader that decides; the first one unless named.")
-]
-RunName = Annotated[str | None, typer.Option("--run", help="What to call the run.")]
-Group = Annotated[
-    str | None, typer.Option(help="The field of an item's metadata that ties items together.")
-]
-Partial = Annotated[
-    bool, typer.Option("--partial", help="Import a log that was cut, as an unfinished run.")
-]
-
 
 @import_.callback()
 def _group() -> None:
     """Bring the results of another harness."""
 
 
-@import_.command()
-def scores(
-    file: File,
-    evalset: EvalsetName = None,
-    split: SplitName = "dev",
-    primary: Primary = None,
+def _file(
+    file: Annotated[Path, typer.Argument(help="The file to import.")],
+    evalset: Annotated[
+        str | None, typer.Option("--evalset", help="The evalset's name, instead of the file's own.")
+    ] = None,
+    split: Annotated[
+        str,
+        typer.Option("--split", help="train, dev or test; an import to test counts as a look."),
+    ] = "dev",
+    primary: Annotated[
+        str | None, typer.Option(help="The grader that decides; the first one unless named.")
+    ] = None,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
+    """The options of every import."""
+
+
+def _log(
+    run: Annotated[str | None, typer.Option("--run", help="What to call the run.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="The field of an item's metadata that ties items together.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Import a log that was cut, as an unfinished run.")
+    ] = False,
+) -> None:
+    """The options of an import from another harness."""
+
+
+@import_.command()
+@takes(_file)
+def scores(**given: Any) -> None:
     """Import rows of your own, one verdict a line.
 
     A row is {"run": "a", "item": "q1", "grader": "exact", "score": 1}. It may also say repeat,
     group, passed, output, reason, error (with a null score), evalset, split, model, prompt_tokens,
     completion_tokens, seconds and price.
     """
-    _bring(read_scores, file, Naming(evalset, split), primary, db, as_json)
+    _bring(read_scores, **given)
 
 
 @import_.command()
-def inspect(
-    file: File,
-    evalset: EvalsetName = None,
-    split: SplitName = "dev",
-    primary: Primary = None,
-    run: RunName = None,
-    group: Group = None,
-    partial: Partial = False,
-    db: Db = DEFAULT_DB,
-    as_json: Json = False,
-) -> None:
+@takes(_file, _log)
+def inspect(**given: Any) -> None:
     """Import a log of inspect_ai, .eval or .json: one run. The evalset is the task."""
-    _bring(read_inspect, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
+    _bring(read_inspect, **given)
 
 
 @import_.command("lm-eval")
-def lm_eval(
-    file: File,
-    evalset: EvalsetName = None,
-    split: SplitName = "dev",
-    primary: Primary = None,
-    run: RunName = None,
-    group: Group = None,
-    partial: Partial = False,
-    db: Db = DEFAULT_DB,
-    as_json: Json = False,
-) -> None:
+@takes(_file, _log)
+def lm_eval(**given: Any) -> None:
     """Import a samples_TASK_DATE.jsonl of lm-eval: one run. The evalset is the task.
 
     The model's name and which metrics are better the higher are read from the results_DATE.json
     that lies beside it.
     """
-    _bring(read_lm_eval, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
+    _bring(read_lm_eval, **given)
 
 
 @import_.command()
-def promptfoo(
-    file: File,
-    evalset: EvalsetName = None,
-    split: SplitName = "dev",
-    primary: Primary = None,
-    run: RunName = None,
-    group: Group = None,
-    partial: Partial = False,
-    db: Db = DEFAULT_DB,
-    as_json: Json = False,
-) -> None:
+@takes(_file, _log)
+def promptfoo(**given: Any) -> None:
     """Import a results.json of promptfoo: one run for each provider and prompt.
 
     The evalset is the configuration's description. With several runs, --run begins their names.
     """
-    _bring(read_promptfoo, file, Naming(evalset, split, run, group, partial), primary, db, as_json)
+    _bring(read_promptfoo, **given)
 
 
 def _bring(
-    read: Read, file: Path, naming: Naming, primary: str | None, db: Path, as_json: bool
+    read: Read, file: Path, primary: str | None, db: Path, as_json: bool, **names: Any
 ) -> None:
+    naming = Naming(**names)
     runs = bring(read, file, naming, db, primary)
     if as_json:
         print_json({"runs": [run.as_json() for run in runs], "left_out": naming.left_out})

@@ -37,7 +37,7 @@ class Measured(NamedTuple):
     options: str = ""
 
 
-def open_measuring(db: Path, given: Mapping[str, Any]) -> Local:
+def open_measuring(given: Mapping[str, Any]) -> Local:
     """The workspace by the options of `eval`, `baseline` or `regrade`. They share their names.
 
     Raises BadFile for prices that cannot be read, before anything is asked.
@@ -52,17 +52,17 @@ def open_measuring(db: Path, given: Mapping[str, Any]) -> Local:
         max_samples=given.get("max_samples"),
         max_cost=given["max_cost"],
     )
-    return open_workspace(db, spec)
+    return open_workspace(given["db"], spec)
 
 
-def report(
-    db: Path, given: Mapping[str, Any], as_json: bool, begin: Callable[[Local], Run]
-) -> None:
+def report(given: Mapping[str, Any], begin: Callable[[Local], Run]) -> None:
     """Measure what `begin` begins, show the result, and exit with INCOMPLETE where that is due."""
-    with open_measuring(db, given) as workspace:
+    with open_measuring(given) as workspace:
         done = finished(begin(workspace))
-    show_result(done, as_json, db)
-    check_complete(done.result)
+    show_result(done, given["as_json"], given["db"])
+    # When requests failed or nothing is graded.
+    if not done.result.is_complete:
+        raise typer.Exit(INCOMPLETE)
 
 
 def options_of(given: Mapping[str, Any]) -> Options:
@@ -135,12 +135,6 @@ def _show_floors(result: Result) -> None:
     interval, highest = result.primary and result.primary.interval, floors.highest
     if highest and interval and (interval.low or interval.mean) <= highest.mean:
         print_line(f"The run is not shown to be above the {visible(highest.label)}")
-
-
-def check_complete(result: Result) -> None:
-    """Exit with INCOMPLETE, once the result is shown, when requests failed or nothing is graded."""
-    if not result.is_complete:
-        raise typer.Exit(INCOMPLETE)
 
 
 def _gaps(result: Result, options: str) -> list[str]:

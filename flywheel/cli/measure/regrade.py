@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from flywheel.cli.measure.measuring import report
-from flywheel.cli.terminal.options import (
-    DEFAULT_DB,
-    Db,
-    InFlight,
-    Json,
-    JudgeApiKeyEnv,
-    JudgeName,
-    MaxCost,
-    PriceFile,
-    UnsafePython,
-)
+from flywheel.cli.terminal.options import grading, takes
 from flywheel.errors import BadOption
 from flywheel.workspace.local import Local
 from flywheel.workspace.run import Run
 
 
+@takes(grading)
 def regrade(
     context: typer.Context,
     run: Annotated[str | None, typer.Argument(help="The run whose answers are graded.")] = None,
@@ -33,14 +24,7 @@ def regrade(
     resume: Annotated[
         str | None, typer.Option(help="Resume this regrade: grade what has no verdict yet.")
     ] = None,
-    judge: JudgeName = None,
-    judge_api_key_env: JudgeApiKeyEnv = None,
-    prices: PriceFile = None,
-    max_cost: MaxCost = None,
-    in_flight: InFlight = 64,
-    db: Db = DEFAULT_DB,
-    as_json: Json = False,
-    unsafe_local_python: UnsafePython = False,
+    **_: Any,
 ) -> None:
     """Grade the answers of a run with other graders. Nothing is sampled again.
 
@@ -55,4 +39,4 @@ def regrade(
             return workspace.resume_regrade(resume, chosen, wait=False)
         return workspace.regrade(run or "", chosen, wait=False)
 
-    report(db, context.params, as_json, begin)
+    report(context.params, begin)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 DEFAULT_DB = Path("flywheel.duckdb")
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def finite(value: float | None) -> float | None:
@@ -25,30 +28,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UnsafePython = Annotated[
     bool, typer.Option(help="Run Python graders even where no sandbox is possible.")
 ]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", help="tiny, a folder, http://host/v1#MODEL, python:FILE.py:F …"),
-]
-PromptFile = Annotated[
-    Path | None, typer.Option("--prompt", help="Prompt file, YAML or JSON; default: the evalset's.")
-]
-SplitName = Annotated[str, typer.Option("--split", help="train, dev or test.")]
-Repeats = Annotated[int | None, typer.Option(min=1, help="Samples per item.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N items.")]
-Temperature = Annotated[
-    float | None,
-    typer.Option(min=0, callback=finite, help="Sampling temperature; default: the evalset's."),
-]
 JudgeName = Annotated[
     str | None, typer.Option("--judge", help="Judge model; same syntax as --model.")
-]
-ApiKeyEnv = Annotated[
-    str | None,
-    typer.Option(
-        "--api-key-env",
-        help="Environment variable that holds the endpoint's key.  [default: OPENAI_API_KEY]",
-        metavar="NAME",
-    ),
 ]
 JudgeApiKeyEnv = Annotated[
     str | None,
@@ -58,19 +39,66 @@ JudgeApiKeyEnv = Annotated[
         metavar="NAME",
     ),
 ]
-MaxSamples = Annotated[
-    int | None, typer.Option("--max-samples", min=1, help="Stop after N requests; resumable.")
-]
-MaxCost = Annotated[
-    float | None,
-    typer.Option(
-        "--max-cost", min=0, callback=finite, help="Stop after N US dollars; needs --prices."
-    ),
-]
-InFlight = Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")]
-PriceFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--prices", help="Price file: US dollars per million tokens, by model; YAML or JSON."
-    ),
-]
+
+
+def takes(*shared: Callable[..., object]) -> Callable[[Command], Command]:
+    """Give a command the parameters of these functions too; their values arrive as keywords."""
+
+    def widen(command: Command) -> Command:
+        own, *more = (signature(one, eval_str=True).parameters for one in (command, *shared))
+        named = [one for one in own.values() if one.kind is not Parameter.VAR_KEYWORD]
+        parameters = [*named, *(one for each in more for one in each.values())]
+        vars(command)["__signature__"] = Signature(parameters)
+        return command
+
+    return widen
+
+
+def sampling(
+    prompt: Annotated[
+        Path | None,
+        typer.Option("--prompt", help="Prompt file, YAML or JSON; default: the evalset's."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="train, dev or test.")] = "dev",
+    repeats: Annotated[int | None, typer.Option(min=1, help="Samples per item.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N items.")] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0, callback=finite, help="Sampling temperature; default: the evalset's."),
+    ] = None,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(
+            "--api-key-env",
+            help="Environment variable that holds the endpoint's key.  [default: OPENAI_API_KEY]",
+            metavar="NAME",
+        ),
+    ] = None,
+    max_samples: Annotated[
+        int | None, typer.Option("--max-samples", min=1, help="Stop after N requests; resumable.")
+    ] = None,
+) -> None:
+    """The options of commands that ask a model."""
+
+
+def grading(
+    judge: JudgeName = None,
+    judge_api_key_env: JudgeApiKeyEnv = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices", help="Price file: US dollars per million tokens, by model; YAML or JSON."
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost", min=0, callback=finite, help="Stop after N US dollars; needs --prices."
+        ),
+    ] = None,
+    in_flight: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = 64,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    unsafe_local_python: UnsafePython = False,
+) -> None:
+    """The options of commands that grade into the store."""
