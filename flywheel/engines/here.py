@@ -12,14 +12,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from flywheel.engines.budget import Budget
 from flywheel.engines.engine import EngineSpec
 from flywheel.engines.pool import Pool
 from flywheel.errors import BadOption
 from flywheel.extras import MissingExtra, need
-from flywheel.samplers.embedder import Embedder
 from flywheel.samplers.meter import Meter
 from flywheel.samplers.resolve import is_played, judge_name, model_digest, open_sampler
 from flywheel.samplers.sampler import Output, Request, Sampler
@@ -32,6 +31,14 @@ if TYPE_CHECKING:
     from flywheel.samplers.local.scoring.reward import LocalRewardModel
 
 _NO_JUDGE = "no judge is set; name one with --judge"
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of one length."""
+
+    def embed(self, texts: Sequence[str]) -> list[tuple[float, ...]]:
+        """The vectors, in the order of the texts."""
+        ...
 
 
 class Here:
@@ -170,7 +177,9 @@ class Here:
             return
         requests = [Request(a.model, a.messages, a.sampling, a.schema) for _, a in asks]
         async for position, output in self._judge.sample(requests):
-            answers[asks[position][0]] = _reply(output)
+            reply = Reply(output.text, output.model, output.usage, output.refusal, output.truncated)
+            failed = output.error is not None and Failed(Kind.JUDGE_SERVER, "judge", output.error)
+            answers[asks[position][0]] = failed or reply
             self._answered()
 
     def _run(self, calls: Sequence[tuple[int, Run]], answers: list[Answer | None]) -> None:
@@ -216,12 +225,6 @@ class Here:
 
         key = ("reward model", name, digest)
         return self._pool.get(key, lambda: open_reward_model(name, digest))
-
-
-def _reply(output: Output) -> Answer:
-    if output.error is not None:
-        return Failed(Kind.JUDGE_SERVER, "judge", output.error)
-    return Reply(output.text, output.model, output.usage, output.refusal, output.truncated)
 
 
 def _unanswered(ask: Ask, why: str) -> Failed:

@@ -33,7 +33,11 @@ class Request(NamedTuple):
 
     def text(self) -> str:
         """Everything that the messages say, for matching and for echoing."""
-        return "\n".join(_said(message.get("content")) for message in self.messages)
+        contents = (message.get("content") for message in self.messages)
+        return "\n".join(
+            one if isinstance(one, str) else "\n".join(part.get("text", "") for part in one or ())
+            for one in contents
+        )
 
 
 class Loss(NamedTuple):
@@ -78,9 +82,3 @@ class Sampler(Protocol):
     def sample(self, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
         """Answer every request once, in any order, as (position in `requests`, output)."""
         ...
-
-
-def _said(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(part.get("text", "") for part in content or ())

@@ -12,21 +12,6 @@ from flywheel.samplers.sampler import Output
 from flywheel.samplers.schema import Unchecked, first_fault, show
 from graders.text.strict_json import parse_json
 
-_LIMITS = frozenset(
-    {
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-        "minProperties",
-        "maxProperties",
-    }
-)
-
 
 def violation(text: str, schema: Mapping[str, Any]) -> str | None:
     """Where and how the text breaks the schema first, None when it fits.
@@ -38,7 +23,10 @@ def violation(text: str, schema: Mapping[str, Any]) -> str | None:
     except ValueError as error:
         return f"not JSON: {error}"
     fault = first_fault(value, schema)
-    return None if fault is None else f"{_place(fault.absolute_path)}: {_story(fault)}"
+    if fault is None:
+        return None
+    steps = (f"[{s}]" if isinstance(s, int) else f".{s}" for s in fault.absolute_path)
+    return f"${''.join(steps)}: {_story(fault)}"
 
 
 def checked(output: Output, schema: Mapping[str, Any] | None) -> Output:
@@ -49,10 +37,6 @@ def checked(output: Output, schema: Mapping[str, Any] | None) -> Output:
         return output._replace(violation=violation(output.text, schema))
     except Unchecked as error:
         return output._replace(unchecked=str(error))
-
-
-def _place(path: Any) -> str:
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
 def _story(fault: Any) -> str:
@@ -70,6 +54,6 @@ def _story(fault: Any) -> str:
     if word in ("anyOf", "oneOf"):
         count = "0" if fault.context else "more than one"
         return f"fits {count} of {len(wanted)} in {word}, got {show(came)}"
-    if word in _LIMITS:
+    if word.startswith(("min", "max", "exclusive")):
         return f"{word} is {show(wanted)}, got {show(came)}"
     return fault.message if len(fault.message) <= 200 else fault.message[:200] + "…"

@@ -341,7 +341,7 @@ def test_the_process_ends_with_the_one_that_asks_it(file: Path) -> None:
         "from pathlib import Path\n"
         "from flywheel.samplers.python.sampler import PythonSampler\n"
         "sampler = PythonSampler(Path(sys.argv[1]), 'echo')\n"
-        "print(sampler._running()._link._process.pid, flush=True)\n"
+        "print(asyncio.run(sampler._loaded())._link._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run(

@@ -12,12 +12,10 @@ something was answered before. The key comes from an environment variable (`endp
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 from weakref import WeakKeyDictionary
 
 from flywheel.samplers.endpoint.concurrency import Throttle
@@ -27,6 +25,7 @@ from flywheel.samplers.endpoint.options import choose
 from flywheel.samplers.endpoint.retry import Fault, backoff, fault_of, refuses_name
 from flywheel.samplers.endpoint.wire import DIALECTS, Api, Garbage, read_answer
 from flywheel.samplers.failures import NOT_ASKED
+from flywheel.samplers.parallel import in_parallel
 from flywheel.samplers.sampler import Output, Request
 from flywheel.samplers.structured import checked
 
@@ -66,78 +65,56 @@ class EndpointOptions:
 class EndpointSampler:
     """Asks one endpoint. Raises BadOption for a URL or a key that cannot be used.
 
-    Connections last as long as a call of `sample`; inside `async with` they last from call to call.
+    Connections last as long as some call of `sample`.
     """
 
     def __init__(self, options: EndpointOptions) -> None:
         self._options = options
         self._dialect = DIALECTS[options.api]
-        self._url = _checked_url(options)
+        url = check_url(options.url)
+        path = url.path.rstrip("/") + self._dialect.path
+        self._url = url._replace(path=path, fragment="").geturl()
         self._key = read_key(options.url, options.key_env)
         self._heard = False
         self._length_name = options.length_name
         self._links: WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = WeakKeyDictionary()
 
-    async def __aenter__(self) -> Self:
-        self._link().users += 1
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._link().leave()
-
     async def sample(self, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
         """Answer every request once, as the answers come. Closing the iterator ends all work."""
-        if not requests:
-            return
-        call = _Call(enumerate(requests), len(requests))
+        call = _Call()
         async with self._linked() as link:
-            # More workers than places: one that waits for its next attempt holds no place.
-            count = min(len(requests), 2 * self._options.in_flight + 4)
-            workers = [asyncio.create_task(self._work(call, link)) for _ in range(count)]
-            try:
-                for _ in range(len(requests)):
-                    yield await call.next()
-            finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
+
+            async def answer(request: Request) -> Output:
+                return self._key.hide(await self._answer(request, call, link))
+
+            # More than there are places: one that waits for its next attempt holds no place.
+            most = 2 * self._options.in_flight + 4
+            async with aclosing(in_parallel(requests, answer, most)) as outputs:
+                async for output in outputs:
+                    yield output
 
     @asynccontextmanager
     async def _linked(self) -> AsyncGenerator[_Link]:
-        link = self._link()
+        loop = asyncio.get_running_loop()
+        if loop not in self._links:
+            headers = {"User-Agent": "flywheel", **self._key.header()}
+            client = HttpClient(self._url, headers)
+            self._links[loop] = _Link(client, Throttle(self._options.in_flight))
+        link = self._links[loop]
         link.users += 1
         try:
             yield link
         finally:
             await link.leave()
 
-    def _link(self) -> _Link:
-        loop = asyncio.get_running_loop()
-        if loop not in self._links:
-            headers = {"User-Agent": "flywheel", **self._key.header()}
-            client = HttpClient(self._url, headers)
-            self._links[loop] = _Link(client, Throttle(self._options.in_flight))
-        return self._links[loop]
-
-    async def _work(self, call: _Call, link: _Link) -> None:
-        try:
-            for index, request in call.todo:
-                output = await self._answer(request, call, link)
-                call.put((index, self._key.hide(output)))
-        except Exception as error:
-            # A mistake of ours: raised where the outputs are read, or the reader would wait on.
-            call.put(error)
-
     async def _answer(self, request: Request, call: _Call, link: _Link) -> Output:
         model = self._options.model or request.model
-        unable = _unable(request, model)
-        if unable:
-            return Output(model=model, error=unable)
+        if request.reference is not None:
+            told = "an endpoint cannot tell the loss of a given answer; use a local model"
+            return Output(model=model, error=told)
+        if not model:
+            told = "no model is named; write it behind the URL: https://host/v1#model"
+            return Output(error=told)
         name = self._length_name
         try:
             body = self._dialect.ask(request, model, name)
@@ -187,7 +164,10 @@ class EndpointSampler:
                 backoff(attempts, self._options.first_wait) if answer.wait is None else answer.wait
             )
             spent = loop.time() - begun
-            if counted >= self._attempts() or spent + wait >= self._options.total_timeout:
+            attempts_left = self._options.attempts
+            if not self._heard:
+                attempts_left = min(attempts_left, _ATTEMPTS_AT_A_STRANGER)
+            if counted >= attempts_left or spent + wait >= self._options.total_timeout:
                 story = f"{answer.story} (gave up after {attempts} attempts in {spent:.0f} s"
                 story += f", asked to wait {wait:.0f} s more)" if answer.wait else ")"
                 if call.heard_at < first:
@@ -227,10 +207,6 @@ class EndpointSampler:
             link.throttle.release()
         return fault
 
-    def _attempts(self) -> int:
-        most = self._options.attempts
-        return most if self._heard else min(most, _ATTEMPTS_AT_A_STRANGER)
-
     def _explained(self, fault: Fault) -> str:
         if fault.status != 401 or self._key:
             return fault.story
@@ -258,16 +234,13 @@ class _Link:
 
 
 class _Call:
-    """One call of `sample`: what is to be done, what is done, and whether the endpoint is out."""
+    """One call of `sample`: what the endpoint said so far, and whether it is out."""
 
-    def __init__(self, todo: Iterator[tuple[int, Request]], count: int) -> None:
-        self.todo = todo
+    def __init__(self) -> None:
         self.outage = ""
         self.heard_at = float("-inf")
         self._answered = False
         self._refusals: Counter[int] = Counter()
-        self._done: deque[tuple[int, Output] | Exception] = deque()
-        self._arrived = asyncio.Event()
 
     def note_answer(self, now: float) -> None:
         self.heard_at, self.outage, self._answered = now, "", True
@@ -280,28 +253,3 @@ class _Call:
             self.outage = ""
         elif not self._answered and self._refusals[status] >= most:
             self.outage = story
-
-    def put(self, result: tuple[int, Output] | Exception) -> None:
-        self._done.append(result)
-        self._arrived.set()
-
-    async def next(self) -> tuple[int, Output]:
-        while not self._done:
-            self._arrived.clear()
-            await self._arrived.wait()
-        result = self._done.popleft()
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-
-def _unable(request: Request, model: str) -> str:
-    if request.reference is not None:
-        return "an endpoint cannot tell the loss of a given answer; use a local model"
-    return "" if model else "no model is named; write it behind the URL: https://host/v1#model"
-
-
-def _checked_url(options: EndpointOptions) -> str:
-    url = check_url(options.url)
-    path = url.path.rstrip("/") + DIALECTS[options.api].path
-    return url._replace(path=path, fragment="").geturl()

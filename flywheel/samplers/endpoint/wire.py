@@ -57,12 +57,18 @@ def read_answer(dialect: Dialect, body: bytes) -> tuple[Output, Any]:
         raise Garbage(f"the answer is not JSON: {came}") from None
     if not isinstance(answer, dict):
         raise Garbage(f"the answer is no object: {shorten(repr(answer))}")
-    fields = cast("dict[str, Any]", answer)
+    return read_fields(dialect, cast("dict[str, Any]", answer), body.decode)
+
+
+def read_fields(
+    dialect: Dialect, answer: Mapping[str, Any], show: Callable[[], str]
+) -> tuple[Output, Any]:
+    """The same, of an answer that is parsed already; `show` is asked for it as text."""
     try:
-        _refuse_error(fields)
-        return dialect.read(fields)
+        _refuse_error(answer)
+        return dialect.read(answer)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError):
-        raise Garbage(f"the answer has another shape: {shorten(body.decode())}") from None
+        raise Garbage(f"the answer has another shape: {shorten(show())}") from None
 
 
 def _ask_chat(request: Request, model: str, length_name: str) -> bytes:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from flywheel.errors import BadOption
-from flywheel.samplers.endpoint.wire import DIALECTS, Garbage, read_answer
+from flywheel.samplers.endpoint.wire import DIALECTS, Garbage, read_fields
+from flywheel.samplers.parallel import in_parallel
 from flywheel.samplers.python.process import Ended, PythonProcess
 from flywheel.samplers.sampler import Output, Request
 from flywheel.samplers.structured import checked
@@ -47,44 +48,24 @@ class PythonSampler:
         self._blamed: PythonProcess | None = None
         self._ended = 0
 
-    async def sample(self, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
+    async def sample(self, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
         """Answer every request once, as they finish. Raises BadOption for a file with faults."""
         process = await self._loaded()
-        todo = iter(enumerate(requests))
-        done: asyncio.Queue[tuple[int, Output] | Exception] = asyncio.Queue()
-
-        async def work() -> None:
-            try:
-                for index, request in todo:
-                    done.put_nowait((index, await self._answer(request)))
-            except Exception as error:  # raised where the answers are read, or that would wait on
-                done.put_nowait(error)
-
-        count = min(self._in_flight if process.is_async else 1, len(requests))
-        workers = [asyncio.create_task(work()) for _ in range(count)]
-        try:
-            for _ in requests:
-                answer = await done.get()
-                if isinstance(answer, Exception):
-                    raise answer
-                yield answer
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        most = self._in_flight if process.is_async else 1
+        async with aclosing(in_parallel(requests, self._answer, most)) as outputs:
+            async for output in outputs:
+                yield output
 
     def close(self) -> None:
         """End the process. It is started again when the sampler is asked."""
         if self._process is not None:
             self._process.kill()
 
-    def _running(self) -> PythonProcess:
+    async def _loaded(self) -> PythonProcess:
+        """The process, started when none runs. Raises BadOption for a file with faults."""
         if self._process is None or not self._process.lives:
             self._process = PythonProcess(self._path, self._digest, self._function)
-        return self._process
-
-    async def _loaded(self) -> PythonProcess:
-        process = self._running()
+        process = self._process
         try:
             # Awaited, not a thread's work: an interrupt need not wait for the file.
             how = await asyncio.wait_for(asyncio.wrap_future(process.loaded()), _SECONDS)
@@ -137,7 +118,7 @@ def _read(message: Mapping[str, Any], model: str) -> Output:
     choice = {"message": message, "finish_reason": message.get("finish_reason")}
     answer = {"choices": [choice], "model": message.get("model"), "usage": message.get("usage")}
     try:
-        output, _ = read_answer(DIALECTS["chat"], json.dumps(answer).encode())
+        output, _ = read_fields(DIALECTS["chat"], answer, lambda: repr(answer))
     except (Garbage, RecursionError) as error:
         return Output(model=model, error=f"the message cannot be read: {error}")
     return output._replace(model=output.model or model)

@@ -146,7 +146,7 @@ def _readable(said: Any) -> dict[str, Any]:
         kind = type(cast("object", said)).__name__
         raise TypeError(f"it returned {kind}: {said!r:.80}; wanted text, or a message with content")
     message = cast("dict[str, Any]", said)
-    json.dumps(message)
+    json.dumps(message, allow_nan=False)
     return {"message": message}
 
 
