@@ -118,7 +118,8 @@ class Memory:
             self._apply()
 
     def _apply(self) -> None:
-        resting = FRUGAL if self._frugal else NORMAL
+        # A share for each frugal context: the queries of ten runs do not change it each time.
+        resting = min(NORMAL, FRUGAL * self._frugal) if self._frugal else NORMAL
         asked = NORMAL * self._running[False] + FRUGAL * self._running[True]
         needed = _FACTOR * _VECTOR * max(self._longest.values())
         limit = self._most if self._unlimited else min(max(resting, asked, needed), self._most)

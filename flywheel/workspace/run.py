@@ -65,6 +65,7 @@ class Run:
         work: Work[Result] | None = None,
     ) -> None:
         self._store, self.row, self.doing, self._work = store, row, doing, work
+        self._result: Result | None = None
 
     @property
     def name(self) -> str:
@@ -93,7 +94,7 @@ class Run:
     @property
     def result(self) -> Result:
         """The figures of what is graded so far."""
-        return load_result(self._store, self.name)
+        return self._result or load_result(self._store, self.name)
 
     def slices(self) -> list[Slice]:
         """The primary grader's mean for each tag."""
@@ -120,7 +121,7 @@ class Run:
                 seen = now
 
         try:
-            self._work.wait(tick)
+            self._result = self._work.wait(tick)
         except CancelledError:
             again = self.resume_command()
             raise Cancelled(f"{self.name} was cancelled; resume it with: {again}") from None

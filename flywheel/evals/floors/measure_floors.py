@@ -175,13 +175,7 @@ def _positions(row: RunRow, limits: Limits) -> list[int] | None:
 
 def _affordable(store: Reader, row: RunRow, limits: Limits) -> list[int]:
     """The positions whose items and answers are read: all, or as many as memory allows."""
-    positions = _positions(row, limits)
-    among = set(positions or ())
-    lengths = [
-        (position, length)
-        for position, length in first_lengths(store, row.sampled)
-        if positions is None or position in among
-    ]
+    lengths = first_lengths(store, row.sampled, _positions(row, limits))
     if sum(length for _, length in lengths) > limits.text:
         random.Random(seed_of("floors", row.split_digest)).shuffle(lengths)
     read, left = list[int](), limits.text
@@ -196,7 +190,7 @@ def _answered(store: Reader, row: RunRow, positions: Sequence[int]) -> list[Answ
     """The first answer to each item with its score, in the order of the split."""
     rows = first_answers(store, row.run, row.sampled, row.primary_grader, positions)
     definition = definition_of(store, row)
-    template, prompt = definition.get("gold"), definition.get("prompt")
+    template, prompt = definition.get("gold"), _prompt(definition.get("prompt"))
     found: list[Answered] = []
     newest = {one.position: one for one in rows}
     for _, one in sorted(newest.items()):
@@ -208,11 +202,19 @@ def _answered(store: Reader, row: RunRow, positions: Sequence[int]) -> list[Answ
     return found
 
 
-def _asked(prompt: Any, item: Any) -> str | None:
+def _prompt(definition: Any) -> str | tuple[PromptMessage, ...]:
+    """The prompt of an evalset as the store keeps it; empty for one of another harness."""
+    try:
+        return _PROMPT.validate_python(definition)
+    except ValidationError:
+        return ()
+
+
+def _asked(prompt: str | tuple[PromptMessage, ...], item: Any) -> str | None:
     """The last message that a model was asked this item with."""
     try:
-        messages = ask(_PROMPT.validate_python(prompt), item)
-    except (BadItem, ValueError):
+        messages = ask(prompt, item)
+    except BadItem:
         return None
     content: Any = messages[-1].get("content") if messages else None
     return content if isinstance(content, str) else None

@@ -82,6 +82,10 @@ class Runner:
     _answers: int = 0
     _kept: int = 0
     _errors: Counter[str] = field(default_factory=Counter[str])
+    # Answers that wait for the next batch, their characters, and when the last one was recorded.
+    _ready: list[Answered] = field(default_factory=list[Answered])
+    _size: int = 0
+    _recorded: float = field(default_factory=time.monotonic)
     _batches: int = 0
     # Batches of one resume must not be taken for those of another.
     _session: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -123,29 +127,33 @@ class Runner:
         return rest
 
     async def _measure(self, chunk: Sequence[Pair]) -> None:
-        """Ask one chunk, and write it down batch by batch as the answers come."""
+        """Ask one chunk; its answers join those of the other chunks in the batch to be written."""
         known = await self.cache.look_up([pair.key for pair in chunk])
-        ready: list[Answered] = [(p, known[p.key], True) for p in chunk if p.key in known]
-        self._kept += len(ready)
+        answered = [(pair, known[pair.key], True) for pair in chunk if pair.key in known]
+        self._kept += len(answered)
+        await self._keep(answered)
         asked = [pair for pair in chunk if pair.key not in known]
-        written, size = time.monotonic(), 0
         if asked:
             requests = await _unhurried(request(self.plan, pair) for pair in asked)
             try:
                 async for index, output in self.engine.sample(self.plan.model, requests):
-                    ready.append((asked[index], output, False))
-                    if self._is_hopeless(output):
-                        await self._record(ready)
+                    hopeless = self._is_hopeless(output)
+                    await self._keep([(asked[index], output, False)], at_once=hopeless)
+                    if hopeless:
                         raise self._gave_up()
-                    now, size = time.monotonic(), size + len(output.text)
-                    is_full = len(ready) >= _BATCH or size >= _BATCH_CHARACTERS
-                    if is_full or now - written > _BATCH_SECONDS:
-                        await self._record(ready)
-                        ready, written, size = [], now, 0
             except BudgetSpent as spent:
                 # What is answered is paid for: it is recorded, here and in the other chunks.
                 self._spent = spent
-        if ready:
+        await self._keep([], at_once=True)
+
+    async def _keep(self, answered: Sequence[Answered], *, at_once: bool = False) -> None:
+        """Add answers to the next batch, and record it when it is full, late, or wanted at once."""
+        self._ready += answered
+        self._size += sum(len(output.text) for _, output, _ in answered)
+        now = time.monotonic()
+        is_full = len(self._ready) >= _BATCH or self._size >= _BATCH_CHARACTERS
+        if self._ready and (at_once or is_full or now - self._recorded > _BATCH_SECONDS):
+            ready, self._ready, self._size, self._recorded = self._ready, [], 0, now
             await self._record(ready)
 
     def _is_hopeless(self, output: Output) -> bool:

@@ -203,15 +203,19 @@ def first_answers(
     return [FirstAnswer(**row) for row in rows]
 
 
-def first_lengths(store: Reader, run: str) -> list[tuple[int, int]]:
-    """The characters of each item and its answer of repeat 0, by position."""
+def first_lengths(
+    store: Reader, run: str, positions: Sequence[int] | None = None
+) -> list[tuple[int, int]]:
+    """The characters of each item and its answer of repeat 0, by position; of all, or of these."""
     rows = store.query(
         """
         SELECT s."position", max(length(s."output_text") + length(i."item")) AS "length"
         FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
-        WHERE s."run" = ? AND s."repeat" = 0 AND s."error" IS NULL GROUP BY 1 ORDER BY 1
+        WHERE s."run" = $run AND s."repeat" = 0 AND s."error" IS NULL
+            AND ($positions IS NULL OR s."position" IN (SELECT unnest($positions)))
+        GROUP BY 1 ORDER BY 1
         """,
-        [run],
+        {"run": run, "positions": positions},
     )
     return [(row["position"], row["length"]) for row in rows]
 
