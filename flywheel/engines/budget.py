@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flywheel.errors import BadOption, FlywheelError
+from flywheel.errors import FlywheelError
 
 
 class BudgetSpent(FlywheelError):
@@ -18,10 +18,8 @@ class Budget:
     already may exceed `cost` by what they take; judges count too.
     """
 
-    def __init__(
-        self, samples: int | None, cost: float | None, spent: Callable[[], float | None]
-    ) -> None:
-        """`spent` says the dollars so far, None while no price is known."""
+    def __init__(self, samples: int | None, cost: float | None, spent: Callable[[], float]) -> None:
+        """`spent` says the dollars so far. It is called only where there is a `cost`."""
         self._samples, self._cost, self._spent = samples, cost, spent
         self._asked = 0
 
@@ -32,15 +30,10 @@ class Budget:
         return allowed
 
     def check(self, *, is_complete: bool = True) -> None:
-        """Raise BudgetSpent when the dollars are spent, or when not all that was wanted is asked.
-
-        Raises BadOption where a limit in dollars meets an answer without a price.
-        """
+        """Raise BudgetSpent when the dollars are spent, or when samples were left out."""
         if self._cost is not None:
             spent = self._spent()
-            if spent is None:
-                raise BadOption("max_cost needs the price of the model; give prices that fit it")
-            if spent >= self._cost:
+            if spent and spent >= self._cost:
                 raise BudgetSpent(f"${spent:.4f} of max_cost ${self._cost:g} is spent")
         if not is_complete:
             raise BudgetSpent(f"max_samples {self._samples} is reached")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from flywheel.errors import BadOption
 from flywheel.samplers.endpoint.sampler import EndpointOptions
 from flywheel.samplers.local.load import LocalOptions
 from flywheel.samplers.meter import Meter
@@ -31,7 +32,8 @@ class EngineSpec:
     the most requests that an endpoint has at once, `local` how a model of this machine is held in
     memory. `prices` are what tokens cost. `unsafe_python` runs Python graders where no sandbox is
     possible, in `workers` processes; None means as many as there are cores. A run
-    asks at most `max_samples`, and stops with BudgetSpent once `max_cost` dollars are spent.
+    asks at most `max_samples`, and stops with BudgetSpent once `max_cost` dollars are spent. Raises
+    BadOption for a `max_cost` without `prices`.
     """
 
     judge: str | None = None
@@ -44,6 +46,13 @@ class EngineSpec:
     workers: int | None = None
     max_samples: int | None = None
     max_cost: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_cost is not None and self.prices is None:
+            raise BadOption(
+                "max_cost needs to know what tokens cost; give a price file with --prices, or"
+                " leave max_cost out"
+            )
 
     def setting(self, model: str, key_env: str | None = None) -> Setting:
         """What this model's name means here. The shipped weights are verified when they are named.
@@ -88,13 +97,17 @@ class Engine(Answerer, Protocol):
     def open(self, model: str) -> Meter:
         """What the model of this name took so far; it is opened now, unless it was before.
 
-        A wrong name or a missing key shows here, before anything is written down: raises a
-        FlywheelError. A local model is loaded when it is first asked.
+        A wrong name, a missing key, or a price that `max_cost` needs shows here, before anything is
+        written down: raises a FlywheelError. A local model is loaded when it is first asked.
         """
         ...
 
     def sample(self, model: str, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
         """Ask the model of this name, as `Sampler.sample` does. It is opened at the first call."""
+        ...
+
+    def check_budget(self) -> None:
+        """Raise BudgetSpent when `max_cost` is spent, or BadOption when an answer has no price."""
         ...
 
     def under(self, spec: EngineSpec) -> Engine:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol, Self
+from urllib.parse import urldefrag
 
 from flywheel.engines.budget import Budget
 from flywheel.engines.engine import EngineSpec
@@ -21,7 +22,7 @@ from flywheel.errors import BadOption
 from flywheel.extras import MissingExtra, need
 from flywheel.samplers.meter import Meter
 from flywheel.samplers.resolve import is_played, judge_name, model_digest, open_sampler
-from flywheel.samplers.sampler import Output, Request, Sampler
+from flywheel.samplers.sampler import Output, Request, Sampler, asks_provider
 from graders.asks import Answer, Ask, Embed, Failed, Judge, Rate, Reply, Run, Vectors
 from graders.sandbox.confinement.tier import NoSandbox, tiers
 from graders.sandbox.sandbox import Sandbox
@@ -115,14 +116,22 @@ class Here:
         async with aclosing(self.open(model).sample(requests[:allowed])) as outputs:
             async for answered in outputs:
                 yield answered
-                self._budget.check()
+                self.check_budget()
         self._budget.check(is_complete=allowed == len(requests))
 
-    def _dollars(self) -> float | None:
-        """What this engine's models and judge cost so far, None while no price is known."""
-        meters = [*self._meters.values(), *([self._judge] if self._judge else ())]
-        prices = [meter.price for meter in meters if meter.price is not None]
-        return sum(prices) if prices else None
+    def check_budget(self) -> None:
+        """Raise BudgetSpent when `max_cost` is spent, or BadOption when an answer has no price."""
+        self._budget.check()
+
+    def _dollars(self) -> float:
+        """What this engine's models and judge cost so far. Raises BadOption where nobody knows."""
+        meters = [*self._meters.items()]
+        if self._judge and self._spec.judge:
+            meters.append((self._spec.judge, self._judge))
+        for name, meter in meters:
+            if asks_provider(name) and meter.answers and (meter.unpriced or meter.price is None):
+                raise _no_price(", ".join(sorted(meter.unpriced)) or name)
+        return sum(meter.price or 0.0 for _, meter in meters)
 
     async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
         """An answer to every ask, in order."""
@@ -152,7 +161,10 @@ class Here:
         )
 
     def _metered(self, name: str, key_env: str | None, option: str) -> Meter:
-        return Meter(self._sampler(name, key_env, option), self._spec.prices)
+        prices, asked = self._spec.prices, urldefrag(name)[1] if asks_provider(name) else ""
+        if self._spec.max_cost is not None and prices and asked and not prices.fit(asked):
+            raise _no_price(asked)
+        return Meter(self._sampler(name, key_env, option), prices)
 
     def _sampler(self, name: str, key_env: str | None, option: str) -> Sampler:
         if name in self._given:
@@ -225,6 +237,13 @@ class Here:
 
         key = ("reward model", name, digest)
         return self._pool.get(key, lambda: open_reward_model(name, digest))
+
+
+def _no_price(model: str) -> BadOption:
+    return BadOption(
+        f"max_cost needs the price of {model}, and the price file has none that fits; add a line"
+        " whose name is the beginning of it (with 0 for what is free), or leave max_cost out"
+    )
 
 
 def _unanswered(ask: Ask, why: str) -> Failed:

@@ -36,6 +36,10 @@ class Prices:
     def __init__(self, rates: Mapping[str, Rate] | None = None) -> None:
         self._rates = dict(rates or {})
 
+    def fit(self, model: str) -> bool:
+        """Whether there is a rate for the model of this name."""
+        return any(model.startswith(prefix) for prefix in self._rates)
+
     def price(self, model: str, usage: Usage) -> float | None:
         """US dollars for this usage, None when no rate fits the model."""
         fitting = [prefix for prefix in self._rates if model.startswith(prefix)]

@@ -82,3 +82,8 @@ class Sampler(Protocol):
     def sample(self, requests: Sequence[Request]) -> AsyncIterator[tuple[int, Output]]:
         """Answer every request once, in any order, as (position in `requests`, output)."""
         ...
+
+
+def asks_provider(name: str) -> bool:
+    """Whether who answers under this name may cost money, and may answer with another model."""
+    return name.lower().startswith(("http://", "https://", "endpoint", "python:"))

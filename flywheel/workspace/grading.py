@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flywheel.engines.engine import EngineSpec
+from flywheel.engines.budget import BudgetSpent
+from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption
@@ -25,8 +26,41 @@ from flywheel.evals.validity.check import (
 )
 from flywheel.evals.validity.probe import Material
 from flywheel.synchronous import result_of
+from graders.asks import Answer, Ask, Failed
 from graders.grader import Grader
 from graders.sample import Sample
+from graders.ungraded import Kind
+
+# How many asks go to the engine before the budget is looked at again.
+_AT_ONCE = 32
+
+
+class _Limited:
+    """Answers until the budget is spent: what is asked after that fails, and is ungraded."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._spent: BudgetSpent | None = None
+
+    async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
+        """An answer to every ask, in order. Raises BadOption for an answer without a price."""
+        if self._engine.spec.max_cost is None:
+            return await self._engine.answer(asks)
+        answers: list[Answer] = []
+        while left := asks[len(answers) :]:
+            if self._spent:
+                return answers + [Failed(Kind.OTHER, "max_cost", str(self._spent))] * len(left)
+            answers += await self._engine.answer(left[:_AT_ONCE])
+            try:
+                self._engine.check_budget()
+            except BudgetSpent as spent:
+                self._spent = spent
+        return answers
+
+    def check(self, left: str) -> None:
+        """Raise BudgetSpent, with what is left, where anything was not asked."""
+        if self._spent:
+            raise BudgetSpent(f"{self._spent}; {left}")
 
 
 def grade(
@@ -50,7 +84,10 @@ def grade_rows(
     with open_engine(spec) as engine:
         check_needs([grader], spec)
         job = open_job(rows, out, spec.workers or os.cpu_count() or 1)
-        return grade_file(grader, job, engine, progress(job.count))
+        limited = _Limited(engine)
+        summary = grade_file(grader, job, limited, progress(job.count))
+        limited.check(f"{out} has {summary.graded:,} verdicts, its other rows are ungraded")
+        return summary
 
 
 def check_definition(path: Path, spec: EngineSpec) -> Grader:
@@ -79,4 +116,7 @@ def check_evalset(
         material = Material(evalset, tuple(items))
         if calls := judge_calls(material, evalset.graders):
             say(f"The judge is asked {calls:,} times, for {len(items)} items; --most lowers that.")
-        return result_of(check_graders(material, evalset.graders, engine))
+        limited = _Limited(engine)
+        checks = result_of(check_graders(material, evalset.graders, limited))
+        limited.check("raise it, or check with fewer items (--most)")
+        return checks

@@ -18,7 +18,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, TypedDict, Unpack
 
-from flywheel.engines.budget import Budget, BudgetSpent
+from flywheel.engines.budget import BudgetSpent
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
@@ -274,12 +274,11 @@ class Local(Reading):
         engine, again = self._under(spec), _again(spec, "")
         left = regrade.count_left(self.store, row)
         doing = Doing(None, engine.judge, "grading", left, "verdicts", again)
-        budget = Budget(None, spec.max_cost if engine.judge else None, doing.cost)
 
         def advance(count: int) -> None:
             doing.advance(count)
             try:
-                budget.check()
+                engine.check_budget()
             except BudgetSpent as spent:
                 command = resume_command(row, self.store, again)
                 raise BudgetSpent(f"{spent}; raise it and resume with: {command}") from None

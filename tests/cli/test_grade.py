@@ -37,6 +37,23 @@ def test_one_sample_prints_the_wires_response(tmp_path: Path) -> None:
     assert len(body["metadata"]["errors"]) == 14
 
 
+def test_a_file_is_graded_as_far_as_its_budget_goes(tmp_path: Path) -> None:
+    write(tmp_path / "g.json", {**JUDGE, "name": "g", "range": [0, 1]})
+    write(tmp_path / "judge.jsonl", '{"when": "", "text": "{\\"result\\": 0.5}"}\n')
+    write(tmp_path / "prices.yaml", "scripted: {input: 10000, output: 10000}\n")
+    write(tmp_path / "rows.jsonl", '{"item": {}, "sample": "x"}\n' * 100)
+    words = ["g.json", "--items", "rows.jsonl", "--out", "out.jsonl", "--judge", "judge.jsonl"]
+    done = flywheel("grade", *words, "--max-cost", "0.5", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "max_cost needs to know what tokens cost; give a price file with --prices" in done.stderr
+    done = flywheel("grade", *words, "--max-cost", "0.5", "--prices", "prices.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "of max_cost $0.5 is spent; out.jsonl has 32 verdicts, its other rows" in done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["score"] for row in rows] == [0.5] * 32 + [None] * 68
+    assert rows[-1]["error"]["label"] == "max_cost"
+
+
 def test_a_missing_variable_is_a_flag_and_its_reason_a_line(tmp_path: Path) -> None:
     grader, item = write(tmp_path / "g.json", CHECK), write(tmp_path / "i.json", {"id": "a"})
     done = flywheel("grade", grader, "--item", item, "--sample", "a")

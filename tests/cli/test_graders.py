@@ -73,6 +73,12 @@ def test_the_judge_of_an_evalset_is_named_like_a_model_and_its_calls_are_counted
     done = flywheel("graders", "check", "policy_qa", "--judge", f"scripted:{judge}", "--most", "3")
     assert done.returncode == 0, done.stdout
     assert done.stderr.startswith("The judge is asked 1")
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("scripted: {input: 100, output: 100}\n")
+    limit = ["--judge", f"scripted:{judge}", "--max-cost", "0.1", "--prices", prices]
+    done = flywheel("graders", "check", "policy_qa", "--most", "3", *limit)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "of max_cost $0.1 is spent; raise it, or check with fewer items" in done.stderr
     done = flywheel("graders", "check", "policy_qa", "--judge", "nobody", cwd=tmp_path)
     assert "no model 'nobody'" in done.stderr
 

@@ -18,6 +18,7 @@ from flywheel.samplers.sampler import Output, Request
 from graders.asks import Answer, Judge
 from graders.asks import Failed as FailedAnswer
 
+GPT = Prices({"gpt": Rate(input=1.0, output=1.0)})
 HELLO = Request("m", [{"role": "user", "content": "hello there"}])
 WHO = "import os\n\n\nasync def who(messages):\n    return str(os.getpid())\n"
 ASK = Judge("j", ({"role": "user", "content": "good?"},), {}, {}, "")
@@ -119,9 +120,28 @@ def test_runs_that_overlap_each_get_their_own_answers(tmp_path: Path) -> None:
     assert asyncio.run(all_at_once()) == [True] * 10
 
 
+def test_only_a_provider_needs_a_price_and_without_one_its_first_answer_is_the_last(
+    tmp_path: Path, who: str
+) -> None:
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"when": "", "text": "a b c"}\n')
+    with open_engine(EngineSpec(max_cost=1.0, prices=GPT)) as engine:
+        assert texts(engine, f"scripted:{script}") == ["a b c"]
+        with pytest.raises(FlywheelError, match=r"needs the price of python:.*who.py:who"):
+            texts(engine, who, 3)
+        assert engine.open(who).answers == 1
+
+
 @pytest.mark.parametrize(
     ("spec", "model", "story"),
     [
+        ({"max_cost": 1.0}, "tiny", "max_cost needs to know what tokens cost"),
+        (
+            {"max_cost": 1.0, "prices": GPT},
+            "https://host/v1#llama",
+            "max_cost needs the price of llama, .* add a line",
+        ),
+        ({"max_cost": 1.0, "prices": GPT, "judge": "https://host/v1#o"}, "tiny", "the price of o,"),
         ({}, "nowhere", "no model 'nowhere'"),
         ({"key_env": "KEY"}, "tiny", "--api-key-env is for an endpoint .*; got 'tiny'"),
         ({"judge": "nobody"}, "tiny", "no model 'nobody'"),

@@ -216,7 +216,7 @@ def test_a_run_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) -> N
         with pytest.raises(BudgetSpent, match="of max_cost"):
             ws.eval(folder, model=model)
         assert 0 < ws.run("latest").result.n < 40
-    unpriced = fw.EngineSpec(max_cost=0.5)
+    unpriced = fw.EngineSpec(max_cost=0.5, prices=prices)
     with fw.open(tmp_path / "s.duckdb", unpriced) as ws, pytest.raises(BadOption, match="price"):
         ws.eval(folder, model=fast, cache=False)
 

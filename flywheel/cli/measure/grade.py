@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
+from flywheel.cli.terminal.options import (
+    Json,
+    JudgeApiKeyEnv,
+    JudgeName,
+    MaxCost,
+    PriceFile,
+    UnsafePython,
+)
 from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
@@ -17,6 +24,7 @@ from flywheel.document import load_document
 from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.grader_files import load_grader
+from flywheel.samplers.price import load_prices
 from flywheel.visible import one_line
 from flywheel.workspace.grading import grade as grade_samples
 from flywheel.workspace.grading import grade_rows
@@ -36,6 +44,8 @@ def grade(
     out: Annotated[Path | None, typer.Option(help="Where the verdicts on --items go.")] = None,
     judge: JudgeName = None,
     judge_api_key_env: JudgeApiKeyEnv = None,
+    prices: PriceFile = None,
+    max_cost: MaxCost = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: cores.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file at --out.")] = False,
     as_json: Json = False,
@@ -56,6 +66,8 @@ def grade(
         judge_key_env=judge_api_key_env,
         unsafe_python=unsafe_local_python,
         workers=workers,
+        prices=load_prices(prices) if prices else None,
+        max_cost=max_cost,
     )
     if sample is not None:
         _grade_one(definition, item, sample, spec)

@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.terminal.options import Json, JudgeApiKeyEnv, JudgeName, UnsafePython
+from flywheel.cli.terminal.options import (
+    Json,
+    JudgeApiKeyEnv,
+    JudgeName,
+    MaxCost,
+    PriceFile,
+    UnsafePython,
+)
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.engines.engine import EngineSpec
@@ -18,6 +25,7 @@ from flywheel.evals.validity.check import (
     GraderCheck,
     ProbeResult,
 )
+from flywheel.samplers.price import load_prices
 from flywheel.visible import one_line
 from flywheel.workspace.grading import check_definition, check_evalset
 from graders.definition import wire_json
@@ -46,6 +54,8 @@ def check(
     show_all: Annotated[bool, typer.Option("--all", help="Show every probe.")] = False,
     judge: JudgeName = None,
     judge_api_key_env: JudgeApiKeyEnv = None,
+    prices: PriceFile = None,
+    max_cost: MaxCost = None,
     as_json: Json = False,
     unsafe_local_python: UnsafePython = False,
 ) -> None:
@@ -55,7 +65,11 @@ def check(
     1 when a probe shows a fault that the evalset does not excuse.
     """
     spec = EngineSpec(
-        judge=judge, judge_key_env=judge_api_key_env, unsafe_python=unsafe_local_python
+        judge=judge,
+        judge_key_env=judge_api_key_env,
+        unsafe_python=unsafe_local_python,
+        prices=load_prices(prices) if prices else None,
+        max_cost=max_cost,
     )
     if Path(what).is_file():
         _show_definition(what, check_definition(Path(what), replace(spec, judge=None)), as_json)

@@ -31,6 +31,18 @@ UnsafePython = Annotated[
 JudgeName = Annotated[
     str | None, typer.Option("--judge", help="Judge model; same syntax as --model.")
 ]
+PriceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", help="Price file: US dollars per million tokens, by model; YAML or JSON."
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost", min=0, callback=finite, help="Stop after N US dollars; needs --prices."
+    ),
+]
 JudgeApiKeyEnv = Annotated[
     str | None,
     typer.Option(
@@ -84,18 +96,8 @@ def sampling(
 def grading(
     judge: JudgeName = None,
     judge_api_key_env: JudgeApiKeyEnv = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            "--prices", help="Price file: US dollars per million tokens, by model; YAML or JSON."
-        ),
-    ] = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(
-            "--max-cost", min=0, callback=finite, help="Stop after N US dollars; needs --prices."
-        ),
-    ] = None,
+    prices: PriceFile = None,
+    max_cost: MaxCost = None,
     in_flight: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = 64,
     db: Db = DEFAULT_DB,
     as_json: Json = False,

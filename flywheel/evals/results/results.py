@@ -11,6 +11,7 @@ from flywheel.evals.floors.floors import Floors, load_floors
 from flywheel.evals.results.failures import failed_requests, missing_verdicts
 from flywheel.evals.run.run_names import steps_back
 from flywheel.samplers.failures import Reason
+from flywheel.samplers.sampler import asks_provider
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.errors import wrong_data
 from flywheel.store.queries.answers import Cost, load_cost
@@ -29,9 +30,6 @@ from flywheel.store.tables.runs import (
 )
 from flywheel.store.tables.samples import answering_models
 from flywheel.store.tables.scores import GraderSummary, summarise
-
-# The beginnings of names whose provider may answer with another model.
-_PROVIDERS = ("http://", "https://", "endpoint", "python:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Result:
     def other_models(self) -> dict[str, int]:
         """Of an endpoint or a function: the answers that came under another name than asked for."""
         asked = self.run.model
-        if not asked.lower().startswith(_PROVIDERS):
+        if not asks_provider(asked):
             return {}
         return {name: n for name, n in self.models.items() if not asked.endswith(name)}
 
