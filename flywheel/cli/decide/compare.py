@@ -64,12 +64,16 @@ def compare(
         for one in found.candidates
     }
     if as_json:
-        _print_json(found, shown)
+        fields = found.as_json()
+        for one in fields["candidates"]:
+            one["flips"] = [flip.as_json() for flip in shown[one["run"]]]
+        print_json(fields)
     elif told:
         print_line(told.rstrip("\n"))
     else:
         _show(found, shown)
-        _name_files(html, junit, markdown)
+        if written := [str(file) for file in (html, junit, markdown) if file is not None]:
+            print_line(f"\nwritten: {', '.join(written)}")
 
 
 def check_markdown(markdown: Path | None, as_json: bool) -> None:
@@ -91,19 +95,6 @@ def _save(report: Report, html: Path | None, junit: Path | None, markdown: Path 
         return told
     save(markdown, told)
     return ""
-
-
-def _name_files(*files: Path | None) -> None:
-    named = [str(file) for file in files if file is not None]
-    if named:
-        print_line(f"\nwritten: {', '.join(named)}")
-
-
-def _print_json(found: Comparison, flips: dict[str, list[Flip]]) -> None:
-    told = found.as_json()
-    for one in told["candidates"]:
-        one["flips"] = [flip.as_json() for flip in flips[one["run"]]]
-    print_json(told)
 
 
 def _show(found: Comparison, flips: dict[str, list[Flip]]) -> None:

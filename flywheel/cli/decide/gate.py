@@ -42,7 +42,11 @@ class GateCommand(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run it. Every error exits with 3 as well: 1 would say to keep the baseline."""
         try:
-            return self._printed(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                # A full disk would be noticed too late otherwise, and its 1 would say to keep.
+                flush_output()
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
@@ -50,13 +54,6 @@ class GateCommand(TyperCommand):
                 raise KeyboardInterrupt from None
             report(error)
             raise typer.Exit(_ERROR) from None
-
-    def _printed(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        finally:
-            # A full disk would be noticed too late otherwise, and its 1 would say to keep.
-            flush_output()
 
 
 COMMAND_CLASS = GateCommand

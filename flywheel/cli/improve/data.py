@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flywheel.cli.terminal.options import Json
-from flywheel.cli.terminal.progress import progress
+from flywheel.cli.terminal.progress import Advance, progress
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.data.checks.check import check_training
 from flywheel.data.checks.findings import Findings, Report
@@ -144,9 +144,14 @@ def fix(
         seed=seed,
         keep_format=keep_format,
     )
-    _refuse_lonely(steps)
+    if steps.group and not steps.split:
+        raise BadOption("--by-group tells how --split is done; give --split too, as 0.9,0.1")
+    if steps.class_field and not steps.balance:
+        raise BadOption("--class tells what --balance counts; give --balance over or under too")
     targets = _targets(out, steps)
-    _refuse_overwriting(list(targets.values()), force)
+    there = [str(path) for path in targets.values() if path.exists()]
+    if there and not force:
+        raise BadOption(f"{', '.join(there)} is there already; --force overwrites it")
     fixed = fix_training(read_training(file, form), steps)
     rows = {str(targets[part]): save_rows(targets[part], fixed.parts[part]) for part in targets}
     if as_json:
@@ -178,14 +183,11 @@ def _counter(model: str | None) -> TokenCounter:
 
 def _bar(file: Path) -> Any:
     if file.suffix.lower() not in _LINED or not file.is_file():
-        return nullcontext(_ignore)
+        nowhere: Advance = lambda rows: None  # noqa: E731 - where no bar is shown
+        return nullcontext(nowhere)
     with file.open("rb") as lines:
         total = sum(block.count(b"\n") for block in iter(lambda: lines.read(1 << 20), b""))
     return progress(file.name, total, "rows")
-
-
-def _ignore(rows: int) -> None:
-    """Where no bar is shown."""
 
 
 def _check_leakage(file: Path, names: list[str], found: Findings) -> dict[str, int | None]:
@@ -286,22 +288,9 @@ def _mixed(text: str) -> tuple[Path, float]:
     raise BadOption(f"--mix is FILE=SHARE, as general.jsonl=0.2; got {text!r}")
 
 
-def _refuse_lonely(steps: Steps) -> None:
-    if steps.group and not steps.split:
-        raise BadOption("--by-group tells how --split is done; give --split too, as 0.9,0.1")
-    if steps.class_field and not steps.balance:
-        raise BadOption("--class tells what --balance counts; give --balance over or under too")
-
-
 def _targets(out: Path, steps: Steps) -> dict[str, Path]:
     """out.jsonl, or out.train.jsonl, out.dev.jsonl …"""
     if not steps.split:
         return {"": out}
     names = PARTS[: len(steps.split)]
     return {name: out.with_name(f"{out.stem}.{name}{out.suffix}") for name in names}
-
-
-def _refuse_overwriting(paths: list[Path], force: bool) -> None:
-    there = [str(path) for path in paths if path.exists()]
-    if there and not force:
-        raise BadOption(f"{', '.join(there)} is there already; --force overwrites it")

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from flywheel.cli.terminal.progress import open_bar
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.errors import FlywheelError
@@ -24,7 +25,6 @@ from flywheel.jobs.records.ledger import Ledger
 from flywheel.store.errors import StoreFailed
 from flywheel.store.place import db_option
 from flywheel.store.tables.jobs import JobRow
-from flywheel.visible import one_line
 from flywheel.workspace.job import Job
 
 Show = Callable[["View"], None]
@@ -218,28 +218,14 @@ def _bar(found: View) -> Generator[Show]:
 
         yield tell
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn(one_line(f"{found.row.lever} {found.row.evalset}"), markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=found.total)
+    shown = "starting"
+    what = f"{found.row.lever} {found.row.evalset}"
+    with open_bar(what, found.total, lambda _: shown) as update:
 
         def move(now: View) -> None:
-            told = _figures(now, now.step, primary)
-            bar.update(task, completed=now.step, description=told)
+            nonlocal shown
+            shown = _figures(now, now.step, primary)
+            update(completed=now.step)
 
         yield move
 

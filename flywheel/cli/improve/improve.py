@@ -18,7 +18,7 @@ from flywheel.jobs.submit import Launch
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.config_file import load_config
 from flywheel.levers.training.objectives.union import LEVERS, objective_named
-from flywheel.levers.training.orders.explain import explain
+from flywheel.levers.training.orders.explain import explain as explanation
 from flywheel.levers.training.worker import set_threads
 from flywheel.workspace.open import open_workspace
 
@@ -67,7 +67,8 @@ def train(
     set_threads(len(os.sched_getaffinity(0)))
     wanted = read_config(lever, config, sets or ())
     if explain:
-        _explain(wanted)
+        for line in explanation(wanted):
+            print_line(line)
         return
     launch = launch_of(stall_minutes, nice, now)
     with open_workspace(db) as workspace:
@@ -98,8 +99,3 @@ def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> T
     if named != lever:
         raise BadOption(f"{path} is a config for {named!r}; run flywheel improve {named} {path}")
     return load_config(path, [f"lever={lever}", *sets])
-
-
-def _explain(config: TrainingConfig) -> None:
-    for line in explain(config):
-        print_line(line)

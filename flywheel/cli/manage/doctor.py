@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from flywheel.cli.terminal.options import Json
 from flywheel.cli.terminal.tables import print_json, print_table
 from flywheel.doctor import examine
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-) -> None:
+def doctor(as_json: Json = False) -> None:
     """Show which sandbox tier, extras, accelerator and models are here."""
     findings = examine()
     if as_json:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flywheel.cli.terminal.options import DEFAULT_DB, Json
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.errors import BadFile
 from flywheel.store.upkeep.check import check_store
@@ -22,9 +23,8 @@ store = typer.Typer(
     rich_markup_mode=None,
 )
 
-Db = Annotated[Path, typer.Option(envvar="FLYWHEEL_DB", help="The store's file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-DEFAULT = Path("flywheel.duckdb")
+
+Db = Annotated[Path, typer.Option(envvar="FLYWHEEL_DB", help="Database file.")]
 
 
 @store.callback()
@@ -33,7 +33,7 @@ def _group() -> None:
 
 
 @store.command()
-def check(db: Db = DEFAULT, as_json: AsJson = False) -> None:
+def check(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
     """Read the whole store, and follow every row to what it came from.
 
     Changes nothing. Exits with 1 when something is wrong.
@@ -53,7 +53,7 @@ def check(db: Db = DEFAULT, as_json: AsJson = False) -> None:
 
 
 @store.command()
-def compact(db: Db = DEFAULT, as_json: AsJson = False) -> None:
+def compact(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
     """Rewrite the file without the free space in it.
 
     Needs free disk space for the new file. Killed at any moment, it leaves the old file or the new.
@@ -68,8 +68,8 @@ def compact(db: Db = DEFAULT, as_json: AsJson = False) -> None:
 @store.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="A new folder for the Parquet files.")],
-    db: Db = DEFAULT,
-    as_json: AsJson = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
 ) -> None:
     """Write every table to a Parquet file, with a manifest that `rebuild` checks."""
     if not db.is_file():
@@ -82,8 +82,8 @@ def export(
 @store.command()
 def rebuild(
     folder: Annotated[Path, typer.Argument(help="A folder that `export` wrote.")],
-    db: Db = DEFAULT,
-    as_json: AsJson = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
 ) -> None:
     """Make a new store of an export. Never writes over a store that is there."""
     _show(rebuild_store(folder, db), folder, db, as_json)

@@ -20,16 +20,12 @@ from flywheel.cli.terminal.options import (
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.engines.engine import EngineSpec
-from flywheel.evals.evalset.evalset import Evalset, load_evalset
-from flywheel.evals.validity.check import (
-    GraderCheck,
-    ProbeResult,
-)
+from flywheel.evals.evalset.evalset import load_evalset
+from flywheel.evals.validity.check import GraderCheck, ProbeResult
 from flywheel.samplers.price import load_prices
 from flywheel.visible import one_line
 from flywheel.workspace.grading import check_definition, check_evalset
 from graders.definition import wire_json
-from graders.grader import Grader
 
 graders = typer.Typer(
     help="Check graders before anything is measured with them.",
@@ -72,23 +68,27 @@ def check(
         max_cost=max_cost,
     )
     if Path(what).is_file():
-        _show_definition(what, check_definition(Path(what), replace(spec, judge=None)), as_json)
+        wire = wire_json(check_definition(Path(what), replace(spec, judge=None)))
+        if as_json:
+            print_json({"ok": True, "grader": wire})
+        else:
+            print_line(f"{what}: ok, {wire['type']} {wire['name']!r}")
         return
     evalset = load_evalset(what)
     checks = check_evalset(evalset, split, most, spec, say)
     bad = any(one.bad for one in checks)
     if as_json:
-        _print_json(evalset, checks)
+        print_json(
+            {
+                "ok": not bad,
+                "evalset": evalset.name,
+                "format_only": [one.grader for one in checks if one.format_only],
+                "probes": [probe.as_json() for one in checks for probe in one.probes],
+            }
+        )
     else:
         _print_checks(checks, show_all)
     raise typer.Exit(1 if bad else 0)
-
-
-def _show_definition(what: str, grader: Grader, as_json: bool) -> None:
-    if as_json:
-        print_json({"ok": True, "grader": wire_json(grader)})
-    else:
-        print_line(f"{what}: ok, {wire_json(grader)['type']} {grader.name!r}")
 
 
 def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:
@@ -114,16 +114,9 @@ def _print_checks(checks: Iterable[GraderCheck], show_all: bool) -> None:
 
 
 def _row(result: ProbeResult) -> tuple[str, ...]:
-    summary = result.summary
-    counts = (str(summary.passed), str(summary.unparsed))
-    return (
-        result.grader,
-        result.probe,
-        str(summary.n),
-        number(summary.mean),
-        *counts,
-        result.status,
-    )
+    one = result.summary
+    figures = (str(one.n), number(one.mean), str(one.passed), str(one.unparsed))
+    return (result.grader, result.probe, *figures, result.status)
 
 
 def _story(result: ProbeResult, show_all: bool) -> list[str]:
@@ -144,14 +137,3 @@ def _story(result: ProbeResult, show_all: bool) -> list[str]:
     if result.excuse:
         return [f"{name} is excused in evalset.yaml, and passes: remove the excuse"]
     return []
-
-
-def _print_json(evalset: Evalset, checks: list[GraderCheck]) -> None:
-    print_json(
-        {
-            "ok": not any(one.bad for one in checks),
-            "evalset": evalset.name,
-            "format_only": [one.grader for one in checks if one.format_only],
-            "probes": [probe.as_json() for one in checks for probe in one.probes],
-        }
-    )

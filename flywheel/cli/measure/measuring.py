@@ -99,7 +99,8 @@ def show_result(done: Measured, as_json: bool, db: Path) -> None:
     result, judge, options = done
     options += db_option(db)
     if as_json:
-        print_json(result.as_json() | _taken(judge))
+        taken = judge and {name: getattr(judge, name) for name in ("answers", "tokens", "price")}
+        print_json(result.as_json() | ({"judge": taken} if taken else {}))
         return
     row = result.run
     run = one_line(row.run)
@@ -158,12 +159,6 @@ def _gaps(result: Result, options: str) -> list[str]:
             again = "baseline" if row.kind == "baseline" else "eval"
             lines.append(f"to grade them again: the same flywheel {again}; cached answers are used")
     return lines
-
-
-def _taken(judge: Meter | None) -> dict[str, Any]:
-    if judge is None:
-        return {}
-    return {"judge": {"answers": judge.answers, "tokens": judge.tokens, "price": judge.price}}
 
 
 def _told(result: Result) -> str:

@@ -6,11 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.terminal.options import (
-    DEFAULT_DB,
-    Db,
-    Json,
-)
+from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
 from flywheel.cli.terminal.tables import number, print_json, print_table
 from flywheel.workspace.open import open_reading
 

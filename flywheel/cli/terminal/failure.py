@@ -42,35 +42,31 @@ def report(error: Exception) -> int:
     if os.environ.get(_VARIABLE):
         say("".join(traceback.format_exception(error)).rstrip("\n"))
     if isinstance(error, UsageError):
-        return _report_usage(error)
-    if isinstance(error, typer.Abort):
-        say("Error: standard input ended before the command did")
-        return ERROR
-    if isinstance(error, FlywheelError):
-        say(f"Error: {error}")
-        return ERROR
-    if missing := missing_extra(error):
-        say(f"Error: {missing}")
-        return ERROR
-    if isinstance(error, MemoryError):
-        say("Error: out of memory")
-        return ERROR
-    if isinstance(error, OSError):
-        say(f"Error: {_system_error(error)}")
+        usage: Any = error
+        shown = io.StringIO()
+        usage.show(file=shown)
+        say(shown.getvalue().rstrip("\n"))
+        return int(usage.exit_code)
+    if (told := _told(error)) is not None:
+        say(f"Error: {told}")
         return ERROR
     what = " ".join(f"{type(error).__name__}: {error}".split())
     say(f"Error: {what[:500]}\nThis is a bug in flywheel. {_VARIABLE}=1 shows where it happened.")
     return BUG
 
 
-def _report_usage(error: Any) -> int:
-    shown = io.StringIO()
-    error.show(file=shown)
-    say(shown.getvalue().rstrip("\n"))
-    return int(error.exit_code)
-
-
-def _system_error(error: OSError) -> str:
-    if error.filename is None or error.strerror is None:
-        return str(error.strerror or error)
-    return f"{os.fsdecode(error.filename)}: {error.strerror}"
+def _told(error: Exception) -> str | None:
+    """What the user can do something about; None for a bug of ours."""
+    match error:
+        case typer.Abort():
+            return "standard input ended before the command did"
+        case FlywheelError():
+            return str(error)
+        case MemoryError():
+            return "out of memory"
+        case OSError(filename=None) | OSError(strerror=None):
+            return str(error.strerror or error)
+        case OSError():
+            return f"{os.fsdecode(error.filename)}: {error.strerror}"
+        case _:
+            return missing_extra(error)

@@ -93,7 +93,7 @@ def fit(
     while True:
         names = [not number for number in numbers]
         spared = shrink(widths_of(table), [False, *names[1:]], most, 12)
-        if _total(spared) <= most or not wanted:
+        if sum(spared) + 2 * (len(spared) - 1) <= most or not wanted:
             break
         name = wanted.pop(0)
         if name in table[0]:
@@ -112,7 +112,3 @@ def fit(
 def widths_of(table: Sequence[Sequence[str]]) -> list[int]:
     """The width of each column."""
     return [max(map(cells, column)) for column in zip(*table, strict=True)]
-
-
-def _total(widths: Sequence[int]) -> int:
-    return sum(widths) + 2 * (len(widths) - 1)

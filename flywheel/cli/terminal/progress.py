@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flywheel.visible import one_line
@@ -28,6 +29,15 @@ def progress(
     if not sys.stderr.isatty():
         yield lambda count: None
         return
+    with open_bar(what, total, lambda task: told(task.speed, unit, cost())) as update:
+        yield lambda count: update(advance=count)
+
+
+@contextmanager
+def open_bar(
+    what: str, total: int | None, last: Callable[[Task], str]
+) -> Generator[Callable[..., None]]:
+    """A bar on a terminal, with a text at its end; hands out rich's `update` of it."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -39,20 +49,20 @@ def progress(
     )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
+    class Last(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(told(task.speed, unit, cost()))
+            return Text(last(task))
 
     columns = (
         TextColumn(one_line(what), markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        Rate(),
+        Last(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
+        yield partial(bar.update, task)
 
 
 def told(rate: float | None, unit: str, cost: float | None) -> str:
