@@ -271,15 +271,9 @@ def _candidate(
             " in both; finish both runs (flywheel eval --resume), or name others"
         )
     slices, spending = _slices(primary, facts), load_spending(store, row)
-    return Candidate(row, graders, slices, spending, _floor(store, base, row, primary))
-
-
-def _floor(store: Reader, base: RunRow, row: RunRow, primary: Pairs) -> AboveFloor | None:
-    """The candidate beside the floors that were measured with the two runs."""
     theirs, ours = load_floors(store, base.run), load_floors(store, row.run)
-    if ours is None:
-        return None
-    return above_floor(store, primary, (row, ours), (base, theirs or ours))
+    floor = ours and above_floor(store, primary, (row, ours), (base, theirs or ours))
+    return Candidate(row, graders, slices, spending, floor)
 
 
 def _slices(primary: Pairs, facts: ItemFacts) -> tuple[SliceComparison, ...]:

@@ -132,7 +132,7 @@ def decide(evidence: Evidence, rules: Rules | None = None) -> Decision:
     gain = _paired(evidence.primary, 1 - 2 * alpha)
     checks = [
         _sealed(evidence),
-        _gain(evidence.primary, gain, alpha, rules),
+        Check(f"gain: {evidence.primary.grader}", *_above(evidence.primary, gain, alpha, rules)),
         *([] if evidence.floor is None else [_floor(evidence.floor, alpha, rules)]),
         *_guards(evidence.guards, rules),
         *(_audit(pairs) for pairs in evidence.audits),
@@ -176,12 +176,6 @@ def _sealed(evidence: Evidence) -> Check:
     if evidence.sealed:
         return Check("sealed", "open", evidence.sealed)
     return Check("sealed", "pass", f"look {evidence.look} at a split that no lever saw")
-
-
-def _gain(pairs: Pairs, gain: Paired | None, alpha: float, rules: Rules) -> Check:
-    name = f"gain: {pairs.grader}"
-    state, told, items = _above(pairs, gain, alpha, rules)
-    return Check(name, state, told, items)
 
 
 def _above(

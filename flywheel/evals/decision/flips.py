@@ -30,13 +30,13 @@ class Flip(NamedTuple):
 def load_flips(
     store: Reader, comparison: Comparison, candidate: Candidate, most: int
 ) -> list[Flip]:
-    """At most so many broken items and so many fixed ones, in the order of the split."""
+    """At most `most` broken items and as many fixed ones, in the order of the split."""
     primary = candidate.primary
     if primary is None or most == 0:
         return []
     pairs = primary.pairs
     broken = pairs.broken
-    chosen = [*_first(broken, most), *_first(pairs.fixed, most)]
+    chosen = [int(i) for found in (broken, pairs.fixed) for i in found.nonzero()[0][:most]]
     items = [pairs.items[index] for index in chosen]
     grader = primary.grader
     before, after = (
@@ -51,16 +51,10 @@ def load_flips(
             item,
             float(pairs.baseline[index]),
             float(pairs.candidate[index]),
-            *_crossed(before.get(item, nothing), after.get(item, nothing)),
+            before.get(item, nothing)[0],
+            after.get(item, nothing)[0],
+            before.get(item, nothing)[1],
+            after.get(item, nothing)[1],
         )
         for index, item in zip(chosen, items, strict=True)
     ]
-
-
-def _first(found: Any, most: int) -> list[int]:
-    """Where the first so many are true."""
-    return [int(index) for index in found.nonzero()[0][:most]]
-
-
-def _crossed(before: tuple[str, str], after: tuple[str, str]) -> tuple[str, str, str, str]:
-    return before[0], after[0], before[1], after[1]

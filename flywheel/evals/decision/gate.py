@@ -31,6 +31,11 @@ from flywheel.store.tables.definitions import find_model
 from flywheel.store.tables.reads import Head, chain_head, read_of
 from flywheel.store.tables.runs import RunRow, run_status
 
+_NOT_SEALED = (
+    "measured on {split}, which levers may have seen: measure both with --split test and gate those"
+    " runs"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -117,8 +122,11 @@ def promote(store: Store, verdict: Verdict) -> None:
     """
     if verdict.decision.outcome != "promote":
         raise BadOption(f"{verdict.name} decided {verdict.decision.outcome}: nothing is promoted")
-    runs = [verdict.candidate, *_elsewhere(store, verdict.candidate)]
-    baselines = baseline_rows(store, runs)
+    # The newest finished run of the same model, prompt and sampling on dev.
+    dev = [
+        row for row in on_dev(store, verdict.candidate) if run_status(store, row.run) == "finished"
+    ]
+    baselines = baseline_rows(store, [verdict.candidate, *dev[:1]])
     if not baselines and was_promoted(store, verdict.baseline.run, verdict.candidate.run):
         return
     row = PromotionRow(
@@ -148,7 +156,9 @@ def gather(
             f"{baseline.primary_grader!r} graded nothing in {baseline.run} and {candidate.run}"
         )
     gains: list[float] | None = None
-    if seeds or _is_trained(store, candidate):
+    # A lever that has seeds made the model.
+    model = find_model(store, candidate.model_digest)
+    if seeds or (model and json.loads(model.detail).get("lever")):
         others = [load_pairs(store, baseline, row, facts) for row in seeds]
         gains = [
             _gain(other.get(primary.grader), row) for other, row in zip(others, seeds, strict=True)
@@ -164,7 +174,7 @@ def gather(
         look=look_number(store, baseline, candidate, seeds) if baseline.split == "test" else 1,
         tried=case.tried,
         seeds=gains,
-        sealed=_unsealed(baseline),
+        sealed="" if baseline.split == "test" else _NOT_SEALED.format(split=baseline.split),
         same_answers=same_answers(store, baseline.sampled, candidate.sampled) == 1.0,
         served=same_answers(store, candidate.sampled, served) if served else None,
         floor=above_floor(
@@ -182,15 +192,6 @@ def _gain(pairs: Pairs | None, run: RunRow) -> float:
     return float((pairs.candidate - pairs.baseline).mean())
 
 
-def _unsealed(run: RunRow) -> str:
-    if run.split == "test":
-        return ""
-    return (
-        f"measured on {run.split}, which levers may have seen: measure both with --split test and"
-        " gate those runs"
-    )
-
-
 def _check_finished(store: Reader, run: RunRow) -> None:
     status = run_status(store, run.run)
     if status != "finished" and run.kind == "import":
@@ -201,14 +202,3 @@ def _check_finished(store: Reader, run: RunRow) -> None:
         raise NotComparable(
             f"{run.run} is {status or 'not begun'}: finish it with flywheel eval --resume {run.run}"
         )
-
-
-def _is_trained(store: Reader, run: RunRow) -> bool:
-    """Whether a lever that has seeds made the model."""
-    model = find_model(store, run.model_digest)
-    return bool(model and json.loads(model.detail).get("lever"))
-
-
-def _elsewhere(store: Reader, run: RunRow) -> list[RunRow]:
-    """The newest finished run of the same model, prompt and sampling on dev."""
-    return [row for row in on_dev(store, run) if run_status(store, row.run) == "finished"][:1]

@@ -122,6 +122,7 @@ def forecast(
         raise BadOption(f"{' and '.join(runs)} agree on every item: they tell no spread")
     effects = sorted({*_EFFECTS, wish.effect})
     table = [(effect, _items(effect, wish, spread)) for effect in effects]
+    newest = find_baseline(store, evalset.digest, "dev") if store else None
     return Forecast(
         evalset=evalset.name,
         wish=wish,
@@ -133,14 +134,8 @@ def forecast(
             for name in SPLITS
             if evalset.split(name).path.is_file()
         },
-        baseline=_baseline(store, evalset),
+        baseline=load_result(store, newest.run) if store and newest else None,
     )
-
-
-def _baseline(store: Reader | None, evalset: Evalset) -> Result | None:
-    """The evalset's newest baseline on dev."""
-    found = find_baseline(store, evalset.digest, "dev") if store else None
-    return load_result(store, found.run) if store and found else None
 
 
 def _spread(wish: Wish, store: Reader | None, runs: Sequence[str]) -> Spread:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
 
 from flywheel import __version__
 from flywheel.engines.engine import Answerer
@@ -21,7 +20,7 @@ from flywheel.evals.run.cache import output_of
 from flywheel.evals.run.events import at_work
 from flywheel.evals.run.execute import Where, sample_of, score_row
 from flywheel.evals.run.measure import grader_rows
-from flywheel.evals.run.plan import new_run_id, one_of
+from flywheel.evals.run.plan import changed_graders, new_run_id, one_of
 from flywheel.evals.run.refused import REFUSED, refused_score
 from flywheel.samplers.resolve import pins_of
 from flywheel.store.queries.definitions import grader_definition
@@ -36,18 +35,6 @@ from flywheel.store.tables.samples import SampleRow
 from flywheel.store.tables.scores import ScoreRow
 from graders.definition import read_grader, wire_json
 from graders.grader import Grader
-
-
-class Named(NamedTuple):
-    """A grader and the digest that the store knows it by."""
-
-    grader: Grader
-    digest: str
-
-    @classmethod
-    def of(cls, grader: Grader) -> Named:
-        """A grader with its digest."""
-        return cls(grader, digest(wire_json(grader)))
 
 
 def begin_regrade(
@@ -87,18 +74,12 @@ def find_regrade(
     row = the_run(store, run)
     if row.kind != "regrade":
         raise BadOption(f"{run} is no regrade; go on with: flywheel eval --resume {run}")
-    then = dict(pairs_of(row.graders))
     given = _ready(store, row, graders, judge)
-    now = {grader.name: digest(wire_json(grader)) for grader in given} if given else then
-    differs = [name for name in {**then, **now} if then.get(name) != now.get(name)]
-    if differs:
-        told = "; ".join(
-            f"{name} was {then.get(name, 'not there'):.12}, is {now.get(name, 'not there'):.12}"
-            for name in differs
-        )
+    now = [(grader.name, digest(wire_json(grader))) for grader in given]
+    if given and (told := changed_graders(sorted(pairs_of(row.graders)), sorted(now))):
         raise ChangedPlan(
-            f"run {run} cannot go on, for its graders changed: {told}. Leave --graders out, or"
-            f" start a new one: flywheel regrade {row.parent} --graders FILE"
+            f"run {run} cannot go on, for its graders changed: {'; '.join(told)}. Leave --graders"
+            f" out, or start a new one: flywheel regrade {row.parent} --graders FILE"
         )
     for grader in graders_of(store, row):
         _check_tied(row, grader, judge)
@@ -126,9 +107,9 @@ async def go_on_regrade(
 ) -> Result:
     """Grade what has no verdict yet, with the graders that the regrade began with."""
     with at_work(store, row):
-        for named in _graders(store, row):
-            for batch in _answers(store, row, named):
-                await _grade(store, row.run, batch, named, engine)
+        for grader, value in _graders(store, row):
+            for batch in left_to_grade(store, LeftToGrade(row.run, row.parent, value)):
+                await _grade(store, row.run, batch, (grader, value), engine)
                 advance(len(batch))
     await keep_floors(store, row, engine)
     return load_result(store, row.run)
@@ -136,12 +117,13 @@ async def go_on_regrade(
 
 def count_left(store: Reader, row: RunRow) -> int:
     """How many verdicts are missing, over all graders."""
-    return sum(count_left_to_grade(store, _left(row, named)) for named in _graders(store, row))
+    left = (LeftToGrade(row.run, row.parent, value) for _, value in _graders(store, row))
+    return sum(count_left_to_grade(store, one) for one in left)
 
 
 def graders_of(store: Reader, row: RunRow) -> list[Grader]:
     """The graders that a regrade began with."""
-    return [named.grader for named in _graders(store, row)]
+    return [grader for grader, _ in _graders(store, row)]
 
 
 def _ready(
@@ -154,44 +136,32 @@ def _ready(
     return [grader.about(prompt, tools).pinned(pins) for grader in graders]
 
 
-def _graders(store: Reader, row: RunRow) -> list[Named]:
-    """The graders of a regrade, from their definitions in the store. Raises ChangedPlan."""
-    found: list[Named] = []
+def _graders(store: Reader, row: RunRow) -> list[tuple[Grader, str]]:
+    """The graders of a regrade with their digests, as the store has them. Raises ChangedPlan."""
+    graders: list[tuple[Grader, str]] = []
     for name, value in pairs_of(row.graders):
-        named = Named.of(read_grader(json.loads(grader_definition(store, value) or "null")))
-        if named.digest != value:
+        grader = read_grader(json.loads(grader_definition(store, value) or "null"))
+        if digest(wire_json(grader)) != value:
             raise ChangedPlan(
                 f"run {row.run} cannot go on: this version reads the grader {name!r} as another"
                 f" one. Start a new regrade of {row.parent}"
             )
-        found.append(named)
-    return found
-
-
-def _left(row: RunRow, named: Named) -> LeftToGrade:
-    return LeftToGrade(row.run, row.parent, named.digest)
-
-
-def _answers(store: Store, row: RunRow, named: Named) -> Iterator[list[tuple[SampleRow, Any]]]:
-    """The answers that this grader has to judge, with their items, in the order of the split."""
-    for batch in left_to_grade(store, _left(row, named)):
-        yield [(sample, json.loads(item)) for sample, item in batch]
+        graders.append((grader, value))
+    return graders
 
 
 async def _grade(
     store: Store,
     run: str,
-    batch: Sequence[tuple[SampleRow, Any]],
-    named: Named,
+    batch: Sequence[tuple[SampleRow, str]],
+    named: tuple[Grader, str],
     engine: Answerer,
 ) -> None:
     now = utc_now()
-    samples = [sample_of(item, output_of(row)) for row, item in batch]
-    verdicts = await grade_samples(named.grader, samples, engine)
+    samples = [sample_of(json.loads(item), output_of(row)) for row, item in batch]
+    verdicts = await grade_samples(named[0], samples, engine)
     scores = [
-        score_row(
-            Where(run, row.item, row.position, row.repeat), named.grader, named.digest, verdict, now
-        )
+        score_row(Where(run, row.item, row.position, row.repeat), *named, verdict, now)
         for (row, _), verdict in zip(batch, verdicts, strict=True)
     ]
     _write(store, run, scores)

@@ -8,16 +8,15 @@ from typing import Any
 
 from flywheel.errors import NoRun, unnamed
 from flywheel.evals.floors.floors import Floors, load_floors
-from flywheel.evals.results.failures import failed_requests, missing_verdicts
 from flywheel.evals.run.run_names import steps_back
-from flywheel.samplers.failures import Reason
+from flywheel.samplers.failures import Reason, reasons
 from flywheel.samplers.sampler import asks_provider
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.errors import wrong_data
-from flywheel.store.queries.answers import Cost, load_cost
+from flywheel.store.queries.answers import Cost, count_failures, load_cost
 from flywheel.store.queries.definitions import evalset_definition
 from flywheel.store.queries.runs import run_seconds
-from flywheel.store.queries.verdicts import item_means
+from flywheel.store.queries.verdicts import count_ungraded, item_means
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import list_of, object_of, pairs_of
 from flywheel.store.tables.runs import (
@@ -151,9 +150,11 @@ def load_result(store: Reader, run: str) -> Result:
     cost = load_cost(store, row.sampled)
     result = Result(row, status, ordered, cost, seconds, floors, models=models)
     if result.cost.errors:
-        result = replace(result, failures=failed_requests(store, row))
+        # Of a regrade, those of the run whose answers it graded.
+        result = replace(result, failures=reasons(count_failures(store, row.sampled)))
     if result.ungraded:
-        result = replace(result, no_verdict=missing_verdicts(store, row))
+        ungraded = count_ungraded(store, row.run, row.primary_grader)
+        result = replace(result, no_verdict=reasons(ungraded))
     return result
 
 

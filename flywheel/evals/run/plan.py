@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,6 +33,7 @@ from graders.definition import wire_json
 from graders.grader import Grader
 
 _PROMPT: TypeAdapter[Any] = TypeAdapter(Prompt)
+_DIGESTS = ("evalset", "split", "model", "prompt", "sampling")
 
 
 @dataclass(frozen=True)
@@ -201,49 +202,37 @@ class Plan:
 
         With `graders` only those of these names need to be the same.
         """
-        then = {
-            "evalset": run.evalset_digest,
-            "split": run.split_digest,
-            "model": run.model_digest,
-            "prompt": run.prompt_digest,
-            "sampling": run.sampling_digest,
-            "repeats": str(run.repeats),
-            "items": str(run.items),
-            "graders": run.graders,
-        }
-        now = dict(self.identity)
-        then["graders"], now["graders"] = _differing(
-            json.loads(then["graders"]), self.grader_digests, graders
-        )
-        differs = [name for name in now if now[name] != then[name]]
+        then = {name: str(getattr(run, f"{name}_digest")) for name in _DIGESTS}
+        then |= {"repeats": str(run.repeats), "items": str(run.items)}
+        now = self.identity
+        differs = [name for name in then if now[name] != then[name]]
+        told = [f"{name} was {then[name]:.60}, is {now[name]:.60}" for name in differs]
+        if changes := changed_graders(json.loads(run.graders), self.grader_digests, graders):
+            differs, told = [*differs, "graders"], [*told, *changes]
         if differs:
-            told = "; ".join(f"{name} was {then[name]:.60}, is {now[name]:.60}" for name in differs)
             raise ChangedPlan(
-                f"run {run.run} cannot go on, for {', '.join(differs)} changed: {told}. Start a new"
-                " run; what is the same comes from the cache"
+                f"run {run.run} cannot go on, for {', '.join(differs)} changed: {'; '.join(told)}."
+                " Start a new run; what is the same comes from the cache"
             )
 
 
-def _differing(
-    then: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]], names: Collection[str] | None
-) -> tuple[str, str]:
-    """The graders that differ in definition, judge or weights, with the digests of both.
+def changed_graders(
+    then: Iterable[tuple[str, str]],
+    now: Iterable[tuple[str, str]],
+    names: Collection[str] | None = None,
+) -> list[str]:
+    """How graders, as (name, digest), differ in definition, judge or weights, and in their order.
 
-    In the order in which they are named; of these `names`, None being all.
+    With `names`, only whether these graders differ.
     """
-    before = {str(name): str(value) for name, value in then}
-    after = {str(name): str(value) for name, value in now}
-    if names is None and list(before) != list(after):
-        return ", ".join(before), ", ".join(after)
-    changed = [
-        name
+    before, after = dict(then), dict(now)
+    if names is None and before == after and list(before) != list(after):
+        return [f"the order was {', '.join(before)}, is {', '.join(after)}"]
+    return [
+        f"{name} was {before.get(name, 'not there'):.12}, is {after.get(name, 'not there'):.12}"
         for name in {**before, **after}
         if before.get(name) != after.get(name) and (names is None or name in names)
     ]
-    return (
-        ", ".join(f"{name} {before.get(name, 'not there'):.12}" for name in changed),
-        ", ".join(f"{name} {after.get(name, 'not there'):.12}" for name in changed),
-    )
 
 
 def one_of(digests: Iterable[str]) -> str | None:

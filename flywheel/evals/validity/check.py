@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from flywheel.engines.engine import Answerer
@@ -67,20 +67,9 @@ class ProbeResult:
 
     def as_json(self) -> dict[str, Any]:
         """All of it."""
-        worst = self.worst
-        return {
-            "grader": self.grader,
-            "probe": self.probe,
-            "status": self.status,
-            "ok": self.ok,
-            "why": self.why,
-            "wrong": self.wrong,
-            "allowed": self.allowed,
-            "story": self.story,
-            "excuse": self.excuse,
-            "worst": None if worst is None else {k: getattr(worst, k) for k in Example.__slots__},
-            **self.summary.as_json(),
-        }
+        fields = {**asdict(self), "ok": self.ok}
+        del fields["summary"]
+        return fields | self.summary.as_json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +150,17 @@ async def _check(grader: Grader, material: Material, engine: Answerer) -> Grader
             results.append(
                 ProbeResult(grader.name, probe.name, "n/a", probe.why, Summary(), story=lacks)
             )
-    if by.format_only and _passes_everything(results):
-        results = [_vacuous(result) for result in results]
+    fail = {probe.name for probe in BATTERY if probe.wanted == "fail"}
+    passed = (one.summary.passed == one.summary.n for one in results if one.probe in fail)
+    if by.format_only and all(passed):
+        told = "passes, as does everything that is said"
+        results = [replace(one, status="BAD", story=told) if one.wrong else one for one in results]
     excuses = material.evalset.definition.checks.get(grader.name, {})
-    return GraderCheck(
-        grader.name, tuple(_excused(result, excuses) for result in results), by.format_only
-    )
+    for at, one in enumerate(results):
+        if excuse := excuses.get(one.probe):
+            status: Status = "excused" if one.status == "BAD" else one.status
+            results[at] = replace(one, status=status, excuse=excuse)
+    return GraderCheck(grader.name, tuple(results), by.format_only)
 
 
 def _samples(probe: Probe, material: Material, grader: Grader) -> list[tuple[int, Sample]]:
@@ -243,24 +237,3 @@ def _result(
         story=found.story,
         worst=example,
     )
-
-
-def _passes_everything(results: Sequence[ProbeResult]) -> bool:
-    wanted = {probe.name: probe.wanted for probe in BATTERY}
-    return all(
-        result.summary.passed == result.summary.n
-        for result in results
-        if wanted[result.probe] == "fail"
-    )
-
-
-def _vacuous(result: ProbeResult) -> ProbeResult:
-    if not result.wrong:
-        return result
-    return replace(result, status="BAD", story="passes, as does everything that is said")
-
-
-def _excused(result: ProbeResult, excuses: dict[str, str]) -> ProbeResult:
-    excuse = excuses.get(result.probe, "")
-    status: Status = "excused" if excuse and result.status == "BAD" else result.status
-    return replace(result, status=status, excuse=excuse)

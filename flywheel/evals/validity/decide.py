@@ -76,7 +76,7 @@ def decide(probe: Probe, ats: Sequence[int], verdicts: Sequence[Verdict], by: St
     if probe.wanted == "look":
         return Found([], story=_raised(verdicts, by) if probe.name.startswith("padded") else "")
     if probe.wanted == "pass":
-        missed = [i for i, verdict in enumerate(verdicts) if _missed(verdict)]
+        missed = [i for i, v in enumerate(verdicts) if isinstance(v, Grade) and not v.passed]
         allowed = int(len(verdicts) * _GOLD_MISSED_BY_JUDGES) if by.asks_model else 0
         much = f"the gold answer does not pass on {len(missed)} of {len(verdicts)} items"
         return Found(missed, allowed, much if len(missed) > allowed else "")
@@ -100,10 +100,6 @@ def _no_verdict(verdicts: Sequence[Verdict]) -> str:
     first = (own or ungraded)[0]
     detail = first.detail.strip().splitlines()
     return f"no verdict {len(ungraded)} of {len(verdicts)} times: {detail[-1] if detail else ''}"
-
-
-def _missed(verdict: Verdict) -> bool:
-    return isinstance(verdict, Grade) and not verdict.passed
 
 
 def _won(verdict: Verdict, gold: Verdict) -> bool:
