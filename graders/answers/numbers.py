@@ -23,100 +23,35 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation
+from pathlib import Path
 from typing import cast
 
-from graders.text.lazy_pattern import lazy
+from graders.text.lazy_pattern import load_patterns
 
+_PATTERNS = load_patterns(Path(__file__).with_suffix(".toml"))
+# What parts thousands in each of the forms.
+_PLAIN = {
+    "plain.digits": "",
+    "plain.thousands": ",",
+    "plain.lakhs": ",",
+    "plain.decimal_comma": "",
+    "plain.dots_and_comma": ".",
+    "plain.dots": ".",
+    "plain.spaces": " '\u2019_\u00a0\u2007\u2008\u2009\u200a\u202f",
+}
 _EXACT = Context(prec=1000)
 _QUOTIENT = Context(prec=40, traps=[DivisionByZero, InvalidOperation])
 _MOST = 1_000  # characters of one number
 
-_S = r"[ \u00a0\u2007-\u200a\u202f]"
-_EXPONENT = r"(?:\^|\*\*)(?:\{[-+]?[0-9]+\}|\([-+]?[0-9]+\)|[-+]?[0-9]+)"
-_ATOM = r"(?:\\frac(?:\{[^{}]{0,200}\}\{[^{}]{0,200}\}|[0-9]{2})|[0-9]+)"
-# What makes one expression of two numbers. A piece of an expression is never read as a number.
-_JOIN = (
-    rf"(?:[/*\u00d7·]-|{_S}?[/÷]{_S}?|[.,'\u2019_:*\u00d7·xX+\-\u2013\u2014±]|[eE][-+]?|{_S}{{1,2}}[:/*\u00d7·÷xX+\-\u2013\u2014±]{_S}{{1,2}}"
-    rf"|(?<![0-9]{{4}}){_S}(?=[0-9]{{3}}(?![0-9]))|{_S}{{1,2}}(?=[0-9]+/[0-9])|{_S}{{0,2}}(?=\\frac))"
-)
-_CURRENCY = r"[$€£¥₹₽₩]"
-# It starts with one set of characters, so that the rest of a text is skipped fast.
-_EXPRESSION = lazy(
-    r"[0-9.\\](?:(?<=[0-9])[0-9]*|(?<=\.)(?<![A-Za-z0-9.]\.)[0-9]+"
-    r"|(?<=\\)frac(?:\{[^{}]{0,200}\}\{[^{}]{0,200}\}|[0-9]{2}))"
-    rf"(?:{_EXPONENT}|{_JOIN}{_CURRENCY}?{_ATOM})*+"
-)
-_SIGN = lazy(rf"(?P<outer>[-+]?)(?:{_CURRENCY}{_S}?)?(?P<inner>[-+]?)\Z")
-# Letters of scripts that are written without spaces: 答えは42です.
-_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_LETTER = rf"[^\W\d{_UNSPACED}]"
-_NAME = lazy(rf"{_LETTER}{{1,20}}[\^_]?[{{(]?\Z|(?<![0-9]){_LETTER}{{2,20}}-\Z")
-_UNIT_POWER = lazy(r"(?<![^\W\d_])(?:[kcdm]?m|s|h|ft|in|yd|mi|k?g|l)\^[{(]?-?\Z", re.IGNORECASE)
-_UNREADABLE_BEFORE = lazy(
-    r"(?:[±√]|\^[{(]?-?|\\frac[^A-Za-z=\u2248<>,;$\n]*|\\sqrt\{?|\\pm\s*|[)\]}]\s?\{|[)\]}][-+]|(?:\A|\s)\u2013"
-    rf"|{_LETTER}-|[\w)\]}}!]([ \t]?)[/\u00d7·]\1|{_LETTER}[ \t]?\+[ \t]?|[A-Za-z)] \* |[0-9)]\.?\("
-    r"|[0-9]°[ \t]?)\Z"
-)
-_UNREADABLE_AFTER = lazy(
-    r"\s?(?:\\sqrt|\\pi\b|√|π|\^|\\pm)|[A-Za-z]+[0-9]|\*\*[A-Za-z(]|/(?:[xyzne]\b|\\?pi\b)"
-    r"|[xyz](?=\s?(?:[-+*/=^)$.,]|\Z))|\.?\\(?:overline|bar|dot)(?![A-Za-z])|[\u0300-\u036f]"
-)
-# Two quantities: `10%-20%`, `5 kg - 10 kg`, `5 cm x 3 cm`.
-_UNIT = r"%|°[CF]?|[^\W\d]{1,10}"
-_QUANTITY_BEFORE = lazy(
-    rf"[0-9]{_S}?(?P<unit>{_UNIT})(?P<blank>{_S}?)[-\u2013\u2014x\u00d7]{_S}?(?:{_CURRENCY})?\Z"
-)
 
-# Two numbers that words make one: "5 to 7", "between 5 and 7", "5 or 7", "1 in 4".
-_WORDED_BEFORE = lazy(
-    rf"(?:[0-9]{_S}?(?:{_UNIT})?{_S}(?:to|or|through)|[0-9]{_S}(?:out of|of|per|in|by)"
-    rf"|\bbetween{_S}{_CURRENCY}?[0-9][0-9.,]{{0,12}}{_S}?(?:{_UNIT})?{_S}and){_S}(?:{_CURRENCY})?\Z",
-    re.IGNORECASE,
-)
-_ROUNDS = lazy(r"\bround", re.IGNORECASE)
-# Of one quantity in two units the last number is a piece: "5 hours and 30 minutes", "3 ft 4 in".
-_LARGER = lazy(
-    rf"[0-9]{_S}?(?:dollars?|euros?|pounds?|years?|months?|weeks?|days?|hours?|hrs?|h|minutes?"
-    rf"|mins?|min|ft|feet|foot|lbs?|kg|km),?{_S}?(?:and{_S})?\Z",
-    re.IGNORECASE,
-)
-_SMALLER = lazy(
-    rf"{_S}?(?:cents?|pence|months?|weeks?|days?|hours?|h|minutes?|mins?|min|m|seconds?|secs?|s"
-    r"|inch(?:es)?|in|ounces?|oz|g|grams?|met(?:er|re)s?)\b",
-    re.IGNORECASE,
-)
-
-_PLAIN = (
-    (lazy(r"[0-9]{0,300}(?:\.[0-9]{1,300})?"), ""),
-    (lazy(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,100}(?:\.[0-9]{1,300})?"), ","),
-    (lazy(r"[1-9][0-9]?(?:,[0-9]{2}){1,50},[0-9]{3}(?:\.[0-9]{1,300})?"), ","),
-    (lazy(r"[0-9]{1,300},[0-9]{1,300}"), ""),
-    (lazy(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){1,100},[0-9]{1,300}"), "."),
-    (lazy(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,100}"), "."),
-    (
-        lazy(
-            rf"[1-9][0-9]{{0,2}}({_S}|['\u2019_])[0-9]{{3}}(?:\1[0-9]{{3}}){{0,99}}"
-            r"(?:[.,][0-9]{1,300})?"
-        ),
-        " '\u2019_\u00a0\u2007\u2008\u2009\u200a\u202f",
-    ),
-)
-_POWER = lazy(
-    rf"(?:(?P<number>.+?){_S}*[\u00d7·xX*]{_S}*)?10(?:\^|\*\*)[{{(]?([-+]?[0-9]{{1,3}})[}})]?"
-)
-_FRACTION = lazy(rf"(?:([0-9]{{1,300}}){_S}+)?([^/]+?){_S}*/{_S}*([^/]+)")
-_LATEX_FRACTION = lazy(
-    rf"(?:([0-9]{{1,300}}){_S}*)?\\frac(?:\{{([^{{}}]+)\}}\{{([^{{}}]+)\}}|([0-9])([0-9]))"
-)
 _SIGNS = str.maketrans("\u2010\u2011\u2212\ufe63\uff0d\u2044\u066b\u066c\uff0e\uff0c", "-----/.,.,")
-_PAIR = lazy(r"[0-9]+,[0-9]+")
 
 
 def last_number(text: str) -> Decimal | None:
     """The last number in the text, or None when there is none or it cannot be read."""
     text = _ascii(_without_latex(text))
     last = None
-    for match in _EXPRESSION.finditer(text):
+    for match in _PATTERNS["expression"].finditer(text):
         if not _is_part_of_a_name(text, match):
             last = match
     if last is None:
@@ -126,11 +61,11 @@ def last_number(text: str) -> Decimal | None:
     if _is_second_quantity(before, after):
         return None
     # The sign that is not parted from the digits: `-5`, `-$5`, `$-5`.
-    sign = cast("re.Match[str]", _SIGN.search(before, max(0, len(before) - 4)))
+    sign = cast("re.Match[str]", _PATTERNS["sign"].search(before, max(0, len(before) - 4)))
     before = before[: sign.start()] + sign["outer"]
-    if _UNREADABLE_BEFORE.search(before) or _UNREADABLE_AFTER.match(after):
+    if _PATTERNS["unreadable_before"].search(before) or _PATTERNS["unreadable_after"].match(after):
         return None
-    if _PAIR.fullmatch(body) and before[-1:] in ("(", "[") and after[:1] in (")", "]"):
+    if _PATTERNS["pair"].fullmatch(body) and before[-1:] in ("(", "[") and after[:1] in (")", "]"):
         return None
     number = _value(body)
     minus = "-" in (sign["outer"], sign["inner"]) and sign["outer"] != "+"
@@ -146,11 +81,11 @@ def plain(number: Decimal) -> str:
 
 
 def _is_second_quantity(before: str, after: str) -> bool:
-    if _WORDED_BEFORE.search(before) and not _ROUNDS.search(before):
+    if _PATTERNS["worded_before"].search(before) and not _PATTERNS["rounds"].search(before):
         return True
-    if _LARGER.search(before) and _SMALLER.match(after):
+    if _PATTERNS["larger"].search(before) and _PATTERNS["smaller"].match(after):
         return True
-    first = _QUANTITY_BEFORE.search(before)
+    first = _PATTERNS["quantity_before"].search(before)
     return first is not None and (not first["blank"] or after.lstrip().startswith(first["unit"]))
 
 
@@ -161,9 +96,9 @@ def _is_part_of_a_name(text: str, match: re.Match[str]) -> bool:
     if not nearest.isalpha() and nearest not in "-^_{(":
         return False
     before = text[max(0, start - 25) : start]
-    if _UNIT_POWER.search(before):
+    if _PATTERNS["unit_power"].search(before):
         return True
-    name = _NAME.search(before)
+    name = _PATTERNS["name"].search(before)
     return name is not None and "^" not in name[0]
 
 
@@ -173,13 +108,13 @@ def _value(body: str) -> Decimal | None:
         return None
     if (number := _plain_value(body)) is not None:
         return number
-    body = re.sub(_CURRENCY, "", body)
-    if power := _POWER.fullmatch(body):
+    body = _PATTERNS["currency"].sub("", body)
+    if power := _PATTERNS["power"].fullmatch(body):
         number = _plain_value(power["number"]) if power["number"] else Decimal(1)
         return None if number is None else number.scaleb(int(power[2]), _EXACT)
-    if fraction := _LATEX_FRACTION.fullmatch(body):
+    if fraction := _PATTERNS["latex_fraction"].fullmatch(body):
         return _quotient(fraction[1], fraction[2] or fraction[4], fraction[3] or fraction[5])
-    if fraction := _FRACTION.fullmatch(body):
+    if fraction := _PATTERNS["fraction"].fullmatch(body):
         return _quotient(*fraction.groups())
     return None
 
@@ -201,9 +136,9 @@ def _plain_value(text: str) -> Decimal | None:
     digits, exponent, power = text.replace("E", "e").partition("e")
     if not digits or (exponent and not re.fullmatch(r"[-+]?[0-9]{1,3}", power)):
         return None
-    for form, thousands in _PLAIN:
-        if form.fullmatch(digits):
-            for sign in thousands:
+    for form, separators in _PLAIN.items():
+        if _PATTERNS[form].fullmatch(digits):
+            for sign in separators:
                 digits = digits.replace(sign, "")
             return Decimal(digits.replace(",", ".") + exponent + power)
     return None

@@ -11,26 +11,13 @@ A mark inside a string of a complete JSON object is quoted text and marks nothin
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from graders.models.json_objects import objects_in
-from graders.text.lazy_pattern import lazy
+from graders.text.lazy_pattern import load_patterns
 
-_NAMES = r"(?:\w{1,20}:)?(?:think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)"
-_CHANNEL = r"<\|channel\|>\s*final\b[^<>{}\n]{0,40}(?:<\|constrain\|>[^<>{}\n]{0,40})?<\|message\|>"
-_MARK = lazy(
-    rf"(?P<close></\s*{_NAMES}\s*>|\[/THINK\]|◁/think▷|<\|/think\|>|<\|end_of_thought\|>"
-    rf"|<\|END_THINKING\|>|<channel\|>|{_CHANNEL})"
-    rf"|(?P<open><\s*{_NAMES}(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|think\|>"
-    r"|<\|begin_of_thought\|>|<\|START_THINKING\|>|<\|channel\|?>)",
-    re.IGNORECASE,
-)
-# Channels as they look when a server drops the special tokens: "analysisIt is ... assistantfinal4".
-_PLAIN_CHANNELS = lazy(r"\A\s*analysis(?=[A-Z]).*?(?:assistantfinal|\Z)", re.DOTALL)
-_END_OF_TURN = lazy(
-    r"<\|(?:end|return|im_end|eot_id|eom_id|endoftext|end_of_text|END_RESPONSE)\|>|</s>|<eos>"
-    r"|<end_of_turn>|<turn\|>|<\uff5cend\u2581of\u2581sentence\uff5c>"
-)
+_PATTERNS = load_patterns(Path(__file__).with_suffix(".toml"))
 
 
 class Spoken(NamedTuple):
@@ -48,7 +35,7 @@ class Spoken(NamedTuple):
 
 def spoken(text: str) -> Spoken:
     """Split a reply into its answer and what stood before it."""
-    text = _PLAIN_CHANNELS.sub(_close_plain_channels, text)
+    text = _PATTERNS["plain_channels"].sub(_close_plain_channels, text)
     earlier: list[str] = []
     before_close = ""
     start, thinking, closed = 0, "", False
@@ -83,7 +70,7 @@ def _close_plain_channels(match: re.Match[str]) -> str:
 
 def _marks(text: str) -> list[re.Match[str]]:
     """The marks that are not inside a JSON object."""
-    marks = list(_MARK.finditer(text))
+    marks = list(_PATTERNS["mark"].finditer(text))
     if not marks:
         return marks
     objects = [(found.start, found.end) for found in objects_in(text)]
@@ -99,8 +86,10 @@ def _marks(text: str) -> list[re.Match[str]]:
 
 def _turn(text: str) -> str | None:
     """The text without end-of-turn tokens; None when more text follows one."""
-    said, *rest = _END_OF_TURN.split(text)
+    said, *rest = _PATTERNS["end_of_turn"].split(text)
     if any(part.strip() for part in rest):
-        quoted = any(_END_OF_TURN.search(text, o.start, o.end) for o in objects_in(text))
+        quoted = any(
+            _PATTERNS["end_of_turn"].search(text, o.start, o.end) for o in objects_in(text)
+        )
         return text.strip() if quoted else None
     return said.strip()

@@ -19,12 +19,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from graders.answers.thoughts import Spoken, spoken
 from graders.asks import Answer, Failed, Reply
 from graders.models.around_verdict import (
-    VERDICT_WORD,
     asks_for_verdict,
     claims_in,
     introduces,
@@ -34,39 +34,15 @@ from graders.models.around_verdict import (
     may_follow,
 )
 from graders.models.json_objects import Found, objects_in
-from graders.text.lazy_pattern import lazy
+from graders.text.lazy_pattern import load_patterns
 from graders.ungraded import Kind, Ungraded
 
 Value = TypeVar("Value", float, str)
+_PATTERNS = load_patterns(Path(__file__).with_suffix(".toml"))
 _READ = 1_000_000  # characters of a reply; a longer one is not read at all
 _SHOWN = 300
 
-_NUMBER = lazy(r"[-+]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
-_SHARE = lazy(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:\s*/\s*|\s+out\s+of\s+)([0-9]{1,9})")
-_LABELLED = lazy(
-    rf"(?:(?:the|my|final|overall|total)\s+)*{VERDICT_WORD}\s*"
-    r"(?:\([^()]{1,20}\)|\[[^][]{1,20}\])?\s*(?:is\s*:?|[:=\uff1a])\s*",
-    re.IGNORECASE,
-)
-_BOXED = lazy(r"\\boxed\{(?:\\text\{)?([^{}]*)\}*")
-_DISPLAYED_BOX = lazy(
-    r"(?:\\\[|\\\(|\$\$)\s*(\\boxed\{[^{}\n]*(?:\{[^{}\n]*\})?\})\.?\s*(?:\\\]|\\\)|\$\$)"
-)
-_BOX = lazy(r"<\|begin_of_box\|>((?:(?!<\|begin_of_box\|>).)*?)<\|end_of_box\|>", re.DOTALL)
-_WRAPPED = lazy(
-    rf"<(answer|output|response|json|evaluation|final|final_answer|(?:final_)?{VERDICT_WORD})>",
-    re.IGNORECASE,
-)
-_TAGGED = lazy(
-    rf"<((?:final_)?{VERDICT_WORD})>([^<>]{{1,200}})</\1>|(?:.*\s)?\[RESULT\]\s*(.+)", re.IGNORECASE
-)
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "«": "»", "$": "$"}
-# A heading or an element of a list, which needs no full stop.
-_ITEM = lazy(r"#{1,6} |[-*+\u2022] |[0-9]{1,3}[.)] ")
-# What may stand around a verdict at the end or the start of an answer: blanks, a code block, a tag.
-_ENDING = lazy(rf"(?:[\s`*]|</{VERDICT_WORD}>)*", re.IGNORECASE)
-_OPENING = lazy(rf"(?:\s|\*\*|```(?:\w{{1,20}})?|<{VERDICT_WORD}>)*", re.IGNORECASE)
-_FENCE_END = lazy(r"[ \t]*\n?[ \t]*(?:```)?")
 
 
 class Verdict(NamedTuple, Generic[Value]):
@@ -119,7 +95,7 @@ def read_label(reply: Reply, labels: Sequence[str]) -> Verdict[str]:
 
 def _of_range(text: str, low: float, high: float) -> str:
     """`7/10` and `7 out of 10` as 7 where the range ends at 10, or as 0.7 where it is 0 to 1."""
-    share = _SHARE.fullmatch(text.strip())
+    share = _PATTERNS["share"].fullmatch(text.strip())
     if share is None:
         return text
     part, whole = float(share[1]), float(share[2])
@@ -130,7 +106,7 @@ def _of_range(text: str, low: float, high: float) -> str:
 
 def _as_number(result: Any) -> float | None:
     if isinstance(result, str):
-        result = result.strip() if _NUMBER.fullmatch(result.strip()) else None
+        result = result.strip() if _PATTERNS["number"].fullmatch(result.strip()) else None
     if result is None or not isinstance(result, str | int | float) or isinstance(result, bool):
         return None
     try:
@@ -177,13 +153,15 @@ def _read(
 
 def _without_boxes(text: str) -> str:
     """A reply with the marks that models put around a final answer as LaTeX's box."""
-    text = _DISPLAYED_BOX.sub(r"\1", text)
-    return _BOX.sub(lambda box: box[1] if "{" in box[1] else rf"\boxed{{{box[1]}}}", text)
+    text = _PATTERNS["displayed_box"].sub(r"\1", text)
+    return _PATTERNS["box"].sub(
+        lambda box: box[1] if "{" in box[1] else rf"\boxed{{{box[1]}}}", text
+    )
 
 
 def _unwrapped(answer: str) -> str:
     """An answer without the one tag that stands around all of it: `<answer>...</answer>`."""
-    tag = _WRAPPED.match(answer)
+    tag = _PATTERNS["wrapped"].match(answer)
     if tag is None or answer.count(tag[0]) > 1 or not answer.endswith(f"</{tag[1]}>"):
         return answer
     return answer[tag.end() : -len(tag[0]) - 1].strip()
@@ -215,12 +193,12 @@ def _words(said: Spoken, chosen: Found | None) -> Iterator[str]:
         )
     for line in (answer[chosen.end :] if chosen else answer).splitlines():
         bare = _undecorated(line)
-        if label := _LABELLED.match(bare):
+        if label := _PATTERNS["labelled"].match(bare):
             yield _unquoted(bare[label.end() :])
     for text in (*said.earlier, said.before_close, answer):
         if text.strip():
             first = _undecorated(text.strip().splitlines()[0])
-            label = _LABELLED.match(first)
+            label = _PATTERNS["labelled"].match(first)
             yield _unquoted(first[label.end() :] if label else first)
     for text in said.earlier:
         yield _last_word(text.strip())
@@ -229,7 +207,7 @@ def _words(said: Spoken, chosen: Found | None) -> Iterator[str]:
 def _opens_with_verdict(text: str) -> bool:
     first = next(objects_in(text), None)
     opens = first is not None and "result" in first.value
-    return opens and bool(_OPENING.fullmatch(text, 0, first.start if first else 0))
+    return opens and bool(_PATTERNS["opening"].fullmatch(text, 0, first.start if first else 0))
 
 
 def _counts(text: str, found: Found, objects: Sequence[Found], *, cut: bool) -> bool:
@@ -237,12 +215,12 @@ def _counts(text: str, found: Found, objects: Sequence[Found], *, cut: bool) -> 
     before, after = text[: found.start], text[found.end :]
     if not found.clean or is_reported(before) or is_quoted(before):
         return False
-    if _ENDING.fullmatch(after):
+    if _PATTERNS["ending"].fullmatch(after):
         return True
-    opens = _OPENING.fullmatch(before) or introduces(before)
+    opens = _PATTERNS["opening"].fullmatch(before) or introduces(before)
     if cut or len(objects) > 1 or not opens:
         return False
-    remark = after[cast("re.Match[str]", _FENCE_END.match(after)).end() :]
+    remark = after[cast("re.Match[str]", _PATTERNS["fence_end"].match(after)).end() :]
     own_line = after.lstrip(" \t`")[:1] == "\n"
     return own_line and may_follow(remark)
 
@@ -253,7 +231,7 @@ def _last_word(text: str) -> str:
         text = text[3:-3].strip()
     before, _, line = text.rpartition("\n")
     word, labelled = _labelled_word(line)
-    if not labelled and _SHARE.fullmatch(word):
+    if not labelled and _PATTERNS["share"].fullmatch(word):
         return ""  # "3/4" may be anything
     if not before.strip():
         return word.removesuffix(".")
@@ -266,7 +244,7 @@ def _last_word(text: str) -> str:
         or before.count('"') % 2
         or before.count("“") != before.count("”")
     )
-    if quoted or (_NUMBER.fullmatch(word) and word.endswith(".")):
+    if quoted or (_PATTERNS["number"].fullmatch(word) and word.endswith(".")):
         return ""
     return word
 
@@ -274,9 +252,9 @@ def _last_word(text: str) -> str:
 def _labelled_word(line: str) -> tuple[str, bool]:
     """The word of a line that may be a verdict, and whether the line calls it one."""
     bare = _undecorated(line)
-    if tagged := _TAGGED.fullmatch(bare):
+    if tagged := _PATTERNS["tagged"].fullmatch(bare):
         return _unquoted(tagged[2] or tagged[3]), True
-    labelled = _LABELLED.match(bare)
+    labelled = _PATTERNS["labelled"].match(bare)
     return _unquoted(bare[labelled.end() :] if labelled else bare), labelled is not None
 
 
@@ -286,7 +264,7 @@ def _goes_on(before: str) -> bool:
         return False
     above = before.rstrip().rpartition("\n")[2].strip()
     unfinished = above[-1:] not in ".!?)*`]}。|>" and (
-        not before.endswith("\n") or not _ITEM.match(above)
+        not before.endswith("\n") or not _PATTERNS["item"].match(above)
     )
     return unfinished or is_reported(before)
 
@@ -299,7 +277,7 @@ def _undecorated(line: str) -> str:
 def _unquoted(word: str) -> str:
     """A word without \\boxed{...} or the pair of quotes around it."""
     word = word.strip()
-    if boxed := _BOXED.fullmatch(word.removesuffix(".").strip("$")):
+    if boxed := _PATTERNS["boxed"].fullmatch(word.removesuffix(".").strip("$")):
         return boxed[1].strip()
     if word.startswith("[[") and word.endswith("]]"):
         return word[2:-2].strip()
