@@ -35,7 +35,9 @@ def safe_weights(*, fetch: bool = False) -> dict[str, Any]:
 
 
 def check_model(folder: Path) -> None:
-    """Raise BadOption for a folder whose config or weights could run code, or cannot be read."""
+    """Raise BadOption for a folder whose config or weights could run code, or are not whole."""
+    if not (folder / "config.json").is_file():
+        raise BadOption(f"{folder} holds no model: it has no config.json; copy the folder again")
     config = read_config(folder / "config.json")
     named = [name for name in _KERNELS if _names_a_kernel(config.get(name))]
     if named:
@@ -71,14 +73,40 @@ def read_config(path: Path) -> Mapping[str, Any]:
 
 
 def _check_weights(folder: Path, stem: str) -> None:
-    if any(folder.glob("*.safetensors")):
-        return
     pickles = sorted(path.name for kind in _PICKLES for path in folder.glob(kind))
-    if pickles:
+    if pickles and not any(folder.glob("*.safetensors")):
         raise BadOption(
             f"{folder} has its weights in a pickle ({pickles[0]}), which runs code when it is read;"
             " where you trust it, load it with its own library and save it as safetensors:"
             f" model.save_pretrained(FOLDER) writes {stem}.safetensors"
+        )
+    # What is missing is not left to the libraries: peft looks for it on the hub.
+    index = folder / f"{stem}.safetensors.index.json"
+    wanted = [f"{stem}.safetensors"]
+    if index.is_file():
+        wanted = sorted(set(read_config(index).get("weight_map", {}).values()))
+    missing = [one for one in wanted if not (folder / one).is_file()]
+    if missing:
+        raise BadOption(f"{folder} is not complete: {', '.join(missing)} is missing; copy it again")
+    for one in wanted:
+        _check_length(folder / one)
+
+
+def _check_length(path: Path) -> None:
+    """Raise BadOption when a safetensors file is shorter or longer than its header says."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        try:
+            header: dict[str, Any] = {}
+            if size < path.stat().st_size:
+                header = json.loads(file.read(size))
+            ends = [int(t["data_offsets"][1]) for n, t in header.items() if n != "__metadata__"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            ends = []
+    if not ends or 8 + size + max(ends) != path.stat().st_size:
+        raise BadOption(
+            f"{path} is not complete: it has {path.stat().st_size:,} bytes, and its header"
+            f" describes {8 + size + max(ends, default=0):,}; copy the file again"
         )
 
 

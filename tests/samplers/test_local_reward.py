@@ -179,7 +179,7 @@ def test_what_is_no_reward_model_is_refused_with_the_reason(
     assert "lacks score.weight, so its numbers would be made up" in refused(str(headless))
     half = save_reward_model(tmp_path / "half")
     (half / "model.safetensors").write_bytes(b"half")
-    assert "cannot be loaded: " in refused(str(half))
+    assert "is not complete: it has 4 bytes" in refused(str(half))
 
 
 def test_an_adapter_without_its_head_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from flywheel.errors import BadOption
 from flywheel.samplers.delta import Delta
@@ -187,11 +189,79 @@ def test_an_adapter_that_does_not_fit_costs_its_own_request(
     (pickled / "adapter_config.json").write_text((other / "adapter_config.json").read_text())
     (pickled / "adapter_model.bin").write_bytes(b"x")
     model = sampler(folders("llama"))
-    for folder, story in ((pickled, "pickle"), (tmp_path / "none", "none")):
+    for folder, story in (
+        (pickled, "pickle"),
+        (tmp_path / "none", "none"),
+        (other, "of another base"),
+    ):
         (delta,) = asyncio.run(read(model, request("a", sampling=LONG), str(folder)))
         assert delta.finish == "error"
         assert story in (delta.error or "")
     assert ask(model, "a", sampling=LONG)[0].error is None
+
+
+def cut(folder: Path) -> None:
+    path = folder / "adapter_model.safetensors"
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def lacking(folder: Path) -> None:
+    """The weights of the first layer only, and random ones instead of the others."""
+    path = folder / "adapter_model.safetensors"
+    save_file({n: w for n, w in load_file(path).items() if ".layers.0." in n}, path)
+    change_config(folder, init_lora_weights=False)
+
+
+def of_another_model(folder: Path) -> None:
+    path = folder / "adapter_model.safetensors"
+    save_file({f"other.{n}": w for n, w in load_file(path).items()}, path)
+
+
+def change_config(folder: Path, **fields: Any) -> None:
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+@pytest.mark.parametrize(
+    ("harm", "story"),
+    [
+        (cut, "is not complete: it has"),
+        (lambda folder: (folder / "adapter_model.safetensors").unlink(), "safetensors is missing"),
+        (lacking, "weights are missing and 0 have no place"),
+        (of_another_model, "have no place"),
+        (lambda folder: change_config(folder, peft_type="NOPE"), "NOPE"),
+        (lambda folder: change_config(folder, r=8), "size mismatch"),
+    ],
+)
+def test_a_damaged_adapter_is_refused_and_leaves_the_others_as_they_are(
+    folders: Folders, tmp_path: Path, harm: Callable[[Path], None], story: str
+) -> None:
+    base = folders("llama")
+    good, bad = (trained_adapter(base, tmp_path / name) for name in ("good", "bad"))
+    harm(bad)
+    with pytest.raises(BadOption, match=story):
+        ask(sampler(bad), "a", sampling=LONG)
+    model, names = sampler(base), (str(bad), None, str(good))
+    refused, plain, adapted = (
+        asyncio.run(read(model, request("a", sampling=LONG), name)) for name in names
+    )
+    assert story in (refused[-1].error or "")
+    wanted = [ask(sampler(folder), "a", sampling=LONG)[0].text for folder in (base, good)]
+    assert [text(plain), text(adapted)] == wanted
+
+
+def test_an_adapter_of_another_kind_does_not_stand_beside_a_base(
+    folders: Folders, tmp_path: Path
+) -> None:
+    from peft import IA3Config, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    whole: Any = AutoModelForCausalLM.from_pretrained(folders("llama"))
+    config = IA3Config(target_modules=["v_proj", "down_proj"], feedforward_modules=["down_proj"])
+    get_peft_model(whole, config).save_pretrained(str(tmp_path / "ia3"))
+    model = sampler(folders("llama"))
+    (refused,) = asyncio.run(read(model, request("a", sampling=LONG), str(tmp_path / "ia3")))
+    assert "only LoRA adapters can stand beside a base" in (refused.error or "")
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
-from flywheel.errors import BadOption
+from flywheel.errors import BadOption, is_out_of_memory
 from flywheel.extras import need
 from flywheel.models.adapters import base_of
 from flywheel.models.folders import check_adapter, check_model, safe_arguments, safe_weights
 from flywheel.models.hub import cached_folder
+
+_MOST_STORY = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,9 @@ def load(options: LocalOptions) -> Loaded:
         if adapter is not None:
             with quiet_peft():
                 model = with_adapter(model, tokenizer, adapter)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+        if is_out_of_memory(error):
+            raise
         raise BadOption(
             f"the model {options.name!r} cannot be loaded: {first_line(error)}"
         ) from None
@@ -205,16 +209,29 @@ def with_adapter(model: Any, tokenizer: Any, adapter: str) -> Any:
     wrapped = cast("Any", PeftModel).from_pretrained(model, adapter)
     if wrapped.active_peft_config.is_prompt_learning:
         raise BadOption(f"{adapter}: adapters that lengthen the prompt cannot be sampled here")
+    check_fits(wrapped.load_adapter(adapter, wrapped.active_adapter), adapter)
     quantised = getattr(model, "is_quantized", False)
     if model.dtype == torch.float32 and not quantised:
         return wrapped.merge_and_unload()
     return wrapped.get_base_model()
 
 
+def check_fits(loaded: Any, adapter: str) -> None:
+    """Raise BadOption where peft did not find a weight, or a place for one: it goes on without."""
+    missing, unexpected = list(loaded.missing_keys), list(loaded.unexpected_keys)
+    if missing or unexpected:
+        raise BadOption(
+            f"the adapter {adapter!r} does not fit the model: {len(missing)} weights are missing"
+            f" and {len(unexpected)} have no place, such as {(missing + unexpected)[0]}; copy it"
+            " again, or name the base that it was trained on"
+        )
+
+
 @contextmanager
 def quiet_peft() -> Generator[None]:
-    """Without the warning that a property which peft reads will be renamed."""
+    """Without the warnings about a property to be renamed, and about what `check_fits` refuses."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         yield
 
@@ -227,6 +244,7 @@ def _eos(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error that says something."""
+    """The first line of an error that says something, with the next one that it announces."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    few = lines[: 2 if lines and lines[0].endswith(":") else 1]
+    return " ".join(few)[:_MOST_STORY] or type(error).__name__

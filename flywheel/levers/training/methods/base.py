@@ -27,7 +27,6 @@ from flywheel.models.folders import (
     safe_weights,
 )
 from flywheel.models.hub import model_folder
-from flywheel.models.whole import check_whole
 from flywheel.tiny.weights import tiny_folder
 
 
@@ -90,10 +89,8 @@ def weights_of(folder: Path) -> Weights:
     """The weights of a model's folder, with those of its base checked too. Raises BadOption."""
     if (folder / ADAPTER).is_file():
         check_adapter(folder)
-        check_whole(folder)
     found = adapters.weights_of(folder)
     check_model(found.base)
-    check_whole(found.base)
     return found
 
 

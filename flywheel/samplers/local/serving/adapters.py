@@ -14,15 +14,20 @@ from typing import Any, cast
 
 from flywheel.errors import BadOption
 from flywheel.extras import need
+from flywheel.models.adapters import base_of
+from flywheel.models.digest import content_digest
 from flywheel.models.folders import check_adapter
-from flywheel.samplers.local.load import Loaded, first_line, quiet_peft
+from flywheel.samplers.local.load import Loaded, check_fits, first_line, quiet_peft
 
 
 class Adapters:
-    """The adapters of one model by their folders, each loaded when it is first named."""
+    """The adapters of one model by their folders, each loaded when it is first named.
 
-    def __init__(self, loaded: Loaded) -> None:
-        self._loaded = loaded
+    `base` is the model's name; it is empty for one that was handed in from memory.
+    """
+
+    def __init__(self, loaded: Loaded, base: str = "") -> None:
+        self._loaded, self._base = loaded, base
         self._wrapped: Any = None
         self._names: dict[str, str] = {}
         self._in_force: str | None = None
@@ -32,6 +37,7 @@ class Adapters:
         if folder not in self._names:
             need("peft", user=f"the adapter {folder}")
             check_adapter(Path(folder))
+            self._check_base(folder)
             name = f"adapter-{len(self._names)}"
             try:
                 with self.kept(), quiet_peft():
@@ -42,6 +48,12 @@ class Adapters:
                 ) from None
             self._names[folder] = name
         return self._names[folder]
+
+    def _check_base(self, folder: str) -> None:
+        """Raise BadOption for an adapter of another base: its weights may fit by their sizes."""
+        own = base_of(Path(folder))
+        if self._base and own and content_digest(own) != content_digest(self._base):
+            raise BadOption(f"the adapter {folder!r} is of another base: {own}, not {self._base}")
 
     @contextmanager
     def kept(self) -> Generator[None]:
@@ -66,12 +78,20 @@ class Adapters:
     def _add(self, folder: str, name: str) -> None:
         from peft import PeftConfig, PeftModel
 
-        config = PeftConfig.from_pretrained(folder)
-        if config.is_prompt_learning:
-            raise BadOption(f"{folder}: adapters that lengthen the prompt cannot be sampled here")
+        config = cast("Any", PeftConfig).from_pretrained(folder)
+        if config.peft_type != "LORA":
+            raise BadOption(
+                f"{folder} is an adapter of the kind {config.peft_type}; only LoRA adapters can"
+                " stand beside a base"
+            )
+        config.inference_mode = True
         if self._wrapped is None:
-            model = self._loaded.model
-            self._wrapped = cast("Any", PeftModel).from_pretrained(model, folder, name)
-        else:
-            self._wrapped.load_adapter(folder, name)
+            self._wrapped = PeftModel(self._loaded.model, config, name)
+        try:
+            check_fits(self._wrapped.load_adapter(folder, name), folder)
+        except BaseException:
+            # It stands in the model already, with weights that nobody trained.
+            if name in self._wrapped.peft_config:
+                self._wrapped.delete_adapter(name)
+            raise
         self._wrapped.eval()

@@ -109,7 +109,7 @@ class LocalModel:
             self._loaded = load(self.options)
         if self._maker is None or self._adapters is None:
             self._maker = RowMaker(self._loaded, self.options.max_completion_tokens)
-            self._adapters = Adapters(self._loaded)
+            self._adapters = Adapters(self._loaded, self.options.name)
         self._batches(self._decode, self._arrivals).run(self._paged(self._rows(jobs)))
 
     def _batches(
