@@ -129,8 +129,13 @@ class Here:
         if self._judge and self._spec.judge:
             meters.append((self._spec.judge, self._judge))
         for name, meter in meters:
-            if asks_provider(name) and meter.answers and (meter.unpriced or meter.price is None):
-                raise _no_price(", ".join(sorted(meter.unpriced)) or name)
+            if asks_provider(name) and meter.silent:
+                raise BadOption(
+                    f"max_cost needs the usage of each answer, and {name} gave {meter.silent}"
+                    " without; make it tell its usage, or leave max_cost out"
+                )
+            if asks_provider(name) and meter.unpriced:
+                raise _no_price(", ".join(sorted(meter.unpriced)))
         return sum(meter.price or 0.0 for _, meter in meters)
 
     async def answer(self, asks: Sequence[Ask]) -> list[Answer]:

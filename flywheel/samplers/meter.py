@@ -15,14 +15,15 @@ from flywheel.samplers.sampler import Output, Request, Sampler
 class Meter:
     """A sampler that counts another one's answers, tokens and dollars.
 
-    `price` is None until a price was known. `unpriced` names the models that no rate fits, when
-    there are rates; their answers are missing in `price`.
+    `silent` counts the answers that told no usage. `price` is None until a price was known.
+    `unpriced` names the models that no rate fits, when there are rates; their answers are
+    missing in `price`.
     """
 
     def __init__(self, sampler: Sampler, prices: Prices | None = None) -> None:
         self._sampler = sampler
         self._prices = prices
-        self.answers = 0
+        self.answers = self.silent = 0
         self.tokens = 0
         self.price: float | None = None
         self.unpriced: set[str] = set()
@@ -40,6 +41,7 @@ class Meter:
             if output.price is None:
                 self.unpriced.add(output.model)
         self.answers += output.error is None
+        self.silent += output.error is None and output.price is None and not prompt + completion
         self.tokens += prompt + completion
         if output.price is not None:
             self.price = (self.price or 0.0) + output.price

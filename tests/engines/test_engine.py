@@ -120,14 +120,14 @@ def test_runs_that_overlap_each_get_their_own_answers(tmp_path: Path) -> None:
     assert asyncio.run(all_at_once()) == [True] * 10
 
 
-def test_only_a_provider_needs_a_price_and_without_one_its_first_answer_is_the_last(
+def test_only_a_provider_needs_usage_and_without_it_its_first_answer_is_the_last(
     tmp_path: Path, who: str
 ) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text('{"when": "", "text": "a b c"}\n')
     with open_engine(EngineSpec(max_cost=1.0, prices=GPT)) as engine:
         assert texts(engine, f"scripted:{script}") == ["a b c"]
-        with pytest.raises(FlywheelError, match=r"needs the price of python:.*who.py:who"):
+        with pytest.raises(FlywheelError, match=r"needs the usage of .*who.py:who gave 1"):
             texts(engine, who, 3)
         assert engine.open(who).answers == 1
 

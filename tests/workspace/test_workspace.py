@@ -217,8 +217,26 @@ def test_a_run_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) -> N
             ws.eval(folder, model=model)
         assert 0 < ws.run("latest").result.n < 40
     unpriced = fw.EngineSpec(max_cost=0.5, prices=prices)
-    with fw.open(tmp_path / "s.duckdb", unpriced) as ws, pytest.raises(BadOption, match="price"):
+    with (
+        fw.open(tmp_path / "s.duckdb", unpriced) as ws,
+        pytest.raises(BadOption, match="usage of each"),
+    ):
         ws.eval(folder, model=fast, cache=False)
+
+
+def test_a_limit_in_dollars_needs_the_usage_of_each_answer(tmp_path: Path) -> None:
+    folder, prices = write_evalset(tmp_path / "e", items=40), load_prices(write_prices(tmp_path))
+    (tmp_path / "shy.py").write_text(
+        "asked = []\n"
+        "def answer(messages):\n"
+        "    asked.append(1)\n"
+        "    usage = {'prompt_tokens': 1, 'completion_tokens': 1} if len(asked) < 5 else None\n"
+        "    return {'content': 'yes', 'model': 'scripted:a', 'usage': usage}\n"
+    )
+    with fw.open(tmp_path / "s.duckdb", fw.EngineSpec(max_cost=50.0, prices=prices)) as ws:
+        with pytest.raises(BadOption, match=r"the usage of each answer, and python:.* gave 1 with"):
+            ws.eval(folder, model=f"python:{tmp_path / 'shy.py'}:answer")
+        assert ws.run("latest").result.n == 5
 
 
 def test_a_regrade_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) -> None:

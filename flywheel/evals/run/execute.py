@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flywheel.engines.budget import BudgetSpent
 from flywheel.engines.engine import Engine
-from flywheel.errors import GaveUp
+from flywheel.errors import BadOption, GaveUp
 from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
 from flywheel.evals.run.cache import Cache
 from flywheel.evals.run.plan import Plan
@@ -144,6 +144,9 @@ class Runner:
             except BudgetSpent as spent:
                 # What is answered is paid for: it is recorded, here and in the other chunks.
                 self._spent = spent
+            except BadOption:  # a cost that nobody knows
+                await self._keep([], at_once=True)
+                raise
         await self._keep([], at_once=True)
 
     async def _keep(self, answered: Sequence[Answered], *, at_once: bool = False) -> None:
