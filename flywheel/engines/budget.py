@@ -14,8 +14,8 @@ class BudgetSpent(FlywheelError):
 class Budget:
     """Counts what is asked, and stops at the limit. Answers from the cache are not counted.
 
-    At most `samples` are asked. The dollars are checked at each answer, so those that are asked
-    already may exceed `cost` by what they take; judges count too.
+    At most `samples` are asked. The dollars are checked at each answer of a model, so those that
+    are asked already may exceed `cost` by what they take; `affordable` keeps those few.
     """
 
     def __init__(self, samples: int | None, cost: float | None, spent: Callable[[], float]) -> None:
@@ -28,6 +28,19 @@ class Budget:
         allowed = wanted if self._samples is None else min(wanted, self._samples - self._asked)
         self._asked += allowed
         return allowed
+
+    def affordable(self, done: int, most: int) -> int:
+        """How many samples to take next, `most` without a limit in dollars. Raises BudgetSpent.
+
+        What is left pays for them if each takes what the `done` ones took on average. They are at
+        most twice as many, since the first ones may be cheap.
+        """
+        if self._cost is None:
+            return most
+        self.check()
+        spent = self._spent()
+        paid = int((self._cost - spent) * done / spent) if spent else most
+        return max(1, min(most, paid, 2 * done))
 
     def check(self, *, is_complete: bool = True) -> None:
         """Raise BudgetSpent when the dollars are spent, or when samples were left out."""

@@ -110,6 +110,14 @@ class Engine(Answerer, Protocol):
         """Raise BudgetSpent when `max_cost` is spent, or BadOption when an answer has no price."""
         ...
 
+    def affordable(self, done: int, most: int) -> int:
+        """How many samples or verdicts to take next: `most` where no `max_cost` is set.
+
+        Else at most as many as the rest of it pays for if each takes what the `done` ones of this
+        engine took. Raises BudgetSpent when it is spent, BadOption where no price is known.
+        """
+        ...
+
     def under(self, spec: EngineSpec) -> Engine:
         """An engine by another spec that shares what is open already, as its parts allow.
 

@@ -112,16 +112,23 @@ class Here:
         self, model: str, requests: Sequence[Request]
     ) -> AsyncGenerator[tuple[int, Output]]:
         """Ask the model of this name. Closing the iterator ends the work. Raises BudgetSpent."""
-        allowed = self._budget.allowed(len(requests))
+        allowed = left = self._budget.allowed(len(requests))
         async with aclosing(self.open(model).sample(requests[:allowed])) as outputs:
             async for answered in outputs:
                 yield answered
-                self.check_budget()
-        self._budget.check(is_complete=allowed == len(requests))
+                left -= 1
+                if left:
+                    self.check_budget()
+        if allowed < len(requests):
+            self._budget.check(is_complete=False)
 
     def check_budget(self) -> None:
         """Raise BudgetSpent when `max_cost` is spent, or BadOption when an answer has no price."""
         self._budget.check()
+
+    def affordable(self, done: int, most: int) -> int:
+        """How many samples or verdicts to take next. Raises BudgetSpent and BadOption."""
+        return self._budget.affordable(done, most)
 
     def _dollars(self) -> float:
         """What this engine's models and judge cost so far. Raises BadOption where nobody knows."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, TypedDict, Unpack
 
-from flywheel.engines.budget import BudgetSpent
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
@@ -31,7 +30,6 @@ from flywheel.evals.grading import regrade
 from flywheel.evals.results.results import Result, the_run
 from flywheel.evals.run.cache import explain
 from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
-from flywheel.evals.run.events import resume_command
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
 from flywheel.jobs.folder import job_folders, jobs_root
@@ -274,16 +272,9 @@ class Local(Reading):
         engine, again = self._under(spec), _again(spec, "")
         left = regrade.count_left(self.store, row)
         doing = Doing(None, engine.judge, "grading", left, "verdicts", again)
-
-        def advance(count: int) -> None:
-            doing.advance(count)
-            try:
-                engine.check_budget()
-            except BudgetSpent as spent:
-                command = resume_command(row, self.store, again)
-                raise BudgetSpent(f"{spent}; raise it and resume with: {command}") from None
-
-        work = regrade.go_on_regrade(self.store, row, engine, advance)
+        work = regrade.go_on_regrade(
+            self.store, row, engine, doing.advance, engine.affordable, again
+        )
         return self._start(row, doing, work, wait)
 
     def _start(

@@ -239,6 +239,23 @@ def test_a_limit_in_dollars_needs_the_usage_of_each_answer(tmp_path: Path) -> No
         assert ws.run("latest").result.n == 5
 
 
+def test_judges_count_against_a_budget_also_where_answers_are_cached(tmp_path: Path) -> None:
+    judge = script(tmp_path, "judge", '{\\"result\\": 0.5}')
+    asked = [{"role": "user", "content": "{{ sample.output_text }}"}]
+    liked = {"type": "score_model", "name": "liked", "model": "judge", "input": asked}
+    folder = write_evalset(tmp_path / "e", items=200, graders=[liked], primary="liked")
+    _, fast = functions(tmp_path)
+    with fw.open(tmp_path / "s.duckdb", fw.EngineSpec(judge=judge)) as ws:
+        full = ws.eval(folder, model=fast)
+    prices = load_prices(write_prices(tmp_path))
+    spec = fw.EngineSpec(judge=judge, max_cost=0.5, prices=prices)
+    with fw.open(tmp_path / "s.duckdb", spec) as ws:
+        with pytest.raises(BudgetSpent, match=r"of max_cost .* resume with: flywheel eval"):
+            ws.eval(folder, model=fast)
+        assert 0 < ws.run("latest").result.n < 8
+    assert full.row.items == 200
+
+
 def test_a_regrade_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) -> None:
     folder, (_, fast) = write_evalset(tmp_path / "e", items=600), functions(tmp_path)
     asked = [{"role": "user", "content": "{{ sample.output_text }}"}]
@@ -252,7 +269,7 @@ def test_a_regrade_stops_at_its_budget_and_goes_on_with_another(tmp_path: Path) 
             ws.regrade(parent, [liked])
         left = ws.run("latest")
         assert left.status == "interrupted"
-        assert 0 < left.result.figures["liked"].summary.graded < 600
+        assert 0 < left.result.figures["liked"].summary.graded < 8
     with fw.open(tmp_path / "s.duckdb", fw.EngineSpec(judge=judge)) as ws:
         assert ws.resume_regrade(left.name).result.figures["liked"].summary.graded == 600
 

@@ -103,14 +103,27 @@ def _check_tied(row: RunRow, grader: Grader, judge: str | None) -> None:
 
 
 async def go_on_regrade(
-    store: Store, row: RunRow, engine: Answerer, advance: Callable[[int], None] = lambda count: None
+    store: Store,
+    row: RunRow,
+    engine: Answerer,
+    advance: Callable[[int], None] = lambda count: None,
+    affordable: Callable[[int, int], int] = lambda done, most: most,
+    options: str = "",
 ) -> Result:
-    """Grade what has no verdict yet, with the graders that the regrade began with."""
-    with at_work(store, row):
+    """Grade what has no verdict yet, with the graders that the regrade began with.
+
+    `affordable` says after so many verdicts how many to ask for next, as `Engine.affordable` does.
+    `options` is what the command that resumes it needs beside its name. Raises BudgetSpent.
+    """
+    done = 0
+    with at_work(store, row, options):
         for grader, value in _graders(store, row):
             for batch in left_to_grade(store, LeftToGrade(row.run, row.parent, value)):
-                await _grade(store, row.run, batch, (grader, value), engine)
-                advance(len(batch))
+                while batch:
+                    size = affordable(done, len(batch))
+                    await _grade(store, row.run, batch[:size], (grader, value), engine)
+                    batch, done = batch[size:], done + size
+                    advance(size)
     await keep_floors(store, row, engine)
     return load_result(store, row.run)
 

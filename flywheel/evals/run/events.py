@@ -29,6 +29,9 @@ def at_work(store: Store, row: RunRow, options: str = "") -> Generator[None]:
             yield
         except (KeyboardInterrupt, CancelledError, BudgetSpent) as stop:
             say(store, row.run, "interrupted", str(stop) or None)
+            if isinstance(stop, BudgetSpent):
+                again = resume_command(row, store, options)
+                raise BudgetSpent(f"{stop}; raise it and resume with: {again}") from None
             raise
         except StoreFailed:
             raise

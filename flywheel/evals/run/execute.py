@@ -12,7 +12,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,6 +81,7 @@ class Runner:
     again: str = ""
     _answers: int = 0
     _kept: int = 0
+    _taken: int = 0
     _errors: Counter[str] = field(default_factory=Counter[str])
     # Answers that wait for the next batch, their characters, and when the last one was recorded.
     _ready: list[Answered] = field(default_factory=list[Answered])
@@ -99,11 +100,16 @@ class Runner:
         self._kept = sum(done)
         self.advance(self._kept)
         left = pairs(self.plan, done)
+        spec = self.engine.spec
+        # Under a limit in dollars, what a chunk took says how large the next one may be.
+        most, chunks = (
+            (_CHUNK, _CHUNKS_IN_THE_AIR) if spec.max_cost is None else (spec.in_flight, 1)
+        )
         in_the_air: set[asyncio.Task[None]] = set()
         try:
-            while not self._spent and (chunk := await _unhurried(islice(left, _CHUNK))):
+            while chunk := await self._next(left, most):
                 in_the_air.add(asyncio.create_task(self._measure(chunk)))
-                if len(in_the_air) == _CHUNKS_IN_THE_AIR:
+                if len(in_the_air) == chunks:
                     in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
             await self._wait(in_the_air, asyncio.ALL_COMPLETED)
             await asyncio.gather(*self._writes)
@@ -112,11 +118,25 @@ class Runner:
             if self._errors and not self._answers + self._kept:
                 raise self._gave_up()
             if self._spent:
-                raise BudgetSpent(f"{self._spent}; raise it and resume with: {self.again}")
+                raise self._spent
         finally:
             for task in in_the_air:
                 task.cancel()
             await asyncio.gather(*in_the_air, *self._writes, return_exceptions=True)
+
+    async def _next(self, left: Iterator[Pair], most: int) -> list[Pair]:
+        """The next chunk of what is left; none when the budget is spent."""
+        if self._spent:
+            return []
+        try:
+            size = self.engine.affordable(self._taken, most)
+        except BudgetSpent as spent:
+            # A run that is complete at its limit is complete.
+            self._spent = spent if next(left, None) else None
+            return []
+        chunk = await _unhurried(islice(left, size))
+        self._taken += len(chunk)
+        return chunk
 
     async def _wait(self, tasks: set[asyncio.Task[None]], until: str) -> set[asyncio.Task[None]]:
         if not tasks:
