@@ -46,15 +46,22 @@ class PythonSampler:
         self._in_flight, self._seconds = in_flight, seconds
         self._process: PythonProcess | None = None
         self._blamed: PythonProcess | None = None
-        self._ended = 0
+        self._ended = self._calls = 0
 
     async def sample(self, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
         """Answer every request once, as they finish. Raises BadOption for a file with faults."""
-        process = await self._loaded()
-        most = self._in_flight if process.is_async else 1
-        async with aclosing(in_parallel(requests, self._answer, most)) as outputs:
-            async for output in outputs:
-                yield output
+        if not self._calls:
+            # What an earlier run could not answer may be mended now.
+            self._ended = 0
+        self._calls += 1
+        try:
+            process = await self._loaded()
+            most = self._in_flight if process.is_async else 1
+            async with aclosing(in_parallel(requests, self._answer, most)) as outputs:
+                async for output in outputs:
+                    yield output
+        finally:
+            self._calls -= 1
 
     def close(self) -> None:
         """End the process. It is started again when the sampler is asked."""
@@ -98,14 +105,13 @@ class PythonSampler:
         try:
             asked = process.ask([list(request.messages), request.item, more])
             said = await asyncio.wait_for(asyncio.wrap_future(asked), self._seconds)
-        except TimeoutError:
-            process.kill()
-            return Output(model=model, error=f"no answer in {self._seconds:g} s")
-        except Ended as ended:
+        except (TimeoutError, Ended) as ended:
+            if isinstance(ended, TimeoutError):
+                process.kill()
             # Of the calls that were under way, one is to blame: the process is counted once.
             self._ended += process is not self._blamed and not process.answered
             self._blamed = process
-            return Output(model=model, error=str(ended))
+            return Output(model=model, error=str(ended) or f"no answer in {self._seconds:g} s")
         self._ended = 0
         if "error" in said:
             return Output(model=model, error=said["error"])
