@@ -10,7 +10,7 @@ import pytest
 
 from flywheel.data.checks.check import check_training
 from flywheel.data.checks.findings import Report
-from flywheel.data.leakage.near import near_pairs
+from flywheel.data.leakage.minhash import near_pairs
 from flywheel.data.rows.tokens import counter_of, estimated
 from flywheel.data.rows.training import read_training
 from flywheel.tiny.weights import SHIPPED

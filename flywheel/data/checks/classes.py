@@ -13,7 +13,7 @@ from typing import Any, cast
 from flywheel.data.checks.findings import Findings
 from flywheel.data.rows.shapes import parse_value, shorten
 from flywheel.data.rows.training_row import TrainingRow
-from flywheel.data.rows.view import View
+from flywheel.data.rows.view import Check, View
 
 MOST_CLASSES = 50
 _LEAST_ROWS = 10
@@ -23,7 +23,7 @@ _LONGEST = 200
 _ANSWER = "answer"
 
 
-class Classes:
+class Classes(Check):
     """Counts the values of the answer and of its fields, until there are too many of them."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -21,15 +21,6 @@ class Finding:
     severity: Severity
     where: str
     story: str
-
-    def as_json(self) -> dict[str, str]:
-        """The four fields."""
-        return {
-            "kind": self.kind,
-            "severity": self.severity,
-            "where": self.where,
-            "story": self.story,
-        }
 
 
 @dataclass(slots=True)
@@ -89,5 +80,5 @@ class Report:
             "verdict": self.verdict,
             **self.figures,
             "counts": {kind: n for (_, kind), n in self.findings.counts.items()},
-            "findings": [finding.as_json() for finding in self.findings.sorted()],
+            "findings": [asdict(finding) for finding in self.findings.sorted()],
         }

@@ -9,29 +9,13 @@ and numbers stay unknown. Only the first 600 characters are read.
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from flywheel.document import load_document
 
 _READ = 600
 _LEAST_WORDS = 3
-_WORDS: dict[str, str] = {
-    "en": "the and of to is that for it with you are this not have be was on please what can your"
-    " my from will how there which has an been would their if we do i me at as by or but where",
-    "de": "der die das und ist nicht ich ein eine mit den von zu für auf im es wir sie wie dem"
-    " auch werden bitte mein haben kann oder wird noch nach bei aber einen ihr sind wurde",
-    "fr": "le la les et est une des que pour pas dans vous je qui sur avec il ce du au plus par"
-    " nous mais sont votre mon être cette mes ne se été ou elle ont",
-    "es": "el la los las y es una que para por no con del se su lo como más mi pero está al son"
-    " muy usted hay sus esta este puede gracias ha fue yo nos",
-    "it": "il di che è la per un una non con sono del della dei le gli come mi ma questo anche più"
-    " ho si al nel alla ha lo essere grazie questa loro",
-    "pt": "o a os as e é uma que para não com do da em se um por mais como dos meu está ao mas são"
-    " você na no foi pelo eu obrigado isso ele também",
-    "nl": "de het een en van is niet ik dat die op te met voor zijn er aan maar om ook je als bij"
-    " naar heeft mijn wordt deze kan wat nog worden hebben",
-    "pl": "i w na nie się z do to jest że jak o co dla po tak ale czy od za przez mi są było jego"
-    " już tylko oraz moje proszę został może",
-    "sv": "och att det som en är på för av med inte den till jag ett har om vi kan men så från var"
-    " min du hur ska eller när också min mitt blir",
-}
+_WORDS: dict[str, str] = load_document(Path(__file__).with_name("common_words.yaml")).value
 _LANGUAGES: dict[str, tuple[str, ...]] = {}
 for _name, _list in _WORDS.items():
     for _word in set(_list.split()):

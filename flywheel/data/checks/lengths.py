@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flywheel.data.checks.findings import Findings
 from flywheel.data.rows.tokens import A_TURN, TokenCounter
-from flywheel.data.rows.view import View, as_json, said
+from flywheel.data.rows.view import Check, View, as_json, said
 
 T = TypeVar("T", int, float)
 _BATCH = 5000
@@ -20,7 +20,7 @@ _LEAST_ROWS = 20
 _LEAST_SPREAD = 0.15
 
 
-class Lengths:
+class Lengths(Check):
     """Counts in batches, since a tokenizer is faster so. Keeps two numbers and a place a row."""
 
     def __init__(self, counter: TokenCounter, max_length: int | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from flywheel.data.checks.findings import Findings
 from flywheel.data.checks.language import language_of
 from flywheel.data.checks.pii import Names, find_pii
-from flywheel.data.rows.view import View, said
+from flywheel.data.rows.view import Check, View, said
 
 _DAMAGE = re.compile("[\x00\ufffd\ud800-\udfff]|\u00c3[\u0080-\u00bf]|\u00e2\u20ac")
 _MAIN = 0.9
@@ -24,7 +24,7 @@ _NAMES = {
 }
 
 
-class Blanks:
+class Blanks(Check):
     """Rows where the question or an answer says nothing, and pairs of one answer."""
 
     def see(self, view: View, found: Findings) -> None:
@@ -46,12 +46,8 @@ class Blanks:
         if row.chosen is not None and row.chosen == row.rejected:
             found.add("same_pair", "error", row.where, "the chosen answer is the rejected one too")
 
-    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
-        """Nothing more to say."""
-        return {}
 
-
-class Damage:
+class Damage(Check):
     """Texts that went through a wrong encoding: what is left of it, NUL, half characters."""
 
     def see(self, view: View, found: Findings) -> None:
@@ -68,12 +64,8 @@ class Damage:
                 found.add("damaged", "warning", view.row.where, story)
             return
 
-    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
-        """Nothing more to say."""
-        return {}
 
-
-class Languages:
+class Languages(Check):
     """Rows in another language than nearly all the others."""
 
     def __init__(self) -> None:
@@ -100,7 +92,7 @@ class Languages:
         return {"languages": dict(self._counts.most_common())}
 
 
-class Personal:
+class Personal(Check):
     """Personal data: which kinds, and in which rows. The finding never repeats it."""
 
     def __init__(self, names: Names | None = None) -> None:

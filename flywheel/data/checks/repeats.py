@@ -12,19 +12,21 @@ from hashlib import blake2b
 from typing import Any
 
 from flywheel.data.checks.findings import Findings
-from flywheel.data.rows.view import View
+from flywheel.data.leakage.minhash import near_pairs
+from flywheel.data.rows.view import Check, View
 
 NEAR = 0.8
 
 
-class Repeats:
+class Repeats(Check):
     """Remembers a number for each row. Two rows share one by chance once in 2**64."""
 
     def __init__(self) -> None:
         self._exact: dict[bytes, str] = {}
         self._folded: dict[bytes, str] = {}
         self._asked: dict[bytes, tuple[str, bytes]] = {}
-        self._near = _Near()
+        self._texts: list[str] = []
+        self._wheres: list[str] = []
 
     def see(self, view: View, found: Findings) -> None:
         """Compare one row with those before it."""
@@ -38,7 +40,8 @@ class Repeats:
             story = f"the same as {first} but for case, blanks or punctuation"
             found.add("respelled", "warning", where, story)
             return
-        self._near.see(view)
+        self._texts.append(f"{view.asked} {view.answered}")
+        self._wheres.append(where)
         if not view.answered:
             return
         answer = _key(view.answered)
@@ -51,7 +54,9 @@ class Repeats:
 
     def end(self, path: str, found: Findings) -> Mapping[str, Any]:
         """The near duplicates, which need all rows at once."""
-        self._near.end(found)
+        for index, (other, share) in near_pairs(self._texts, NEAR).items():
+            story = f"{share:.0%} the same as {self._wheres[other]}"
+            found.add("near_duplicate", "warning", self._wheres[index], story)
         return {}
 
 
@@ -73,20 +78,3 @@ def asked_key(view: View) -> bytes:
 def _key(*texts: str) -> bytes:
     joined = "\x1f".join(texts).encode("utf-8", "surrogatepass")
     return blake2b(joined, digest_size=8).digest()
-
-
-class _Near:
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._wheres: list[str] = []
-
-    def see(self, view: View) -> None:
-        self._texts.append(f"{view.asked} {view.answered}")
-        self._wheres.append(view.row.where)
-
-    def end(self, found: Findings) -> None:
-        from flywheel.data.leakage.near import near_pairs
-
-        for index, (other, share) in near_pairs(self._texts, NEAR).items():
-            story = f"{share:.0%} the same as {self._wheres[other]}"
-            found.add("near_duplicate", "warning", self._wheres[index], story)

@@ -16,24 +16,19 @@ one long passage, such as the same rules, overlap where that passage is half of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 from flywheel.data.leakage.minhash import near_duplicates
 from flywheel.data.leakage.normalise import normalise
 from flywheel.data.leakage.shared_ngrams import shared_passages
-from flywheel.errors import FlywheelError
 
 How = Literal["exact", "normalised", "13-gram", "minhash", "group"]
 WAYS: tuple[How, ...] = get_args(How)
 Look = Callable[[Sequence[str], Sequence[str]], dict[int, tuple[int, float]]]
 _MOST = 100
-_TOLD = 3
 _EXCERPT = 80
-
-
-class LeakingSplit(FlywheelError):
-    """Texts that should be apart stand on both sides."""
 
 
 class Text(NamedTuple):
@@ -76,22 +71,17 @@ class _Match(NamedTuple):
     left: int
 
 
-def find_overlaps(left: Sequence[Text], right: Sequence[Text], most: int = _MOST) -> list[Overlap]:
-    """For each right text that stands on the left too its strongest pair, the worst `most`.
-
-    To learn which rows of a file to drop, let the file be the right side.
-    """
-    return count_overlaps(left, right, most).worst
-
-
 def count_overlaps(left: Sequence[Text], right: Sequence[Text], most: int = _MOST) -> Overlaps:
     """Compare two sides. Time and memory grow with the texts, not with their pairs.
 
-    Texts without a word match only exactly, and empty ones not at all.
+    Texts without a word match only exactly, and empty ones not at all. To learn which rows of a
+    file to drop, let the file be the right side.
     """
-    found = _same_text(left, right)
+    keys = ([text.text if text.text.strip() else None for text in side] for side in (left, right))
+    found = _same("exact", 1.0, *keys)
     found.update(_same_words(left, right, found))
-    for index, match in _same_group(left, right).items():
+    groups = ([text.group for text in side] for side in (left, right))
+    for index, match in _same("group", 0.0, *groups).items():
         found.setdefault(index, match)
     places: dict[str, int] = {}
     for index in sorted(found, key=lambda index: _weight(found[index])):
@@ -102,20 +92,6 @@ def count_overlaps(left: Sequence[Text], right: Sequence[Text], most: int = _MOS
         for index in list(places.values())[:most]
     ]
     return Overlaps({how: counts[how] for how in WAYS}, worst)
-
-
-def refuse_leaks(
-    name_left: str, left: Sequence[Text], name_right: str, right: Sequence[Text]
-) -> None:
-    """Raise LeakingSplit, with the worst pairs, when the sides are not apart."""
-    overlaps = count_overlaps(left, right, _TOLD)
-    if overlaps.total:
-        told = "; ".join(tell(overlap) for overlap in overlaps.worst)
-        raise LeakingSplit(
-            f"{name_left} and {name_right} are not apart: of {name_right}, {overlaps.total} found"
-            f" in {name_left} ({tell_counts(overlaps.counts)}). {told}. Take them out of"
-            f" {name_left}, and keep what belongs to one group on one side"
-        )
 
 
 def tell(overlap: Overlap) -> str:
@@ -139,21 +115,18 @@ def _weight(match: _Match) -> tuple[int, float]:
     return match.rank, -match.share
 
 
-def _first(keys: Iterable[str]) -> dict[str, int]:
-    """Where each key stands first."""
-    found: dict[str, int] = {}
-    for index, key in enumerate(keys):
-        found.setdefault(key, index)
-    return found
-
-
-def _same_text(left: Sequence[Text], right: Sequence[Text]) -> dict[int, _Match]:
-    first = _first(text.text for text in left)
-    rank = WAYS.index("exact")
+def _same(
+    how: How, share: float, left: Sequence[str | None], right: Sequence[str | None]
+) -> dict[int, _Match]:
+    """The right places whose key stands on the left too, with the first place that has it."""
+    first: dict[str | None, int] = {}
+    for index, key in enumerate(left):
+        first.setdefault(key, index)
+    rank = WAYS.index(how)
     return {
-        index: _Match(rank, 1.0, first[text.text])
-        for index, text in enumerate(right)
-        if text.text.strip() and text.text in first
+        index: _Match(rank, share, first[key])
+        for index, key in enumerate(right)
+        if key is not None and key in first
     }
 
 
@@ -161,15 +134,15 @@ def _same_words(
     left: Sequence[Text], right: Sequence[Text], found: dict[int, _Match]
 ) -> dict[int, _Match]:
     """Match what has no exact copy. Equal texts are normalised and compared once."""
-    known: dict[str, str] = {}
+    words_of = cache(normalise)
     mine: dict[str, int] = {}
     for index, text in enumerate(left):
-        mine.setdefault(_words(text.text, known), index)
+        mine.setdefault(words_of(text.text), index)
     theirs: dict[str, list[int]] = {}
     for index, text in enumerate(right):
         if index not in found:
-            theirs.setdefault(_words(text.text, known), []).append(index)
-    del known
+            theirs.setdefault(words_of(text.text), []).append(index)
+    del words_of
     for side in (mine, theirs):
         side.pop("", None)
     same: dict[int, _Match] = {}
@@ -190,26 +163,6 @@ def _same_words(
         for at, (other, share) in look(others, rest).items():
             take(how, rest[at], (firsts[other], share))
     return same
-
-
-def _words(text: str, known: dict[str, str]) -> str:
-    words = known.get(text)
-    if words is None:
-        words = known[text] = normalise(text)
-    return words
-
-
-def _same_group(left: Sequence[Text], right: Sequence[Text]) -> dict[int, _Match]:
-    first: dict[str, int] = {}
-    for index, text in enumerate(left):
-        if text.group is not None:
-            first.setdefault(text.group, index)
-    rank = WAYS.index("group")
-    return {
-        index: _Match(rank, 0.0, first[text.group])
-        for index, text in enumerate(right)
-        if text.group is not None and text.group in first
-    }
 
 
 def _overlap(left: Text, right: Text, match: _Match) -> Overlap:

@@ -4,13 +4,16 @@ MinHash with 128 permutations finds who might be, in 25 bands of 5; the exact Ja
 two sets decides. Seeded with constants: the same texts give the same result on every machine. A
 pair at 0.7 is found 99 times in 100, at 0.8 practically always. Where more than 64 texts share a
 band, the first 64 are looked at: the work grows with the texts, not with their pairs.
+
+Within one list, what every text begins with (an instruction, mostly) is left out, or all would be
+near each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,8 @@ _MOST_TRIED = 8
 _CHUNK = 1000
 # The estimate's standard error is 0.04: three of them below the threshold loses next to nothing.
 _SLACK = 0.12
+# Within a list, a longer text is compared by its beginning: a page tells a book from another.
+_LONGEST = 20_000
 _SEED = 20261120
 _DRAWN = mix(np.arange(_SEED, _SEED + 2 * PERMUTATIONS, dtype=np.uint64)).astype(np.uint32)
 _FACTORS, _SHIFTS = _DRAWN[:PERMUTATIONS] | np.uint32(1), _DRAWN[PERMUTATIONS:]
@@ -53,6 +58,26 @@ def near_duplicates(left: Sequence[str], right: Sequence[str]) -> dict[int, tupl
             if share >= NEAR:
                 found[index] = (other, share)
                 break
+    return found
+
+
+def near_pairs(texts: Sequence[str], threshold: float) -> dict[int, tuple[int, float]]:
+    """For each text that has one: an earlier text at least this near, and their Jaccard index."""
+    if len(texts) < 2:
+        return {}
+    begin = _shared(min(texts), max(texts))
+    cut = [text[begin : begin + _LONGEST] or text[:_LONGEST] or " " for text in texts]
+    found: dict[int, tuple[int, float]] = {}
+    grams: dict[int, U64] = {}
+    for index, others in sorted(_earlier(sketch(cut), threshold - _SLACK).items()):
+        mine = grams.setdefault(index, distinct(cut[index]))
+        shares = [
+            (_jaccard(grams.setdefault(other, distinct(cut[other])), mine), -other)
+            for other in others
+        ]
+        share, other = max(shares)
+        if share >= threshold:
+            found[index] = (-other, share)
     return found
 
 
@@ -123,3 +148,30 @@ def _best(
 def _jaccard(one: U64, other: U64) -> float:
     shared = np.intersect1d(one, other, assume_unique=True).size
     return shared / (one.size + other.size - shared)
+
+
+def _shared(first: str, last: str) -> int:
+    """How long the words are that all texts begin with: those that the first and last share."""
+    differs = (at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    return first.rfind(" ", 0, next(differs, min(len(first), len(last)))) + 1
+
+
+def _earlier(sketches: Sketches, least: float) -> dict[int, list[int]]:
+    """For each text the earlier ones that are likely near, by their sketches.
+
+    Only the first of those that share a band is tried in that band: with many alike, each is
+    found near the first, and the work grows with the texts and not with their pairs.
+    """
+    tried: dict[int, list[int]] = {}
+    for keys in sketches.bands:
+        order: Any = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+        new = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+        firsts = order[np.maximum.accumulate(np.where(new, np.arange(new.size), 0))]
+        mine, theirs = order[~new], firsts[~new]
+        agree: Any = (sketches.bytes[mine] == sketches.bytes[theirs]).mean(axis=1) >= least
+        for index, other in zip(mine[agree].tolist(), theirs[agree].tolist(), strict=True):
+            others = tried.setdefault(index, [])
+            if other not in others and len(others) < _MOST_TRIED:
+                others.append(other)
+    return tried

@@ -15,23 +15,13 @@ _OPERATOR = re.compile(r"[-*/](?:(?=\s?\d)|(?<=\d[-*/])|(?<=\d\s[-*/]))")
 _SIGNS = {"-": "\u2212", "*": "\u00d7", "/": "\u00f7"}
 _PIECE = re.compile(r"\S{1,500}|\s+")
 _SAFE = 2000
-# First and last character of what is written without blanks between words.
-_UNSPACED = (
-    ("\u0e00", "\u0eff"),
-    ("\u1000", "\u109f"),
-    ("\u1780", "\u17ff"),
-    ("\u3040", "\u30ff"),
-    ("\u3400", "\u9fff"),
-    ("\uf900", "\ufaff"),
-    ("\U00020000", "\U0003ffff"),
+# What is written without blanks between words.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
 )
-_INVISIBLE = (
-    ("\u034f", "\u034f"),
-    ("\u115f", "\u1160"),
-    ("\u17b4", "\u17b5"),
-    ("\u180b", "\u180f"),
-    ("\ufe00", "\ufe0f"),
-    ("\U000e0100", "\U000e01ef"),
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
 
 
@@ -60,15 +50,11 @@ class _Kept(dict[int, str | None]):
 
 def _keep(char: str) -> str | None:
     kind = unicodedata.category(char)
-    if kind == "Cf" or _is_in(_INVISIBLE, char):
+    if kind == "Cf" or _INVISIBLE.match(char):
         return None
-    if kind[0] == "S" or char == "%" or _is_in(_UNSPACED, char):
+    if kind[0] == "S" or char == "%" or _UNSPACED.match(char):
         return f" {char} "
     return " " if kind[0] in "PZ" or kind == "Cc" else char
-
-
-def _is_in(ranges: tuple[tuple[str, str], ...], char: str) -> bool:
-    return any(first <= char <= last for first, last in ranges)
 
 
 _KEPT = _Kept()

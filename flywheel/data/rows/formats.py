@@ -7,7 +7,7 @@ with images) and are read alike. rft has messages too, but ends in the user's tu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from flywheel.data.rows.messages import read_message, read_messages, read_sharegpt, read_tools
@@ -35,21 +35,9 @@ class Format:
         if missing:
             have = ", ".join(key for key in fields if fields[key] is not None) or "none"
             raise BadShape((), f"{self.name} needs {', '.join(missing)}; the keys here: {have}")
-        row = self._read(fields, self)
         own = {*self.needs, *self.uses}
         item = {key: value for key, value in fields.items() if key not in own}
-        return TrainingRow(
-            self.kind,
-            row.messages,
-            row.chosen,
-            row.rejected,
-            row.label,
-            row.tools,
-            row.parallel_tool_calls,
-            item,
-            row.text,
-            where,
-        )
+        return replace(self._read(fields, self), item=item, where=where)
 
 
 def _chat(fields: Fields, form: Format) -> TrainingRow:

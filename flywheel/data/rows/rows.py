@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from flywheel.data.rows.shapes import shorten
 from flywheel.errors import BadFile
 from graders.sample import Sample
 from graders.text.strict_json import parse_json
 
-_SHOWN = 80
 # A line is held in memory several times while it is read.
 MOST_LINE = 256 << 20
 _SAMPLE_FIELDS = ("output_text", "output_tools", "choices", "output_audio", "model")
+
+
+class BadLine(BadFile):
+    """A line that holds no row: where it is, and why."""
+
+    def __init__(self, where: str, story: str) -> None:
+        super().__init__(f"{where}: {story}")
+        self.where, self.story = where, story
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -44,20 +52,22 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise BadFile(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def parse_row(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    """The object on this line. Raises BadFile with the place."""
+def parse_row(
+    path: Path, number: int, line: bytes, parse: Callable[[bytes], Any] = parse_json
+) -> dict[str, Any]:
+    """The object on this line. Raises BadLine."""
+    where = f"{path}:{number}"
     try:
-        value = parse_json(line.removeprefix(b"\xef\xbb\xbf"))
+        value = parse(line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"))
     except UnicodeDecodeError as error:
-        raise BadFile(
-            f"{path}:{number}:{error.start + 1}: byte 0x{line[error.start]:02x} is not UTF-8"
-        ) from None
+        story = f"byte 0x{line[error.start]:02x} is not UTF-8"
+        raise BadLine(f"{where}:{error.start + 1}", story) from None
     except json.JSONDecodeError as error:
-        raise BadFile(f"{path}:{number}:{error.colno}: not JSON: {error.msg}") from None
+        raise BadLine(f"{where}:{error.colno}", f"not JSON: {error.msg}") from None
     except ValueError as error:
-        raise BadFile(f"{path}:{number}:1: not JSON: {error}") from None
+        raise BadLine(f"{where}:1", f"not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise BadFile(f"{path}:{number}:1: a row is a JSON object, got {_shorten(value)}")
+        raise BadLine(f"{where}:1", f"a row is a JSON object, got {shorten(value)}")
     return cast("dict[str, Any]", value)
 
 
@@ -79,11 +89,11 @@ def sample_of_row(row: Mapping[str, Any]) -> Sample:
         raise ValueError(f'a row is {{"item": {{…}}, "sample": …}}, got the keys {have}')
     item, given = row.get("item", {}), row["sample"]
     if not isinstance(item, dict):
-        raise ValueError(f"`item` is a JSON object, got {_shorten(item)}")
+        raise ValueError(f"`item` is a JSON object, got {shorten(item)}")
     if isinstance(given, str):
         return Sample(cast("dict[str, Any]", item), given)
     if not isinstance(given, dict):
-        raise ValueError(f"`sample` is text or a JSON object, got {_shorten(given)}")
+        raise ValueError(f"`sample` is text or a JSON object, got {shorten(given)}")
     fields = cast("dict[str, Any]", given)
     known = {name: fields[name] for name in _SAMPLE_FIELDS if fields.get(name) is not None}
     message = _message(known.get("choices"))
@@ -92,7 +102,7 @@ def sample_of_row(row: Mapping[str, Any]) -> Sample:
     known.setdefault("output_text", (message or {}).get("content") or "")
     known.setdefault("output_tools", (message or {}).get("tool_calls") or ())
     if not isinstance(known["output_text"], str):
-        raise ValueError(f"`output_text` is text, got {_shorten(known['output_text'])}")
+        raise ValueError(f"`output_text` is text, got {shorten(known['output_text'])}")
     return Sample(cast("dict[str, Any]", item), **known)
 
 
@@ -103,8 +113,3 @@ def _message(choices: Any) -> Mapping[str, Any] | None:
     except (LookupError, TypeError):
         return None
     return cast("Mapping[str, Any]", message) if isinstance(message, dict) else None
-
-
-def _shorten(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

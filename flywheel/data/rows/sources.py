@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from flywheel.data.rows.rows import read_lines
+from flywheel.data.rows.rows import BadLine, parse_row, read_lines
 from flywheel.data.rows.shapes import parse_value, shorten
 from flywheel.data.rows.training_row import BadRow
 from flywheel.document import read_text
@@ -76,24 +76,10 @@ def read_raw(path: Path) -> Iterator[Raw | BadRow]:
 
 def _lines(path: Path) -> Iterator[Raw | BadRow]:
     for number, line in read_lines(path):
-        where = f"{path}:{number}"
         try:
-            value = parse_value(line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"))
-        except UnicodeDecodeError as error:
-            story = f"byte 0x{line[error.start]:02x} is not UTF-8"
-            yield BadRow(f"{where}:{error.start + 1}", story)
-        except json.JSONDecodeError as error:
-            yield BadRow(f"{where}:{error.colno}", f"not JSON: {error.msg}")
-        except ValueError as error:
-            yield BadRow(f"{where}:1", f"not JSON: {error}")
-        else:
-            yield _row(where, value, line)
-
-
-def _row(where: str, value: Any, text: bytes = b"") -> Raw | BadRow:
-    if isinstance(value, dict):
-        return Raw(where, cast("dict[str, Any]", value), text)
-    return BadRow(f"{where}:1", f"a row is a JSON object, got {shorten(value)}")
+            yield Raw(f"{path}:{number}", parse_row(path, number, line, parse_value), line)
+        except BadLine as fault:
+            yield BadRow(fault.where, fault.story)
 
 
 def _array(path: Path) -> Iterator[Raw | BadRow]:
@@ -112,7 +98,10 @@ def _array(path: Path) -> Iterator[Raw | BadRow]:
         except (ValueError, RecursionError) as error:
             why = "it is nested too deeply to read" if isinstance(error, RecursionError) else error
             raise BadFile(f"{path}:{line}: not JSON: {why}") from None
-        yield _row(f"{path}:{line}", value)
+        if isinstance(value, dict):
+            yield Raw(f"{path}:{line}", cast("dict[str, Any]", value))
+        else:
+            yield BadRow(f"{path}:{line}:1", f"a row is a JSON object, got {shorten(value)}")
         at = _skip(text, end)
         if text.startswith(",", at):
             at = _skip(text, at + 1)

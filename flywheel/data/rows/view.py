@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any
 
 from flywheel.data.checks.findings import Findings
 from flywheel.data.leakage.normalise import normalise
@@ -31,16 +32,16 @@ class View:
     setting: str
 
 
-class Check(Protocol):
-    """One check: it sees every row, then says what is to be said of them all."""
+class Check(ABC):
+    """One check: it sees every row, then reports on all of them."""
 
+    @abstractmethod
     def see(self, view: View, found: Findings) -> None:
         """Look at one row."""
-        ...
 
     def end(self, path: str, found: Findings) -> Mapping[str, Any]:
         """After the last row: findings over the whole file, and figures for the report."""
-        ...
+        return {}
 
 
 def view_of(row: TrainingRow) -> View:
