@@ -9,7 +9,7 @@ import typer
 
 from flywheel.cli.terminal.streams import say
 from flywheel.extras import MissingExtra, missing
-from flywheel.levers.training.packages import PACKAGES
+from flywheel.levers.training.config import PACKAGES
 from flywheel.recipes.demo import main as first_look
 
 

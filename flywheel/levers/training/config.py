@@ -17,10 +17,11 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 from pydantic import BaseModel, Field, model_validator
 
 from flywheel.data.rows.training_row import Kind, TrainingRow
-from flywheel.engines.engine import Answerer
+from flywheel.engines.engine import Answerer, EngineSpec
 from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.run.plan import Plan
+from flywheel.extras import need
 from flywheel.jobs.process import Emit
 from flywheel.jobs.progress import Progress
 from flywheel.levers.training.exams.result import ExamResult
@@ -32,6 +33,7 @@ from flywheel.levers.training.orders.numbers import Numbers, Schedule
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.levers.training.rows import masks
 
+PACKAGES = ("torch", "transformers", "accelerate", "trl", "peft", "datasets")
 Auto = Literal["auto"]
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 Count = Annotated[int, Field(ge=1)]
@@ -158,6 +160,29 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
     ) -> RewardCheck | None:
         """How the rewards were checked, None where nothing is rewarded. Raises WeakReward."""
         return None
+
+    @property
+    def engine_spec(self) -> EngineSpec:
+        """How the training asks models and grades."""
+        return EngineSpec(judge=self.judge, judge_key_env=self.judge_api_key_env)
+
+    def dev_plan(self, evalset: Evalset) -> Plan:
+        """How the dev split is asked of the model: by the baseline, and by each exam."""
+        definition, spec = evalset.definition, self.engine_spec
+        return Plan(
+            evalset=evalset,
+            split="dev",
+            model=self.model,
+            model_digest=spec.model_digest(self.model),
+            prompt=definition.prompt,
+            sampling=definition.sampling.model_dump(),
+            repeats=definition.repeats,
+            judge=spec.judge_digest,
+        )
+
+    def check_packages(self) -> None:
+        """Raise MissingExtra for packages that are not installed. Loads nothing."""
+        need(*PACKAGES, *self.method.packages)
 
     def roles(self, definition: EvalsetDefinition) -> Roles:
         """What the graders of an evalset are to this training. Raises BadOption."""

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from flywheel.data.checks.check import FEW_ROWS
+from flywheel.errors import BadOption
 from flywheel.levers.candidate import Candidate
 from flywheel.levers.lever import Lever, Task, Work
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.orders.order import Order
-from flywheel.levers.training.orders.prepare import prepare
+from flywheel.levers.training.orders.settle import settle
 
 
 class TrainingLever:
     """Makes a model by training."""
 
     def prepare(self, config: TrainingConfig, task: Task) -> Order:
-        """The order for a config. Raises a FlywheelError."""
-        return prepare(config, task)
+        """The order. Raises WeakReward, BadFile, and others for what would stop it later."""
+        config.check_packages()
+        if task.budget is not None and config.dollars_per_hour is None:
+            raise BadOption("a budget needs dollars_per_hour, by which the price is estimated")
+        order = settle(config, task.evalset, task.baseline)
+        if order.config.method != config.method:
+            settings = order.config.method.model_dump(exclude={"kind"})
+            shown = ", ".join(f"{name} {value}" for name, value in settings.items())
+            task.warn(f"{config.model} is an adapter, which is trained on as it is: {shown}")
+        if order.rows < FEW_ROWS:
+            task.warn(f"{order.rows} rows: below {FEW_ROWS}, chance decides most of the result")
+        plan = config.dev_plan(task.evalset)
+        rewards = order.config.check_rewards(plan, task.engine, task.warn)
+        return order.model_copy(update={"rewards": rewards, "budget": task.budget})
 
     def run(self, order: Order, work: Work) -> Candidate | None:
-        """Train, or go on from the newest checkpoint. None when it is paused or cancelled."""
+        """Train, or continue from the newest checkpoint. None when it is paused or cancelled."""
         # It loads transformers.
         from flywheel.levers.training.train import run
 

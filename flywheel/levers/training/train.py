@@ -33,7 +33,6 @@ from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.watch import Watch
 from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.methods.base import open_base
-from flywheel.levers.training.orders.dev_plan import dev_plan, engine_spec
 from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.preflight import Preflight, preflight
 from flywheel.levers.training.quiet import quiet
@@ -83,7 +82,7 @@ def run(
         clear_errors(order, folder),
     ):
         progress = Progress(emit, control, report_seconds)
-        with open_engine(engine_spec(order.config), progress.beat) as engine:
+        with open_engine(order.config.engine_spec, progress.beat) as engine:
             try:
                 watch = _train(order, folder, engine, progress)
             except Stopped as stop:
@@ -102,7 +101,7 @@ def _train(order: Order, folder: Path, engine: Answerer, progress: Progress) -> 
     exam = None
     # A model that scores writes nothing that could be graded.
     if not config.scores:
-        plan = dev_plan(config, evalset)
+        plan = config.dev_plan(evalset)
         exam = Exam(plan, roles, engine, config.eval_samples, config.seed)
 
     def take_exam(step: int) -> ExamResult:

@@ -33,14 +33,13 @@ def _train(folder: Path, tell: Emit, control: Control) -> object:
     from flywheel.levers.lever import Work
     from flywheel.levers.training.lever import TRAINING_LEVER
     from flywheel.levers.training.orders.order import load_order
-    from flywheel.levers.training.packages import check_packages
 
     order = load_order(folder)
     last, _ = last_event(folder)
     if last is not None and last.kind == "claimed":
         # It waited in the queue, and anything may have changed since it was submitted.
         order.check_unchanged()
-    check_packages(order.config)
+    order.config.check_packages()
     return TRAINING_LEVER.run(order, Work(folder, tell, control))
 
 

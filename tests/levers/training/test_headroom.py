@@ -87,7 +87,7 @@ def test_tiny_has_headroom_on_its_triage_and_is_left_as_it_was() -> None:
 def test_without_a_verdict_there_is_nothing_to_say() -> None:
     from flywheel.levers.training.rewards.headroom import _summed
 
-    assert _summed(np.full((3, 2), np.nan), [None] * 6, 2) is None
+    assert _summed(np.full((3, 2), np.nan), [], 2) is None
 
 
 def test_the_probe_samples_as_the_training_does_and_as_the_evalset_measures(

@@ -20,11 +20,14 @@ from flywheel.levers.training.manifest import write_manifest
 from flywheel.levers.training.objectives.rft import RFT
 from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.orders.dev_plan import dev_plan
 from flywheel.levers.training.orders.order import Order, load_order
-from flywheel.levers.training.orders.ordering import anywhere, check_leaks, order_training
+from flywheel.levers.training.orders.ordering import (
+    anywhere,
+    check_data,
+    check_leaks,
+    order_training,
+)
 from flywheel.levers.training.rewards.reward_check import RewardCheck
-from flywheel.levers.training.rows.check_data import check_data
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.definitions import find_model
 from tests.evals.world import write_evalset
@@ -44,7 +47,7 @@ def config(tmp_path: Path) -> TrainingConfig:
 
 def appoint(store: Store, config: TrainingConfig) -> str:
     """A baseline, of which only the plan matters here."""
-    row = begin(dev_plan(config, load_evalset(config.evalset)), store, "baseline")
+    row = begin(config.dev_plan(load_evalset(config.evalset)), store, "baseline")
     appoint_baseline(store, row)
     return row.run
 

@@ -181,9 +181,8 @@ def graded(made: Order, out: Path) -> dict[str, float]:
     from flywheel.evals.run.execute import sample_of
     from flywheel.evals.run.requests import pairs as asked
     from flywheel.evals.run.requests import request
-    from flywheel.levers.training.orders.dev_plan import dev_plan
 
-    plan: Plan = dev_plan(made.config, load_evalset(made.config.evalset))
+    plan: Plan = made.config.dev_plan(load_evalset(made.config.evalset))
     found = list(asked(plan, bytes(plan.count)))
 
     async def answers() -> list[Any]:

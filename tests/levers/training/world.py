@@ -15,7 +15,6 @@ from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.exams.exam import Exam
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.levers.training.orders.dev_plan import dev_plan
 from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.orders.settle import settle
 from flywheel.levers.training.rows.rows import training_rows
@@ -148,7 +147,7 @@ def open_exam(order: Order, engine: Answerer) -> Exam:
     config = order.config
     evalset = load_evalset(config.evalset)
     roles = config.roles(evalset.definition)
-    return Exam(dev_plan(config, evalset), roles, engine, config.eval_samples, config.seed)
+    return Exam(config.dev_plan(evalset), roles, engine, config.eval_samples, config.seed)
 
 
 def turns(*said: tuple[str, str] | tuple[str, str, int]) -> TrainingRow:

@@ -18,13 +18,12 @@ from functools import cached_property
 
 from flywheel.engines.engine import Answerer
 from flywheel.errors import BadItem
-from flywheel.evals.grading.grade import Verdict, grade_answered, grade_samples
+from flywheel.evals.grading.grade import Verdict, grade_answered
 from flywheel.evals.results.summary import Summary
-from flywheel.evals.run.execute import sample_of
 from flywheel.evals.run.plan import Plan
 from flywheel.evals.run.requests import Pair, pairs, request
 from flywheel.jobs.progress import Progress
-from flywheel.levers.training.exams.live import ask_live
+from flywheel.levers.training.exams.live import ask_live, grade_outputs
 from flywheel.levers.training.exams.result import ExamResult, Scores
 from flywheel.levers.training.exams.roles import Roles, span
 from flywheel.levers.training.methods.base import Base
@@ -32,7 +31,7 @@ from flywheel.samplers.failures import reasons, summary
 from flywheel.samplers.sampler import Output
 from graders.grader import Grade, Grader
 from graders.sample import Sample
-from graders.ungraded import Kind, Ungraded
+from graders.ungraded import Ungraded
 
 
 class Exam:
@@ -71,7 +70,7 @@ class Exam:
         ungraded: dict[str, dict[str, int]] = {}
         for grader in self._graders:
             progress.report(f"{name}: grading by {grader.name}")
-            verdicts = progress.wait(self._grade(grader, outputs))
+            verdicts = self._grade(grader, outputs, progress)
             scores[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
             missing = [v for v in verdicts if isinstance(v, Ungraded)]
             ungraded[grader.name] = dict(Counter(v.kind.value for v in missing))
@@ -106,14 +105,9 @@ class Exam:
         verdicts = [grade_answered(primary, Sample(pair.item, answer)) for pair in self._pairs]
         return Summary.of(verdicts).mean
 
-    async def _grade(self, grader: Grader, outputs: Sequence[Output]) -> list[Verdict]:
-        good = [i for i, output in enumerate(outputs) if output.error is None]
-        samples = [sample_of(self._pairs[i].item, outputs[i]) for i in good]
-        found = dict(zip(good, await grade_samples(grader, samples, self._engine), strict=True))
-        return [
-            found.get(i) or Ungraded(Kind.SAMPLE, output.error or "", "no_answer")
-            for i, output in enumerate(outputs)
-        ]
+    def _grade(self, grader: Grader, outputs: Sequence[Output], progress: Progress) -> list[Verdict]:
+        items = [pair.item for pair in self._pairs]
+        return progress.wait(grade_outputs(grader, items, outputs, self._engine))
 
     def _gold(self, progress: Progress) -> dict[str, Scores]:
         """What the graders give to the gold answers."""
@@ -122,7 +116,7 @@ class Exam:
         found: dict[str, Scores] = {}
         for grader in self._graders:
             progress.report(f"grading the gold answers by {grader.name}")
-            verdicts = progress.wait(self._grade(grader, outputs))
+            verdicts = self._grade(grader, outputs, progress)
             found[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
         return found
 

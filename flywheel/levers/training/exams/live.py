@@ -1,5 +1,5 @@
 # pyright: standard
-"""The model that is being trained: asked while it learns, and left as it was."""
+"""The model that is being trained: asked while it learns, left as it was, and graded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from flywheel.engines.engine import Answerer
+from flywheel.evals.evalset.items import Item
+from flywheel.evals.grading.grade import Verdict, grade_samples
+from flywheel.evals.run.execute import sample_of
 from flywheel.jobs.progress import Progress
 from flywheel.levers.training.methods.base import Base
 from flywheel.samplers.local.load import LocalOptions, prepared
@@ -14,6 +18,8 @@ from flywheel.samplers.local.random import kept_random_states
 from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.local.virtual_tokens import is_prompt, virtual_tokens
 from flywheel.samplers.sampler import Output, Request
+from graders.grader import Grader
+from graders.ungraded import Kind, Ungraded
 
 
 def ask_live(
@@ -53,6 +59,19 @@ def ask_live(
         finally:
             sampler.close()
     return outputs
+
+
+async def grade_outputs(
+    grader: Grader, items: Sequence[Item], outputs: Sequence[Output], engine: Answerer
+) -> list[Verdict]:
+    """A verdict for each item's answer; an answer that did not come is ungraded."""
+    came = [i for i, output in enumerate(outputs) if output.error is None]
+    samples = [sample_of(items[i], outputs[i]) for i in came]
+    graded = dict(zip(came, await grade_samples(grader, samples, engine), strict=True))
+    return [
+        graded.get(i) or Ungraded(Kind.SAMPLE, output.error or "", "no_answer")
+        for i, output in enumerate(outputs)
+    ]
 
 
 @contextmanager

@@ -14,16 +14,14 @@ from typing import Any
 from flywheel.data.rows.training import read_training
 from flywheel.data.rows.training_row import TrainingRow
 from flywheel.errors import FlywheelError
-from flywheel.evals.grading.grade import grade_samples
 from flywheel.files import write_whole
 from flywheel.levers.training.config import Setup, TrainingConfig
-from flywheel.levers.training.exams.live import ask_live
+from flywheel.levers.training.exams.live import ask_live, grade_outputs
 from flywheel.levers.training.exams.roles import span
 from flywheel.levers.training.rows.rows import FEWEST
 from flywheel.levers.training.rows.split_rows import pair_of
 from flywheel.samplers.sampler import Output, Request
 from graders.grader import Grade
-from graders.sample import Sample
 
 FILE = "pairs.jsonl"
 _EACH = 4
@@ -64,18 +62,14 @@ def _line(pair: TrainingRow) -> str:
 
 
 def _sample(config: TrainingConfig, setup: Setup) -> list[TrainingRow]:
-    grader, rows = setup.evalset.primary, setup.rows
-    answers = _answers(config, setup)
-    samples = [
-        Sample(row.item, output.text)
-        for row, given in zip(rows, answers, strict=True)
-        for output in given
-    ]
-    verdicts = iter(setup.progress.wait(grade_samples(grader, samples, setup.engine)))
+    grader, outputs = setup.evalset.primary, _answers(config, setup)
+    items = [row.item for row in setup.rows for _ in range(_EACH)]
+    verdicts = setup.progress.wait(grade_outputs(grader, items, outputs, setup.engine))
     highest = span(grader)[1]
     pairs: list[TrainingRow] = []
-    for row, given in zip(rows, answers, strict=True):
-        judged = [(verdict, output) for output, verdict in zip(given, verdicts, strict=False)]
+    for index, row in enumerate(setup.rows):
+        own = slice(index * _EACH, (index + 1) * _EACH)
+        judged = zip(verdicts[own], outputs[own], strict=True)
         scored = [(v.score, o.text) for v, o in judged if isinstance(v, Grade)]
         wrong = min((one for one in scored if one[0] < highest), default=None)
         if wrong is not None:
@@ -83,8 +77,8 @@ def _sample(config: TrainingConfig, setup: Setup) -> list[TrainingRow]:
     return pairs
 
 
-def _answers(config: TrainingConfig, setup: Setup) -> list[list[Output]]:
-    """A few answers to every row. What failed is left out."""
+def _answers(config: TrainingConfig, setup: Setup) -> list[Output]:
+    """A few answers to every row, those of a row together."""
     most = setup.evalset.definition.sampling.max_completion_tokens
     requests = [
         Request(
@@ -105,9 +99,4 @@ def _answers(config: TrainingConfig, setup: Setup) -> list[list[Output]]:
     def answered(count: int) -> None:
         progress.report(f"sampling pairs: {count} of {total} answers")
 
-    answers: list[list[Output]] = [[] for _ in setup.rows]
-    outputs = ask_live(setup.base, config.model, requests, progress, answered)
-    for index, output in enumerate(outputs):
-        if output.error is None:
-            answers[index // _EACH].append(output)
-    return answers
+    return ask_live(setup.base, config.model, requests, progress, answered)

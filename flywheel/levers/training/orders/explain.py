@@ -13,7 +13,6 @@ from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.methods.base import open_base
 from flywheel.levers.training.orders.ordering import anywhere
 from flywheel.levers.training.orders.settle import settle
-from flywheel.levers.training.packages import check_packages
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.rows import training_rows
 
@@ -23,7 +22,7 @@ def explain(config: TrainingConfig) -> list[str]:
 
     Numbers that were "auto" come with their reasons, and an RFT with what there is to sharpen.
     """
-    check_packages(config)
+    config.check_packages()
     # They load transformers.
     from flywheel.levers.training.preflight import preflight
     from flywheel.levers.training.train import build, clear_errors

@@ -19,7 +19,6 @@ from flywheel.evals.evalset.evalset import Evalset, load_evalset
 from flywheel.jobs.records.journal import read_events
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.objectives.union import AnyObjective, objective
-from flywheel.levers.training.orders.dev_plan import dev_plan
 from flywheel.levers.training.orders.numbers import Numbers
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.store.rows.digest import digest_bytes, digest_file
@@ -159,7 +158,7 @@ def _with_own(numbers: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str
 
 def digests_of(config: TrainingConfig, evalset: Evalset) -> Digests:
     """The digests of all that the config names, as it is now. Raises a FlywheelError."""
-    plan = dev_plan(config, evalset)
+    plan = config.dev_plan(evalset)
     same = plan.identity
     return Digests(
         base=same["model"],

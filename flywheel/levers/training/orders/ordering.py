@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from flywheel.data.checks.check import check_training
 from flywheel.data.leakage.leakage import tell, tell_counts
+from flywheel.data.rows.training import read_training
 from flywheel.engines.engine import Engine
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
-from flywheel.errors import BadOption, LeakingData, NoBaseline
+from flywheel.errors import BadFile, BadOption, LeakingData, NoBaseline
 from flywheel.evals.evalset.evalset import Evalset, load_evalset, shipped
 from flywheel.evals.evalset.leaks import Leak, check_file, check_train
 from flywheel.evals.run.run_to_beat import find_run_to_beat, measure_baseline
@@ -22,10 +24,7 @@ from flywheel.levers.lever import Task, TaskEvalset
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.lever import TRAINING_LEVER
 from flywheel.levers.training.methods.base import folder_of
-from flywheel.levers.training.orders.dev_plan import dev_plan, engine_spec
 from flywheel.levers.training.orders.order import Order
-from flywheel.levers.training.packages import check_packages
-from flywheel.levers.training.rows.check_data import check_data
 from flywheel.samplers.resolve import judge_name
 from flywheel.store.place import db_option
 from flywheel.store.store import Store
@@ -49,11 +48,11 @@ def order_training(
     Raises NoBaseline, unless it is to be measured first; LeakingData; WeakReward; BadFile and
     others for what would stop the training later.
     """
-    check_packages(config)
+    config.check_packages()
     config = anywhere(config)
     folder_of(config.model)
     # The judge is opened before the order is written: a missing key shows now, not in the job.
-    with open_engine(engine_spec(config)) as engine:
+    with open_engine(config.engine_spec) as engine:
         return _order(config, store, engine, measure_first, max_cost, warn)
 
 
@@ -66,7 +65,7 @@ def _order(
     warn: Warn,
 ) -> Order:
     evalset = load_evalset(config.evalset)
-    plan = dev_plan(config, evalset)
+    plan = config.dev_plan(evalset)
     roles = config.roles(evalset.definition)
     # A reward model writes nothing, so no exam is graded.
     asked = frozenset[str]() if config.scores else roles.asked
@@ -92,6 +91,20 @@ def _order(
     if baseline is None:
         baseline = measure_baseline(plan, store, engine)
     return order.model_copy(update={"baseline": baseline})
+
+
+def check_data(config: TrainingConfig, warn: Warn = lambda text: None) -> None:
+    """Raise BadFile for a training file with errors; its warnings are counted in one line."""
+    if config.data is None:
+        return
+    report = check_training(read_training(config.data))
+    faults = [one for one in report.findings.sorted() if one.severity == "error"]
+    if faults:
+        more = report.findings.total("error") - 1
+        rest = f" (and {more} more: flywheel data check {config.data})" if more else ""
+        raise BadFile(f"{faults[0].where}: {faults[0].story}{rest}")
+    if warnings := report.findings.total("warning"):
+        warn(f"{config.data}: {warnings} warnings; flywheel data check {config.data}")
 
 
 def check_leaks(config: TrainingConfig, evalset: Evalset, warn: Warn = lambda text: None) -> None:

@@ -19,18 +19,15 @@ from typing import Any
 import numpy as np
 
 from flywheel.data.rows.training_row import TrainingRow
-from flywheel.engines.engine import Answerer
-from flywheel.evals.grading.grade import Verdict, grade_samples
-from flywheel.evals.run.execute import sample_of
+from flywheel.evals.grading.grade import Verdict
 from flywheel.jobs.progress import OutOfTime
 from flywheel.levers.training.config import Setup, TrainingConfig
-from flywheel.levers.training.exams.live import ask_live
+from flywheel.levers.training.exams.live import ask_live, grade_outputs
 from flywheel.levers.training.exams.roles import span
 from flywheel.levers.training.rewards.rewards import GraderReward
 from flywheel.samplers.sampler import Output, Request
 from flywheel.stats.passk import mean_pass
-from graders.grader import Grade, Grader
-from graders.sample import Sample
+from graders.grader import Grade
 
 PROMPTS = 50
 SECONDS = 60.0
@@ -169,33 +166,25 @@ def _graded(
     setup, progress, k = sampling.setup, sampling.setup.progress, sampling.k
     weights_of = sampling.config.rewards(setup.evalset.definition)
     texts = [output.text for output in outputs]
-    items = [json.dumps(dict(rows[i // k].item), ensure_ascii=False) for i in range(len(outputs))]
+    items = [row.item for row in rows for _ in range(k)]
+    columns = [json.dumps(dict(item), ensure_ascii=False) for item in items]
     total, weights = np.zeros((len(rows), k)), 0.0
     for reward in sampling.rewards:
         weight, (low, high) = weights_of[reward.__name__], span(reward.grader)
         progress.report(f"probe: grading by {reward.__name__}")
-        given = progress.wait(reward(texts, items))
+        given = progress.wait(reward(texts, columns))
         scores = [
             None if output.error is not None else score
             for score, output in zip(given, outputs, strict=True)
         ]
         total += weight * (np.array(scores, dtype=float).reshape(-1, k) - low) / (high - low)
         weights += abs(weight)
-    verdicts = progress.wait(_verdicts(setup.evalset.primary, rows, outputs, k, setup.engine))
+    grading = grade_outputs(setup.evalset.primary, items, outputs, setup.engine)
+    verdicts = progress.wait(grading)
     return _summed(total / (weights or 1.0), verdicts, k)
 
 
-async def _verdicts(
-    grader: Grader, rows: Sequence[TrainingRow], outputs: Sequence[Output], k: int, engine: Answerer
-) -> list[Verdict | None]:
-    """A verdict for each answer, None where there was no answer."""
-    good = [i for i, output in enumerate(outputs) if output.error is None]
-    samples: list[Sample] = [sample_of(rows[i // k].item, outputs[i]) for i in good]
-    found = dict(zip(good, await grade_samples(grader, samples, engine), strict=True))
-    return [found.get(i) for i in range(len(outputs))]
-
-
-def _summed(rewards: np.ndarray, verdicts: Sequence[Verdict | None], k: int) -> Headroom | None:
+def _summed(rewards: np.ndarray, verdicts: Sequence[Verdict], k: int) -> Headroom | None:
     rewards = rewards[~np.isnan(rewards).any(axis=1)]
     if not rewards.size:
         return None
