@@ -105,7 +105,9 @@ class Exam:
         verdicts = [grade_answered(primary, Sample(pair.item, answer)) for pair in self._pairs]
         return Summary.of(verdicts).mean
 
-    def _grade(self, grader: Grader, outputs: Sequence[Output], progress: Progress) -> list[Verdict]:
+    def _grade(
+        self, grader: Grader, outputs: Sequence[Output], progress: Progress
+    ) -> list[Verdict]:
         items = [pair.item for pair in self._pairs]
         return progress.wait(grade_outputs(grader, items, outputs, self._engine))
 
