@@ -23,8 +23,7 @@ from flywheel.jobs.records.journal import read_events
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.recipes.loop import MODEL, Place, measure
-from flywheel.recipes.notes import Notes
-from flywheel.recipes.side_by_side import train_side_by_side
+from flywheel.recipes.side_by_side import Notes, train_side_by_side
 from flywheel.stats.paired import Paired
 from flywheel.workspace.open import open_workspace
 

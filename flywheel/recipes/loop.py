@@ -27,8 +27,7 @@ from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.results.results import Result
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.objectives.union import OBJECTIVE
-from flywheel.recipes.notes import Notes
-from flywheel.recipes.side_by_side import train_side_by_side
+from flywheel.recipes.side_by_side import Notes, train_side_by_side
 from flywheel.workspace.local import Local, Verdict
 from flywheel.workspace.open import open_workspace
 

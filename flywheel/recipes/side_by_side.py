@@ -1,23 +1,42 @@
-"""Train several jobs at the same time, each in its own process, and tell how they get on."""
+"""Train several jobs at the same time, each in its own process, and show their progress.
+
+A story notes which of its steps are done, so that it can be stopped and started again.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from flywheel.errors import JobFailed
+from flywheel.files import write_whole
 from flywheel.jobs.follow import follow
 from flywheel.jobs.records.journal import Event, is_held, last_event
 from flywheel.jobs.submit import Launch
 from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.orders.order import load_order
-from flywheel.levers.training.train import OUT
-from flywheel.recipes.notes import Notes
 from flywheel.workspace.job import Job
 from flywheel.workspace.jobs import open_job
 from flywheel.workspace.local import Local
+
+
+class Notes:
+    """Names of runs and jobs by step, in a file that is whole at every moment."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def get(self, step: str) -> str | None:
+        """What was noted of a step."""
+        return self._known.get(step)
+
+    def keep(self, step: str, name: str) -> None:
+        """Note the run or job of a step."""
+        self._known[step] = name
+        write_whole(self._path, json.dumps(self._known, indent=2) + "\n")
 
 
 def train_side_by_side(
@@ -49,7 +68,7 @@ def train_side_by_side(
     finally:
         steps.clear()
     workspace.keep_jobs(job.folder for job in begun.values())
-    return [_model(name, job) for name, job in begun.items()]
+    return [Path(job.model) for job in begun.values()]
 
 
 class _Steps:
@@ -115,11 +134,3 @@ def _tell(name: str, event: Event, steps: _Steps) -> None:
             print(f"   {name}, {event.kind}: {told}", flush=True)
         case _:
             pass
-
-
-def _model(name: str, job: Job) -> Path:
-    last, _ = last_event(job.folder)
-    if last is None or last.kind != "finished":
-        story = last.detail.get("error", last.kind) if last else "nothing is known of it"
-        raise JobFailed(f"{name} did not finish: {story}; see flywheel job {job.folder.name}")
-    return job.folder / OUT

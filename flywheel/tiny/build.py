@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.tiny.card import DECIDES, Attempt, Built, Scores, write_card
-from flywheel.tiny.desk.copying import NoCopying, check_copying
 from flywheel.tiny.desk.phrases import Split
 from flywheel.tiny.desk.practice import Practice
-from flywheel.tiny.exam import EVALSETS, RULES, VAGUE, Exam
+from flywheel.tiny.exam import EVALSETS, RULES, VAGUE, Exam, NoCopying, check_copying
 from flywheel.tiny.pretrain import Budget, Progress, Size, new_model, pretrain
 from flywheel.tiny.tokenizer import train_tokenizer
 from flywheel.tiny.weights import seal

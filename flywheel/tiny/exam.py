@@ -1,3 +1,4 @@
+# pyright: standard
 """What a model scores on the evalsets, for the card: greedy answers, graded on the spot.
 
 Only for building the model. A baseline that anything is decided on comes from flywheel.evals, which
@@ -6,7 +7,8 @@ stands above this layer and uses the same prompts, items and graders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +16,10 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from flywheel.document import load_document, read_text
+from flywheel.errors import FlywheelError
 from flywheel.stats.intervals import Interval, mean_interval
+from flywheel.tiny.desk.desk import order_id
 from flywheel.tiny.desk.phrases import Split
-from flywheel.tiny.generate import answer
 from graders.definition import AnyGrader
 from graders.grader import Grader
 from graders.sample import Sample
@@ -31,6 +34,16 @@ RULES = (
     " VIP customers always get high priority. Account tickets are always high priority."
     " Feedback tickets are always low priority."
 )
+
+
+# Of this many lists of codes, the share that a model must repeat: else every order id is a guess,
+# and no lever can help.
+_LISTS, _ENOUGH = 64, 0.8
+_BATCH = 128
+
+
+class NoCopying(FlywheelError):
+    """Pretraining ended without copying: some seeds need more tokens than others."""
 
 
 class Score(NamedTuple):
@@ -101,3 +114,57 @@ class Exam:
             grader.name: Score(tuple(grader.grade(sample).score for sample in samples), wordings)
             for grader in self.graders
         }
+
+
+def check_copying(model: Any, tokenizer: Any) -> float:
+    """The share of lists of two codes that the model repeats. Raises NoCopying for too few."""
+    rng = random.Random("copied")
+    lists = [f"{order_id(rng)}, {order_id(rng)}" for _ in range(_LISTS)]
+    prompts = [
+        [{"role": "system", "content": "Repeat the codes."}, {"role": "user", "content": codes}]
+        for codes in lists
+    ]
+    answers = answer(model, tokenizer, prompts, most_tokens=20)
+    share = sum(a == codes for a, codes in zip(answers, lists, strict=True)) / _LISTS
+    if share < _ENOUGH:
+        raise NoCopying(
+            f"the model repeats {share:.0%} of the lists of codes, wanted {_ENOUGH:.0%}; give it"
+            " more tokens, or try another seed"
+        )
+    return share
+
+
+def answer(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Sequence[Mapping[str, str]]],
+    most_tokens: int = 64,
+) -> list[str]:
+    """The model's greedy answer to each prompt, a list of chat messages.
+
+    Prompts are sorted by length, so that little is padding.
+    """
+    import torch
+
+    texts = [
+        tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        for prompt in prompts
+    ]
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    answers = [""] * len(texts)
+    for start in range(0, len(order), _BATCH):
+        places = order[start : start + _BATCH]
+        batch = tokenizer(
+            [texts[at] for at in places],
+            return_tensors="pt",
+            padding=True,
+            return_token_type_ids=False,
+        )
+        with torch.inference_mode():
+            tokens = model.generate(**batch, max_new_tokens=most_tokens, do_sample=False)
+        given = tokens[:, batch["input_ids"].shape[1] :]
+        for at, text in zip(
+            places, tokenizer.batch_decode(given, skip_special_tokens=True), strict=True
+        ):
+            answers[at] = text
+    return answers

@@ -1,7 +1,7 @@
 """Where the shipped weights are, and whether they are still what was built.
 
 CHECKSUM lists the sha256 of every file in the format of sha256sum, so that anyone can check it with
-`sha256sum -c CHECKSUM`. The digest of the model is the sha256 of that list.
+`sha256sum -c CHECKSUM`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,6 @@ def tiny_folder() -> Path:
     """The folder of the shipped weights, for from_pretrained. Raises BrokenWeights."""
     verify(SHIPPED)
     return SHIPPED
-
-
-def tiny_digest() -> str:
-    """The sha256 that stands for the shipped weights, tokenizer and settings together."""
-    return hashlib.sha256((tiny_folder() / CHECKSUM).read_bytes()).hexdigest()
 
 
 def seal(folder: Path) -> None:

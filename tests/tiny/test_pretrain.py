@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from flywheel.tiny.build import build, save
-from flywheel.tiny.desk.copying import NoCopying, check_copying
 from flywheel.tiny.desk.practice import BATCH_TOKENS, Batch, Practice
+from flywheel.tiny.exam import NoCopying, check_copying
 from flywheel.tiny.pretrain import Budget, Progress, Size, new_model, pretrain
 from flywheel.tiny.tokenizer import train_tokenizer
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from flywheel.tiny.desk.copying import check_copying
-from flywheel.tiny.exam import EVALSETS, VAGUE, Exam, Score
-from flywheel.tiny.weights import SHIPPED, BrokenWeights, tiny_digest, tiny_folder, verify
+from flywheel.tiny.exam import EVALSETS, VAGUE, Exam, Score, check_copying
+from flywheel.tiny.weights import SHIPPED, BrokenWeights, tiny_folder, verify
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +25,6 @@ def shipped() -> tuple[Any, Any]:
 
 def test_the_shipped_files_are_the_built_ones_and_small() -> None:
     assert tiny_folder() == SHIPPED
-    assert tiny_digest() == hashlib.sha256((SHIPPED / "CHECKSUM").read_bytes()).hexdigest()
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 5_000_000
 
 

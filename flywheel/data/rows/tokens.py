@@ -57,14 +57,15 @@ def counter_of(name: str, folder: Path) -> TokenCounter:
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
         return [len(code) for code in tokenizer.encode_batch(clean, add_special_tokens=False)]
 
-    return TokenCounter(f"by the tokenizer of {name}", count, _context(folder), exact=True)
+    return TokenCounter(f"by the tokenizer of {name}", count, context_of(folder), exact=True)
 
 
 def _estimate(texts: Sequence[str]) -> list[int]:
     return [-(-len(text.encode("utf-8", "surrogatepass")) // _BYTES) for text in texts]
 
 
-def _context(folder: Path) -> int | None:
+def context_of(folder: Path) -> int | None:
+    """The most tokens that the model in a folder takes, None where its config does not say."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         size = (config.get("text_config") or config).get("max_position_embeddings")

@@ -9,26 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-# (from, to, factor)
-UNITS: tuple[tuple[str, str, int], ...] = (
-    ("kilometres", "metres", 1000),
-    ("metres", "centimetres", 100),
-    ("kilograms", "grams", 1000),
-    ("litres", "millilitres", 1000),
-    ("euros", "cents", 100),
-)
-SHORT: Mapping[str, str] = {
-    "kilometres": "km",
-    "metres": "m",
-    "centimetres": "cm",
-    "kilograms": "kg",
-    "grams": "g",
-    "litres": "l",
-    "millilitres": "ml",
-    "euros": "EUR",
-    "cents": "ct",
-}
+from flywheel.document import load_document
+
+_UNITS: Mapping[str, Any] = load_document(Path(__file__).with_name("units.yaml")).value
+SHORT: Mapping[str, str] = _UNITS["short"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +30,6 @@ class Sum:
 
 def write_sum(rng: random.Random) -> Sum:
     """A conversion between two of the units."""
-    unit, wanted, factor = rng.choice(UNITS)
+    unit, wanted, factor = rng.choice(_UNITS["conversions"])
     amount = rng.randint(2, 99)
     return Sum(amount, unit, wanted, amount * factor)

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from flywheel.errors import BadOption
+from flywheel.extras import missing
 from flywheel.jobs.records.journal import Journal, read_events
 from flywheel.levers.training.orders.order import Order
-from flywheel.levers.training.trackers.trackers import OPENERS, Facts, How, Job, missing
+from flywheel.levers.training.trackers.trackers import OPENERS, Facts, How, Job
 from flywheel.levers.training.trackers.tracking import tracked
 from flywheel.levers.training.train import run
 from tests.levers.training import scripted, world
@@ -177,7 +178,7 @@ def test_wandb_that_cannot_be_reached_is_left_out(plain: Order, tmp_path: Path) 
     nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_INIT_TIMEOUT": "2"}
     tell_steps(folder, 1, 2, "finished", WANDB_API_KEY="0" * 40, **nowhere)
     (notice,) = notices(folder)
-    assert notice.startswith("the tracker wandb is left out from here on, for it raised")
+    assert notice.startswith("the tracker wandb is left out from here on: it raised")
 
 
 def metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -283,8 +284,7 @@ def test_a_tracker_that_raises_takes_no_training_down(tmp_path: Path) -> None:
 
 
 RAISED = (
-    "the tracker tensorboard is left out from here on, for it raised ConnectionError: nobody"
-    " answers"
+    "the tracker tensorboard is left out from here on: it raised ConnectionError: nobody answers"
 )
 LATE = "the tracker tensorboard has not {} for 0.2 s; "
 
@@ -351,14 +351,16 @@ def test_a_tracker_that_is_named_and_missing_is_refused_before_there_is_a_job(
     if missing(name) is None:
         pytest.skip(f"{name} is installed")
     made = world.config(tmp_path, trackers=(name,))
-    with pytest.raises(BadOption, match=f"the tracker {name} is not installed; pip install {name}"):
+    line = (
+        f"the tracker {name} needs the package {name}, which is not installed; pip install {name}"
+    )
+    with pytest.raises(BadOption, match=line):
         settled(made)
 
 
 def test_a_folder_of_runs_is_no_package(tmp_path: Path) -> None:
     (tmp_path / "wandb").mkdir()
-    module = "flywheel.levers.training.trackers.trackers"
-    code = f"from {module} import missing; print(missing('wandb') is None)"
+    code = "from flywheel.extras import missing; print(missing('wandb') is None)"
     path = {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **path}, capture_output=True, check=True

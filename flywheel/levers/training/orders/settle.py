@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+from flywheel.data.rows.tokens import context_of
 from flywheel.data.rows.training_row import TrainingRow
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.levers.training.config import TrainingConfig
@@ -37,7 +38,7 @@ def settle(config: TrainingConfig, evalset: Evalset, baseline: str | None = None
         rows=len(rows),
         parameters=count_parameters(source),
         longest=max(length(row, template) for row in rows),
-        context=_context(source),
+        context=context_of(source),
         answer=evalset.definition.sampling.max_completion_tokens,
     )
     return Order(
@@ -72,9 +73,3 @@ def count_parameters(folder: Path) -> int:
             if name != "__metadata__":
                 total += math.prod(tensor["shape"])
     return max(1, total)
-
-
-def _context(folder: Path) -> int | None:
-    config = cast("dict[str, Any]", json.loads((folder / "config.json").read_text("utf-8")))
-    inner = config.get("text_config") or config
-    return inner.get("max_position_embeddings")

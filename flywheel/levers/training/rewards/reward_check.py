@@ -14,13 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from flywheel.engines.engine import Answerer
 from flywheel.errors import WeakReward
 from flywheel.evals.run.plan import Plan
-from flywheel.evals.validity.check import (
-    GraderCheck,
-    check_graders,
-    default_most,
-    draw_items,
-    judge_calls,
-)
+from flywheel.evals.validity.check import check_graders, default_most, draw_items, judge_calls
 from flywheel.evals.validity.probe import Material
 from flywheel.synchronous import result_of
 
@@ -56,7 +50,11 @@ def check_rewards(
     if calls := judge_calls(material, graders):
         warn(f"the judge is asked {calls:,} times to check the rewards")
     checks = result_of(check_graders(material, graders, engine))
-    faults = [fault for check in checks for fault in _faults(check)]
+    faults = [
+        f"{check.grader}: {probe.probe}: {probe.story} ({probe.why})"
+        for check in checks
+        for probe in check.bad
+    ]
     if not faults and checks and all(check.format_only for check in checks):
         faults = [f"{checks[0].grader}: any item's answer passes, so it rewards the format alone"]
     if faults:
@@ -67,13 +65,9 @@ def check_rewards(
             " `checks` in evalset.yaml, or train all the same with unchecked: true\n  "
             + "\n  ".join(faults)
         )
-    excused = {check.grader: _excused(check) for check in checks if _excused(check)}
-    return RewardCheck(passed=True, items=len(material.items), excused=excused)
-
-
-def _faults(check: GraderCheck) -> list[str]:
-    return [f"{check.grader}: {probe.probe}: {probe.story} ({probe.why})" for probe in check.bad]
-
-
-def _excused(check: GraderCheck) -> tuple[str, ...]:
-    return tuple(probe.probe for probe in check.probes if probe.status == "excused")
+    excused = {
+        check.grader: tuple(one.probe for one in check.probes if one.status == "excused")
+        for check in checks
+    }
+    named = {grader: probes for grader, probes in excused.items() if probes}
+    return RewardCheck(passed=True, items=len(material.items), excused=named)

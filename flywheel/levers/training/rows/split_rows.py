@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flywheel.data.rows.messages import read_messages
 from flywheel.data.rows.training_row import Message, TrainingRow
 from flywheel.evals.evalset.evalset import Evalset
@@ -11,30 +13,17 @@ from flywheel.evals.evalset.items import Item
 def asked(evalset: Evalset, item: Item) -> TrainingRow:
     """The item's prompt, to be answered by the model."""
     messages = read_messages(evalset.ask(item), ())
-    tools, where = evalset.definition.tools, _where(evalset, item)
-    return TrainingRow("reward", messages, tools=tools, item=item, where=where)
+    where = f"{evalset.split('train').path.name}:{item.get('id', '?')}"
+    return TrainingRow("reward", messages, tools=evalset.definition.tools, item=item, where=where)
 
 
 def answered(evalset: Evalset, item: Item) -> TrainingRow:
     """The item's prompt with its gold answer."""
-    messages = read_messages(evalset.ask(item), ())
-    answer = Message("assistant", evalset.gold(item))
-    tools, where = evalset.definition.tools, _where(evalset, item)
-    return TrainingRow("sft", (*messages, answer), tools=tools, item=item, where=where)
-
-
-def _where(evalset: Evalset, item: Item) -> str:
-    return f"{evalset.split('train').path.name}:{item.get('id', '?')}"
+    row, answer = asked(evalset, item), Message("assistant", evalset.gold(item))
+    return replace(row, kind="sft", messages=(*row.messages, answer))
 
 
 def pair_of(row: TrainingRow, wrong: str) -> TrainingRow:
     """A row whose answer is preferred to a wrong one."""
-    return TrainingRow(
-        "preference",
-        row.prompt,
-        chosen=row.answers[0],
-        rejected=Message("assistant", wrong),
-        tools=row.tools,
-        item=row.item,
-        where=row.where,
-    )
+    chosen, rejected = row.answers[0], Message("assistant", wrong)
+    return replace(row, kind="preference", messages=row.prompt, chosen=chosen, rejected=rejected)

@@ -21,22 +21,16 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from flywheel.errors import BadOption
+from flywheel.extras import missing
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.store.rows.digest import digest
 
 How = Literal["finished", "paused", "cancelled", "failed"]
 Facts = Mapping[str, str | int | float | bool]
-PACKAGES = {
-    "tensorboard": "tensorboard",
-    "wandb": "wandb",
-    "mlflow": "mlflow-skinny",
-    "trackio": "trackio",
-}
 _PROJECT = "flywheel"
 _MLFLOW_ENDS = {"finished": "FINISHED", "paused": "SCHEDULED", "cancelled": "KILLED"}
 _NO_NAME = re.compile(r"[^0-9A-Za-z_\-. :/]")
@@ -78,21 +72,12 @@ class Service(Protocol):
 Opener = Callable[[Job], Service]
 
 
-def missing(name: str) -> str | None:
-    """That a tracker is not installed, and what to do; None when it is."""
-    found = find_spec(name)
-    # A folder of the same name, such as the runs that W&B keeps, looks like a package too.
-    if found is not None and found.origin is not None:
-        return None
-    return f"is not installed; pip install {PACKAGES[name]}, or leave it out of `trackers`"
-
-
 def check_trackers(config: TrainingConfig) -> None:
     """Raise BadOption for a tracker that the user names and does not have."""
     if "trackers" in config.model_fields_set:
         for name in config.trackers:
-            if why := missing(name):
-                raise BadOption(f"the tracker {name} {why}")
+            if line := missing(name, user=f"the tracker {name}"):
+                raise BadOption(f"{line}; or leave it out of `trackers`")
 
 
 def _place(address: str) -> str:

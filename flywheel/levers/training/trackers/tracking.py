@@ -1,12 +1,12 @@
-"""Tracking: what a training tells is told to its trackers too, and none of them can hold it up.
+"""Tracking: the events of a training are logged to its trackers too, and none can hold it up.
 
 Each tracker has a thread of its own, and between its beginning and its end the training waits for
-none. One that raises is told of once, as a notice, and left out from then on.
+none. One that raises is reported once, as a notice, and left out from then on.
 
-NAME.json in the job's folder keeps which run it is in the tracker, and how far that was told. A
-training that goes on after a stop goes on with the same run: what the journal has and the tracker
-has not is told first, and no step twice. Of a step that is said again the first word holds here,
-and of a process that is killed the step that was just being told may be missing.
+NAME.json in the job's folder keeps which run it is in the tracker, and how far that was logged. A
+training that resumes continues the same run: what the journal has and the tracker lacks is logged
+first, and no step twice. Of a step that is done again the first numbers stay in the tracker, and
+when a process is killed the step that was just being logged may be missing.
 """
 
 from __future__ import annotations
@@ -20,25 +20,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from flywheel.extras import missing
 from flywheel.files import write_whole
-from flywheel.jobs.process import Emit
+from flywheel.jobs.process import ENDINGS, Emit
 from flywheel.jobs.records.journal import read_events
 from flywheel.levers.training.orders.order import Order
-from flywheel.levers.training.trackers.trackers import (
-    OPENERS,
-    Facts,
-    How,
-    Job,
-    Opener,
-    Service,
-    missing,
-)
+from flywheel.levers.training.trackers.trackers import OPENERS, Facts, How, Job, Opener, Service
 
-_ENDS: Mapping[str, How] = {
-    "finished": "finished",
-    "paused": "paused",
-    "cancelled": "cancelled",
-}
+_ENDS: Mapping[str, How] = {how: how for how in ENDINGS.values()}
 
 
 @contextmanager
@@ -186,8 +175,8 @@ class _Lane:
         except BaseException as error:
             absent = missing(self._name) if isinstance(error, ImportError) else None
             first = (str(error).splitlines() or [""])[0]
-            told = f"{type(error).__name__}: {first:.300}"
-            self._say(absent or f"is left out from here on, for it raised {told}")
+            why = absent or f"it raised {type(error).__name__}: {first:.300}"
+            self._say(f"is left out from here on: {why}")
         finally:
             self._opened.set()
 
