@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from flywheel.cli.measure.measuring import options_of, report
-from flywheel.cli.terminal.options import grading, sampling, takes
+from flywheel.cli.terminal.options import judging, sampling, storing, takes
 
 
-@takes(sampling, grading)
+@takes(sampling, judging, storing)
 def baseline(
     context: typer.Context,
     evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],

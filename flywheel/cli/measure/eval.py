@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from flywheel.cli.measure.measuring import open_measuring, options_of, report
-from flywheel.cli.terminal.options import grading, sampling, takes
+from flywheel.cli.terminal.options import judging, sampling, storing, takes
 from flywheel.cli.terminal.tables import print_line
 from flywheel.errors import BadOption
 from flywheel.workspace.local import Local
 from flywheel.workspace.run import Run
 
 
-@takes(sampling, grading)
+@takes(sampling, judging, storing)
 def evaluate(
     context: typer.Context,
     evalset: Annotated[str | None, typer.Argument(help="An evalset's name or folder.")] = None,

@@ -9,14 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flywheel.cli.terminal.options import (
-    Json,
-    JudgeApiKeyEnv,
-    JudgeName,
-    MaxCost,
-    PriceFile,
-    UnsafePython,
-)
+from flywheel.cli.measure.measuring import spec_of
+from flywheel.cli.terminal.options import judging, takes
 from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
@@ -24,7 +18,6 @@ from flywheel.document import load_document
 from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.grader_files import load_grader
-from flywheel.samplers.price import load_prices
 from flywheel.visible import one_line
 from flywheel.workspace.grading import grade as grade_samples
 from flywheel.workspace.grading import grade_rows
@@ -34,6 +27,7 @@ from graders.ungraded import Kind, Ungraded
 from graders.wire import run_response
 
 
+@takes(judging)
 def grade(
     grader: Annotated[Path, typer.Argument(help="A grader's definition, JSON or YAML.")],
     item: Annotated[Path | None, typer.Option(help="The item, a JSON file.")] = None,
@@ -42,14 +36,9 @@ def grade(
         Path | None, typer.Option(help='Rows {"item": {…}, "sample": …}, one a line.')
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the verdicts on --items go.")] = None,
-    judge: JudgeName = None,
-    judge_api_key_env: JudgeApiKeyEnv = None,
-    prices: PriceFile = None,
-    max_cost: MaxCost = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: cores.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file at --out.")] = False,
-    as_json: Json = False,
-    unsafe_local_python: UnsafePython = False,
+    **given: Any,
 ) -> None:
     """Grade one sample, or every row of a file.
 
@@ -61,20 +50,13 @@ def grade(
     if item is not None and items is not None:
         raise BadOption("--item goes with --sample; the rows of --items bring their own items")
     definition = load_grader(grader)
-    spec = EngineSpec(
-        judge=judge,
-        judge_key_env=judge_api_key_env,
-        unsafe_python=unsafe_local_python,
-        workers=workers,
-        prices=load_prices(prices) if prices else None,
-        max_cost=max_cost,
-    )
+    spec = spec_of({**given, "workers": workers})
     if sample is not None:
         _grade_one(definition, item, sample, spec)
     elif items is not None and out is not None:
         if out.exists() and not overwrite:
             raise BadOption(f"{out} exists; name another file, or pass --overwrite")
-        _grade_rows(definition, items, out, spec, as_json)
+        _grade_rows(definition, items, out, spec, given["as_json"])
 
 
 def _grade_one(grader: Grader, item: Path | None, text: str, spec: EngineSpec) -> None:

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from flywheel.cli.terminal.options import (
-    Json,
-    JudgeApiKeyEnv,
-    JudgeName,
-    MaxCost,
-    PriceFile,
-    UnsafePython,
-)
+from flywheel.cli.measure.measuring import spec_of
+from flywheel.cli.terminal.options import judging, takes
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
-from flywheel.engines.engine import EngineSpec
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.validity.check import GraderCheck, ProbeResult
-from flywheel.samplers.price import load_prices
 from flywheel.visible import one_line
 from flywheel.workspace.grading import check_definition, check_evalset
 from graders.definition import wire_json
@@ -40,6 +32,7 @@ def _group() -> None:
 
 
 @graders.command()
+@takes(judging)
 def check(
     what: Annotated[str, typer.Argument(help="A grader's definition, or an evalset.")],
     split: Annotated[str, typer.Option(help="Which split's items to probe with.")] = "dev",
@@ -48,25 +41,14 @@ def check(
         typer.Option(min=2, help="At most this many items; 50, or 10 where a judge is asked."),
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Show every probe.")] = False,
-    judge: JudgeName = None,
-    judge_api_key_env: JudgeApiKeyEnv = None,
-    prices: PriceFile = None,
-    max_cost: MaxCost = None,
-    as_json: Json = False,
-    unsafe_local_python: UnsafePython = False,
+    **given: Any,
 ) -> None:
     """Check a definition, or probe the graders of an evalset.
 
     The gold answer must pass, and some twenty kinds of answers that are none must not. Exits with
     1 when a probe shows a fault that the evalset does not excuse.
     """
-    spec = EngineSpec(
-        judge=judge,
-        judge_key_env=judge_api_key_env,
-        unsafe_python=unsafe_local_python,
-        prices=load_prices(prices) if prices else None,
-        max_cost=max_cost,
-    )
+    spec, as_json = spec_of(given), given["as_json"]
     if Path(what).is_file():
         wire = wire_json(check_definition(Path(what), replace(spec, judge=None)))
         if as_json:

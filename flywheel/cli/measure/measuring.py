@@ -37,22 +37,27 @@ class Measured(NamedTuple):
     options: str = ""
 
 
+def spec_of(given: Mapping[str, Any]) -> EngineSpec:
+    """The engine by these options. Raises BadFile for prices that cannot be read."""
+    return EngineSpec(
+        judge=given["judge"],
+        key_env=given.get("api_key_env"),
+        judge_key_env=given["judge_api_key_env"],
+        in_flight=given.get("in_flight", 64),
+        unsafe_python=given["unsafe_local_python"],
+        workers=given.get("workers"),
+        prices=load_prices(given["prices"]) if given["prices"] else None,
+        max_samples=given.get("max_samples"),
+        max_cost=given["max_cost"],
+    )
+
+
 def open_measuring(given: Mapping[str, Any]) -> Local:
     """The workspace by the options of `eval`, `baseline` or `regrade`. They share their names.
 
     Raises BadFile for prices that cannot be read, before anything is asked.
     """
-    spec = EngineSpec(
-        judge=given["judge"],
-        key_env=given.get("api_key_env"),
-        judge_key_env=given["judge_api_key_env"],
-        in_flight=given["in_flight"],
-        unsafe_python=given["unsafe_local_python"],
-        prices=load_prices(given["prices"]) if given["prices"] else None,
-        max_samples=given.get("max_samples"),
-        max_cost=given["max_cost"],
-    )
-    return open_workspace(given["db"], spec)
+    return open_workspace(given["db"], spec_of(given))
 
 
 def report(given: Mapping[str, Any], begin: Callable[[Local], Run]) -> None:

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from flywheel.cli.measure.measuring import report
-from flywheel.cli.terminal.options import grading, takes
+from flywheel.cli.terminal.options import judging, storing, takes
 from flywheel.errors import BadOption
 from flywheel.workspace.local import Local
 from flywheel.workspace.run import Run
 
 
-@takes(grading)
+@takes(judging, storing)
 def regrade(
     context: typer.Context,
     run: Annotated[str | None, typer.Argument(help="The run whose answers are graded.")] = None,

@@ -25,32 +25,6 @@ Db = Annotated[
     Path, typer.Option("--db", envvar="FLYWHEEL_DB", help="Database file; created if missing.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-UnsafePython = Annotated[
-    bool, typer.Option(help="Run Python graders even where no sandbox is possible.")
-]
-JudgeName = Annotated[
-    str | None, typer.Option("--judge", help="Judge model; same syntax as --model.")
-]
-PriceFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--prices", help="Price file: US dollars per million tokens, by model; YAML or JSON."
-    ),
-]
-MaxCost = Annotated[
-    float | None,
-    typer.Option(
-        "--max-cost", min=0, callback=finite, help="Stop after N US dollars; needs --prices."
-    ),
-]
-JudgeApiKeyEnv = Annotated[
-    str | None,
-    typer.Option(
-        "--judge-api-key-env",
-        help="The same for the judge's endpoint.  [default: OPENAI_API_KEY]",
-        metavar="NAME",
-    ),
-]
 
 
 def takes(*shared: Callable[..., object]) -> Callable[[Command], Command]:
@@ -93,14 +67,40 @@ def sampling(
     """The options of commands that ask a model."""
 
 
-def grading(
-    judge: JudgeName = None,
-    judge_api_key_env: JudgeApiKeyEnv = None,
-    prices: PriceFile = None,
-    max_cost: MaxCost = None,
+def judging(
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="Judge model; same syntax as --model.")
+    ] = None,
+    judge_api_key_env: Annotated[
+        str | None,
+        typer.Option(
+            "--judge-api-key-env",
+            help="The same for the judge's endpoint.  [default: OPENAI_API_KEY]",
+            metavar="NAME",
+        ),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices", help="Price file: US dollars per million tokens, by model; YAML or JSON."
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost", min=0, callback=finite, help="Stop after N US dollars; needs --prices."
+        ),
+    ] = None,
+    as_json: Json = False,
+    unsafe_local_python: Annotated[
+        bool, typer.Option(help="Run Python graders even where no sandbox is possible.")
+    ] = False,
+) -> None:
+    """The options of commands that grade."""
+
+
+def storing(
     in_flight: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = 64,
     db: Db = DEFAULT_DB,
-    as_json: Json = False,
-    unsafe_local_python: UnsafePython = False,
 ) -> None:
-    """The options of commands that grade into the store."""
+    """The options of commands that measure into the store."""
