@@ -8,10 +8,10 @@ one place, and a test hands a grader a list of answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from graders.ungraded import Kind, Usage
+from graders.ungraded import Kind, Ungraded, Usage
 
 
 class Judge(NamedTuple):
@@ -92,3 +92,15 @@ class Failed(NamedTuple):
 
 Ask = Judge | Run | Embed | Rate
 Answer = Reply | Returned | Vectors | Rated | Failed
+Wanted = TypeVar("Wanted", Reply, Returned, Vectors, Rated)
+
+
+def only(answers: Sequence[Answer], wanted: type[Wanted], kind: Kind, who: str) -> Wanted:
+    """The one answer, which `who` gave. Raises Ungraded: as it failed, or of `kind` for others."""
+    match answers:
+        case [Failed() as failed]:
+            raise Ungraded(failed.kind, failed.detail, failed.label)
+        case [answer] if isinstance(answer, wanted):
+            return answer
+        case _:
+            raise Ungraded(kind, f"{who} answered {answers!r}", "no_answer")

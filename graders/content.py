@@ -84,23 +84,19 @@ class AudioPart(Wire):
     input_audio: Sound
 
 
-def _as_part(value: Any) -> Any:
-    return {"type": "input_text", "text": value} if isinstance(value, str) else value
-
-
 AnyPart = Annotated[
     Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="type")],
-    BeforeValidator(_as_part),
+    BeforeValidator(lambda v: {"type": "input_text", "text": v} if isinstance(v, str) else v),
 ]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, Mapping) else value
 
 
 Content = Annotated[
     Annotated[TemplateText, Tag("text")]
-    | Annotated[tuple[AnyPart, ...], BeforeValidator(_as_list), Tag("parts")],
+    | Annotated[
+        tuple[AnyPart, ...],
+        BeforeValidator(lambda v: [v] if isinstance(v, Mapping) else v),
+        Tag("parts"),
+    ],
     Discriminator(lambda content: "text" if isinstance(content, str) else "parts"),
 ]
 

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from graders.asks import Answer, Ask, Failed, Returned, Run
+from graders.asks import Answer, Ask, Returned, Run, only
 from graders.grader import Grade, Grader
 from graders.sample import Sample
-from graders.ungraded import Kind, Ungraded
+from graders.ungraded import Kind
 
 MOST_BYTES = 256 * 1024
 
@@ -46,10 +46,5 @@ class PythonGrader(Grader):
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
         """What the function returned."""
         del sample
-        match answers:
-            case [Returned(value=value)]:
-                return Grade(value, value >= self.pass_threshold, f"grade returned {value:g}")
-            case [Failed(kind=kind, label=label, detail=detail)]:
-                raise Ungraded(kind, detail, label)
-            case _:
-                raise Ungraded(Kind.PYTHON_SERVER, f"the sandbox answered {answers!r}", "no_answer")
+        value = only(answers, Returned, Kind.PYTHON_SERVER, "the sandbox").value
+        return Grade(value, value >= self.pass_threshold, f"grade returned {value:g}")

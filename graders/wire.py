@@ -8,7 +8,6 @@ score of its own, so it keeps its reward and sets `sample_parse_error`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from graders.combine.multi import MultiGrader
@@ -19,26 +18,22 @@ from graders.ungraded import Kind, Ungraded, Usage
 def run_response(grader: Grader, verdict: Grade | Ungraded, seconds: float) -> dict[str, Any]:
     """The response body for one graded, or ungraded, sample."""
     by_model = {model: _tokens(usage) for model, usage in verdict.usage.items()}
-    total = _tokens(_sum(verdict.usage)) if by_model else None
+    used = Usage(*map(sum, zip(*verdict.usage.values(), strict=True)))
     graded = isinstance(verdict, Grade)
     return {
-        "reward": verdict.score if graded else _invalid_grade(grader),
+        "reward": verdict.score if graded else getattr(grader, "invalid_grade", None) or 0.0,
         "metadata": {
             "name": grader.name,
             "type": grader.model_dump(include={"type"})["type"],
             "errors": _errors(verdict),
             "execution_time": seconds,
             "scores": {},
-            "token_usage": total,
+            "token_usage": _tokens(used) if by_model else None,
             "sampled_model_name": next(iter(by_model), None),
         },
         "sub_rewards": dict(verdict.parts) if graded and isinstance(grader, MultiGrader) else {},
         "model_grader_token_usage_per_model": by_model,
     }
-
-
-def _invalid_grade(grader: Grader) -> float:
-    return (grader.invalid_grade or 0.0) if isinstance(grader, MultiGrader) else 0.0
 
 
 def _errors(verdict: Grade | Ungraded) -> dict[str, Any]:
@@ -57,10 +52,6 @@ def _errors(verdict: Grade | Ungraded) -> dict[str, Any]:
     if verdict.kind is Kind.JUDGE_SERVER:
         flags["model_grader_server_error_details"] = verdict.detail
     return flags
-
-
-def _sum(usage: Mapping[str, Usage]) -> Usage:
-    return Usage(*map(sum, zip(*usage.values(), strict=True)))
 
 
 def _tokens(usage: Usage) -> dict[str, int]:

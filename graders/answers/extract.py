@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -30,15 +30,9 @@ _SHOWN = 80
 _BOX = re.compile(r"\\(?:boxed|fbox)[ \t]{0,4}\{")
 
 
-class Extractor(Protocol):
-    """What every kind of extraction does."""
-
-    def __call__(self, text: str) -> str:
-        """The part of the text that counts. Raises Unreadable when the text has none."""
-        ...
-
-
 class _Extract(BaseModel):
+    """Called with a text, it gives the part that counts. Raises Unreadable when there is none."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -131,17 +125,13 @@ class ExtractRegex(_Extract):
         return str(next((group for group in last.groups() if group is not None), last[0]))
 
 
-def _named(value: Any) -> Any:
-    """`"number"` is short for `{"type": "number"}`."""
-    return {"type": value} if isinstance(value, str) else value
-
-
 Extract = Annotated[
     Annotated[
         ExtractNumber | ExtractChoice | ExtractBoxed | ExtractJson | ExtractRegex,
         Field(discriminator="type"),
     ],
-    BeforeValidator(_named),
+    # `"number"` is short for `{"type": "number"}`.
+    BeforeValidator(lambda value: {"type": value} if isinstance(value, str) else value),
 ]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from graders.answers import math_run
-from graders.asks import Answer, Ask, Failed, Returned, Run
+from graders.asks import Answer, Ask, Returned, Run, only
 from graders.grader import Grade, Grader, TemplateText
 from graders.sample import Sample, Unreadable
 from graders.template import Render, template
@@ -71,18 +71,16 @@ class MathGrader(Grader):
             self.read_input(sample)
         except Unreadable as error:
             return Grade(0.0, False, str(error), parsed=False)
-        match answers:
-            case [Returned(value=math_run.SAME)]:
+        match only(answers, Returned, Kind.PYTHON_SERVER, "the sandbox").value:
+            case math_run.SAME:
                 return Grade(1.0, True, "equals the reference")
-            case [Returned(value=math_run.DIFFERENT)]:
+            case math_run.DIFFERENT:
                 return Grade(0.0, False, "differs from the reference")
-            case [Returned(value=math_run.UNREADABLE)]:
+            case math_run.UNREADABLE:
                 reason = "the answer holds no mathematics that can be read"
                 return Grade(0.0, False, reason, parsed=False)
-            case [Returned(value=value)] if value in _NO_VERDICT:
+            case value if value in _NO_VERDICT:
                 label, detail = _NO_VERDICT[value]
                 raise Ungraded(Kind.OTHER, detail, label)
-            case [Failed(kind=kind, label=label, detail=detail)]:
-                raise Ungraded(kind, detail, label)
-            case _:
-                raise Ungraded(Kind.PYTHON_SERVER, f"the sandbox answered {answers!r}", "no_answer")
+            case value:
+                raise Ungraded(Kind.PYTHON_SERVER, f"the sandbox answered {value:g}", "no_answer")

@@ -149,7 +149,11 @@ def _without_latex(text: str) -> str:
     text = text.replace("{,}", ",")
     if "\\" not in text:
         return text
-    text = re.sub(r"\\(?:text|mathrm|mathbf|textbf|mbox)\{([^{}]{0,200})\}", _spaced, text)
+    text = re.sub(
+        r"\\(?:text|mathrm|mathbf|textbf|mbox)\{([^{}]{0,200})\}",
+        lambda m: f" {m[1].strip()}",
+        text,
+    )
     text = re.sub(
         r"\\(?:boxed|fbox|underline|displaystyle|left|right|big)(?![A-Za-z])|\\!", "", text
     )
@@ -161,10 +165,6 @@ def _without_latex(text: str) -> str:
     return re.sub(r"\\([%$])", r"\1", text)
 
 
-def _spaced(match: re.Match[str]) -> str:
-    return f" {match[1].strip()}"
-
-
 def _ascii(text: str) -> str:
     """Digits, signs, fractions and powers of other scripts in plain characters."""
     if text.isascii():
@@ -173,7 +173,7 @@ def _ascii(text: str) -> str:
     text = re.sub(r"[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207a\u207b]+", _power, text)
     text = re.sub(r"(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e\u2189])", " ", text)
     text = re.sub(r"[\u00bc-\u00be\u2150-\u215e\u2189]", _vulgar, text)
-    return re.sub(r"(?![0-9])\d", _digit, text)
+    return re.sub(r"(?![0-9])\d", lambda m: str(unicodedata.decimal(m[0])), text)
 
 
 def _power(match: re.Match[str]) -> str:
@@ -182,7 +182,3 @@ def _power(match: re.Match[str]) -> str:
 
 def _vulgar(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", match[0]).replace("\u2044", "/")
-
-
-def _digit(match: re.Match[str]) -> str:
-    return str(unicodedata.decimal(match[0]))

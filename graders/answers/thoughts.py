@@ -35,7 +35,9 @@ class Spoken(NamedTuple):
 
 def spoken(text: str) -> Spoken:
     """Split a reply into its answer and what stood before it."""
-    text = _PATTERNS["plain_channels"].sub(_close_plain_channels, text)
+    text = _PATTERNS["plain_channels"].sub(
+        lambda m: "</think>" if m[0].endswith("assistantfinal") else "<think>", text
+    )
     earlier: list[str] = []
     before_close = ""
     start, thinking, closed = 0, "", False
@@ -62,10 +64,6 @@ def _family(mark: str) -> str:
     if "channel" in mark:
         return "channel"
     return mark[0] if mark[1] != "|" else mark[:2]
-
-
-def _close_plain_channels(match: re.Match[str]) -> str:
-    return "</think>" if match[0].endswith("assistantfinal") else "<think>"
 
 
 def _marks(text: str) -> list[re.Match[str]]:

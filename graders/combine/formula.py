@@ -92,7 +92,9 @@ class _Parser:
         return node
 
     def _expression(self, minimum: int) -> _Node:
-        self._deeper()
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise self._refused(f"it is nested more than {_MAX_DEPTH} deep")
         first, rest = self._operand(), list[_Step]()
         while self.token in _INFIX and _INFIX[self.token][0] > minimum:
             binds, apply = _INFIX[self.token]
@@ -131,7 +133,8 @@ class _Parser:
             arguments = self._between_parentheses(many=name in _MANY)
             return _call(_MANY[name], arguments) if name in _MANY else _one(name, arguments[0])
         if name not in self.names or is_call:
-            wanted = f"functions {', '.join([*_MANY, *_ONE])}" if is_call else self._have()
+            have = f"have {', '.join(sorted(self.names))}"
+            wanted = f"functions {', '.join([*_MANY, *_ONE])}" if is_call else have
             raise BadFormula(f"column {column}: unknown name {name!r} in {self.text!r}; {wanted}")
         self._next()
         return lambda scores: scores[name]
@@ -146,14 +149,6 @@ class _Parser:
             raise self._refused("wanted ',' or ')'" if many else "wanted ')'")
         self._next()
         return nodes
-
-    def _have(self) -> str:
-        return f"have {', '.join(sorted(self.names))}"
-
-    def _deeper(self) -> None:
-        self.depth += 1
-        if self.depth > _MAX_DEPTH:
-            raise self._refused(f"it is nested more than {_MAX_DEPTH} deep")
 
     def _next(self) -> None:
         match = _TOKEN.match(self.text, self.at)

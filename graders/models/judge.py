@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
@@ -131,23 +132,24 @@ class JudgeGrader(Grader):
 
     def _question(self, sample: Sample) -> Judge:
         fence = f"answer-{secrets.token_hex(8)}"
-        messages = [
-            {"role": message.role, "content": _content(message, sample, fence)}
-            for message in self.input
+
+        def fill(text: str) -> str:
+            fenced = template(text).render_wrapped
+            return fenced(sample, lambda value: f"<{fence}>\n{value}\n</{fence}>")
+
+        # An image or a sound stands for itself, so only text is fenced.
+        contents = (filled(m.content, fill, partial(_address, sample)) for m in self.input)
+        messages: list[dict[str, Any]] = [
+            {"role": message.role, "content": content}
+            for message, content in zip(self.input, contents, strict=True)
         ]
         words, result = self.wanted()
         rules = _RULES % words
-        if self._shows_sample():
+        texts = (text for message in self.input for text in texts_of(message.content))
+        if any(template(text).reads_sample() for text in texts):
             rules += _FENCED % {"fence": fence}
         sampling = self.sampling_params.as_request() if self.sampling_params else {}
         return Judge(self.model, _with_rules(messages, rules), _schema(result), sampling, fence)
-
-    def _shows_sample(self) -> bool:
-        return any(
-            template(text).reads_sample()
-            for message in self.input
-            for text in texts_of(message.content)
-        )
 
 
 def _with_rules(messages: list[dict[str, Any]], rules: str) -> tuple[Mapping[str, Any], ...]:
@@ -174,22 +176,9 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _content(message: Message, sample: Sample, fence: str) -> Any:
-    """The filled content. An image or a sound stands for itself, so only text is fenced."""
-    return filled(
-        message.content,
-        lambda text: _fill(text, sample, fence),
-        lambda address: _address(address, sample),
-    )
-
-
-def _address(text: str, sample: Sample) -> str:
+def _address(sample: Sample, text: str) -> str:
     """Where an image or a sound is. An answer names no place that the judge would look at."""
     address = template(text).render(sample)
     if template(text).reads_sample() and "://" in address[:20]:
         raise Unreadable("the answer names an address, and an image of an answer is a data URL")
     return address
-
-
-def _fill(text: str, sample: Sample, fence: str) -> str:
-    return template(text).render_wrapped(sample, lambda value: f"<{fence}>\n{value}\n</{fence}>")

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from graders.asks import Answer, Ask, Failed, Rate, Rated
+from graders.asks import Answer, Ask, Rate, Rated, only
 from graders.grader import Grade, Grader, Pins, TemplateText
 from graders.sample import Sample, Unreadable
 from graders.spanned import SpannedGrader
@@ -120,21 +120,12 @@ class RewardModelGrader(SpannedGrader):
 
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
         """The model's number as a score."""
-        match answers:
-            case [Rated(value=value)]:
-                return self._scored(value)
-            case [Failed(kind=kind, label=label, detail=detail)]:
-                raise Ungraded(kind, detail, label)
-            case []:
-                try:
-                    self._messages(sample)
-                except Unreadable as error:
-                    return self.bottom(str(error))
-            case _:
-                pass
-        raise Ungraded(Kind.OTHER, f"no number came back, but {answers!r}")
-
-    def _scored(self, value: float) -> Grade:
+        if not answers:
+            try:
+                self._messages(sample)
+            except Unreadable as error:
+                return self.bottom(str(error))
+        value = only(answers, Rated, Kind.OTHER, "the reward model").value
         if not math.isfinite(value):
             raise Ungraded(Kind.JUDGE_PARSE, f"{self.model} gave {value}", "not_finite")
         low, high = self.range

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from graders.answers.thoughts import Spoken, spoken
-from graders.asks import Answer, Failed, Reply
+from graders.asks import Answer, Reply, only
 from graders.models.around_verdict import (
     asks_for_verdict,
     claims_in,
@@ -54,15 +54,10 @@ class Verdict(NamedTuple, Generic[Value]):
 
 def the_reply(answers: Sequence[Answer]) -> Reply:
     """The one reply that a model grader waits for. Raises Ungraded when the judge gave none."""
-    match answers:
-        case [Reply() as reply]:
-            if reply.refusal:
-                raise Ungraded(Kind.JUDGE_REFUSAL, f"the judge refused: {reply.refusal[:_SHOWN]}")
-            return reply
-        case [Failed(kind=kind, label=label, detail=detail)]:
-            raise Ungraded(kind, detail, label)
-        case _:
-            raise Ungraded(Kind.JUDGE_SERVER, f"wanted one reply of the judge, got {answers!r}")
+    reply = only(answers, Reply, Kind.JUDGE_SERVER, "the judge")
+    if reply.refusal:
+        raise Ungraded(Kind.JUDGE_REFUSAL, f"the judge refused: {reply.refusal[:_SHOWN]}")
+    return reply
 
 
 def read_score(reply: Reply, low: float, high: float) -> Verdict[float]:
@@ -144,9 +139,9 @@ def _read(
         value = accept(chosen.value["result"])
         if value is None:
             raise _unreadable(reply, f"its result is {chosen.value['result']!r}, wanted {wanted}")
+    results = [accept(result) for result in _results(said)]
     words = [accept_word(word) for word in _words(said, chosen)]
-    others = [*(accept(result) for result in _results(said)), *filter(_is_some, words)]
-    if any(other != value for other in others):
+    if any(other != value for other in (*results, *(word for word in words if word is not None))):
         raise _unreadable(reply, "it holds different results")
     return Verdict(value, _steps(chosen.value) if chosen else "")
 
@@ -165,10 +160,6 @@ def _unwrapped(answer: str) -> str:
     if tag is None or answer.count(tag[0]) > 1 or not answer.endswith(f"</{tag[1]}>"):
         return answer
     return answer[tag.end() : -len(tag[0]) - 1].strip()
-
-
-def _is_some(value: object) -> bool:
-    return value is not None
 
 
 def _results(said: Spoken) -> Iterator[Any]:

@@ -11,7 +11,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 from graders.sandbox.frames import BadFrame, Frames, HungUp, pack_json
@@ -105,12 +104,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _read(self, size: int) -> bytes:

@@ -30,7 +30,6 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from types import TracebackType
 from typing import Self
 
 from graders.asks import Failed, Returned
@@ -138,12 +137,7 @@ class Sandbox:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _grade_all(self, job: _Job, indices: Sequence[int]) -> None:

@@ -73,13 +73,10 @@ class ComparableGrader(Grader):
             texts = [text for each in templates for text in each.values(sample)]
             if not texts:
                 raise Ungraded(Kind.OTHER, "the list of references is empty")
-            return tuple(map(self._comparable, texts))
+            wanted = map(self._wanted, texts)
+            return tuple(map(self._fold, wanted)) if self._folds else tuple(wanted)
 
         return read
-
-    def _comparable(self, text: str) -> str:
-        wanted = self._wanted(text)
-        return self._fold(wanted) if self._folds else wanted
 
     @property
     def _folds(self) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 from graders.answers.numbers import last_number
 from graders.sample import Unreadable
+from graders.text.bleu import sentence_bleu
+from graders.text.rouge import rouge_l, rouge_n
 from graders.ungraded import Kind, Ungraded
 
 _SHOWN = 200
@@ -23,13 +25,6 @@ def fuzzy_match() -> Measure:
     from rapidfuzz.utils import default_process
 
     return lambda text, reference: WRatio(text, reference, processor=default_process) / 100
-
-
-def bleu() -> Measure:
-    """sacrebleu sentence BLEU: 13a tokens, exponential smoothing, effective order."""
-    from graders.text.bleu import sentence_bleu
-
-    return sentence_bleu()
 
 
 def gleu() -> Measure:
@@ -83,25 +78,13 @@ def numeric_diff(text: str, reference: str) -> float:
     return 1.0 - float(abs(number - target) / size) if size else 1.0
 
 
-def _rouge_n(n: int) -> Measure:
-    from graders.text.rouge import rouge_n
-
-    return rouge_n(n)
-
-
-def _rouge_l() -> Measure:
-    from graders.text.rouge import rouge_l
-
-    return rouge_l()
-
-
 _MEASURES: dict[str, Callable[[], Measure]] = {
     "fuzzy_match": fuzzy_match,
-    "bleu": bleu,
+    "bleu": sentence_bleu,
     "gleu": gleu,
     "meteor": meteor,
-    **{f"rouge_{n}": partial(_rouge_n, n) for n in range(1, 6)},
-    "rouge_l": _rouge_l,
+    **{f"rouge_{n}": partial(rouge_n, n) for n in range(1, 6)},
+    "rouge_l": rouge_l,
     "levenshtein": levenshtein,
 }
 

@@ -17,7 +17,7 @@ import operator
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -59,23 +59,21 @@ class Tolerance(BaseModel):
         )
 
 
-def _bare_number(value: Any) -> Any:
-    return {"absolute": value} if isinstance(value, int | float) else value
-
-
-def _spelling(value: Any) -> Any:
-    return "ne" if value == "neq" else value
-
-
 class StringCheckGrader(ComparableGrader):
     """Compares two strings."""
 
     type: Literal["string_check"] = "string_check"
     operation: Annotated[
         Literal["eq", "ne", "like", "ilike", "starts_with", "regex", "json"],
-        BeforeValidator(_spelling),
+        BeforeValidator(lambda value: "ne" if value == "neq" else value),
     ]
-    tolerance: Annotated[Tolerance, BeforeValidator(_bare_number)] | None = None
+    tolerance: (
+        Annotated[
+            Tolerance,
+            BeforeValidator(lambda v: {"absolute": v} if isinstance(v, int | float) else v),
+        ]
+        | None
+    ) = None
     ignore_order: bool = False
     pass_threshold: float | None = None  # stray on the wire, and without effect
 

@@ -27,12 +27,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from graders.asks import Answer, Ask, Embed, Failed, Vectors
+from graders.asks import Answer, Ask, Embed, Vectors, only
 from graders.grader import Grade, Grader, Pins
 from graders.sample import Sample, Unreadable
 from graders.text.comparable import ComparableGrader
 from graders.text.similarity import cosine, measure, numeric_diff
-from graders.ungraded import Kind, Ungraded
+from graders.ungraded import Kind
 
 # The last number of a text stands at its end, so `numeric_diff` reads all of it.
 MOST_CHARACTERS = {"fuzzy_match": 4_000, "levenshtein": 20_000, "numeric_diff": 10**12}
@@ -95,7 +95,8 @@ class TextSimilarityGrader(ComparableGrader):
         try:
             text, wanted, cut = self._sides(sample)
             if metric == "cosine":
-                score = self._cosine(answers)
+                one, *others = only(answers, Vectors, Kind.OTHER, "the embedding model").rows
+                score = max(cosine(one, other) for other in others)
             else:
                 compare = numeric_diff if metric == "numeric_diff" else measure(metric)
                 score = compare(text, wanted[0])
@@ -114,12 +115,3 @@ class TextSimilarityGrader(ComparableGrader):
             return text, wanted, ""
         cut = f", of the first {most:,} characters ({len(text):,} and {longest:,})"
         return text[:most], tuple(each[:most] for each in wanted), cut
-
-    def _cosine(self, answers: Sequence[Answer]) -> float:
-        match answers:
-            case [Vectors(rows=(one, *others))] if others:
-                return max(cosine(one, other) for other in others)
-            case [Failed(kind=kind, label=label, detail=detail)]:
-                raise Ungraded(kind, detail, label)
-            case _:
-                raise Ungraded(Kind.OTHER, f"no embeddings came back, but {answers!r}")

@@ -141,7 +141,7 @@ def test_without_a_number_there_is_no_verdict() -> None:
     failed = Failed(Kind.JUDGE_SERVER, "no_reward_model", "no model 'm'")
     with pytest.raises(Ungraded, match="no model 'm'"):
         read_grader(LIKED).grade(SAMPLE, [failed])
-    with pytest.raises(Ungraded, match="no number came back"):
+    with pytest.raises(Ungraded, match="the reward model answered"):
         read_grader(LIKED).grade(SAMPLE)
 
 

@@ -20,7 +20,6 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any, NamedTuple
 
 from graders.sandbox.confinement import kernel
@@ -43,7 +42,8 @@ class Forked(NamedTuple):
 
 def main(control_fd: int) -> None:
     """Read the configuration from standard input, get ready, serve until the host is gone."""
-    config = json.loads(_read_all(0))
+    with open(0, "rb", closefd=False) as given:
+        config = json.load(given)
     control = _clear_descriptors(control_fd)
     try:
         filters = _prepare(config)
@@ -86,7 +86,8 @@ class ForkServer:
         for end in (self._wake, write_end):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(write_end)
-        signal.signal(signal.SIGCHLD, _wake_up)
+        # The signal's number in the wake-up pipe is the message.
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._poll.register(self._wake, select.POLLIN)
         self._poll.register(control, select.POLLIN)
         self._threads = ThreadLimit(self._poll) if confines else None
@@ -153,10 +154,6 @@ class ForkServer:
         os.close(line)
 
 
-def _wake_up(number: int, frame: FrameType | None) -> None:
-    """Nothing: the signal's number in the wake-up pipe is the message."""
-
-
 def _how_it_ended(status: int) -> dict[str, object]:
     if os.WIFSIGNALED(status):
         return {"signal": os.WTERMSIG(status)}
@@ -208,10 +205,3 @@ def _clear_descriptors(control_fd: int) -> socket.socket:
     if null > OUTPUT:
         os.close(null)
     return socket.socket(fileno=kept)
-
-
-def _read_all(fd: int) -> bytes:
-    chunks: list[bytes] = []
-    while chunk := os.read(fd, 1 << 16):
-        chunks.append(chunk)
-    return b"".join(chunks)
