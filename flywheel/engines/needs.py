@@ -38,26 +38,19 @@ def check_needs(
                 f" a training's config: {_NAMES}"
             )
         if Run in needs and not spec.unsafe_python:
-            _check_sandbox(grader, find_tier)
+            try:
+                find_tier()
+            except NoSandbox as error:
+                raise BadOption(f"the grader {grader.name!r} needs a sandbox: {error}") from None
         if Rate in needs:
-            _check_reward_model(grader)
+            try:
+                grader.pinned(pins_of([grader]))
+            except FlywheelError as error:
+                told = f"the grader {grader.name!r} needs a reward model: {error}"
+                raise BadOption(told) from None
 
 
 def check_packages(grader: Grader) -> None:
     """Raise MissingExtra when a package that the grader runs on is not installed."""
     packages = [*sorted(grader.packages()), *(EMBEDDER if Embed in grader.needs() else ())]
     need(*packages, user=f"the grader {grader.name!r}")
-
-
-def _check_sandbox(grader: Grader, find_tier: Callable[[], object]) -> None:
-    try:
-        find_tier()
-    except NoSandbox as error:
-        raise BadOption(f"the grader {grader.name!r} needs a sandbox: {error}") from None
-
-
-def _check_reward_model(grader: Grader) -> None:
-    try:
-        grader.pinned(pins_of([grader]))
-    except FlywheelError as error:
-        raise BadOption(f"the grader {grader.name!r} needs a reward model: {error}") from None

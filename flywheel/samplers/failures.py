@@ -47,12 +47,11 @@ def reasons(errors: Iterable[tuple[str, int]]) -> list[Reason]:
 def summary(found: Iterable[Reason]) -> str:
     """The most frequent reasons in one line."""
     every = list(found)
-    shown = [f"{reason.text} ({_count(reason)})" for reason in every[:_SHOWN]]
+    shown = [
+        f"{one.text} ({one.count}, {one.not_asked} of them not sent after that)"
+        if one.not_asked
+        else f"{one.text} ({one.count})"
+        for one in every[:_SHOWN]
+    ]
     rest = sum(reason.count for reason in every[_SHOWN:])
     return "; ".join([*shown, f"other reasons ({rest})"] if rest else shown)
-
-
-def _count(reason: Reason) -> str:
-    if not reason.not_asked:
-        return f"{reason.count}"
-    return f"{reason.count}, {reason.not_asked} of them not sent after that"

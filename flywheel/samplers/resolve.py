@@ -64,7 +64,8 @@ def open_sampler(name: str, setting: Setting | None = None) -> Sampler:
     if kind == "replay":
         return load_replay(Path(rest))
     if kind == "python":
-        return PythonSampler(*_function(rest), **_in_flight(setting))
+        in_flight = {"in_flight": setting.endpoint.in_flight} if setting.endpoint else {}
+        return PythonSampler(*_function(rest), **in_flight)
     if options := _endpoint(name, setting):
         return EndpointSampler(options)
     return LocalSampler(replace(setting.local, name=_local_name(name, setting)))
@@ -123,10 +124,6 @@ def _function(rest: str) -> tuple[Path, str]:
     if not (colon and file and function.isidentifier()):
         raise BadOption(f"wanted python:FILE.py:FUNCTION, got {'python:' + rest!r}")
     return Path(file), function
-
-
-def _in_flight(setting: Setting) -> dict[str, int]:
-    return {"in_flight": setting.endpoint.in_flight} if setting.endpoint else {}
 
 
 def _endpoint(name: str, setting: Setting) -> EndpointOptions | None:

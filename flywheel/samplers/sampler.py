@@ -12,6 +12,9 @@ from typing import Any, NamedTuple, Protocol
 
 from graders.ungraded import Usage
 
+# How APIs spell the limit of an answer's length; the first that is set counts.
+LENGTHS = ("max_completion_tokens", "max_completions_tokens", "max_tokens", "max_output_tokens")
+
 
 class Request(NamedTuple):
     """One question to a model, in the words of chat completions.

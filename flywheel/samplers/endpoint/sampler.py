@@ -36,6 +36,10 @@ _REFUSALS = {0: 1, 301: 3, 302: 3, 307: 3, 308: 3, 401: 1, 403: 3, 404: 3}
 
 # The two names of the limit. OpenAI's newer models know the first only, older servers the second.
 _OTHER = {"max_completion_tokens": "max_tokens", "max_tokens": "max_completion_tokens"}
+_NO_KEY = (
+    " (no key was sent; --api-key-env, for a judge --judge-api-key-env, names the environment"
+    " variable that holds it)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +160,8 @@ class EndpointSampler:
                 call.note_answer(loop.time())
                 return answer
             if not answer.again:
-                story = self._explained(answer)
-                call.note_refusal(loop.time(), answer.status, story)
-                return story
+                call.note_refusal(loop.time(), answer.status, answer.story)
+                return answer.story
             counted += not answer.patient
             wait = (
                 backoff(attempts, self._options.first_wait) if answer.wait is None else answer.wait
@@ -201,19 +204,13 @@ class EndpointSampler:
             if fault is None:
                 link.throttle.leave(trouble=False, since=sent)
                 return answer
+            if fault.status == 401 and not self._key:
+                fault = fault._replace(story=fault.story + _NO_KEY)
         if fault.crowded:
             link.throttle.leave(trouble=True, since=sent)
         else:
             link.throttle.release()
         return fault
-
-    def _explained(self, fault: Fault) -> str:
-        if fault.status != 401 or self._key:
-            return fault.story
-        return (
-            f"{fault.story} (no key was sent; --api-key-env, for a judge --judge-api-key-env, names"
-            " the environment variable that holds it)"
-        )
 
 
 class _Link:

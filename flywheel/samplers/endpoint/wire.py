@@ -14,13 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 from flywheel.samplers.endpoint.retry import shorten
-from flywheel.samplers.sampler import Output, Request
+from flywheel.samplers.sampler import LENGTHS, Output, Request
 from graders.text.strict_json import parse_json
 from graders.ungraded import Usage
 
 Api = Literal["chat", "responses"]
 TOP = 20
-_LENGTH = ("max_completion_tokens", "max_completions_tokens", "max_tokens", "max_output_tokens")
 # The most tokens of one request that are believed; no context is a hundredth of it.
 _MOST_TOKENS = 1_000_000_000
 # The provider gave up in mid-answer: OpenRouter and Mistral, vLLM and SGLang, DeepSeek.
@@ -109,9 +108,9 @@ def _ask_responses(request: Request, model: str, length_name: str) -> bytes:
 
 def _split(sampling: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:
     """The parameters without the longest length, and that."""
-    rest = {name: value for name, value in sampling.items() if name not in _LENGTH}
+    rest = {name: value for name, value in sampling.items() if name not in LENGTHS}
     rest = {name: value for name, value in rest.items() if value is not None}
-    return rest, next((sampling[name] for name in _LENGTH if sampling.get(name)), None)
+    return rest, next((sampling[name] for name in LENGTHS if sampling.get(name)), None)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

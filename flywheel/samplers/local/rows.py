@@ -16,9 +16,8 @@ from typing import Any
 from flywheel.samplers.local.chat import Chat, NoPrompt
 from flywheel.samplers.local.decode import Row
 from flywheel.samplers.local.load import Loaded
-from flywheel.samplers.sampler import Request
+from flywheel.samplers.sampler import LENGTHS, Request
 
-_LENGTH = ("max_completion_tokens", "max_completions_tokens", "max_tokens", "max_output_tokens")
 _KNOWN = {"temperature", "top_p", "seed", "stop", "chat_template_kwargs", "reasoning_effort"}
 _PASSED_OVER = {"response_format", "text", "user", "metadata", "store", "service_tier"}
 # What these mean when they have this value is what is done here anyway.
@@ -105,7 +104,7 @@ class RowMaker:
 
 
 def _chosen(sampling: Mapping[str, Any], most: int) -> dict[str, Any]:
-    length = next((sampling[name] for name in _LENGTH if sampling.get(name) is not None), most)
+    length = next((sampling[name] for name in LENGTHS if sampling.get(name) is not None), most)
     stop = sampling.get("stop") or ()
     seed = sampling.get("seed")
     top_p = sampling.get("top_p")
@@ -123,7 +122,7 @@ def _chosen(sampling: Mapping[str, Any], most: int) -> dict[str, Any]:
 
 
 def _refuse_unknown(sampling: Mapping[str, Any]) -> None:
-    known = _KNOWN | _PASSED_OVER | set(_LENGTH)
+    known = _KNOWN | _PASSED_OVER | set(LENGTHS)
     for name, value in sampling.items():
         if name in known or value is None or (name in _HARMLESS and value == _HARMLESS[name]):
             continue

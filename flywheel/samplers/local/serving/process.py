@@ -15,17 +15,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from flywheel.errors import BadOption, FlywheelError
-from flywheel.samplers.delta import Delta
+from flywheel.samplers.delta import Chance, Delta
 from flywheel.samplers.local.load import LocalOptions
 from flywheel.samplers.local.serving.job import Job
-from flywheel.samplers.local.serving.lines import read_delta, read_output
-from flywheel.samplers.sampler import Output
+from flywheel.samplers.sampler import Loss, Output
+from graders.ungraded import Usage
 
 # -P: what lies in the user's folder must not stand in for a module.
 _CHILD = (sys.executable, "-P", "-m", "flywheel.samplers.local.serving.child")
@@ -160,14 +160,15 @@ class _Link:
             return
         if "output" in line:
             job.rows.append(line["index"])
-            job.emit(line["index"], read_output(line["output"]))
+            job.emit(line["index"], _output(line["output"]))
         elif "delta" in line:
-            delta = read_delta(line["delta"])
-            job.emit(0, delta)
+            job.emit(0, _delta(line["delta"]))
         else:
             with self._lock:
                 del self._jobs[line["job"]]
-            job.end(_error(line["end"]))
+            told = line["end"]
+            failed = BadOption if told and told["kind"] == "BadOption" else WorkerFailed
+            job.end(told and failed(told["text"]))
 
     def _fail_all(self) -> None:
         with self._lock:
@@ -190,7 +191,24 @@ def _fail(job: Job, name: str, story: str) -> None:
     job.end(None)
 
 
-def _error(told: Mapping[str, str] | None) -> Exception | None:
-    if told is None:
-        return None
-    return (BadOption if told["kind"] == "BadOption" else WorkerFailed)(told["text"])
+def _output(values: Sequence[Any]) -> Output:
+    """An output from its list. The child is our own, and what it says is still checked by shape."""
+    output = Output(*values)
+    loss = output.reference_loss
+    return output._replace(
+        usage=Usage(*output.usage),
+        tools=tuple(output.tools),
+        option_nats=tuple(output.option_nats),
+        option_tokens=tuple(output.option_tokens),
+        reference_loss=None if loss is None else Loss(*loss),
+    )
+
+
+def _delta(values: Sequence[Any]) -> Delta:
+    """A delta from its list."""
+    delta = Delta(*values)
+    tokens = (
+        Chance(text, nats, tuple((one, chance) for one, chance in top))
+        for text, nats, top in delta.tokens
+    )
+    return delta._replace(tokens=tuple(tokens), usage=Usage(*delta.usage))
