@@ -114,6 +114,8 @@ def test_another_image_is_another_item(folder: Path, tmp_path: Path) -> None:
         ("link.png", "is not in the evalset's folder"),
         ("", "is not in the evalset's folder"),
         ("a\0b", "is not in the evalset's folder"),
+        ("\ud800.png", "is not in the evalset's folder"),
+        ("loop.png", "cannot be read: "),
         ("none.png", "cannot be read: No such file"),
         ("pipe.png", "cannot be read"),
         ("text.png", "is no PNG, JPEG, GIF or WebP image"),
@@ -130,11 +132,16 @@ def test_what_is_no_image_of_the_evalset_is_refused(
     folder.mkdir()
     (tmp_path / "outside.png").write_bytes(PNG)
     (folder / "link.png").symlink_to(tmp_path / "outside.png")
+    (folder / "loop.png").symlink_to("loop.png")
     (folder / "text.png").write_text("hello")
     (folder / "large.png").write_bytes(PNG + bytes(10_000_000))
     os.mkfifo(folder / "pipe.png")
     with pytest.raises(BadItem, match=story):
         inlined(address, folder)
+
+
+def test_a_data_url_is_sent_as_what_its_bytes_are(tmp_path: Path) -> None:
+    assert inlined(URL.replace("png", "svg+xml", 1), tmp_path) == (URL, None)
 
 
 def test_a_missing_image_is_said_before_anything_is_asked(folder: Path, tmp_path: Path) -> None:

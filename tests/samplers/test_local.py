@@ -145,6 +145,9 @@ def test_a_stop_text_ends_an_answer_and_is_not_in_it(folders: Folders) -> None:
         ({"sampling": {"n": 2}}, "a local model cannot do n=2"),
         ({"sampling": {"temperature": -1}}, "temperature is -1.0"),
         ({"sampling": {"max_completion_tokens": "x"}}, "a sampling parameter cannot be read"),
+        ({"sampling": {"max_completion_tokens": 0}}, "so there is nothing to write"),
+        ({"sampling": {"stop": [1]}}, "stop is a text or a list of texts, got [1]"),
+        ({"sampling": {"stop": ["a", ""]}}, "stop is a text or a list of texts"),
         ({"options": ["a", ""]}, "an empty text cannot be scored"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,8 @@ def with_images(
 def inlined(address: str, folder: Path) -> tuple[str, str | None]:
     """An address as a data URL, with the sha256 of its file if it is one. Raises BadItem."""
     if address.startswith("data:"):
-        _check(_decoded(address), f"the data URL {address[:40]!r}")
-        return address, None
+        kind = _check(_decoded(address), f"the data URL {address[:40]!r}")
+        return f"data:{kind};base64,{address.partition(',')[2]}", None
     data = _read(address, folder)
     kind = _check(data, f"the file {address!r}")
     url = f"data:{kind};base64,{base64.b64encode(data).decode()}"
@@ -80,8 +81,12 @@ def _read(name: str, folder: Path) -> bytes:
             f"images are not fetched, so {name[:80]!r} cannot be used; put the file into the"
             " evalset's folder and name it, or write it as a data URL"
         )
-    path = (folder / name).resolve() if "\0" not in name else folder.resolve()
-    if not path.is_relative_to(folder.resolve()) or path == folder.resolve():
+    folder = folder.resolve()
+    try:
+        path = Path(os.path.realpath(folder / name))
+    except ValueError:  # a name that no file can have
+        path = folder
+    if not path.is_relative_to(folder) or path == folder:
         raise BadItem(f"the image {name[:200]!r} is not in the evalset's folder")
     try:
         with open_regular(path) as file:

@@ -68,6 +68,8 @@ class RowMaker:
             row.longest = 0
         if not all(row.texts):
             return NoRow("an empty text cannot be scored")
+        if not (row.texts or row.longest):
+            return NoRow("max_completion_tokens is 0, so there is nothing to write")
         return self._fitted(row)
 
     def _fitted(self, row: Row) -> Row | NoRow:
@@ -118,6 +120,8 @@ def _chosen(sampling: Mapping[str, Any], most: int) -> dict[str, Any]:
     for name, least in (("longest", 0), ("temperature", 0.0), ("top_p", 0.0)):
         if not chosen[name] >= least:
             raise ValueError(f"{name} is {chosen[name]!r}")
+    if not all(isinstance(text, str) and text for text in chosen["stops"]):
+        raise ValueError(f"stop is a text or a list of texts, got {stop!r:.80}")
     return chosen
 
 
