@@ -22,15 +22,22 @@ from graders.definition import wire_json
 from graders.grader import Grader
 
 Rows = Iterable[Mapping[str, Any]]
+_WANTED = {
+    "prompt": "a text or a list of messages",
+    "graders": "a list of graders",
+    "name": "a text",
+    "more": "a dict of fields of evalset.yaml",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evalset:
     """Items to measure on. `items` are dev; `train`, `dev` and `test` name the splits themselves.
 
-    A split is a list of dicts or a pandas DataFrame. A `prompt` that is a text is a user's message;
-    slots name the item: `{{ item.question }}`. `graders` are wire JSON or grader objects; the first
-    one is the primary grader. `more` holds any other field of evalset.yaml, such as `guards`.
+    A split is a list of dicts or a pandas DataFrame, and is read once. A `prompt` that is a text is
+    a user's message; slots name the item: `{{ item.question }}`. `graders` are wire JSON or grader
+    objects; the first one is the primary grader. `more` holds any other field of evalset.yaml, such
+    as `guards`. Raises BadOption for what has another type.
     """
 
     prompt: str | Sequence[Mapping[str, str]]
@@ -42,6 +49,23 @@ class Evalset:
     gold: str = "{{ item.gold }}"
     name: str = "evalset"
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        for split in ("items", *SPLITS):
+            # A generator yields its rows only once, and each use of the evalset reads them.
+            object.__setattr__(self, split, _rows(split, getattr(self, split)))
+        kinds: dict[str, Any] = {
+            "prompt": (str, list, tuple),
+            "graders": (list, tuple),
+            "name": str,
+            "more": Mapping,
+        }
+        for name, kind in kinds.items():
+            if not isinstance(given := getattr(self, name), kind):
+                raise BadOption(f"{name} of an evalset: got {given!r:.80}, wanted {_WANTED[name]}")
+        for one in self.graders:
+            if not isinstance(one, Grader | Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise BadOption(f"graders of an evalset: got {one!r:.80}, wanted a dict for each")
 
     def load(self, root: Path) -> Loaded:
         """The evalset in its folder under `root`. Raises BadOption or BadFile for a wrong field."""
@@ -55,10 +79,10 @@ class Evalset:
     def _files(self) -> dict[str, str]:
         if not self.name.isidentifier():
             raise BadOption(f"name is letters, digits and underscores, got {self.name!r}")
-        dev = [*_rows(self.items), *_rows(self.dev)]
+        dev = [*self.items, *self.dev]
         if not dev:
             raise BadOption("an evalset needs items; give items=[{...}, ...]")
-        splits = {"train": _rows(self.train), "dev": dev, "test": _rows(self.test)}
+        splits = {"train": [*self.train], "dev": dev, "test": [*self.test]}
         graders = [wire_json(g) if isinstance(g, Grader) else dict(g) for g in self.graders]
         if not graders:
             raise BadOption("an evalset needs a grader; give graders=[{...}, ...]")
@@ -73,21 +97,34 @@ class Evalset:
             **self.more,
         }
         lines = {f"{name}.jsonl": _jsonl(splits[name]) for name in SPLITS if splits[name]}
-        return {"evalset.yaml": json.dumps(definition, indent=1), **lines}
+        try:
+            return {"evalset.yaml": json.dumps(definition, indent=1), **lines}
+        except (TypeError, ValueError) as error:
+            raise BadOption(f"the fields of an evalset are JSON values: {error}") from None
 
 
-def _rows(rows: Any) -> list[Mapping[str, Any]]:
-    """The rows of a list or a DataFrame, as JSON has them."""
+def _rows(split: str, rows: Any) -> tuple[Mapping[str, Any], ...]:
+    """The rows of a list or a DataFrame, as JSON has them. Raises BadOption."""
     if hasattr(rows, "to_json"):
-        rows = json.loads(rows.to_json(orient="records"))
-    return list(cast("Rows", rows))
+        try:
+            # Its defaults cut numbers to ten places, and make numbers of dates.
+            text = rows.to_json(orient="records", double_precision=15, date_format="iso")
+        except (TypeError, ValueError) as error:
+            raise BadOption(f"{split} of an evalset: {error}") from None
+        rows = json.loads(text)
+    if not isinstance(rows, Iterable) or isinstance(rows, str | Mapping):
+        raise BadOption(f"{split} of an evalset: got {rows!r:.80}, wanted a list of dicts")
+    listed = tuple(cast("Rows", rows))
+    for number, row in enumerate(listed):
+        if not isinstance(row, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadOption(f"{split}[{number}] of an evalset: got {row!r:.80}, wanted a dict")
+    return listed
 
 
 def _jsonl(rows: Sequence[Mapping[str, Any]]) -> str:
     try:
-        return "".join(
-            json.dumps(dict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows
-        )
+        lines = (json.dumps(dict(row), ensure_ascii=False, allow_nan=False) for row in rows)
+        return "".join(f"{line}\n" for line in lines).encode().decode()
     except (TypeError, ValueError) as error:
         raise BadOption(f"an item is a dict of JSON values: {error}") from None
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
@@ -46,6 +46,7 @@ from flywheel.store.tables.runs import Kind, RunRow
 from flywheel.store.upkeep.export import Manifest, export_store
 from flywheel.synchronous import Background
 from flywheel.workspace.job import Job
+from flywheel.workspace.options import Options, check_model, checked
 from flywheel.workspace.reading import AnyEvalset, AnyRun, Reading, name_of
 from flywheel.workspace.run import Doing, Run
 from graders.definition import read_grader
@@ -55,24 +56,6 @@ AnyGraders = Path | Sequence[Grader | Mapping[str, Any]]
 
 
 _CHOICES = ("split", "prompt", "repeats", "limit", "temperature")
-
-
-class Options(TypedDict, total=False):
-    """What a measurement may say beside evalset and model; what is left out is the evalset's.
-
-    `judge` names the model that graders ask, instead of the workspace's. Without `cache` no answer
-    of an earlier run is used; with `judge_floors` the judge is asked about floors too.
-    """
-
-    split: str
-    prompt: Path | None
-    repeats: int | None
-    limit: int | None
-    temperature: float | None
-    judge: str | None
-    cache: bool
-    judge_floors: bool
-    wait: bool
 
 
 class Local(Reading):
@@ -115,7 +98,7 @@ class Local(Reading):
         self, evalset: AnyEvalset, *, model: str, **options: Unpack[Options]
     ) -> list[str]:
         """Which earlier runs' answers a measurement would use, in words."""
-        plan, _ = self._plan(evalset, model, options)
+        plan, _ = self._plan(evalset, model, checked(options))
         return explain(self.store, plan)
 
     def resume(
@@ -125,6 +108,7 @@ class Local(Reading):
 
         Raises ChangedPlan where something that it depends on has changed since it began.
         """
+        options = checked(options)
         row, spec = the_run(self.store, name_of(run)), self._spec(options)
         if row.kind == "regrade":
             verb = f"flywheel regrade --resume {row.run}"
@@ -226,6 +210,7 @@ class Local(Reading):
         return export_store(self.store, folder)
 
     def _eval(self, evalset: AnyEvalset, model: str, kind: Kind, options: Options) -> Run:
+        options = checked(options)
         plan, spec = self._plan(evalset, model, options)
         begun = partial(begin, plan, self.store, kind)
         return self._measure(plan, spec, begun, options, self._named(evalset))
@@ -235,6 +220,7 @@ class Local(Reading):
         return str(evalset if isinstance(evalset, str | Path) else self.evalset(evalset).folder)
 
     def _plan(self, evalset: AnyEvalset, model: str, options: Options) -> tuple[Plan, EngineSpec]:
+        check_model(model)
         spec = self._spec(options)
         chosen: Any = {name: value for name, value in options.items() if name in _CHOICES}
         choice = Choice(evalset=self.evalset(evalset), model=model, **chosen)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from flywheel.errors import BadOption
 from flywheel.evals.decision.compare import compare
 from flywheel.evals.decision.sample_size import Forecast, Wish, forecast
 from flywheel.evals.decision.sealed_reads import note_read
@@ -50,11 +51,16 @@ class Reading:
             return evalset
         if isinstance(evalset, Evalset):
             return evalset.load(self.path.absolute().parent / ".flywheel" / "evalsets")
+        if not isinstance(evalset, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadOption(
+                "an evalset is a name, a folder or fw.Evalset(items=..., prompt=..., graders=...),"
+                f" got {evalset!r:.80}"
+            )
         return load_evalset(str(evalset))
 
-    def run(self, name: str) -> Run:
+    def run(self, name: AnyRun) -> Run:
         """The run of this name, a unique prefix of it, `latest` or `latest~1`. Raises NoRun."""
-        return Run(self._reader, the_run(self._reader, name))
+        return Run(self._reader, the_run(self._reader, name_of(name)))
 
     def runs(self, evalset: str | None = None, most: int = 20) -> list[Run]:
         """The newest runs first, of one evalset or of all."""
@@ -106,5 +112,7 @@ class Remote(Reading):
 
 
 def name_of(run: AnyRun) -> str:
-    """The name of a run, given by its name or its handle."""
+    """The name of a run, given by its name or its handle. Raises BadOption."""
+    if not isinstance(run, str | Run):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise BadOption(f"wanted a run or its name, got {run!r:.80}")
     return run.name if isinstance(run, Run) else run

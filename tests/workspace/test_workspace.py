@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pandas
 import pytest
 
 import flywheel as fw
@@ -94,12 +97,58 @@ def test_the_content_of_an_evalset_made_in_python_names_it(tmp_path: Path) -> No
         ({"name": "../up"}, "letters, digits"),
         ({"items": [{"gold": {1}}]}, "dict of JSON values"),
         ({"items": [{"gold": float("nan")}]}, "dict of JSON values"),
+        ({"items": [{"gold": "\ud800"}]}, "dict of JSON values"),
+        ({"items": 3}, "items of an evalset: got 3, wanted a list of dicts"),
+        ({"test": ["a"]}, r"test\[0\] of an evalset: got 'a', wanted a dict"),
+        ({"graders": CHECK}, "wanted a list of graders"),
+        ({"graders": [len]}, "wanted a dict for each"),
+        ({"prompt": None}, "prompt of an evalset: got None"),
+        ({"more": {"description": {1}}}, "JSON values"),
     ],
 )
 def test_a_wrong_evalset_is_refused(tmp_path: Path, fields: dict[str, object], story: str) -> None:
     given: dict[str, object] = {"items": [{"gold": "1"}], "prompt": "?", "graders": [CHECK]}
     with fw.open(tmp_path / "s.duckdb") as ws, pytest.raises(BadOption, match=story):
         ws.evalset(fw.Evalset(**(given | fields)))  # pyright: ignore[reportArgumentType]
+
+
+def test_the_rows_of_a_generator_or_a_frame_are_read_once_and_whole(tmp_path: Path) -> None:
+    frame = pandas.DataFrame({"gold": ["1"], "x": [0.12345678901234], "d": [datetime(2026, 1, 2)]})
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        task = fw.Evalset(
+            items=({"gold": str(n)} for n in range(3)), test=frame, prompt="?", graders=[CHECK]
+        )
+        folders = {ws.evalset(task).folder for _ in range(2)}
+        ((dev, test),) = [((f / "dev.jsonl"), (f / "test.jsonl")) for f in folders]
+        assert dev.read_text().count("\n") == 3
+        assert '"x": 0.12345678901234, "d": "2026-01-02T' in test.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "story"),
+    [
+        ({"repeat": 3}, r"repeat: no such field; did you mean repeats\?"),
+        ({"max_samples": 3}, r"fw.open\(path, fw.EngineSpec\(max_samples=...\)\)"),
+        ({"repeats": 0}, "repeats: Input should be greater than or equal to 1, got 0"),
+        ({"limit": -1}, "limit: Input should be greater"),
+        ({"temperature": "hot"}, "temperature: .* got 'hot'"),
+        ({"temperature": float("nan")}, "temperature: .* finite number"),
+        ({"prompt": [{"role": "user"}]}, "prompt: Input is not a valid path"),
+        ({"model": len}, "a model is a name such as 'tiny'"),
+        ({"evalset": [{"gold": "1"}]}, "an evalset is a name, a folder or fw.Evalset"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_a_run_begins(
+    tmp_path: Path, options: dict[str, Any], story: str
+) -> None:
+    _, fast = functions(tmp_path)
+    given: Any = {"evalset": write_evalset(tmp_path / "e", items=2), "model": fast}
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        with pytest.raises(BadOption, match=story):
+            ws.eval(**(given | options))
+        assert ws.runs() == []
+        with pytest.raises(BadOption, match="wanted a run or its name, got None"):
+            ws.compare(None)  # pyright: ignore[reportArgumentType]
 
 
 def test_runs_are_measured_side_by_side_and_each_is_cancelled_by_itself(tmp_path: Path) -> None:
@@ -132,7 +181,9 @@ def test_a_workspace_closed_with_a_run_under_way_leaves_it_resumable(tmp_path: P
 
 OWNER = """
 import sys, time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 import flywheel as fw
 ws = fw.open(sys.argv[1])
 run = ws.eval(sys.argv[2], model=sys.argv[3], wait=False)

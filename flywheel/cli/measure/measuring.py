@@ -21,8 +21,9 @@ from flywheel.samplers.meter import Meter
 from flywheel.samplers.price import load_prices
 from flywheel.store.place import db_option
 from flywheel.visible import one_line
-from flywheel.workspace.local import Local, Options
+from flywheel.workspace.local import Local
 from flywheel.workspace.open import open_workspace
+from flywheel.workspace.options import Options
 from flywheel.workspace.run import Run
 
 _CUT = "cut at max_completion_tokens, and graded as they are"

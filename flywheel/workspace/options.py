@@ -1,0 +1,66 @@
+"""What a measurement may say beside evalset and model, and what a run is given by."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict  # pydantic reads no other one before Python 3.12
+
+from flywheel.engines.engine import EngineSpec
+from flywheel.errors import BadOption
+from flywheel.known_fields import unknown_field
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Options(TypedDict, total=False):
+    """What a measurement may say beside evalset and model; what is left out is the evalset's.
+
+    `judge` names the model that graders ask, instead of the workspace's. Without `cache` no answer
+    of an earlier run is used; with `judge_floors` the judge is asked about floors too.
+    """
+
+    split: str
+    prompt: Path | None
+    repeats: Count | None
+    limit: Count | None
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    judge: str | None
+    cache: bool
+    judge_floors: bool
+    wait: bool
+
+
+_OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
+_SPEC = {one.name for one in fields(EngineSpec)}
+
+
+def checked(options: Options) -> Options:
+    """The options with their types. Raises BadOption with one sentence for each wrong one."""
+    try:
+        return _OPTIONS.validate_python(options)
+    except ValidationError as error:
+        stories = dict.fromkeys(_story(fault) for fault in error.errors(include_url=False))
+        raise BadOption("; ".join(stories)) from None
+
+
+def check_model(model: object) -> None:
+    """Raise BadOption for a model that is not given by its name."""
+    if not isinstance(model, str):
+        raise BadOption(
+            "a model is a name such as 'tiny', a folder or python:FILE.py:FUNCTION, got"
+            f" {model!r:.80}"
+        )
+
+
+def _story(fault: Any) -> str:
+    name = str(fault["loc"][0])
+    if fault["type"] != "extra_forbidden":
+        return f"{name}: {fault['msg']}, got {fault['input']!r:.80}"
+    if name in _SPEC:
+        return f"{name}: set for the workspace, with fw.open(path, fw.EngineSpec({name}=...))"
+    return f"{name}: {unknown_field(_OPTIONS, fault['loc'])}"
