@@ -76,8 +76,8 @@ def test_a_repaired_file_is_ready(tmp_path: Path) -> None:
     done = flywheel("data", "fix", "t.jsonl", "-o", "out.jsonl", *steps, cwd=tmp_path)
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
-        "left out 1 rows of t.jsonl that are broken or empty",
-        "left out 1 rows of t.jsonl that are there already",
+        "removed 1 broken or empty row from t.jsonl",
+        "removed 1 duplicate row from t.jsonl",
         "anonymised 1 values: 1 email",
         "split by what they ask: 91, 10 rows",
         "out.train.jsonl: openai, 91 rows",

@@ -76,7 +76,7 @@ def test_broken_and_empty_rows_stop_it_or_are_left_out(tmp_path: Path) -> None:
         fix(tmp_path, rows)
     fixed = fix(tmp_path, rows, drop_bad=True)
     assert len(fixed.parts[""]) == 3
-    assert fixed.changes == [f"left out 2 rows of {tmp_path}/t.jsonl that are broken or empty"]
+    assert fixed.changes == [f"removed 2 broken or empty rows from {tmp_path}/t.jsonl"]
     with pytest.raises(BadFile, match="no row is left"):
         fix(tmp_path, [chat("a", "")], drop_bad=True)
 

@@ -67,7 +67,7 @@ def check_training(
 
 def _check_count(path: str, rows: int, found: Findings) -> None:
     if rows < LEAST_ROWS:
-        story = f"{rows} rows; {LEAST_ROWS} is the least that a job takes"
+        story = f"{rows} rows; at least {LEAST_ROWS} rows are required"
         found.add("few_rows", "error", path, story)
     elif rows < FEW_ROWS:
         story = f"{rows} rows; with fewer than {FEW_ROWS}, chance decides most of the result"

@@ -1,8 +1,8 @@
 """Repairs a training file, step by step and always in this order.
 
-1. Rows that cannot be read or are empty are left out, if that is wanted; else they stop it.
+1. Rows that cannot be read or are empty are removed with `drop_bad`; else they stop the repair.
 2. Personal data become placeholders, the same in every file that takes part.
-3. Of rows that are the same but for case, blanks and punctuation the first stays.
+3. Of rows that differ only by case, blanks and punctuation the first is kept.
 4. The rows are split, a group never on both sides; without a group, rows that ask the same.
 5. Classes are balanced, and 6. other files mixed in: in the first part only, so that what is
    measured on the others stays the task, and no copy of a row stands on both sides.
@@ -118,12 +118,16 @@ def _read(
         seen.add(key)
         rows.append(kept)
     if steps.drop_bad:
-        changes.append(f"left out {bad} rows of {training.path} that are broken or empty")
+        changes.append(f"removed {_rows(bad, 'broken or empty')} from {training.path}")
     if steps.dedupe:
-        changes.append(f"left out {again} rows of {training.path} that are there already")
+        changes.append(f"removed {_rows(again, 'duplicate')} from {training.path}")
     if not rows:
         raise BadFile(f"{training.path}: no row is left")
     return rows
+
+
+def _rows(count: int, kind: str) -> str:
+    return f"{count} {kind} {'row' if count == 1 else 'rows'}"
 
 
 def _keep(raw: Raw | BadRow, training: Training, anonymiser: Anonymiser | None) -> Kept | BadRow:

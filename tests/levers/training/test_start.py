@@ -273,7 +273,7 @@ def test_the_train_split_and_rows_like_it_are_fine(config: TrainingConfig, tmp_p
 @pytest.mark.parametrize(
     ("count", "more", "story"),
     [
-        (9, [], "9 rows; 10 is the least"),
+        (9, [], "9 rows; at least 10 rows are required"),
         (12, [{"prompt": "a"}], r"rows\.jsonl:13"),
         (12, [{"prompt": "a"}, {"prompt": "b"}], r"\(and 1 more: flywheel data check"),
     ],
