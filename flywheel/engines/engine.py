@@ -33,7 +33,7 @@ class EngineSpec:
     memory. `prices` are what tokens cost. `unsafe_python` runs Python graders where no sandbox is
     possible, in `workers` processes; None means as many as there are cores. A run
     asks at most `max_samples`, and stops with BudgetSpent once `max_cost` dollars are spent. Raises
-    BadOption for a `max_cost` without `prices`.
+    BadOption for a `max_cost` without `prices`, and for a number that is too small.
     """
 
     judge: str | None = None
@@ -48,6 +48,10 @@ class EngineSpec:
     max_cost: float | None = None
 
     def __post_init__(self) -> None:
+        for name, least in (("in_flight", 1), ("workers", 1), ("max_samples", 1), ("max_cost", 0)):
+            given: object = getattr(self, name)
+            if given is not None and not (isinstance(given, int | float) and given >= least):
+                raise BadOption(f"{name} is a number, {least} or more, got {given!r:.80}")
         if self.max_cost is not None and self.prices is None:
             raise BadOption(
                 "max_cost needs to know what tokens cost; give a price file with --prices, or"

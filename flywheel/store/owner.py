@@ -125,6 +125,10 @@ def _read(place: Path) -> Owner | None:
 def _in_use(path: Path, owner: Owner | None) -> StoreInUse:
     if owner is None:
         return StoreInUse(f"{path}: in use by another process; wait for it, or name another --db")
+    if owner.pid == os.getpid():
+        return StoreInUse(
+            f"{path}: open in this process already; use that workspace, or close() it first"
+        )
     if owner.url:
         return StoreInUse(
             f"{path}: in use by process {owner.pid}, which serves it at {owner.url}; ask there, or"

@@ -18,6 +18,8 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Unpack
 
+from pydantic import ValidationError
+
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
@@ -52,7 +54,7 @@ from flywheel.workspace.run import Doing, Run
 from graders.definition import read_grader
 from graders.grader import Grader
 
-AnyGraders = Path | Sequence[Grader | Mapping[str, Any]]
+AnyGraders = str | Path | Grader | Mapping[str, Any] | Sequence[Grader | Mapping[str, Any]]
 
 
 _CHOICES = ("split", "prompt", "repeats", "limit", "temperature")
@@ -145,7 +147,7 @@ class Local(Reading):
         candidate: AnyRun,
         *,
         baseline: AnyRun,
-        seeds: Sequence[AnyRun] = (),
+        seeds: AnyRun | Sequence[AnyRun] = (),
         served: AnyRun | None = None,
         tried: int = 1,
         rules: Rules | None = None,
@@ -154,7 +156,7 @@ class Local(Reading):
         case = Case(
             baseline=name_of(baseline),
             candidate=name_of(candidate),
-            seeds=[name_of(one) for one in seeds],
+            seeds=[name_of(one) for one in ([seeds] if isinstance(seeds, str | Run) else seeds)],
             served=None if served is None else name_of(served),
             tried=tried,
         )
@@ -310,9 +312,15 @@ class Verdict:
 
 def _graders(graders: AnyGraders) -> Sequence[Grader]:
     """Graders from a file, as wire JSON, or as they are. Raises BadFile or BadOption."""
-    if isinstance(graders, Path):
-        return load_graders(graders)
-    return [one if isinstance(one, Grader) else read_grader(one) for one in graders]
+    if isinstance(graders, str | Path):
+        return load_graders(Path(graders))
+    given = [graders] if isinstance(graders, Grader | Mapping) else graders
+    try:
+        return [one if isinstance(one, Grader) else read_grader(one) for one in given]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(step) for step in first["loc"])
+        raise BadOption(f"no grader: {field} {first['msg']}, got {first['input']!r:.80}") from None
 
 
 def _again(spec: EngineSpec, evalset: str) -> str:

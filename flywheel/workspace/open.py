@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flywheel.engines.engine import EngineSpec
+from flywheel.errors import BadOption
 from flywheel.evals.decision.sample_size import Forecast, Wish, forecast
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.store.errors import StoreInUse
@@ -20,6 +21,8 @@ def open_workspace(path: str | Path = "flywheel.duckdb", spec: EngineSpec | None
     `spec` says how models are asked and answers graded. Raises StoreInUse when another process
     owns the file, NewerStore when a newer version wrote it, StoreFailed when it cannot be used.
     """
+    if spec is not None and not isinstance(spec, EngineSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise BadOption(f"wanted fw.EngineSpec(judge=..., ...), got {spec!r:.80}")
     return Local(path, spec)
 
 

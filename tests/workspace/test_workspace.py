@@ -151,6 +151,30 @@ def test_a_wrong_option_is_refused_before_a_run_begins(
             ws.compare(None)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize("given", [{"max_samples": -1}, {"max_samples": "3"}, {"in_flight": 0}])
+def test_a_spec_that_no_run_could_keep_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(BadOption, match=r"is a number, 1 or more, got"):
+        fw.EngineSpec(**given)
+
+
+def test_wrong_graders_and_a_second_workspace_are_refused(tmp_path: Path) -> None:
+    folder, (_, fast) = write_evalset(tmp_path / "e", items=2), functions(tmp_path)
+    with fw.open(tmp_path / "s.duckdb") as ws:
+        run = ws.eval(folder, model=fast)
+        wrong: list[tuple[Any, str]] = [
+            ([], "needs a grader"),
+            ([len], "no grader: .* got <built-in function len>"),
+            ({**CHECK, "type": "strng_check"}, "'strng_check' found using 'type'"),
+        ]
+        for graders, story in wrong:
+            with pytest.raises(BadOption, match=story):
+                ws.regrade(run, graders)
+        assert len(ws.runs()) == 1
+        assert ws.regrade(run, CHECK).result.n == 2
+        with pytest.raises(StoreInUse, match=r"open in this process already; .* close\(\) it"):
+            fw.open(tmp_path / "s.duckdb")
+
+
 def test_runs_are_measured_side_by_side_and_each_is_cancelled_by_itself(tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", items=200)
     slow, fast = functions(tmp_path)

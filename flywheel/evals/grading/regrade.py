@@ -44,6 +44,8 @@ def begin_regrade(
 
     `judge` is the digest of who answers graders that ask a model.
     """
+    if not graders:
+        raise BadOption("a regrade needs a grader; give one or more")
     parent = the_run(store, run)
     if parent.kind == "regrade":
         raise BadOption(
