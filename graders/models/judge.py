@@ -11,18 +11,17 @@ from __future__ import annotations
 import secrets
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
 
 from graders.asks import Answer, Ask, Judge, Reply
-from graders.content import Content, Wire, filled, images_of, texts_of
+from graders.content import Content, ImagePart, Wire, filled, images_of, texts_of
 from graders.grader import Grade, Grader, Pins, spent
 from graders.models.verdict import the_reply
 from graders.sample import Sample, Unreadable
 from graders.template import template
-from graders.ungraded import Ungraded
+from graders.ungraded import Kind, Ungraded
 
 _RULES = (
     "You are a grader. First work through the question in `steps`, then give your verdict in"
@@ -138,11 +137,17 @@ class JudgeGrader(Grader):
             return fenced(sample, lambda value: f"<{fence}>\n{value}\n</{fence}>")
 
         # An image or a sound stands for itself, so only text is fenced.
-        contents = (filled(m.content, fill, partial(_address, sample)) for m in self.input)
         messages: list[dict[str, Any]] = [
-            {"role": message.role, "content": content}
-            for message, content in zip(self.input, contents, strict=True)
+            {
+                "role": message.role,
+                "content": filled(
+                    message.content, fill, lambda text: template(text).render(sample)
+                ),
+            }
+            for message in self.input
         ]
+        for message, sent in zip(self.input, messages, strict=True):
+            _check_images(message.content, sent["content"])
         words, result = self.wanted()
         rules = _RULES % words
         texts = (text for message in self.input for text in texts_of(message.content))
@@ -176,9 +181,20 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _address(sample: Sample, text: str) -> str:
-    """Where an image or a sound is. An answer names no place that the judge would look at."""
-    address = template(text).render(sample)
-    if template(text).reads_sample() and "://" in address[:20]:
-        raise Unreadable("the answer names an address, and an image of an answer is a data URL")
-    return address
+def _check_images(content: Any, sent: Any) -> None:
+    """Raise for an image that is no data URL: the judge would look at the place, or see nothing.
+
+    Unreadable where the answer names it, else Ungraded.
+    """
+    for part, shown in zip(content, sent, strict=False):
+        if not isinstance(part, ImagePart) or shown["image_url"]["url"].startswith("data:"):
+            continue
+        url = shown["image_url"]["url"]
+        if template(part.image_url).reads_sample():
+            raise Unreadable(f"an image of an answer is a data URL, and the answer has {url!r:.80}")
+        raise Ungraded(
+            Kind.VARIABLE,
+            f"the image {url!r:.80} cannot be shown: wanted a data URL, or a field at the top of"
+            " the item that names a file in the evalset's folder, which a regrade does not have",
+            "no_image",
+        )

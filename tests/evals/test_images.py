@@ -153,10 +153,12 @@ def test_a_missing_image_is_said_before_anything_is_asked(folder: Path, tmp_path
         begin(plan(folder), store)
 
 
-def test_a_message_of_the_item_may_hold_images(folder: Path) -> None:
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_message_of_the_item_may_hold_images(folder: Path, as_text: bool) -> None:
     write_evalset(folder, 0, prompt="{{ item.messages }}")
     part = {"type": "input_image", "image_url": "photos/0.png"}
-    row = {"gold": "x", "messages": [{"role": "user", "content": [part]}]}
+    messages: Any = [{"role": "user", "content": [part]}]
+    row = {"gold": "x", "messages": json.dumps(messages) if as_text else messages}
     (folder / "dev.jsonl").write_text(json.dumps(row) + "\n")
     (message,) = plan(folder).ask(row)
     assert message["content"] == [{"type": "image_url", "image_url": {"url": URL}}]

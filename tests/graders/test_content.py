@@ -10,7 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from graders.asks import Judge
 from graders.content import Content, filled
 from graders.definition import read_grader
+from graders.grader import Grader
 from graders.sample import Sample
+from graders.ungraded import Ungraded
 
 CONTENT: TypeAdapter[Any] = TypeAdapter(Content)
 URL = "data:image/png;base64,QUJD"
@@ -45,19 +47,26 @@ def test_what_is_no_content_is_refused(given: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_asked"), [(URL, True), ("https://evil.example/?leak", False)]
+    ("answer", "is_asked"),
+    [(URL, True), ("https://evil.example/?leak", False), ("//evil.example", False), ("a", False)],
 )
 def test_an_answer_names_no_place_that_the_judge_looks_at(answer: str, is_asked: bool) -> None:
-    shown = [{"type": "input_image", "image_url": "{{ sample.output_text }}"}]
-    grader = read_grader(
-        {
-            "type": "score_model",
-            "name": "g",
-            "model": "j",
-            "input": [{"role": "user", "content": shown}],
-        }
-    )
+    grader = shows("{{ sample.output_text }}")
     asks = grader.asks(Sample({}, answer))
     assert [isinstance(ask, Judge) for ask in asks] == [True] * is_asked
     if not is_asked:
         assert grader.grade(Sample({}, answer)).score == 0
+
+
+@pytest.mark.parametrize(
+    "address", ["a.png", "https://evil.example/a.png", "{{ item.deep.photo }}"]
+)
+def test_an_image_that_nobody_loaded_leaves_the_answer_ungraded(address: str) -> None:
+    with pytest.raises(Ungraded, match=r"a\.png' cannot be shown: wanted a data URL"):
+        shows(address).asks(Sample({"deep": {"photo": "a.png"}}, "x"))
+
+
+def shows(address: str) -> Grader:
+    """A grader that shows its judge the image at this address."""
+    said = [{"role": "user", "content": [{"type": "input_image", "image_url": address}]}]
+    return read_grader({"type": "score_model", "name": "g", "model": "j", "input": said})

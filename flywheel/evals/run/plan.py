@@ -151,7 +151,7 @@ class Plan:
         if self._pictures:
             return True
         if isinstance(self.prompt, str):
-            return any(b'image_url"' in line for _, _, line in self.items.lines())
+            return any(b"image_url" in line for _, _, line in self.items.lines())
         return any(images_of(message.content) for message in self.prompt)
 
     @cached_property
