@@ -43,7 +43,8 @@ def mounts() -> list[str]:
     found: list[str] = []
     for path in sorted({path for path in wanted if os.path.exists(path)}):
         # A symbolic link such as /lib is made anew; see `bubblewrap.py`.
-        if not any(_beneath(path, known) and not os.path.islink(known) for known in found):
+        above = (one for one in found if path.startswith(one.rstrip("/") + "/"))
+        if all(map(os.path.islink, above)):
             found.append(path)
     return found
 
@@ -83,7 +84,3 @@ def _names(folder: str) -> list[str]:
         return sorted(os.listdir(folder))
     except OSError:
         return []
-
-
-def _beneath(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")

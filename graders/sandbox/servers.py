@@ -45,7 +45,9 @@ class Servers:
         try:
             return future.result()
         except NoSandbox:
-            self._forget(preload, future)
+            with self._lock:
+                if self._running.get(preload) is future:
+                    del self._running[preload]
             raise
 
     def replace(self, preload: Preload, dead: Server) -> None:
@@ -72,11 +74,6 @@ class Servers:
             with contextlib.suppress(NoSandbox):
                 future.result().close()
         self._starter.shutdown()
-
-    def _forget(self, preload: Preload, future: Future[Server]) -> None:
-        with self._lock:
-            if self._running.get(preload) is future:
-                del self._running[preload]
 
     def _retire(self) -> None:
         """Stop the servers used least lately, as far as they are idle."""

@@ -58,7 +58,12 @@ def review(
         except KeyboardInterrupt:
             print_line("Ended. Every vote is kept.")
         finally:
-            _end(server)
+            # Waited for, so that the store is free when this command returns.
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
 
 
 def _check_port(host: str, port: int) -> None:
@@ -91,12 +96,3 @@ def _answers(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
         if time.monotonic() > deadline:
             raise WorkerDied(f"the pages did not answer within {_PATIENCE:.0f} seconds")
     return False
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the process and wait, so that the store is free when this command returns."""
-    server.terminate()
-    try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()

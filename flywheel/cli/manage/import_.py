@@ -106,16 +106,6 @@ def _bring(
     if as_json:
         print_json({"runs": [run.as_json() for run in runs], "left_out": naming.left_out})
         return
-    _show(runs)
-    for line in naming.left_out:
-        print_line(f"left out {line}")
-    for run in runs:
-        if run.lacks:
-            print_line(f"{run.row.run} is unfinished: {run.lacks}")
-    print_line(f"kept in {db}; {_next(runs)}")
-
-
-def _show(runs: list[Imported]) -> None:
     columns = ("run", "evalset", "split", "items", "samples", "graders", "verdicts", "ungraded")
     rows: list[tuple[str, ...]] = []
     for one in runs:
@@ -123,9 +113,14 @@ def _show(runs: list[Imported]) -> None:
         counts = (row.items, one.samples, one.graders, one.verdicts, one.ungraded)
         rows.append((row.run, row.evalset, row.split, *map(str, counts)))
     print_table(columns, rows)
-    here = [one.row.run for one in runs if not one.new]
-    if here:
+    if here := [one.row.run for one in runs if not one.new]:
         print_line(f"already here, with the same content: {', '.join(here)}")
+    for line in naming.left_out:
+        print_line(f"left out {line}")
+    for run in runs:
+        if run.lacks:
+            print_line(f"{run.row.run} is unfinished: {run.lacks}")
+    print_line(f"kept in {db}; {_next(runs)}")
 
 
 def _next(runs: list[Imported]) -> str:

@@ -73,17 +73,13 @@ def _grade_one(grader: Grader, item: Path | None, text: str, spec: EngineSpec) -
             raise BadOption(
                 f"{verdict.detail}; the grader {grader.name!r} reads the item: give --item FILE"
             )
-        _explain(verdict, item)
+        # On standard error: the wire has a reward of 0.0 for it.
+        lines = [line.strip() for line in verdict.detail.splitlines() if line.strip()]
+        # The last line of a traceback names the error.
+        story = lines[-1] if lines else verdict.kind.value
+        hint = "" if item else "; no --item was given"
+        say(f"No verdict ({verdict.kind.value}): {one_line(story, 500)}{hint}")
     print_json(run_response(grader, verdict, seconds))
-
-
-def _explain(verdict: Ungraded, item: Path | None) -> None:
-    """Say on standard error why there is no verdict: the wire has a reward of 0.0 for it."""
-    lines = [line.strip() for line in verdict.detail.splitlines() if line.strip()]
-    # The last line of a traceback names the error.
-    story = lines[-1] if lines else verdict.kind.value
-    hint = "" if item else "; no --item was given"
-    say(f"No verdict ({verdict.kind.value}): {one_line(story, 500)}{hint}")
 
 
 def _grade_rows(grader: Grader, rows: Path, out: Path, spec: EngineSpec, as_json: bool) -> None:

@@ -11,6 +11,7 @@ import json
 import random
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,7 +198,10 @@ def _answered(store: Reader, row: RunRow, positions: Sequence[int]) -> list[Answ
         item: dict[str, Any] = json.loads(one.item)
         tools = json.loads(one.extra).get("tools", ()) if one.extra else ()
         sample = Sample(item, one.output_text, tools)
-        gold, asked = _gold(template, item), _asked(prompt, item)
+        gold = None
+        with suppress(BadItem):
+            gold = template and fill(template, item)
+        asked = _asked(prompt, item)
         found.append(Answered(one.position, sample, one.score, gold, asked))
     return found
 
@@ -218,15 +222,6 @@ def _asked(prompt: str | tuple[PromptMessage, ...], item: Any) -> str | None:
         return None
     content: Any = messages[-1].get("content") if messages else None
     return content if isinstance(content, str) else None
-
-
-def _gold(template: str | None, item: Any) -> str | None:
-    if template is None:
-        return None
-    try:
-        return fill(template, item)
-    except BadItem:
-        return None
 
 
 def _effort(

@@ -50,6 +50,8 @@ _BATCH_SECONDS = 0.5
 _FAILURES_TO_GIVE_UP = 20
 # Characters that are kept of what a judge replied; a verdict with its steps takes a tenth.
 _MOST_REPLY = 20_000
+# Fields of an output that most answers lack, so that the store keeps them together.
+_EXTRA = ("tools", "refusal", "violation", "unchecked", "option_nats")
 
 Advance = Callable[[int], None]
 Answered = tuple[Pair, Output, bool]
@@ -310,17 +312,7 @@ def sample_of(item: Any, output: Output) -> Sample:
 
 def sample_row(run: str, pair: Pair, output: Output, cached: bool, now: datetime) -> SampleRow:
     """The answer as the store keeps it."""
-    extra: dict[str, Any] = {}
-    if output.tools:
-        extra["tools"] = list(output.tools)
-    if output.refusal:
-        extra["refusal"] = output.refusal
-    if output.violation:
-        extra["violation"] = output.violation
-    if output.unchecked:
-        extra["unchecked"] = output.unchecked
-    if output.option_nats:
-        extra["option_nats"] = list(output.option_nats)
+    extra = {name: value for name in _EXTRA if (value := getattr(output, name))}
     if output.reference_loss:
         extra["reference_loss"] = output.reference_loss._asdict()
     return SampleRow(

@@ -242,7 +242,8 @@ class _Reader:
         self._read_all(map(_typed, operands) if plain or literal else operands)
 
     def _class(self, node: ast.ClassDef) -> None:
-        if node.keywords or not all(self._may_inherit(base) for base in node.bases):
+        names = [base.id for base in node.bases if isinstance(base, ast.Name)]
+        if node.keywords or len(names) < len(node.bases) or set(names) - BASES - self._classes:
             raise _Unknown
         for decorator in node.decorator_list:
             call = decorator if isinstance(decorator, ast.Call) else None
@@ -269,9 +270,6 @@ class _Reader:
                 inner.id.startswith("__") or inner.id in self._methods
             ):
                 raise _Unknown
-
-    def _may_inherit(self, base: ast.expr) -> bool:
-        return isinstance(base, ast.Name) and base.id in (BASES | self._classes)
 
     def _method(self, node: ast.FunctionDef) -> None:
         if node.name.startswith("__") and node.name not in METHODS:
