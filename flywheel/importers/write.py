@@ -24,11 +24,11 @@ from flywheel.importers.gather import Gathered
 from flywheel.importers.rows import item_rows, sample_rows, score_rows
 from flywheel.importers.verdict import RunTaken
 from flywheel.store.errors import StoreFailed
-from flywheel.store.queries.runs import has_batch
 from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
+from flywheel.store.tables.batches import has_batch
 from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
 from flywheel.store.tables.reads import read_of
 from flywheel.store.tables.runs import RunEventRow, RunRow, Status, find_run, run_status

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from flywheel.review.blind import Place
 from flywheel.review.rows import Verdict
-from flywheel.store.queries.answers import different_answers, newest_answers
-from flywheel.store.queries.definitions import item_texts, prompt_messages
-from flywheel.store.queries.verdicts import item_verdicts
 from flywheel.store.reader import Reader
+from flywheel.store.tables.definitions import item_texts, prompt_messages
 from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.samples import different_answers, newest_answers
+from flywheel.store.tables.scores import item_verdicts
 
 _SPACE = " \t\n\r"
 _SLOT = re.compile(r"\bitem\.(\w+)")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flywheel.store.errors import StoreFailed, failed, wrong_data
 from flywheel.store.execute import Params, execute
 
 if TYPE_CHECKING:
     import duckdb
+
+Row = TypeVar("Row")
 
 
 class Reader:
@@ -52,17 +54,42 @@ class Reader:
         finally:
             cursor.close()
 
+    @contextmanager
+    def result(self, sql: str, params: Params = ()) -> Generator[duckdb.DuckDBPyConnection]:
+        """The answer as DuckDB has it, for one thread."""
+        with self.cursor() as cursor:
+            yield execute(cursor, sql, params)
+
     def query(self, sql: str, params: Params = ()) -> list[dict[str, Any]]:
         """The rows of an answer."""
-        with self.cursor() as cursor:
-            execute(cursor, sql, params)
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        with self.result(sql, params) as result:
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def rows(self, kind: Callable[..., Row], sql: str, params: Params = ()) -> list[Row]:
+        """The rows of an answer, each as an object whose fields are the columns."""
+        return [kind(**row) for row in self.query(sql, params)]
+
+    def first(self, kind: Callable[..., Row], sql: str, params: Params = ()) -> Row | None:
+        """The first row of an answer as such an object, None without any."""
+        return next(iter(self.rows(kind, sql, params)), None)
+
+    def tuples(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
+        """The rows of an answer without the names of its columns."""
+        return [tuple(row.values()) for row in self.query(sql, params)]
+
+    def values(self, sql: str, params: Params = ()) -> list[Any]:
+        """The rows of an answer of one column."""
+        return [value for (value,) in self.tuples(sql, params)]
+
+    def value(self, sql: str, params: Params = ()) -> Any:
+        """The only value of an answer, None without a row."""
+        return next(iter(self.values(sql, params)), None)
 
     def columns(self, sql: str, params: Params = ()) -> dict[str, Any]:
         """The answer as numpy arrays, masked where a column has NULLs.
 
         For a million rows, without a Python object for each.
         """
-        with self.cursor() as cursor:
-            return dict(execute(cursor, sql, params).fetchnumpy())
+        with self.result(sql, params) as result:
+            return dict(result.fetchnumpy())

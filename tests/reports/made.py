@@ -13,8 +13,8 @@ from flywheel.evals.decision.compare import SliceComparison as Slice
 from flywheel.evals.decision.flips import Flip
 from flywheel.evals.decision.pairs import ItemFacts, Pairs, Side
 from flywheel.reports.report import Report
-from flywheel.store.queries.answers import Cost
 from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.samples import Cost
 
 # What no model should write, and some do.
 HOSTILE = (

@@ -11,10 +11,10 @@ import pytest
 
 from flywheel.errors import FlywheelError
 from flywheel.store.errors import BadBatch, BadRow, BrokenStore, failed
-from flywheel.store.queries.answers import load_cost
 from flywheel.store.rows.table import MOST_TEXT
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.runs import find_run
+from flywheel.store.tables.samples import load_cost
 from flywheel.store.upkeep.check import check_store
 from tests.store.rows import item, sample, whole
 

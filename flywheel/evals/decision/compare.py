@@ -22,10 +22,9 @@ from flywheel.evals.results.results import definition_of, the_run
 from flywheel.stats.many.multiple import holm
 from flywheel.stats.paired import Paired, paired
 from flywheel.stats.power import minimum_effect
-from flywheel.store.queries.answers import Cost, load_cost, median_seconds
-from flywheel.store.queries.runs import run_seconds
 from flywheel.store.reader import Reader
-from flywheel.store.tables.runs import RunRow, run_status
+from flywheel.store.tables.runs import RunRow, run_seconds, run_status
+from flywheel.store.tables.samples import Cost, load_cost, median_seconds
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from flywheel.evals.decision.compare import Candidate, Comparison
-from flywheel.store.queries.verdicts import first_reasons
 from flywheel.store.reader import Reader
+from flywheel.store.tables.scores import first_reasons
 
 
 class Flip(NamedTuple):

@@ -19,17 +19,16 @@ from flywheel.evals.floors.above_floor import above_floor
 from flywheel.evals.floors.measure_floors import floors_of
 from flywheel.evals.results.results import definition_of, the_run
 from flywheel.evals.run.measure import baseline_rows
-from flywheel.store.queries.answers import same_answers
-from flywheel.store.queries.runs import on_dev, was_promoted
 from flywheel.store.reader import Reader
 from flywheel.store.reads.item_sets import read_items
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.decisions import ComparisonRow, PromotionRow
+from flywheel.store.tables.decisions import ComparisonRow, PromotionRow, was_promoted
 from flywheel.store.tables.definitions import find_model
 from flywheel.store.tables.reads import Head, chain_head, read_of
-from flywheel.store.tables.runs import RunRow, run_status
+from flywheel.store.tables.runs import RunRow, on_dev, run_status
+from flywheel.store.tables.samples import same_answers
 
 _NOT_SEALED = (
     "measured on {split}, which levers may have seen: measure both with --split test and gate those"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from flywheel.errors import NotComparable
 from flywheel.evals.results.results import definition_of, field_path, tags_of
-from flywheel.store.queries.definitions import item_fields
-from flywheel.store.queries.verdicts import paired_means
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import pairs_of
+from flywheel.store.tables.definitions import item_fields
 from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.scores import paired_means
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,9 @@ from typing import Any
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.floors import Floor, Floors
 from flywheel.stats.paired import Paired, paired
-from flywheel.store.queries.answers import items_at
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.samples import items_at
 
 
 @dataclass(frozen=True, slots=True)

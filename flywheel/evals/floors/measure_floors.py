@@ -25,14 +25,14 @@ from flywheel.evals.results.results import definition_of
 from flywheel.samplers.resolve import pins_of
 from flywheel.stats.seeds import seed_of
 from flywheel.store.errors import BrokenStore, StoreFailed
-from flywheel.store.queries.answers import count_distinct, first_answers, first_lengths
-from flywheel.store.queries.definitions import grader_definition
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
+from flywheel.store.tables.definitions import grader_definition
 from flywheel.store.tables.floors import FloorsRow
 from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.samples import count_distinct, first_answers, first_lengths
 from flywheel.synchronous import result_of
 from graders.asks import Answer, Ask, Failed, Run
 from graders.definition import AnyGrader

@@ -23,16 +23,15 @@ from flywheel.evals.run.measure import grader_rows
 from flywheel.evals.run.plan import changed_graders, new_run_id, one_of
 from flywheel.evals.run.refused import REFUSED, refused_score
 from flywheel.samplers.resolve import pins_of
-from flywheel.store.queries.definitions import grader_definition
-from flywheel.store.queries.verdicts import LeftToGrade, count_left_to_grade, left_to_grade
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.rows.values import pairs_of
 from flywheel.store.store import Store
+from flywheel.store.tables.definitions import grader_definition
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.samples import SampleRow
-from flywheel.store.tables.scores import ScoreRow
+from flywheel.store.tables.scores import LeftToGrade, ScoreRow, count_left_to_grade, left_to_grade
 from graders.definition import read_grader, wire_json
 from graders.grader import Grader
 

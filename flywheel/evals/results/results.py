@@ -13,22 +13,20 @@ from flywheel.samplers.failures import Reason, reasons
 from flywheel.samplers.sampler import asks_provider
 from flywheel.stats.intervals import Interval, mean_interval
 from flywheel.store.errors import wrong_data
-from flywheel.store.queries.answers import Cost, count_failures, load_cost
-from flywheel.store.queries.definitions import evalset_definition
-from flywheel.store.queries.runs import run_seconds
-from flywheel.store.queries.verdicts import count_ungraded, item_means
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import list_of, object_of, pairs_of
+from flywheel.store.tables.definitions import evalset_definition
 from flywheel.store.tables.runs import (
     RunRow,
     find_run,
     newest_names,
     nth_newest,
+    run_seconds,
     run_status,
     runs_named,
 )
-from flywheel.store.tables.samples import answering_models
-from flywheel.store.tables.scores import GraderSummary, summarise
+from flywheel.store.tables.samples import Cost, answering_models, count_failures, load_cost
+from flywheel.store.tables.scores import GraderSummary, count_ungraded, item_means, summarise
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from flywheel.evals.results.results import field_path, tags_of
 from flywheel.stats.intervals import mean_interval
-from flywheel.store.queries.verdicts import tag_means, worst_answers
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow
+from flywheel.store.tables.scores import tag_means, worst_answers
 
 _SHOWN = 300
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from flywheel.evals.run.plan import Plan
 from flywheel.samplers.sampler import Loss, Output
-from flywheel.store.queries.runs import has_earlier, runs_of
 from flywheel.store.rows.table import MOST_COUNT
 from flywheel.store.store import Store
+from flywheel.store.tables.runs import has_earlier, runs_of
 from flywheel.store.tables.samples import SampleRow, find_cached
 from graders.ungraded import Usage
 

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from flywheel.engines.engine import EngineSpec
 from flywheel.evals.evalset.evalset import SPLITS, Evalset, Prompt, load_evalset, split_named
 from flywheel.evals.run.plan import Plan, load_prompt
-from flywheel.store.queries.definitions import prompt_messages
 from flywheel.store.reader import Reader
+from flywheel.store.tables.definitions import prompt_messages
 from flywheel.store.tables.runs import RunRow
 
 

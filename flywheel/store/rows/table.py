@@ -84,6 +84,11 @@ class Table:
         """The quoted names of all columns, for SELECT and INSERT."""
         return ", ".join(f'"{column.name}"' for column in self.columns)
 
+    @property
+    def select(self) -> str:
+        """The beginning of a query for whole rows."""
+        return f'SELECT {self.quoted} FROM "{self.name}"'
+
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """The names of the columns that hold text."""

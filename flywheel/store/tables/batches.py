@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from flywheel.store.reader import Reader
 from flywheel.store.rows.table import Table
 
 
@@ -17,3 +18,8 @@ class BatchRow(NamedTuple):
 
 
 BATCHES = Table("batches", BatchRow, key=("batch",))
+
+
+def has_batch(store: Reader, batch: str) -> bool:
+    """Whether a batch of this id was written."""
+    return bool(store.query('SELECT 1 FROM "batches" WHERE "batch" = ?', [batch]))

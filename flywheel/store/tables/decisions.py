@@ -47,12 +47,8 @@ def find_baseline(
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     where = " AND ".join(f'"{name}" = ${name}' for name in given)
-    found = store.query(
-        f'SELECT {BASELINES.quoted} FROM "baselines" WHERE {where}'
-        ' ORDER BY "created" DESC, rowid DESC LIMIT 1',
-        given,
-    )
-    return BaselineRow(**found[0]) if found else None
+    newest = f'{BASELINES.select} WHERE {where} ORDER BY "created" DESC, rowid DESC LIMIT 1'
+    return store.first(BaselineRow, newest, given)
 
 
 class ComparisonRow(NamedTuple):
@@ -86,3 +82,9 @@ class PromotionRow(NamedTuple):
 
 
 PROMOTIONS = Table("promotions", PromotionRow, key=("comparison",))
+
+
+def was_promoted(store: Reader, baseline: str, candidate: str) -> bool:
+    """Whether this candidate took the place of this baseline."""
+    sql = 'SELECT 1 FROM "promotions" WHERE "baseline" = ? AND "candidate" = ? LIMIT 1'
+    return bool(store.query(sql, [baseline, candidate]))

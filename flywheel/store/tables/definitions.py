@@ -5,8 +5,9 @@ evalsets, items, graders, prompts and models.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import Table
@@ -75,5 +76,43 @@ MODELS = Table("models", ModelRow, key=("digest",), definition=True)
 
 def find_model(store: Reader, digest: str) -> ModelRow | None:
     """The model of this digest."""
-    found = store.query(f'SELECT {MODELS.quoted} FROM "models" WHERE "digest" = ?', [digest])
-    return ModelRow(**found[0]) if found else None
+    return store.first(ModelRow, f'{MODELS.select} WHERE "digest" = ?', [digest])
+
+
+def evalset_definition(store: Reader, digest: str) -> str | None:
+    """The definition of an evalset's version as JSON, None where it is unknown."""
+    return store.value('SELECT "definition" FROM "evalsets" WHERE "digest" = ?', [digest])
+
+
+def grader_definition(store: Reader, digest: str | None) -> str | None:
+    """The definition of a grader as JSON, None where it is unknown."""
+    return store.value('SELECT "definition" FROM "graders" WHERE "digest" = ?', [digest])
+
+
+def prompt_messages(store: Reader, digest: str) -> str | None:
+    """The messages of a prompt as JSON, None where it is unknown."""
+    return store.value('SELECT "messages" FROM "prompts" WHERE "digest" = ?', [digest])
+
+
+def item_texts(store: Reader, digests: Sequence[str]) -> dict[str, str]:
+    """The JSON of each of these items that is known."""
+    sql = 'SELECT "digest", "item" FROM "items" WHERE list_contains($items, "digest")'
+    return dict(store.tuples(sql, {"items": list(digests)}))
+
+
+def item_fields(
+    store: Reader, runs: Sequence[str], paths: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """The digest and `id` of every item that has a verdict in one of these runs.
+
+    With them the text at each of `paths` (name to JSON path), None where an item has none.
+    """
+    columns = "".join(f', json_extract_string("item", ${name}) AS "{name}"' for name in paths)
+    return store.query(
+        f"""
+        SELECT "digest", "id"{columns} FROM "items" SEMI JOIN (
+            SELECT DISTINCT "item" FROM "scores" WHERE list_contains($runs, "run")
+        ) AS s ON s."item" = "items"."digest"
+        """,
+        {"runs": list(runs), **paths},
+    )

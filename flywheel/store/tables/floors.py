@@ -33,9 +33,5 @@ FLOORS = Table("floors", FloorsRow, key=("run", "grader", "created"))
 
 def newest_floors(store: Reader, run: str) -> FloorsRow | None:
     """The newest measurement of a run's floors, None when there is none."""
-    found = store.query(
-        f'SELECT {FLOORS.quoted} FROM "floors" WHERE "run" = ?'
-        ' ORDER BY "created" DESC, rowid DESC LIMIT 1',
-        [run],
-    )
-    return FloorsRow(**found[0]) if found else None
+    newest = f'{FLOORS.select} WHERE "run" = ? ORDER BY "created" DESC, rowid DESC LIMIT 1'
+    return store.first(FloorsRow, newest, [run])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import Table
@@ -36,8 +36,7 @@ JOBS = Table("jobs", JobRow, key=("job",))
 
 def list_jobs(store: Reader) -> list[JobRow]:
     """Every job, the newest first."""
-    rows = store.query(f'SELECT {JOBS.quoted} FROM "jobs" ORDER BY "created" DESC, "job" DESC')
-    return [JobRow(**row) for row in rows]
+    return store.rows(JobRow, f'{JOBS.select} ORDER BY "created" DESC, "job" DESC')
 
 
 class JobEventRow(NamedTuple):
@@ -55,23 +54,20 @@ JOB_EVENTS = Table("job_events", JobEventRow, key=("job", "n"))
 
 def last_events(store: Reader) -> dict[str, int]:
     """The number of the last event that the store has of each job."""
-    rows = store.query('SELECT "job", max("n") AS "n" FROM "job_events" GROUP BY "job"')
-    return {str(row["job"]): int(row["n"]) for row in rows}
+    return dict(store.tuples('SELECT "job", max("n") FROM "job_events" GROUP BY "job"'))
 
 
 def job_events(store: Reader, job: str) -> list[JobEventRow]:
     """Every event of a job, in its order."""
-    rows: list[dict[str, Any]] = store.query(
-        f'SELECT {JOB_EVENTS.quoted} FROM "job_events" WHERE "job" = ? ORDER BY "n"', [job]
-    )
-    return [JobEventRow(**row) for row in rows]
+    return store.rows(JobEventRow, f'{JOB_EVENTS.select} WHERE "job" = ? ORDER BY "n"', [job])
 
 
 def newest_events(store: Reader, jobs: Sequence[str]) -> list[JobEventRow]:
     """The events of these jobs, by job: of the steps the last one, no scores of single items."""
-    rows = store.query(
+    return store.rows(
+        JobEventRow,
         f"""
-        SELECT {JOB_EVENTS.quoted} FROM "job_events"
+        {JOB_EVENTS.select}
         WHERE list_contains($jobs, "job") AND "kind" NOT IN ('exam_items', 'masks')
         QUALIFY "kind" <> 'step'
             OR row_number() OVER (PARTITION BY "job", "kind" ORDER BY "n" DESC) = 1
@@ -79,7 +75,6 @@ def newest_events(store: Reader, jobs: Sequence[str]) -> list[JobEventRow]:
         """,
         {"jobs": list(jobs)},
     )
-    return [JobEventRow(**row) for row in rows]
 
 
 class CheckpointRow(NamedTuple):

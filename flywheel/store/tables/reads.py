@@ -105,8 +105,8 @@ def set_digest(items: Iterable[str]) -> str:
 
 def chain_head(store: Reader) -> Head:
     """The end of the chain as it is now."""
-    rows = store.query('SELECT "n", "hash" FROM "reads_chain" ORDER BY "n" DESC LIMIT 1')
-    return Head(rows[0]["n"], rows[0]["hash"]) if rows else Head(0, BEGINNING)
+    sql = 'SELECT "n" AS "reads", "hash" FROM "reads_chain" ORDER BY "n" DESC LIMIT 1'
+    return store.first(Head, sql) or Head(0, BEGINNING)
 
 
 class Reading(NamedTuple):
@@ -125,7 +125,8 @@ class Reading(NamedTuple):
 
 def readings_of(store: Reader, split_digest: str) -> list[Reading]:
     """The candidates that read a split, in the order of their first reads."""
-    rows = store.query(
+    return store.rows(
+        Reading,
         """
         SELECT r."model_digest", r."prompt_digest", r."items", r."repeats"
         FROM "reads_chain" AS c JOIN "runs" AS r ON r."run" = c."run"
@@ -133,13 +134,9 @@ def readings_of(store: Reader, split_digest: str) -> list[Reading]:
         """,
         [split_digest],
     )
-    return [Reading(**row) for row in rows]
 
 
 def item_set_of(store: Reader, run: RunRow) -> str | None:
     """The set of items that a run read, None where no read of it is recorded."""
-    rows = store.query(
-        'SELECT "item_set" FROM "reads_chain" WHERE "run" = ? OR "run" = ? ORDER BY "n" LIMIT 1',
-        [run.run, run.sampled],
-    )
-    return str(rows[0]["item_set"]) if rows else None
+    sql = 'SELECT "item_set" FROM "reads_chain" WHERE "run" = ? OR "run" = ? ORDER BY "n" LIMIT 1'
+    return store.value(sql, [run.run, run.sampled])

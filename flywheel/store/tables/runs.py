@@ -35,8 +35,7 @@ QUALIFY row_number() OVER (PARTITION BY "run" ORDER BY "created" DESC, rowid DES
 
 def run_status(store: Reader, run: str) -> str | None:
     """The status of a run, None when nothing was ever said of it."""
-    found = store.query(f'SELECT "status" FROM ({LATEST}) WHERE "run" = ?', [run])
-    return str(found[0]["status"]) if found else None
+    return store.value(f'SELECT "status" FROM ({LATEST}) WHERE "run" = ?', [run])
 
 
 Kind = Literal["eval", "baseline", "regrade", "import"]
@@ -86,33 +85,28 @@ RUNS = Table("runs", RunRow, key=("run",))
 
 def find_run(store: Reader, run: str) -> RunRow | None:
     """The run of this name."""
-    found = store.query(f'SELECT {RUNS.quoted} FROM "runs" WHERE "run" = ?', [run])
-    return RunRow(**found[0]) if found else None
+    return store.first(RunRow, f'{RUNS.select} WHERE "run" = ?', [run])
 
 
 def runs_named(store: Reader, begun: str, most: int = 6) -> list[str]:
     """The names of the runs that begin so, the newest first."""
-    found = store.query(
+    return store.values(
         'SELECT "run" FROM "runs" WHERE $begun <> \'\' AND starts_with("run", $begun)'
         ' ORDER BY "created" DESC, "run" DESC LIMIT $most',
         {"begun": begun, "most": most},
     )
-    return [str(row["run"]) for row in found]
 
 
 def newest_names(store: Reader, most: int = 1000) -> list[str]:
     """The names of the newest runs."""
     sql = 'SELECT "run" FROM "runs" ORDER BY "created" DESC, "run" DESC LIMIT ?'
-    return [str(row["run"]) for row in store.query(sql, [most])]
+    return store.values(sql, [most])
 
 
 def nth_newest(store: Reader, back: int) -> RunRow | None:
-    """The newest run, or the one so many before it."""
-    found = store.query(
-        f'SELECT {RUNS.quoted} FROM "runs" ORDER BY "created" DESC, "run" DESC LIMIT 1 OFFSET ?',
-        [back],
-    )
-    return RunRow(**found[0]) if found else None
+    """The run that is this many before the newest one, which is 0 before itself."""
+    newest = f'{RUNS.select} ORDER BY "created" DESC, "run" DESC'
+    return store.first(RunRow, f"{newest} LIMIT 1 OFFSET ?", [back])
 
 
 def list_runs(store: Reader, most: int = 50, evalset: str | None = None) -> list[dict[str, Any]]:
@@ -146,3 +140,61 @@ def list_runs(store: Reader, most: int = 50, evalset: str | None = None) -> list
         """,
         {"evalset": evalset, "most": most},
     )
+
+
+class MadeOf(NamedTuple):
+    """What keeps a run's answers from standing for those of another, by digest."""
+
+    run: str
+    model: str
+    prompt: str
+    sampling: str
+    split: str
+    repeats: int
+
+
+def has_earlier(store: Reader, run: str, *, model: str, prompt: str, sampling: str) -> bool:
+    """Whether a run other than this one was made of the same (digests)."""
+    sql = (
+        'SELECT 1 FROM "runs" WHERE "model_digest" = ? AND "prompt_digest" = ?'
+        ' AND "sampling_digest" = ? AND "run" <> ? LIMIT 1'
+    )
+    return bool(store.query(sql, [model, prompt, sampling, run]))
+
+
+def runs_of(store: Reader, evalset: str) -> list[MadeOf]:
+    """The runs that sampled this evalset, the newest first."""
+    return store.rows(
+        MadeOf,
+        'SELECT "run", "model_digest" AS "model", "prompt_digest" AS "prompt",'
+        ' "sampling_digest" AS "sampling", "split_digest" AS "split", "repeats"'
+        ' FROM "runs" WHERE "evalset" = ? AND "kind" <> \'regrade\' ORDER BY "created" DESC',
+        [evalset],
+    )
+
+
+def on_dev(store: Reader, run: RunRow) -> list[RunRow]:
+    """The runs of the same model, prompt, sampling and graders on dev, the newest first."""
+    return store.rows(
+        RunRow,
+        f"""
+        {RUNS.select} WHERE "evalset_digest" = ? AND "model_digest" = ?
+            AND "prompt_digest" = ? AND "sampling_digest" = ? AND "graders" = ?
+            AND "split" = 'dev' AND "kind" <> 'regrade' ORDER BY "created" DESC
+        """,
+        [run.evalset_digest, run.model_digest, run.prompt_digest, run.sampling_digest, run.graders],
+    )
+
+
+def run_seconds(store: Reader, run: str) -> float:
+    """The time at work: from each start to the next event, pauses between resumes left out."""
+    seconds = store.value(
+        """
+        SELECT coalesce(sum(epoch("next" - "created")), 0) AS "seconds" FROM (
+            SELECT "status", "created", lead("created") OVER (ORDER BY "created") AS "next"
+            FROM "run_events" WHERE "run" = ?
+        ) WHERE "status" = 'started'
+        """,
+        [run],
+    )
+    return float(seconds)

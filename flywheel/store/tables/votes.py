@@ -35,9 +35,10 @@ VOTES = Table("votes", VoteRow, key=("vote",), either=("choice", "undoes"))
 
 def standing_votes(store: Reader, one: str, other: str) -> list[VoteRow]:
     """The votes on two runs that were not taken back, the oldest first."""
-    rows = store.query(
+    return store.rows(
+        VoteRow,
         f"""
-        SELECT {VOTES.quoted} FROM "votes" AS v
+        {VOTES.select} AS v
         WHERE (("left" = $one AND "right" = $other) OR ("left" = $other AND "right" = $one))
             AND "choice" IS NOT NULL
             AND NOT EXISTS (FROM "votes" AS u WHERE u."undoes" = v."vote")
@@ -45,4 +46,3 @@ def standing_votes(store: Reader, one: str, other: str) -> list[VoteRow]:
         """,
         {"one": one, "other": other},
     )
-    return [VoteRow(**row) for row in rows]

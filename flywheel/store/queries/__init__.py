@@ -1,1 +1,0 @@
-"""Queries: what the rest of Flywheel asks of the store, one file a subject."""
