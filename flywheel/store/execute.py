@@ -1,15 +1,17 @@
-"""Executing SQL with parameters, without the import of pandas that DuckDB would do for it.
+"""Executing SQL with parameters and Arrow rows, without DuckDB's own import of pandas.
 
-DuckDB asks of each parameter whether it is pandas' NaT or NA, and imports pandas to know them: half
-a second of CPU at each command, for values that ours never are. So an import of pandas that begins
-inside such a call, in its own thread, fails at once, as it would where pandas is not installed.
+DuckDB asks of each parameter and of each table whether it is one of pandas', and imports pandas to
+know: half a second of CPU at each command, for values that ours never are. So an import of pandas
+that begins inside such a call, in its own thread, fails at once, as it would where pandas is not
+installed.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +24,21 @@ _call = threading.local()
 
 class _NoPandas(MetaPathFinder):
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
-        """Raise for pandas while this thread executes, and find nothing ever."""
-        if fullname == "pandas" and getattr(_call, "executing", False):
+        """Raise for pandas while this thread is in DuckDB, and find nothing ever."""
+        if fullname == "pandas" and getattr(_call, "active", False):
             raise ModuleNotFoundError("DuckDB does without pandas here", name=fullname)
 
 
 sys.meta_path.insert(0, _NoPandas())
+
+
+@contextmanager
+def _without_pandas() -> Generator[None]:
+    _call.active = True
+    try:
+        yield
+    finally:
+        _call.active = False
 
 
 def execute(
@@ -37,8 +48,21 @@ def execute(
 
     Reading those is Python of other libraries, which may need pandas.
     """
-    _call.executing = True
-    try:
+    with _without_pandas():
         return connection.execute(sql, params)
-    finally:
-        _call.executing = False
+
+
+def execute_with(
+    connection: duckdb.DuckDBPyConnection, sql: str, rows: Any
+) -> duckdb.DuckDBPyConnection:
+    """Execute a query that reads an Arrow table, or a reader of one, under the name "incoming"."""
+    with _without_pandas():
+        connection.register("incoming", rows)
+    return connection.execute(sql)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: Any) -> None:
+    """Insert these columns of Arrow rows; their names are quoted."""
+    sql = f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM "incoming"'
+    execute_with(connection, sql, rows)
+    connection.unregister("incoming")

@@ -18,15 +18,14 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flywheel.store.errors import StoreFailed, StoreInUse
-from flywheel.store.execute import Params
+from flywheel.store.execute import Params, execute, execute_with
 from flywheel.store.owner import real_path
 from flywheel.store.reader import Reader
+from flywheel.store.rows.arrow import ArrowTable, pyarrow
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,11 +40,6 @@ _SHORT = "/proc/self/fd/{}/{}"
 _SECONDS = 600.0
 # A peer that has not asked within this time makes room for others.
 _SECONDS_TO_ASK = 10.0
-# What JSON has no type for travels as an object with one key.
-_READ: Mapping[str, Callable[[str], object]] = {
-    "$datetime": datetime.fromisoformat,
-    "$decimal": Decimal,
-}
 
 
 class ReadServer:
@@ -103,23 +97,30 @@ class ReadServer:
             with closing(line), suppress(OSError):
                 try:
                     request = _receive(line, _MOST_REQUEST, _SECONDS_TO_ASK)
-                    answer = _encoded(self._answer_to(request))
+                    answer, rows = self._answer_to(request)
                 except Exception as error:
-                    answer = _encoded({"error": f"{type(error).__name__}: {error}"})
+                    answer, rows = {"error": f"{type(error).__name__}: {error}"}, None
                 line.settimeout(_SECONDS)
                 _send(line, answer)
+                if rows is not None:
+                    with (
+                        line.makefile("wb") as stream,
+                        pyarrow().ipc.new_stream(stream, rows.schema) as writer,
+                    ):
+                        writer.write_table(rows)
         finally:
             self._peers.release()
 
-    def _answer_to(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _answer_to(self, request: Mapping[str, Any]) -> tuple[Mapping[str, Any], ArrowTable | None]:
+        """The message that answers a request, and the rows that follow it."""
         if "cancel" in request:
-            return {"cancelled": self._cancel(str(request["cancel"]))}
-        sql, params = str(request["sql"]), _value(request["params"])
+            return {"cancelled": self._cancel(str(request["cancel"]))}, None
+        sql = str(request["sql"])
         with self._store.cursor() as cursor:
             _check_select(cursor, sql)
-        if request.get("columns"):
-            return {"columns": {n: _packed(a) for n, a in self._store.columns(sql, params).items()}}
-        return {"rows": self._store.query(sql, params)}
+            result: Any = execute(cursor, sql, request["params"])
+            rows: ArrowTable = result.to_arrow_table()
+        return {"rows": rows.num_rows}, rows
 
 
 class RemoteReader(Reader):
@@ -134,14 +135,22 @@ class RemoteReader(Reader):
         raise StoreInUse(f"{self.path}: in use by another process; wait for it to end")
         yield  # pyright: ignore[reportUnreachable]
 
-    def query(self, sql: str, params: Params = ()) -> list[dict[str, Any]]:
-        """The rows of an answer."""
-        return _value(self._ask({"sql": sql, "params": params})["rows"])
+    @contextmanager
+    def result(self, sql: str, params: Params = ()) -> Generator[duckdb.DuckDBPyConnection]:
+        """The answer of the owner, in a database of this process."""
+        import duckdb
 
-    def columns(self, sql: str, params: Params = ()) -> dict[str, Any]:
-        """The answer as numpy arrays, masked where a column has NULLs."""
-        found = self._ask({"sql": sql, "params": params, "columns": True})["columns"]
-        return {name: _unpacked(column) for name, column in found.items()}
+        rows: ArrowTable = self._ask({"sql": sql, "params": params})["rows"]
+        decimal = pyarrow().decimal128(38, 0)
+        # What DuckDB sums up as whole numbers is a decimal in Arrow.
+        columns = ", ".join(
+            f'"{field.name}"::HUGEINT AS "{field.name}"'
+            if field.type == decimal
+            else f'"{field.name}"'
+            for field in rows.schema
+        )
+        with duckdb.connect(config={"threads": 1}) as connection:
+            yield execute_with(connection, f'SELECT {columns} FROM "incoming"', rows)
 
     def cancel(self, run: str) -> bool:
         """Stop a run that the owner measures; False where it measures no run of this name."""
@@ -153,9 +162,12 @@ class RemoteReader(Reader):
             raise StoreInUse(f"{self.path}: the process that owned it has just ended; try again")
         with closing(line):
             try:
-                _send(line, _encoded(request))
+                _send(line, request)
                 answer = _receive(line)
-            except OSError as error:
+                if "rows" in answer:
+                    with line.makefile("rb") as stream:
+                        answer["rows"] = pyarrow().ipc.open_stream(stream).read_all()
+            except (OSError, ValueError) as error:
                 raise StoreFailed(f"{self.path}: its owner does not answer: {error}") from None
         if "error" in answer:
             raise StoreFailed(f"{self.path}: its owner cannot answer: {answer['error']}")
@@ -220,11 +232,8 @@ def _calls_table_function(cursor: duckdb.DuckDBPyConnection, sql: str) -> bool:
     return json.loads(tree)["error"] or '"type":"TABLE_FUNCTION"' in tree
 
 
-def _encoded(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, default=_tagged).encode()
-
-
-def _send(line: socket.socket, data: bytes) -> None:
+def _send(line: socket.socket, message: Mapping[str, Any]) -> None:
+    data = json.dumps(message).encode()
     line.sendall(_LENGTH.pack(len(data)) + data)
 
 
@@ -247,43 +256,3 @@ def _read(line: socket.socket, length: int, deadline: float) -> bytes:
             raise OSError("the connection ended")
         data += part
     return bytes(data)
-
-
-def _tagged(value: object) -> dict[str, str]:
-    if isinstance(value, datetime):
-        return {"$datetime": value.isoformat()}
-    if isinstance(value, Decimal):
-        return {"$decimal": str(value)}
-    raise TypeError(f"a {type(value).__name__} does not go through a socket")
-
-
-def _value(value: Any) -> Any:
-    """What JSON made of a value, as it was."""
-    if isinstance(value, list):
-        return [_value(one) for one in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        for tag, read in _READ.items():
-            if list(fields) == [tag]:
-                return read(fields[tag])
-        return {name: _value(one) for name, one in fields.items()}
-    return value
-
-
-def _packed(column: Any) -> dict[str, Any]:
-    """A numpy array, masked or not, as JSON."""
-    mask = getattr(column, "mask", None)
-    plain = column.filled() if mask is not None else column
-    return {
-        "type": plain.dtype.str,
-        "values": plain.tolist(),
-        "mask": None if mask is None else mask.tolist(),
-    }
-
-
-def _unpacked(column: Mapping[str, Any]) -> Any:
-    import numpy as np
-
-    plain = np.array(column["values"], dtype=column["type"])
-    mask = column["mask"]
-    return plain if mask is None else np.ma.masked_array(plain, mask)

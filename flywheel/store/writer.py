@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from flywheel.errors import FlywheelError
 from flywheel.store.errors import StoreFailed, failed, refused, stops
-from flywheel.store.execute import execute
+from flywheel.store.execute import execute, insert
 from flywheel.store.memory import Memory
 from flywheel.store.reads.chain import Chain
 from flywheel.store.rows.arrow import ArrowBatch, pyarrow
@@ -255,11 +255,7 @@ class Writer:
         # One chunk: DuckDB takes each chunk by itself, and many small ones cost twice as much.
         whole = pyarrow().Table.from_batches(batches).combine_chunks()
         self._memory.make_room(table, whole)
-        self._connection.register("incoming", whole)
-        self._connection.execute(
-            f'INSERT INTO "{table.name}" ({table.quoted}) SELECT {table.quoted} FROM "incoming"'
-        )
-        self._connection.unregister("incoming")
+        insert(self._connection, table.name, table.quoted, whole)
 
     def _stop(self, group: Sequence[Pending], error: Exception) -> None:
         """Refuse these batches, all that wait, and every later one."""

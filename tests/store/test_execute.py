@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flywheel.store.socket import ReadServer
 from flywheel.store.store import open_store
 from tests.cli.command import flywheel
 from tests.store.rows import whole
@@ -34,6 +35,27 @@ import pandas
 assert reader.query("SELECT ? AS t", [pandas.NaT]) == [{"t": None}]
 print("done")
 """
+
+READ = """
+import sys
+from pathlib import Path
+from flywheel.store.socket import RemoteReader
+
+reader = RemoteReader(Path(sys.argv[1]))
+assert reader.query('SELECT "run" FROM "runs" WHERE "run" = ?', ["r"]) == [{"run": "r"}]
+assert "pandas" not in sys.modules
+"""
+
+
+def test_rows_that_the_owner_reads_import_no_pandas(tmp_path: Path) -> None:
+    with open_store(tmp_path / "s.duckdb") as store:
+        store.write("a", whole("r"))
+        server = ReadServer(store)
+        server.start()
+        command = [sys.executable, "-c", READ, str(store.path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        server.close()
+    assert done.returncode == 0, done.stderr
 
 
 def test_parameters_import_no_pandas_and_it_can_be_imported_after_them(tmp_path: Path) -> None:

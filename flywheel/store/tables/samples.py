@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from flywheel.store.reader import Reader
-from flywheel.store.rows.arrow import pyarrow
 from flywheel.store.rows.table import Table
 
 if TYPE_CHECKING:
@@ -161,19 +160,15 @@ def find_cached(store: Reader, keys: Sequence[str]) -> dict[str, SampleRow]:
 
     One call scans the column of keys once: ask for many keys at once, not for one at a time.
     """
-    arrow = pyarrow()
-    columns = ", ".join(f's."{column.name}"' for column in SAMPLES.columns)
-    with store.cursor() as cursor:
-        cursor.register("wanted", arrow.table({"key": arrow.array(list(keys), arrow.string())}))
-        cursor.execute(
-            f"""
-            SELECT {columns} FROM "samples" AS s
-            SEMI JOIN "wanted" USING ("key") WHERE "error" IS NULL
-            QUALIFY row_number() OVER (PARTITION BY s."key" ORDER BY s."created" DESC) = 1
-            """
-        )
-        rows = (SampleRow(*row) for row in cursor.fetchall())
-        return {row.key: row for row in rows}
+    rows = store.rows(
+        SampleRow,
+        f"""
+        {SAMPLES.select} WHERE "error" IS NULL AND "key" IN (SELECT unnest($keys))
+        QUALIFY row_number() OVER (PARTITION BY "key" ORDER BY "created" DESC) = 1
+        """,
+        {"keys": list(keys)},
+    )
+    return {row.key: row for row in rows}
 
 
 def load_cost(store: Reader, run: str) -> Cost:

@@ -18,6 +18,7 @@ import duckdb
 
 from flywheel.files import install
 from flywheel.store.errors import BrokenStore, StoreFailed, denied, failed
+from flywheel.store.execute import insert
 from flywheel.store.migrations import migrate
 from flywheel.store.owner import own, real_path
 from flywheel.store.store import connect
@@ -106,6 +107,4 @@ def _copy_table(source: Any, target: Any, name: str) -> None:
     columns = [column for column, *_ in target.execute(f'DESCRIBE "{name}"').fetchall()]
     listed = ", ".join(f'"{column}"' for column in columns)
     rows = source.execute(f'SELECT {listed} FROM "{name}"').to_arrow_reader(_ROWS)
-    target.register("incoming", rows)
-    target.execute(f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "incoming"')
-    target.unregister("incoming")
+    insert(target, name, listed, rows)

@@ -14,6 +14,7 @@ from typing import Any
 
 from flywheel.files import folder_beside, install
 from flywheel.store.errors import BadExport, NewerStore, denied, first_line
+from flywheel.store.execute import insert
 from flywheel.store.migrations import STEPS, migrate
 from flywheel.store.owner import own, real_path
 from flywheel.store.reader import Reader
@@ -97,9 +98,7 @@ def _read_into(cursor: Any, name: str, path: Path) -> int:
                 raise BadExport(f"{path}: wanted the columns {', '.join(columns)}")
             most = batch_rows(path, file.metadata, _BATCH_ROWS)
             for batch in file.iter_batches(batch_size=most):
-                cursor.register("incoming", arrow.Table.from_batches([batch]))
-                cursor.execute(f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "incoming"')
-                cursor.unregister("incoming")
+                insert(cursor, name, listed, arrow.Table.from_batches([batch]))
                 rows += batch.num_rows
     except (arrow.ArrowException, duckdb.DataError, duckdb.IntegrityError, OSError) as error:
         raise BadExport(f"{path}: cannot be read: {first_line(error)}") from None
