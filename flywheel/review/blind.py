@@ -12,7 +12,8 @@ from hashlib import sha256
 from statistics import median
 from typing import Any, NamedTuple
 
-from flywheel.review.rows import Mean, Tally, Voter
+from flywheel.review.rows import Tally, Voter
+from flywheel.stats.intervals import Interval, wilson
 from flywheel.store.tables.votes import VoteRow
 
 
@@ -77,10 +78,8 @@ def _value(vote: VoteRow, candidate: str) -> float | None:
     return float((vote.left if vote.choice == "left" else vote.right) == candidate)
 
 
-def _share(count: Any, n: int) -> Mean | None:
-    from flywheel.stats.intervals import wilson
-
-    return Mean(count / n, *wilson(count, n)) if n else None
+def _share(count: Any, n: int) -> Interval | None:
+    return Interval(count / n, *wilson(count, n)) if n else None
 
 
 def _draw(what: str, one: str, other: str, place: Place, who: str) -> bytes:

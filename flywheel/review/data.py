@@ -1,8 +1,7 @@
-"""All that the pages know of the store: plain rows out, votes in. Nothing else here touches it.
+"""All that the pages know of the store: results and comparisons out, votes in.
 
-One process owns the store, and opens it once for all its pages; whoever shows them from another
-process would put the same questions over a wire. A run that is finished never changes, so what was
-computed of it is kept.
+One process owns the store, and opens it once for all its pages. A run that is finished never
+changes, so what was computed of it is kept.
 
     review = open_review(Path("flywheel.duckdb"))
     turn = review.turn("run-a", "run-b", "ada")
@@ -15,31 +14,33 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 from uuid import uuid4
 
 from flywheel.errors import BadOption, NotComparable
+from flywheel.evals.decision.compare import Comparison, compare
+from flywheel.evals.decision.conclude import describe_floor
+from flywheel.evals.decision.pairs import Pairs, check_comparable
+from flywheel.evals.decision.sealed_reads import note_read
+from flywheel.evals.results.results import Result, load_result, the_run
+from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.review.answers import differing, item_fields, prompt_text, texts, verdicts
 from flywheel.review.blind import Place, in_order, sides, tally
 from flywheel.review.rows import (
     BlindPair,
     Change,
     Compared,
-    Mean,
     Offers,
-    Refused,
-    RunLine,
     Tally,
     Training,
     TrainingLine,
     Turn,
 )
+from flywheel.review.trainings import training, training_lines
 from flywheel.store.rows.table import utc_now
+from flywheel.store.tables.runs import list_runs
 from flywheel.store.tables.votes import Choice, VoteRow, standing_votes
 from flywheel.workspace.local import Local
-
-if TYPE_CHECKING:
-    from flywheel.evals.decision.compare import Comparison
 
 Which = Literal["fixed", "broken"]
 
@@ -67,7 +68,7 @@ class Review:
         self._workspace, self.store = workspace, workspace.store
         self._voting = threading.Lock()
         self._telling = threading.Lock()
-        self._line: Callable[[str], RunLine] = lru_cache(1000)(self._load_line)
+        self._result: Callable[[str], Result] = lru_cache(1000)(self._load_result)
         self._compared: Callable[[str, str], Comparison] = lru_cache(4)(self._load_comparison)
         self._places: Callable[[str, str], list[Place]] = lru_cache(4)(self._load_places)
         self._queue: Callable[[str, str, str], list[Place]] = lru_cache(16)(self._load_queue)
@@ -78,42 +79,33 @@ class Review:
             _open.pop(self.store.path.resolve(), None)
             self._workspace.close()
 
-    def runs(self, most: int = 50) -> list[RunLine]:
+    def runs(self, most: int = 50) -> list[Result]:
         """The newest runs first."""
-        from flywheel.store.tables.runs import list_runs
-
-        return [self._line(str(row["run"])) for row in list_runs(self.store, most)]
+        return [self._result(str(row["run"])) for row in list_runs(self.store, most)]
 
     def offers(self, baseline: str, most: int = 50) -> Offers:
         """Which of the newest runs can be compared with this one, and why others cannot."""
-        from flywheel.evals.decision.pairs import check_comparable
-        from flywheel.evals.results.results import the_run
-
-        base, found = the_run(self.store, baseline), Offers([], [])
-        for line in self.runs(most):
-            if line.run == base.run:
+        base, offers = the_run(self.store, baseline), Offers([], {})
+        for result in self.runs(most):
+            if result.run.run == base.run:
                 continue
             try:
-                check_comparable(base, the_run(self.store, line.run))
-                found.runs.append(line)
+                check_comparable(base, result.run)
+                offers.runs.append(result)
             except NotComparable as error:
-                found.refused.append(Refused(line.run, str(error).split(". ")[0]))
-        return found
+                offers.refused[result.run.run] = str(error).split(". ")[0]
+        return offers
 
     def compared(self, baseline: str, candidate: str) -> Compared:
         """Figures, intervals and slices. Raises NoRun, NotComparable, BadOption."""
-        from flywheel.evals.decision.conclude import describe_floor
-        from flywheel.review.figures import grader_lines, slice_lines
-
-        base, row = self._names(baseline, candidate)
-        comparison = self._compared(base, row)
+        comparison = self._compared(*self._names(baseline, candidate))
         (found,) = comparison.candidates
         return Compared(
-            self._line(base),
-            self._line(row),
+            comparison.baseline,
+            found.run,
             (prompt_text(self.store, comparison.baseline), prompt_text(self.store, found.run)),
-            grader_lines(found),
-            slice_lines(found),
+            sorted(found.graders.values(), key=lambda one: one.role != "primary"),
+            sorted(found.slices, key=lambda part: -abs(part.paired.difference)),
             describe_floor(found),
         )
 
@@ -121,13 +113,11 @@ class Review:
         self, baseline: str, candidate: str, grader: str, which: Which, page: int = 0, size: int = 5
     ) -> list[Change]:
         """A page of the items that a grader passed in one of the runs only."""
-        from flywheel.review.figures import changed
-
         comparison = self._compared(*self._names(baseline, candidate))
         (found,) = comparison.candidates
         if grader not in found.graders:
             raise BadOption(f"no grader {grader!r} in both runs: {', '.join(found.graders)}")
-        items = changed(found.graders[grader].pairs, which)[page * size : (page + 1) * size]
+        items = _changed(found.graders[grader].pairs, which)[page * size : (page + 1) * size]
         base, row = comparison.baseline, found.run
         fields = item_fields(self.store, items, [base, row])
         before = verdicts(self.store, base, grader, items)
@@ -151,7 +141,9 @@ class Review:
         """
         one, other = self._names(one, other)
         places = self._queue(one, other, who)
-        judged = {Place(v.item, v.repeat) for v in self._votes(one, other) if v.who == who}
+        judged = {
+            Place(v.item, v.repeat) for v in standing_votes(self.store, one, other) if v.who == who
+        }
         left = [place for place in places if place not in judged]
         pair = self._pair(left[0], one, other, who) if left else None
         return Turn(len(places) - len(left), len(places), pair)
@@ -171,7 +163,10 @@ class Review:
             raise BadOption(f"{one} and {other} have no two answers to {place.item[:12]!r}")
         left, right = sides(place, one, other, who)
         with self._voting:
-            if any((v.item, v.repeat, v.who) == (*place, who) for v in self._votes(one, other)):
+            if any(
+                (v.item, v.repeat, v.who) == (*place, who)
+                for v in standing_votes(self.store, one, other)
+            ):
                 return False
             name = uuid4().hex
             row = VoteRow(
@@ -183,7 +178,7 @@ class Review:
         """Take back the newest vote of this person on these runs. False when there is none."""
         one, other = self._names(one, other)
         with self._voting:
-            mine = [vote for vote in self._votes(one, other) if vote.who == who]
+            mine = [vote for vote in standing_votes(self.store, one, other) if vote.who == who]
             if not mine:
                 return False
             name = uuid4().hex
@@ -195,39 +190,26 @@ class Review:
     def tally(self, baseline: str, candidate: str) -> Tally:
         """What all people's votes on two runs say."""
         base, row = self._names(baseline, candidate)
-        return tally(self._votes(base, row), row)
+        return tally(standing_votes(self.store, base, row), row)
 
     def trainings(self, most: int = 50) -> list[TrainingLine]:
         """The newest jobs first, with all that their folders tell by now.
 
         Whoever follows a job cannot tell the store while this process owns it, so it is done here.
         """
-        from flywheel.jobs.folder import job_folders, jobs_root
-        from flywheel.jobs.records.ledger import tell_store
-        from flywheel.review.trainings import training_lines
-
         with self._telling:
-            tell_store(self.store, job_folders(jobs_root(self.store.path)))
+            self._workspace.keep_jobs(job_folders(jobs_root(self.store.path)))
         return training_lines(self.store, most)
 
     def training(self, job: str) -> Training:
         """One job: exams, alarms and steps. Raises NoJob."""
-        from flywheel.review.trainings import training
-
         return training(self.store, job)
 
     def _names(self, one: str, other: str) -> tuple[str, str]:
         """The runs' own names: `latest` is another run tomorrow."""
-        from flywheel.evals.results.results import the_run
-
         return the_run(self.store, one).run, the_run(self.store, other).run
 
-    def _votes(self, one: str, other: str) -> list[VoteRow]:
-        return standing_votes(self.store, one, other)
-
     def _pair(self, place: Place, one: str, other: str, who: str) -> BlindPair:
-        from flywheel.evals.results.results import the_run
-
         shown = [the_run(self.store, run) for run in sides(place, one, other, who)]
         left, right = (texts(self.store, run, [place.item])[place] or "" for run in shown)
         fields = item_fields(self.store, [place.item], shown)[place.item]
@@ -238,9 +220,6 @@ class Review:
         return self._places(first, second)
 
     def _load_places(self, one: str, other: str) -> list[Place]:
-        from flywheel.evals.decision.pairs import check_comparable
-        from flywheel.evals.results.results import the_run
-
         first, second = the_run(self.store, one), the_run(self.store, other)
         check_comparable(first, second)
         return differing(self.store, first, second)
@@ -249,32 +228,16 @@ class Review:
         return in_order(self._differing(one, other), one, other, who)
 
     def _load_comparison(self, baseline: str, candidate: str) -> Comparison:
-        from flywheel.evals.decision.compare import compare
-        from flywheel.evals.decision.sealed_reads import note_read
-
         found = compare(self.store, baseline, [candidate])
         note_read(self.store, found, "review")
         return found
 
-    def _load_line(self, run: str) -> RunLine:
-        from flywheel.evals.results.results import load_result
+    def _load_result(self, run: str) -> Result:
+        return load_result(self.store, run)
 
-        found = load_result(self.store, run)
-        row, primary = found.run, found.primary
-        mean = Mean(*primary.interval) if primary and primary.interval else Mean(0.0, None, None)
-        return RunLine(
-            run=row.run,
-            created=row.created,
-            kind=row.kind,
-            status=found.status or "unknown",
-            evalset=row.evalset,
-            split=row.split,
-            model=row.model,
-            prompt=row.prompt_digest[:8],
-            n=found.n,
-            ungraded=found.ungraded,
-            grader=row.primary_grader,
-            mean=mean.mean if primary and primary.interval else None,
-            low=mean.low,
-            high=mean.high,
-        )
+
+def _changed(pairs: Pairs, which: Which) -> list[str]:
+    """The items that passed in one run only: the fixed ones, or the broken ones."""
+    was, now = pairs.was_passed >= 0.5, pairs.is_passed >= 0.5
+    keep = ~was & now if which == "fixed" else was & ~now
+    return [item for item, kept in zip(pairs.items, keep.tolist(), strict=True) if kept]

@@ -8,14 +8,14 @@ curve, whatever its roles; a reward that is a single grader is that grader's cur
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flywheel.review.rows import Curve, Mean, Point
-
-if TYPE_CHECKING:
-    from flywheel.evals.evalset.evalset import Evalset
-    from flywheel.levers.training.exams.result import ExamResult
-    from flywheel.levers.training.exams.roles import Roles
+from flywheel.evals.evalset.evalset import Evalset
+from flywheel.levers.training.exams.alarm import change
+from flywheel.levers.training.exams.result import ExamResult
+from flywheel.levers.training.exams.roles import Roles, span
+from flywheel.review.rows import Curve, Point
+from flywheel.stats.intervals import Interval
 
 Scores = Mapping[int, Mapping[str, Mapping[str, float | None]]]
 
@@ -62,7 +62,7 @@ def means(exams: Mapping[int, Mapping[str, Any]]) -> list[Curve]:
             "grader",
             (),
             [
-                Point(step, Mean(said["mean"], None, None), said["n"])
+                Point(step, Interval(said["mean"], None, None), said["n"])
                 for step, told in sorted(exams.items())
                 if (said := told["graders"].get(name)) and said["mean"] is not None
             ],
@@ -79,24 +79,19 @@ def _reward(exams: list[ExamResult], roles: Roles, known: Mapping[str, list[str]
 
 def _points(grader: str | None, exams: list[ExamResult], roles: Roles) -> list[Point]:
     """A point an exam; the first is where all begin, so it has no doubt of its own."""
-    from flywheel.levers.training.exams.alarm import change
-
     first, *later = exams
     points: list[Point] = []
     for exam in later:
         found = change(grader, first, exam, roles)
         if found is not None:
-            mean = Mean(found.difference, found.low, found.high)
+            mean = Interval(found.difference, found.low, found.high)
             points.append(Point(exam.step, mean, found.n))
     n = points[0].n if points else len(first.ids)
-    return [Point(first.step, Mean(0.0, None, None), n), *points]
+    return [Point(first.step, Interval(0.0, None, None), n), *points]
 
 
 def _results(scores: Scores, evalset: Evalset) -> list[ExamResult]:
     """Exams as the training had them, over the items of the first one."""
-    from flywheel.levers.training.exams.result import ExamResult
-    from flywheel.levers.training.exams.roles import span
-
     if not scores:
         return []
     first = next(iter(scores.values()))

@@ -1,104 +1,35 @@
-"""What the pages show, as plain rows: no arrays, no connection, nothing that JSON could not carry.
-
-So whoever shows them need not be the process that owns the store.
-"""
+"""What the pages show, where it is not a result or a comparison of its own."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
 
-from flywheel.evals.decision.finding import Finding
-
-
-class RunLine(NamedTuple):
-    """A run and its primary figure. `mean` is None while nothing was graded.
-
-    `prompt` is the beginning of the prompt's digest: what tells two runs of one model apart.
-    """
-
-    run: str
-    created: datetime
-    kind: str
-    status: str
-    evalset: str
-    split: str
-    model: str
-    prompt: str
-    n: int
-    ungraded: int
-    grader: str
-    mean: float | None
-    low: float | None
-    high: float | None
-
-
-class Refused(NamedTuple):
-    """A run that cannot be compared with another, and why."""
-
-    run: str
-    why: str
+from flywheel.evals.decision.compare import GraderComparison, SliceComparison
+from flywheel.evals.results.results import Result
+from flywheel.stats.intervals import Interval
+from flywheel.store.tables.runs import RunRow
 
 
 class Offers(NamedTuple):
-    """The runs that can be compared with a given one, and those that cannot."""
+    """The runs that can be compared with a given one; why others, by name, cannot."""
 
-    runs: list[RunLine]
-    refused: list[Refused]
-
-
-class Mean(NamedTuple):
-    """A mean over items with its interval. `low` and `high` are None when nothing bounds it."""
-
-    mean: float
-    low: float | None
-    high: float | None
-
-
-class GraderLine(NamedTuple):
-    """What one grader says of a candidate against the baseline, over the items in both.
-
-    `difference` is candidate less baseline, None without a common item. `mde` is the smallest true
-    difference that the items detect with 80% power.
-    """
-
-    grader: str
-    role: str
-    baseline: Mean | None
-    candidate: Mean | None
-    difference: Mean | None
-    finding: Finding
-    p: float | None
-    n: int
-    fixed: int
-    broken: int
-    mde: float | None
-    ungraded: tuple[int, int]
-
-
-class SliceLine(NamedTuple):
-    """The items that share a tag, by the primary grader. `adjusted` is p for so many slices."""
-
-    slice: str
-    n: int
-    difference: float
-    low: float | None
-    high: float | None
-    adjusted: float | None
+    runs: list[Result]
+    refused: dict[str, str]
 
 
 class Compared(NamedTuple):
-    """A baseline and a candidate. The primary grader is the first line.
+    """A baseline and a candidate, the primary grader and the largest slices' differences first.
 
     `prompts` are the wordings of the two, as text. `floor` says how the candidate stands to answers
     that take no skill.
     """
 
-    baseline: RunLine
-    candidate: RunLine
+    baseline: RunRow
+    candidate: RunRow
     prompts: tuple[str, str]
-    graders: list[GraderLine]
-    slices: list[SliceLine]
+    graders: list[GraderComparison]
+    slices: list[SliceComparison]
     floor: list[str]
 
 
@@ -136,7 +67,7 @@ class BlindPair(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """Where a person stands: so many of `total` judged, and the next pair, None when all are."""
+    """How many pairs of `total` a person has judged, and the next one, None when all are."""
 
     done: int
     total: int
@@ -164,16 +95,16 @@ class Tally(NamedTuple):
     losses: int
     ties: int
     skipped: int
-    rate: Mean | None
-    lean: Mean | None
+    rate: Interval | None
+    lean: Interval | None
     voters: list[Voter]
 
 
 class TrainingLine(NamedTuple):
     """A job, as far as its events tell. `before` and `best` are dev means of the primary grader.
 
-    `best` is None until the training has said which step is the best, `before` while it sat no
-    exam; both also where the evalset is gone, for then nobody knows which grader is the primary.
+    `best` is None until the training reports the best step, `before` until its first exam; both
+    also where the evalset is gone, for then nobody knows which grader is the primary.
     """
 
     job: str
@@ -195,7 +126,7 @@ class Point(NamedTuple):
     """What an exam found at a step. `n` items count."""
 
     step: int
-    mean: Mean
+    mean: Interval
     n: int
 
 

@@ -7,23 +7,27 @@ read any more, the means are all that there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
+
+from pydantic import ValidationError
 
 from flywheel.errors import FlywheelError, NoJob
+from flywheel.evals.evalset.evalset import Evalset, load_evalset
+from flywheel.jobs.outcomes import ENDS
+from flywheel.jobs.records.event_shape import fits
+from flywheel.jobs.records.job_state import View, events_of, order_of, summed
+from flywheel.jobs.records.journal import Event, is_held
+from flywheel.levers.training.exams.roles import Roles
+from flywheel.levers.training.objectives.union import OBJECTIVE
+from flywheel.levers.training.orders.order import stored_config
 from flywheel.review.answers import as_text
 from flywheel.review.exams import changes, curve_roles, means
 from flywheel.review.rows import AlarmTold, Curve, Series, Suspect, Training, TrainingLine
 from flywheel.store.reader import Reader
 from flywheel.store.tables.jobs import JobEventRow, JobRow, job_events, list_jobs, newest_events
-
-if TYPE_CHECKING:
-    from flywheel.evals.evalset.evalset import Evalset
-    from flywheel.jobs.records.job_state import View
-    from flywheel.jobs.records.journal import Event
-    from flywheel.levers.training.exams.roles import Roles
 
 # What is worth a chart of a training with rewards, whose loss says nothing.
 _OF_REWARDS: Mapping[str, str] = {
@@ -44,27 +48,23 @@ class _Setting(NamedTuple):
 
 def training_lines(store: Reader, most: int) -> list[TrainingLine]:
     """The newest jobs first."""
-    from flywheel.jobs.records.job_state import events_of
-
     rows = list_jobs(store)[:most]
     told: dict[str, list[JobEventRow]] = {row.job: [] for row in rows}
     for event in newest_events(store, list(told)):
         told[event.job].append(event)
     primary = lru_cache(None)(_primary)
     return [
-        _line(row, _summed(row, events_of(told[row.job])), primary(_config(row)[0])) for row in rows
+        _line(row, summed(row, events_of(told[row.job])), primary(_config(row)[0])) for row in rows
     ]
 
 
 def training(store: Reader, job: str) -> Training:
     """All that is shown of one job. Raises NoJob."""
-    from flywheel.jobs.records.job_state import events_of
-
     row = next((row for row in list_jobs(store) if row.job == job), None)
     if row is None:
         raise NoJob(f"no job {job!r} in {store.path}; flywheel jobs lists them")
     events = list(events_of(job_events(store, job)))
-    view = _summed(row, events)
+    view = summed(row, events)
     setting, trouble = _known(row)
     curves: list[Curve] = []
     if setting is not None:
@@ -114,9 +114,6 @@ def _mean(view: View, step: int | None, grader: str | None) -> float | None:
 
 def _status(row: JobRow, view: View) -> str:
     """What became of the job: its own word, and for one that said none, what its folder shows."""
-    from flywheel.jobs.outcomes import ENDS
-    from flywheel.jobs.records.journal import is_held
-
     folder = Path(row.folder)
     if is_held(folder):
         return "queued" if view.status == "queued" else "running"
@@ -125,24 +122,14 @@ def _status(row: JobRow, view: View) -> str:
     return "died" if folder.is_dir() else "unknown"
 
 
-def _summed(row: JobRow, events: Iterable[Event]) -> View:
-    from flywheel.jobs.records.job_state import summed
-
-    return summed(row, events)
-
-
 def _config(row: JobRow) -> tuple[str, int | None]:
     """The evalset as it was named, and the seed."""
-    from flywheel.jobs.records.job_state import order_of
-
     config: Mapping[str, Any] = order_of(row).get("config", {})
     seed = config.get("seed")
     return str(config.get("evalset", "")), seed if isinstance(seed, int) else None
 
 
 def _primary(evalset: str) -> str | None:
-    from flywheel.evals.evalset.evalset import load_evalset
-
     try:
         return load_evalset(evalset).definition.primary
     except FlywheelError:
@@ -151,13 +138,6 @@ def _primary(evalset: str) -> str | None:
 
 def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
     """The evalset of a job and what its graders are to it, or why nobody can tell any more."""
-    from pydantic import ValidationError
-
-    from flywheel.evals.evalset.evalset import load_evalset
-    from flywheel.jobs.records.job_state import order_of
-    from flywheel.levers.training.objectives.union import OBJECTIVE
-    from flywheel.levers.training.orders.order import stored_config
-
     order = order_of(row)
     try:
         config = OBJECTIVE.validate_python(stored_config(order.get("config", {})))
@@ -175,8 +155,6 @@ def _scores(
     view: View, events: Sequence[Event]
 ) -> dict[int, Mapping[str, Mapping[str, float | None]]]:
     """step -> item -> grader -> score, of the exams that hold, in their order."""
-    from flywheel.jobs.records.event_shape import fits
-
     found: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for event in events:
         if event.kind == "exam_items" and fits(event):

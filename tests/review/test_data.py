@@ -1,8 +1,7 @@
-"""What the pages are told: plain rows of a real store, and votes that are kept."""
+"""What the pages get of a real store, and votes that are kept."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -49,10 +48,11 @@ def test_the_store_is_opened_once(tmp_path: Path) -> None:
 def test_runs_have_their_means_and_intervals(world: World) -> None:
     review, a, b = world
     newest, oldest = review.runs()
-    assert (newest.run, oldest.run, oldest.kind) == (b, a, "baseline")
-    assert newest.mean == pytest.approx(10 / 12)
-    assert newest.low is not None and newest.high is not None
-    assert newest.low < 10 / 12 < newest.high
+    assert (newest.run.run, oldest.run.run, oldest.run.kind) == (b, a, "baseline")
+    assert newest.primary and newest.primary.interval
+    mean, low, high = newest.primary.interval
+    assert mean == pytest.approx(10 / 12)
+    assert low is not None and high is not None and low < mean < high
 
 
 def test_only_runs_of_the_same_thing_are_offered(world: World, tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_only_runs_of_the_same_thing_are_offered(world: World, tmp_path: Path) -
         review.store, write_evalset(tmp_path / "e", tags=["kind"]), right, "x", split="train"
     )
     offers = review.offers(a)
-    assert [line.run for line in offers.runs] == [b]
-    ((run, why),) = offers.refused
+    assert [line.run.run for line in offers.runs] == [b]
+    ((run, why),) = offers.refused.items()
     assert run == other
     assert (
         "do not measure the same thing; they differ in" in why
@@ -70,16 +70,15 @@ def test_only_runs_of_the_same_thing_are_offered(world: World, tmp_path: Path) -
     )
 
 
-def test_a_comparison_is_plain_rows(world: World) -> None:
+def test_a_comparison_has_its_graders_and_prompts(world: World) -> None:
     review, a, b = world
     found = review.compared(a, b)
     assert found.prompts == ("user: Say {{ item.gold }}.",) * 2
     (line,) = found.graders
-    assert (line.role, line.fixed, line.broken, line.n) == ("primary", 4, 1, 12)
-    assert line.difference and line.difference.mean == pytest.approx(0.25)
-    assert line.baseline and line.candidate and line.difference.low is not None
-    assert line.candidate.mean - line.baseline.mean == pytest.approx(line.difference.mean)
-    json.dumps([found.graders, found.slices])
+    assert line.paired and line.paired.low is not None
+    assert (line.role, line.fixed, line.broken, line.paired.n) == ("primary", 4, 1, 12)
+    assert line.paired.difference == pytest.approx(0.25)
+    assert [part.paired.difference for part in found.slices] == []
 
 
 def test_a_look_at_the_sealed_split_is_written_down(world: World, tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from flywheel.evals.decision.decide import p_of
-from flywheel.review.rows import Mean
+from flywheel.stats.intervals import Interval
 
 _ROW, _AXIS = 36, 84  # pixels
 # Both stand out from a white page and from a black one; Vega's own rules are black on either.
@@ -28,7 +27,7 @@ def draw(chart: Any, height: int, alt_text: str) -> None:
     st.altair_chart(whole, width="stretch", alt=alt_text)
 
 
-def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None = None) -> None:
+def intervals(title: str, means: Mapping[str, Interval | None], mark: float | None = None) -> None:
     """One line a mean, and a dashed line at `mark`. Names and title are ours, never a user's."""
     rows = [
         {"name": name, **mean._asdict(), "told": told(mean)} for name, mean in means.items() if mean
@@ -60,7 +59,7 @@ def intervals(title: str, means: Mapping[str, Mean | None], mark: float | None =
     draw(alt.layer(*layers), _ROW * len(rows) + _AXIS, shown)
 
 
-def told(mean: Mean | None, sign: bool = False) -> str:
+def told(mean: Interval | None, sign: bool = False) -> str:
     """A mean with its interval in words: 0.455 [0.387, 0.524]."""
     if mean is None:
         return "-"
@@ -68,8 +67,3 @@ def told(mean: Mean | None, sign: bool = False) -> str:
     if mean.low is None or mean.high is None:
         return f"{mean.mean:{form}} [unknown]"
     return f"{mean.mean:{form}} [{mean.low:{form}}, {mean.high:{form}}]"
-
-
-def p_value(p: float | None) -> str:
-    """A p value, never 0."""
-    return p_of(p)

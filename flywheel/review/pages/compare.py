@@ -6,12 +6,16 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from flywheel.evals.decision.finding import Finding
+from flywheel.evals.decision.compare import GraderComparison
+from flywheel.evals.decision.decide import p_of
+from flywheel.evals.decision.finding import Finding, finding_of
 from flywheel.review.data import Review, Which
-from flywheel.review.pages.charts import intervals, p_value, told
+from flywheel.review.pages.charts import intervals, told
 from flywheel.review.pages.chosen import Two, the_review, two
 from flywheel.review.pages.text import answer, fields, plain, table
-from flywheel.review.rows import Change, Compared, GraderLine, Mean, Verdict
+from flywheel.review.rows import Change, Compared, Verdict
+from flywheel.stats.intervals import Interval, mean_interval
+from flywheel.stats.paired import Paired
 from flywheel.visible import visible
 
 _PAGE = 5
@@ -46,16 +50,17 @@ def _figures(found: Compared) -> None:
     plain(f"candidate  {found.candidate.run}   {found.candidate.model}")
     left, right = st.columns(2)
     with left:
-        sides = {"baseline": primary.baseline, "candidate": primary.candidate}
-        intervals("mean score, 95% interval", sides)
+        sides = zip(("baseline", "candidate"), _means(primary), strict=True)
+        intervals("mean score, 95% interval", dict(sides))
     with right:
-        intervals("candidate less baseline", {"difference": primary.difference}, mark=0.0)
-    st.markdown(f"**{_VERDICTS[primary.finding]}**")
+        intervals("candidate less baseline", {"difference": _gap(primary.paired)}, mark=0.0)
+    st.markdown(f"**{_VERDICTS[finding_of(primary)]}**")
     for sentence in found.floor:
         plain(sentence)
     plain(
-        f"By {primary.grader}, on {_items(primary.n)} in both:"
-        f" {told(primary.difference, sign=True)}, p {p_value(primary.p)}. {_smallest(primary)}"
+        f"By {primary.grader}, on {_items(_count(primary))} in both:"
+        f" {told(_gap(primary.paired), sign=True)},"
+        f" p {p_of(primary.paired.p if primary.paired else None)}. {_smallest(primary)}"
     )
 
 
@@ -78,24 +83,40 @@ def _items(n: int) -> str:
     return "1 item" if n == 1 else f"{n:,} items"
 
 
-def _smallest(line: GraderLine) -> str:
+def _count(line: GraderComparison) -> int:
+    return line.paired.n if line.paired else 0
+
+
+def _gap(paired: Paired | None) -> Interval | None:
+    return paired and Interval(paired.difference, paired.low, paired.high)
+
+
+def _means(line: GraderComparison) -> list[Interval | None]:
+    """The means of both runs, over the items in both."""
+    pairs = line.pairs
+    return [mean_interval(side, pairs.clusters) for side in (pairs.baseline, pairs.candidate)]
+
+
+def _smallest(line: GraderComparison) -> str:
     if line.mde is None:
         return ""
-    return f"{_items(line.n)} detect a difference of {line.mde:.3f} with 80% power."
+    return f"{_items(_count(line))} detect a difference of {line.mde:.3f} with 80% power."
 
 
-def _grader(line: GraderLine) -> dict[str, object]:
+def _grader(line: GraderComparison) -> dict[str, object]:
+    before, after = line.pairs.sides
+    baseline, candidate = _means(line)
     return {
         "grader": line.grader,
         "role": line.role,
-        "difference [95%]": told(line.difference, sign=True),
-        "p": p_value(line.p),
-        "baseline [95%]": told(line.baseline),
-        "candidate [95%]": told(line.candidate),
+        "difference [95%]": told(_gap(line.paired), sign=True),
+        "p": p_of(line.paired.p if line.paired else None),
+        "baseline [95%]": told(baseline),
+        "candidate [95%]": told(candidate),
         "fixed": line.fixed,
         "broken": line.broken,
-        "n": line.n,
-        "ungraded": f"{line.ungraded[0]} / {line.ungraded[1]}",
+        "n": _count(line),
+        "ungraded": f"{before.ungraded} / {after.ungraded}",
     }
 
 
@@ -105,10 +126,10 @@ def _slices(found: Compared) -> None:
     st.subheader("Slices")
     rows = [
         {
-            "slice": part.slice,
-            "n": part.n,
-            "difference [95%]": told(Mean(part.difference, part.low, part.high), sign=True),
-            "p, adjusted": p_value(part.adjusted),
+            "slice": part.tag,
+            "n": part.paired.n,
+            "difference [95%]": told(_gap(part.paired), sign=True),
+            "p, adjusted": p_of(part.adjusted),
         }
         for part in found.slices
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from flywheel.evals.results.results import Result
 from flywheel.review.data import Review
 from flywheel.review.pages.charts import told
 from flywheel.review.pages.chosen import PAGES, baseline, choose, the_review, who
 from flywheel.review.pages.text import plain, table
-from flywheel.review.rows import Mean, RunLine
+from flywheel.stats.intervals import Interval
 from flywheel.visible import visible
 
 
@@ -33,18 +34,18 @@ def show() -> None:
     _choose(review, lines)
 
 
-def _choose(review: Review, lines: list[RunLine]) -> None:
-    by_name = {line.run: line for line in lines}
+def _choose(review: Review, lines: list[Result]) -> None:
+    by_name = {line.run.run: line for line in lines}
     st.subheader("Look at two of them")
     first, second = st.columns(2)
     with first:
         base = _pick("Baseline", by_name, baseline() or _default(lines))
     offers = review.offers(base)
-    comparable = {line.run: line for line in offers.runs}
+    comparable = {line.run.run: line for line in offers.runs}
     with second:
         if comparable:
             chosen = st.session_state.get("candidate")
-            candidate = _pick("Candidate", comparable, chosen or offers.runs[0].run)
+            candidate = _pick("Candidate", comparable, chosen or offers.runs[0].run.run)
             choose(baseline=base, candidate=candidate)
         else:
             st.info("No other run measures the same thing as this one.")
@@ -54,8 +55,8 @@ def _choose(review: Review, lines: list[RunLine]) -> None:
         with st.expander(
             f"{len(offers.refused):d} not offered: they do not measure the same thing"
         ):
-            for refused in offers.refused:
-                plain(refused.why)
+            for why in offers.refused.values():
+                plain(why)
 
 
 def _go() -> None:
@@ -69,37 +70,43 @@ def _go() -> None:
             st.switch_page(PAGES["judge"])
 
 
-def _pick(label: str, lines: dict[str, RunLine], default: str) -> str:
+def _pick(label: str, lines: dict[str, Result], default: str) -> str:
     names = list(lines)
     index = names.index(default) if default in lines else 0
     found = st.selectbox(label, names, index=index, format_func=lambda name: _title(lines[name]))
     return found or names[index]
 
 
-def _default(lines: list[RunLine]) -> str:
+def _default(lines: list[Result]) -> str:
     """The newest baseline, else the oldest run."""
-    return next((line.run for line in lines if line.kind == "baseline"), lines[-1].run)
+    rows = [line.run for line in lines]
+    return next((row.run for row in rows if row.kind == "baseline"), rows[-1].run)
 
 
-def _title(line: RunLine) -> str:
-    mean = "-" if line.mean is None else f"{line.mean:.3f}"
-    return visible(f"{line.run}  {line.model[-30:]}  prompt {line.prompt}  {mean}")
+def _mean(line: Result) -> Interval | None:
+    return line.primary and line.primary.interval
 
 
-def _row(line: RunLine) -> dict[str, object]:
-    mean = None if line.mean is None else Mean(line.mean, line.low, line.high)
+def _title(line: Result) -> str:
+    row, mean = line.run, _mean(line)
+    shown = "-" if mean is None else f"{mean.mean:.3f}"
+    return visible(f"{row.run}  {row.model[-30:]}  prompt {row.prompt_digest[:8]}  {shown}")
+
+
+def _row(line: Result) -> dict[str, object]:
+    row = line.run
     return {
-        "run": line.run,
-        "model": line.model[-40:],
-        "prompt": line.prompt,
-        "mean [95%]": told(mean),
+        "run": row.run,
+        "model": row.model[-40:],
+        "prompt": row.prompt_digest[:8],
+        "mean [95%]": told(_mean(line)),
         "n": line.n,
         "ungraded": line.ungraded,
-        "status": line.status,
-        "kind": line.kind,
-        "evalset": line.evalset,
-        "split": line.split,
-        "begun": f"{line.created:%Y-%m-%d %H:%M}",
+        "status": line.status or "unknown",
+        "kind": row.kind,
+        "evalset": row.evalset,
+        "split": row.split,
+        "begun": f"{row.created:%Y-%m-%d %H:%M}",
     }
 
 
