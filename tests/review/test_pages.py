@@ -139,7 +139,7 @@ def test_runs_of_other_things_are_not_offered_and_it_says_why(
     assert [len(box.options) for box in app.selectbox] == [3, 1]
     assert app.expander[0].label == "1 not offered: they do not measure the same thing"
     assert "they differ in split (dev against train)" in words(app, "text")
-    app.selectbox[0].set_value(opened.review.runs()[0].run).run()
+    app.selectbox[0].set_value(opened.review.runs()[0].run.run).run()
     assert "No other run measures the same thing" in words(app, "info")
     assert not app.button
 
