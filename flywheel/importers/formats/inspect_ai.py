@@ -56,12 +56,9 @@ def read_inspect(path: Path, naming: Naming) -> Iterator[Verdict]:
 
 def _check_whole(log: Part, source: Source, naming: Naming, samples: int) -> None:
     """Hold the samples against the header: every item once an epoch, failed ones among them."""
-    results, spec = log.maybe("results"), log.at("eval")
-    total = results.maybe("total_samples") if results else None
+    total, spec = log.maybe("results", "total_samples"), log.at("eval")
     counted = total.count() if total else 0
-    dataset, config = spec.maybe("dataset"), spec.maybe("config")
-    ids = dataset.maybe("sample_ids") if dataset else None
-    epochs = config.maybe("epochs") if config else None
+    ids, epochs = spec.maybe("dataset", "sample_ids"), spec.maybe("config", "epochs")
     if not counted and ids:
         counted = len(list(ids.parts())) * max(1, epochs.count() if epochs else 1)
     naming.check_whole(log.place, source.run, samples, counted, "samples")
@@ -186,8 +183,7 @@ def _number(value: Part) -> tuple[float | None, bool | None]:
 
 
 def _answer(sample: Part, model: str, error: str | None) -> Answer:
-    usages = sample.maybe("model_usage")
-    usage = usages.maybe(model) if usages else None
+    usage = sample.maybe("model_usage", model)
     seconds = sample.maybe("working_time") or sample.maybe("total_time")
     prompt = completion = cached = price = None
     if usage:
@@ -215,12 +211,10 @@ def _count(usage: Part, key: str) -> int:
 
 def _output(sample: Part) -> str:
     """The answer's text. What is long stands in the attachments."""
-    output = sample.maybe("output")
-    completion = output.maybe("completion") if output else None
+    completion = sample.maybe("output", "completion")
     text = completion.text() if completion else ""
     if text.startswith(_ATTACHMENT):
-        attachments = sample.maybe("attachments")
-        found = attachments.maybe(text.removeprefix(_ATTACHMENT)) if attachments else None
+        found = sample.maybe("attachments", text.removeprefix(_ATTACHMENT))
         return found.text() if found else text
     return text
 
@@ -237,6 +231,5 @@ def _input(sample: Part) -> Any:
 
 
 def _group(sample: Part, naming: Naming) -> str | None:
-    metadata = sample.maybe("metadata") if naming.group else None
-    found = metadata.maybe(naming.group or "") if metadata else None
+    found = sample.maybe("metadata", naming.group) if naming.group else None
     return found.name() if found else None

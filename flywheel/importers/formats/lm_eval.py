@@ -60,8 +60,7 @@ def read_lm_eval(path: Path, naming: Naming) -> Iterator[Verdict]:
         )
     results = _results(path.with_name(f"results_{named['date']}.json") if named else None)
     source = _source(path, task, results, naming)
-    better = results.maybe("higher_is_better")
-    of_task = better.maybe(task) if better else None
+    of_task = results.maybe("higher_is_better", task)
     known = {name: part.value for name, part in of_task.fields()} if of_task else {}
     metrics = _Metrics(known, naming.left_out)
     items: set[str] = set()
@@ -69,9 +68,7 @@ def read_lm_eval(path: Path, naming: Naming) -> Iterator[Verdict]:
         row = parse_log(f"{path}:{number}", line)
         items.add(row.at("doc_id").name())
         yield from _verdicts(row, source, naming, metrics)
-    counts = results.maybe("n-samples")
-    counted = counts.maybe(task) if counts else None
-    effective = counted.maybe("effective") if counted else None
+    effective = results.maybe("n-samples", task, "effective")
     if effective:
         naming.check_whole(str(path), source.run, len(items), effective.count(), "items")
 
@@ -102,7 +99,7 @@ def _verdicts(row: Part, source: Source, naming: Naming, metrics: _Metrics) -> I
     item, doc = row.at("doc_id").name(), row.maybe("doc")
     known, filtered = row.maybe("doc_hash"), row.maybe("filter")
     suffix = f",{filtered.text()}" if filtered and filtered.value != "none" else ""
-    group = doc.maybe(naming.group) if doc and naming.group else None
+    group = row.maybe("doc", naming.group) if naming.group else None
     ungraded = Verdict(
         place=row.place,
         source=source,

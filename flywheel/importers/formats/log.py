@@ -35,10 +35,13 @@ class Part:
             raise BadFile(f"{self.place}.{key}: this field is missing")
         return found
 
-    def maybe(self, key: str) -> Part | None:
-        """The value of a field, None when it is missing or null."""
+    def maybe(self, key: str, *inner: str) -> Part | None:
+        """The value of a field, or of one inside it; None when any is missing or null."""
         value = self._as(dict, "an object").get(key)
-        return None if value is None else Part(f"{self.place}.{key}", value)
+        if value is None:
+            return None
+        part = Part(f"{self.place}.{key}", value)
+        return part.maybe(*inner) if inner else part
 
     def fields(self) -> Iterator[tuple[str, Part]]:
         """The fields of an object, null ones too."""

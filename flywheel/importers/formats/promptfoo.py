@@ -75,8 +75,7 @@ def _sum_of(counts: Part | None, *names: str) -> int:
 
 def _sources(log: Part, path: Path, naming: Naming) -> dict[int, Source]:
     """The runs by `promptIdx`: one column of promptfoo's table each."""
-    known, config = log.maybe("evalId"), log.maybe("config")
-    told = config.maybe("description") if config else None
+    known, told = log.maybe("evalId"), log.maybe("config", "description")
     evalset = naming.evalset or (told.text()[:200] if told else None)
     if evalset is None or not is_name(evalset):
         raise BadFile(
@@ -111,8 +110,7 @@ def _verdicts(
     times[source.run, item] += 1
     if repeat >= MOST_REPEATS:
         raise result.refuse("the same test is repeated too often")
-    values = result.maybe("vars")
-    group = values.maybe(naming.group) if values and naming.group else None
+    group = result.maybe("vars", naming.group) if naming.group else None
     failed = result.maybe("failureReason")
     error = result.maybe("error")
     fault = None
@@ -141,11 +139,10 @@ def _verdicts(
 
 def _graded(result: Part, ungraded: Verdict) -> Iterator[Verdict]:
     """The overall score and those of the named metrics."""
-    grading = result.maybe("gradingResult")
-    listed = grading.maybe("componentResults") if grading else None
+    listed = result.maybe("gradingResult", "componentResults")
     components = [part for part in listed.parts() if part.value is not None] if listed else []
     faults = [story for part in components if (story := _fault(part))]
-    reason = grading.maybe("reason") if grading else None
+    reason = result.maybe("gradingResult", "reason")
     if faults:
         yield ungraded._replace(error=faults[0])
     else:
@@ -163,9 +160,8 @@ def _graded(result: Part, ungraded: Verdict) -> Iterator[Verdict]:
         elif value.value is None:
             yield ungraded._replace(grader=name, error="no number in the log")
         else:
-            weights = grading.maybe("namedScoreWeights") if grading else None
             score = value.number()
-            if weights is None or weights.maybe(name) is None:
+            if result.maybe("gradingResult", "namedScoreWeights", name) is None:
                 score /= max(1, _asserted(result.at("testCase"), name) or len(of_it))
             passed = all(part.at("pass").value for part in of_it) if of_it else passes(score)
             yield ungraded._replace(grader=name, score=score, passed=bool(passed))
@@ -173,15 +169,13 @@ def _graded(result: Part, ungraded: Verdict) -> Iterator[Verdict]:
 
 def _fault(component: Part) -> str | None:
     """Why a grader reached no verdict, None when it did."""
-    reason, metadata = component.maybe("reason"), component.maybe("metadata")
+    reason, marked = component.maybe("reason"), component.maybe("metadata", "graderError")
     told = reason.text() if reason else "the grader failed"
-    marked = metadata.maybe("graderError") if metadata else None
     return told if (marked and marked.value is True) or told.startswith(_RAISED) else None
 
 
 def _metric(component: Part) -> Any:
-    assertion = component.maybe("assertion")
-    metric = assertion.maybe("metric") if assertion else None
+    metric = component.maybe("assertion", "metric")
     return metric.value if metric else None
 
 
@@ -232,11 +226,10 @@ def _item(content: dict[str, Any]) -> str:
 
 
 def _answer(result: Part, error: str | None) -> Answer:
-    response, usage = result.maybe("response"), result.maybe("tokenUsage")
-    output = response.maybe("output") if response else None
+    output = result.maybe("response", "output")
     latency, cost = result.maybe("latencyMs"), result.maybe("cost")
     counts = {
-        key: found.count() if usage and (found := usage.maybe(key)) else None
+        key: found.count() if (found := result.maybe("tokenUsage", key)) else None
         for key in ("prompt", "completion", "cached")
     }
     return Answer(
