@@ -24,6 +24,8 @@ INSERTED = "reads that were inserted into the chain"
 MISSING = "reads that are missing from the chain"
 UNLINKED = "reads that do not follow the read before them"
 UNREAD = "runs on a sealed split without their read"
+ELSE = "reads of what their runs are not"
+LOST = "runs without their prompt"
 LEDGER = "the ledger tells of"
 
 
@@ -65,6 +67,14 @@ def rows_of(path: Path) -> list[ReadRow]:
             {INSERTED: "read 2 ", LEDGER: "", "rows that are there twice": "2"},
         ),
         ('UPDATE "reads_chain" SET "n" = 7 - "n" WHERE "n" IN (3, 4)', {CHANGED: "read 3 "}),
+        ("""UPDATE "item_sets" SET "item" = 'x' || "item\"""", {"item sets that were changed": ""}),
+        ('DELETE FROM "item_sets"', {"reads without their item set": "read 1", LEDGER: ""}),
+        ("""UPDATE "runs" SET "split" = 'dev' WHERE "run" = 'b'""", {ELSE: "read 3"}),
+        ("""UPDATE "runs" SET "split_digest" = 'x' WHERE "run" = 'b'""", {ELSE: "read 3"}),
+        (
+            """UPDATE "runs" SET "prompt_digest" = 'x' WHERE "run" = 'b'""",
+            {ELSE: "read 3", LOST: ""},
+        ),
     ],
 )
 def test_what_was_done_to_the_chain_is_named(

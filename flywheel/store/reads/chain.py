@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from flywheel.store.reader import Reader
 from flywheel.store.rows.arrow import ArrowBatch
-from flywheel.store.tables.reads import BEGINNING, READS_CHAIN, Head, ReadRow, hash_of, linked
+from flywheel.store.tables.reads import (
+    BEGINNING,
+    READS_CHAIN,
+    Head,
+    ReadRow,
+    hash_of,
+    linked,
+    set_digest,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,6 +83,16 @@ def broken_links(store: Reader) -> Iterator[Break]:
             for row in (ReadRow(*values) for values in rows):
                 yield from _faults(row, head)
                 head = Head(row.n, row.hash)
+
+
+def broken_sets(store: Reader) -> Iterator[Break]:
+    """Say of each set of items that it is not the one that reads name."""
+    with store.cursor() as cursor:
+        cursor.execute('SELECT "item_set", "item" FROM "item_sets" ORDER BY ALL')
+        rows = chain.from_iterable(iter(lambda: cursor.fetchmany(_BLOCK), []))
+        for name, group in groupby(rows, key=itemgetter(0)):
+            if set_digest(item for _, item in group) != name:
+                yield Break("item sets that were changed", name)
 
 
 def _faults(row: ReadRow, head: Head) -> Iterator[Break]:

@@ -128,9 +128,9 @@ def readings_of(store: Reader, split_digest: str) -> list[Reading]:
     return store.rows(
         Reading,
         """
-        SELECT r."model_digest", r."prompt_digest", r."items", r."repeats"
+        SELECT c."model_digest", c."prompt_digest", r."items", r."repeats"
         FROM "reads_chain" AS c JOIN "runs" AS r ON r."run" = c."run"
-        WHERE r."split_digest" = ? GROUP BY ALL ORDER BY min(c."n")
+        WHERE c."split_digest" = ? GROUP BY ALL ORDER BY min(c."n")
         """,
         [split_digest],
     )

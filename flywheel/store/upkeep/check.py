@@ -12,10 +12,11 @@ from flywheel.store.migrations import STEPS, schema_number
 from flywheel.store.owner import own, real_path
 from flywheel.store.place import db_option
 from flywheel.store.reader import Reader
-from flywheel.store.reads.chain import broken_links
+from flywheel.store.reads.chain import broken_links, broken_sets
 from flywheel.store.rows.table import MOST_COUNT, Table
 from flywheel.store.rows.values import wrong_values
 from flywheel.store.store import connect
+from flywheel.store.tables.reads import set_digest
 from flywheel.store.tables.tables import TABLES
 
 
@@ -91,6 +92,21 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
         "runs on a sealed split without their read",
         'SELECT s."run" FROM "runs" AS s ANTI JOIN "reads_chain" AS t ON t."run" = s."run"'
         """ WHERE s."split" = 'test' AND s."kind" <> 'regrade'""",
+    ),
+    (
+        "reads_chain",
+        "reads of what their runs are not",
+        """SELECT 'read ' || s."n" FROM "reads_chain" AS s JOIN "runs" AS r ON r."run" = s."run"
+        WHERE r."split" <> 'test' OR (r."split_digest", r."model_digest", r."prompt_digest")
+            <> (s."split_digest", s."model_digest", s."prompt_digest")""",
+    ),
+    (
+        "reads_chain",
+        "reads without their item set",
+        """SELECT 'read ' || s."n" FROM "reads_chain" AS s ANTI JOIN "item_sets" USING ("item_set")
+        WHERE s."item_set" <> '"""
+        + set_digest([])
+        + "'",
     ),
     (
         "comparisons",
@@ -173,7 +189,7 @@ def _faults(store: Reader, rows: dict[str, int]) -> Iterator[Finding]:
     for name, story, sql in _LEADS:
         yield from _found(store, name, story, sql)
     broken: dict[str, list[str]] = {}
-    for story, example in broken_links(store):
+    for story, example in (*broken_links(store), *broken_sets(store)):
         broken.setdefault(story, []).append(example)
     for story, examples in broken.items():
         yield Finding("reads_chain", story, len(examples), examples[0])
