@@ -10,7 +10,7 @@ from flywheel.models.adapters import base_of
 from flywheel.models.hub import model_folder
 
 _SUFFIXES = (".safetensors", ".bin", ".gguf", ".json", ".jinja", ".model", ".txt")
-_digests: dict[tuple[str, int, int], str] = {}
+_digests: dict[tuple[str, int, int, int], str] = {}
 
 
 def content_digest(name: str) -> str:
@@ -34,10 +34,11 @@ def folder_digest(folder: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file, remembered by its path, size and time. Raises BadOption."""
+    """The sha256 of a file, remembered by its path, size and times. Raises BadOption."""
     try:
         stat = path.stat()
-        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+        # A copy may keep the time of its source; the time of the change on this disk, none keeps.
+        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
         if key not in _digests:
             with path.open("rb") as file:
                 _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -100,8 +100,8 @@ def model_digest(name: str, setting: Setting | None = None) -> str:
     what that imports. Of an endpoint: its URL and model, for its weights cannot be
     seen. Of a folder: names and bytes of its files, with the adapter's and, for an adapter's
     folder, the base's. Of a hub id: the id and the cached files. How it is loaded (`bits`, `dtype`)
-    counts too, since that changes the answers. A file is read again only when its size or time has
-    changed. Raises BadOption or BadFile.
+    counts too, since that changes the answers. A file is read again only when its size or a time
+    of it has changed. Raises BadOption or BadFile.
     """
     setting = setting or Setting()
     kind, _, rest = name.partition(":")
