@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from flywheel.files import lock_file
 from flywheel.store.errors import StoreFailed, StoreInUse, denied
@@ -45,6 +45,12 @@ class Ownership:
             _held.discard(self._descriptor)
             self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.give_up()
 
 
 def real_path(path: Path) -> Path:

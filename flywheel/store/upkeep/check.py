@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,15 +146,8 @@ def check_store(path: Path) -> Report:
     if not path.is_file():
         raise StoreFailed(f"{path}: no such file; name the store with --db")
     path = real_path(path)
-    ownership = own(path)
-    try:
-        connection = connect(path, read_only=True)
-        try:
-            return _check(Reader(path, connection))
-        finally:
-            connection.close()
-    finally:
-        ownership.give_up()
+    with own(path), closing(connect(path, read_only=True)) as connection:
+        return _check(Reader(path, connection))
 
 
 def _check(store: Reader) -> Report:

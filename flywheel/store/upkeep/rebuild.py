@@ -8,6 +8,7 @@ takes only columns that the schema names.
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,7 @@ def rebuild_store(folder: Path, path: Path) -> Manifest:
             f" version knows {len(STEPS)}); upgrade with `pip install -U flywheel`"
         )
     path = real_path(path)
-    ownership = own(path)
-    try:
+    with own(path):
         # A log that is left of another store would be replayed into this one.
         for there in (path, path.with_name(path.name + ".wal")):
             if there.exists():
@@ -47,14 +47,11 @@ def rebuild_store(folder: Path, path: Path) -> Manifest:
                 install(half / path.name, path)
         except OSError as error:
             raise denied(path, error) from None
-    finally:
-        ownership.give_up()
     return manifest
 
 
 def _build(path: Path, folder: Path, manifest: Manifest) -> None:
-    connection = connect(path)
-    try:
+    with closing(connect(path)) as connection:
         store = Reader(path, connection)
         with store.cursor() as cursor:
             _fill(cursor, folder, path, manifest)
@@ -63,8 +60,6 @@ def _build(path: Path, folder: Path, manifest: Manifest) -> None:
                 f"{folder / wrong.table}.parquet: {wrong.rows} {wrong.story}, one of them"
                 f" {wrong.example!r:.200}; take another export"
             )
-    finally:
-        connection.close()
 
 
 def _fill(cursor: Any, folder: Path, path: Path, manifest: Manifest) -> None:
