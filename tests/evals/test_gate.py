@@ -16,6 +16,7 @@ from flywheel.evals.decision.gate import Case, judge, promote
 from flywheel.evals.run.measure import begin
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.decisions import find_baseline
+from flywheel.store.tables.definitions import ModelRow
 from flywheel.store.upkeep.check import check_store
 from tests.evals.world import Echo, failing_on, measure, plan, write_evalset, wrong_on
 from tests.store.process import line, python
@@ -135,9 +136,29 @@ def test_looks_are_counted_by_candidate_and_never_given_back(store: Store, tmp_p
     assert judge(store, Case(baseline=a, candidate=again)).decision.look == 2, "the same candidate"
     more = run_of(store, folder, wrong_on(1), "c1", repeats=2)
     with_seeds = Case(baseline=a, candidate=runs[2], seeds=[runs[0], runs[1]])
-    assert judge(store, with_seeds).decision.look == 1, "seeds of one lever are one candidate"
+    assert judge(store, with_seeds).decision.look == 3, "no lever made them: other candidates"
     base = run_of(store, folder, BAD, "a", repeats=2)
     assert judge(store, Case(baseline=base, candidate=more)).decision.look == 4, "more data"
+
+
+def test_only_seeds_of_the_same_training_are_one_candidate(store: Store, tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "e", items=60)
+    made = {"s0": (0, 9), "s1": (1, 9), "same": (0, 9), "rows": (1, 8)}
+    for name, (seed, rows) in made.items():
+        detail = json.dumps({"lever": "sft", "seed": seed, "config": {"seed": seed, "rows": rows}})
+        row = ModelRow(plan(folder, name).model_digest, name, "local", detail)
+        store.write(name, {"models": [row]})
+    a = run_of(store, folder, BAD, "a")
+    runs = {name: run_of(store, folder, wrong_on(1), name) for name in made}
+    looks = {
+        name: judge(
+            store, Case(baseline=a, candidate=runs["rows"], seeds=[runs[name]])
+        ).decision.look
+        for name in ("s0", "s1", "same")
+    }
+    assert looks == {"s0": 4, "s1": 4, "same": 4}, "other rows: each is a candidate"
+    case = Case(baseline=a, candidate=runs["s1"], seeds=[runs["s0"]])
+    assert judge(store, case).decision.look == 1
 
 
 def test_dev_is_not_sealed(store: Store, tmp_path: Path) -> None:

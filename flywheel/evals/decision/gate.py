@@ -155,9 +155,7 @@ def gather(
             f"{baseline.primary_grader!r} graded nothing in {baseline.run} and {candidate.run}"
         )
     gains: list[float] | None = None
-    # A lever that has seeds made the model.
-    model = find_model(store, candidate.model_digest)
-    if seeds or (model and json.loads(model.detail).get("lever")):
+    if seeds or _recipe(store, candidate):
         others = [load_pairs(store, baseline, row, facts) for row in seeds]
         gains = [
             _gain(other.get(primary.grader), row) for other, row in zip(others, seeds, strict=True)
@@ -170,7 +168,9 @@ def gather(
             for name, margin in definition.get("guards", {}).items()
         ],
         audits=[pairs.get(name) or no_pairs(name) for name in definition.get("audit", ())],
-        look=look_number(store, baseline, candidate, seeds) if baseline.split == "test" else 1,
+        look=look_number(store, baseline, candidate, _own_seeds(store, candidate, seeds))
+        if baseline.split == "test"
+        else 1,
         tried=case.tried,
         seeds=gains,
         sealed="" if baseline.split == "test" else _NOT_SEALED.format(split=baseline.split),
@@ -183,6 +183,31 @@ def gather(
             (baseline, floors_of(store, baseline, len(primary.items))),
         ),
     )
+
+
+def _own_seeds(store: Reader, candidate: RunRow, seeds: Sequence[RunRow]) -> list[RunRow]:
+    """Those of the seeds whose model differs from the candidate's by the seed alone.
+
+    Whatever else looked at the split is a candidate of its own, and is counted.
+    """
+    own = _recipe(store, candidate)
+    others = [(row, _recipe(store, row)) for row in seeds]
+    return [
+        row
+        for row, other in others
+        if own and own | {"seed": None} == other | {"seed": None} and own["seed"] != other["seed"]
+    ]
+
+
+def _recipe(store: Reader, run: RunRow) -> dict[str, Any]:
+    """How a lever that has seeds made the model of a run; nothing for any other model."""
+    model = find_model(store, run.model_digest)
+    made: dict[str, Any] = json.loads(model.detail) if model else {}
+    if not made.get("lever"):
+        return {}
+    recipe = {name: made.get(name) for name in ("lever", "base_digest", "data_digest", "seed")}
+    config: dict[str, Any] = made.get("config") or {}
+    return {**recipe, "config": {name: config[name] for name in config if name != "seed"}}
 
 
 def _gain(pairs: Pairs | None, run: RunRow) -> float:
