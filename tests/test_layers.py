@@ -24,6 +24,8 @@ LOW = {
     "flywheel.config",
     "flywheel.synchronous",
     "flywheel.states",
+    "flywheel.outputs",
+    "flywheel.deprecated",
 }
 SOURCES = LOW | {"flywheel.stats", "flywheel.models"}
 ENGINE_ROOM = SOURCES | {"flywheel.samplers", "flywheel.store"}
@@ -44,6 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flywheel.known_fields": set(),
     "flywheel.synchronous": set(),
     "flywheel.states": set(),
+    "flywheel.outputs": set(),
+    "flywheel.deprecated": set(),
     "flywheel.document": {"flywheel.errors", "flywheel.places", "flywheel.visible"}
     | {"flywheel.yaml_text", "flywheel.known_fields", "flywheel.files"},
     "flywheel.config": {"flywheel.errors"},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from flywheel.cli.commands import COMMANDS, load_command
 from flywheel.cli.terminal.failure import INTERRUPTED, report
 from flywheel.cli.terminal.streams import flush_output, open_streams, say
 from flywheel.cli.terminal.tables import print_line
+from flywheel.deprecated import FlywheelDeprecationWarning
 
 _EXIT_CODES = """\b
 Exit codes:
@@ -51,6 +53,8 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of this name, None where there is none."""
+        if (entry := COMMANDS.get(cmd_name)) and entry.deprecated:
+            entry.deprecated.warn()
         return load_command(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -102,9 +106,20 @@ def _top(
     """Measure first, then try to beat the measurement, and let statistics decide."""
 
 
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any
+) -> None:
+    """Print a warning: ours as a line for people, any other as Python does."""
+    if issubclass(category, FlywheelDeprecationWarning):
+        say(f"Warning: {message}")
+    else:
+        say(warnings.formatwarning(message, category, filename, lineno).rstrip())
+
+
 def run() -> int:
     """Run the command line on open streams. Returns the exit code."""
     open_streams()
+    warnings.showwarning = _show_warning
     try:
         code = app(standalone_mode=False)
         flush_output()

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import typer
 
+from flywheel.deprecated import Deprecated
+
 
 class Entry(NamedTuple):
     """A command that is not loaded yet: `attribute` of `flywheel.cli.{module}`."""
@@ -19,6 +21,7 @@ class Entry(NamedTuple):
     attribute: str
     help: str
     hidden: bool = False
+    deprecated: Deprecated | None = None
 
 
 COMMANDS: Mapping[str, Entry] = {
@@ -34,7 +37,13 @@ COMMANDS: Mapping[str, Entry] = {
     "plan": Entry("decide.plan", "plan", "Estimate the sample size that a gain needs."),
     "review": Entry("decide.review", "review", "Compare and judge answers in the browser."),
     "improve": Entry("improve.improve", "train", "Train a candidate with one of the levers."),
-    "train": Entry("improve.improve", "train", "The same as improve.", hidden=True),
+    "train": Entry(
+        "improve.improve",
+        "train",
+        "The same as improve.",
+        hidden=True,
+        deprecated=Deprecated("flywheel train", "flywheel improve", "0.3"),
+    ),
     "jobs": Entry("improve.jobs", "jobs", "List the jobs."),
     "job": Entry("improve.jobs", "job", "Show, follow, pause, resume or cancel a job."),
     "data": Entry("improve.data", "data", "Check and repair training files."),

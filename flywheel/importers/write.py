@@ -18,7 +18,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from flywheel import __version__
+from flywheel import __version__, outputs
 from flywheel.importers.columns import Run, imported_grader
 from flywheel.importers.gather import Gathered
 from flywheel.importers.rows import item_rows, sample_rows, score_rows
@@ -55,7 +55,7 @@ class Imported:
     new: bool
     lacks: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.ImportedRun:
         """The object that `import --json` prints for each run."""
         row = self.row
         return {

@@ -183,7 +183,7 @@ def closing(verdict: Verdict, folder: Path, model: Path) -> None:
 
 def tell(what: str, result: Result) -> None:
     """One line of a result."""
-    found = result.as_json()["primary"]
+    found: dict[str, Any] = {**result.as_json()["primary"]}
     print(
         f"   {what}: {100 * found['mean']:.1f}% exact"
         f" (95% {100 * found['low']:.1f} to {100 * found['high']:.1f})",

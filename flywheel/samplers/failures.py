@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flywheel import outputs
+
 NOT_ASKED = "not asked: the endpoint is out: "
 # What differs from one request to the next, though the reason is the same.
 _ASIDE = re.compile(r" \((gave up after|not asked again)[^()]*\)$")
@@ -25,7 +27,7 @@ class Reason:
     count: int
     not_asked: int = 0
 
-    def as_json(self) -> dict[str, str | int]:
+    def as_json(self) -> outputs.Reason:
         """The reason as `--json` prints it."""
         return {"reason": self.text, "count": self.count, "not_asked": self.not_asked}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from flywheel import outputs
 from flywheel.evals.decision.compare import Comparison
 from flywheel.evals.decision.conclude import conclude
 from flywheel.evals.decision.finding import headline
@@ -27,7 +28,7 @@ class Compared:
         """The comparison with this many fixed and broken items of each candidate."""
         return load_report(self._store, self.comparison, items)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Comparison:
         """The object that `flywheel compare --json` prints, without the items."""
         return self.comparison.as_json()
 

@@ -20,6 +20,7 @@ from typing import Any, Unpack
 
 from pydantic import ValidationError
 
+from flywheel import outputs
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
@@ -299,7 +300,7 @@ class Verdict:
         promote(self._workspace.store, self.decided)
         return self
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Gate:
         """The object that `flywheel gate --json` prints."""
         return self.decided.as_json()
 

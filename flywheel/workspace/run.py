@@ -6,8 +6,8 @@ from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
+from flywheel import outputs
 from flywheel.errors import FlywheelError
 from flywheel.evals.results.results import Result, load_result
 from flywheel.evals.results.worst_items import Slice, WorstItem, slices, worst_items
@@ -140,7 +140,7 @@ class Run:
         """The command that does what is left."""
         return resume_command(self.row, self._store, self.doing.options if self.doing else "")
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Run:
         """The object that `flywheel eval --json` prints."""
         return self.result.as_json()
 

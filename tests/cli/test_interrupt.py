@@ -48,7 +48,7 @@ def test_ctrl_c_in_a_query_is_no_bug() -> None:
         ("typer", ("--help",)),
         ("duckdb", ("runs",)),
         ("pydantic", ("graders", "check", "unit_math")),
-        ("transformers", ("train", "sft", "--explain", "--set", "evalset=unit_math")),
+        ("transformers", ("improve", "sft", "--explain", "--set", "evalset=unit_math")),
     ],
 )
 def test_ctrl_c_in_an_import_is_one_line(

@@ -157,14 +157,14 @@ def test_a_job_whose_data_changed_is_not_gone_on_with(tmp_path: Path) -> None:
         (["job", "job-x", "--resume"], "no job 'job-x'"),
         (["job", "..", "--cancel"], "no job '..'"),
         (["job", "job-x", "--pause", "--cancel"], "give one of --pause, --resume and --cancel"),
-        (["train", "sftt", "c.yaml"], "wanted one of sft, dpo, kto, rft, reward, pretrain"),
-        (["train", "sft", "none.yaml"], "none.yaml: cannot be read"),
+        (["improve", "sftt", "c.yaml"], "wanted one of sft, dpo, kto, rft, reward, pretrain"),
+        (["improve", "sft", "none.yaml"], "none.yaml: cannot be read"),
         (
             ["improve", "sft", "dpo.yaml"],
             "a config for 'dpo'; run flywheel improve dpo",
         ),
-        (["train", "sft", "bad.yaml"], "bad.yaml:2:1: stepps"),
-        (["train", "sft", "--set", "evalset=unit_math", "--set", "steps=0"], "--set steps"),
+        (["improve", "sft", "bad.yaml"], "bad.yaml:2:1: stepps"),
+        (["improve", "sft", "--set", "evalset=unit_math", "--set", "steps=0"], "--set steps"),
     ],
 )
 def test_an_error_is_one_line(tmp_path: Path, arguments: list[str], story: str) -> None:

@@ -109,7 +109,7 @@ MISTAKES: list[tuple[tuple[str, ...], int, str]] = [
     (("gate", B, "--baseline", A, "--effect", "-inf"), 3, "wanted a finite number"),
     (("plan", "unit_math", "--power", "nan"), 2, "wanted a finite number"),
     (("plan", "unit_math", "--discordance", "inf"), 2, "wanted a finite number"),
-    (("train", "sft", "--stall-minutes", "inf"), 2, "wanted a finite number"),
+    (("improve", "sft", "--stall-minutes", "inf"), 2, "wanted a finite number"),
     (("grade", ".", "--sample", "x"), 1, ".: cannot be read: Is a directory"),
     (("compare", A, B, "--html", "/none/x.html"), 1, "there is no folder"),
     (("data", "check", "."), 1, "Error: "),

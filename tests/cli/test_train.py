@@ -59,7 +59,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calm]:
     """Trained once, through the command, while a second terminal looks."""
     place = tmp_path_factory.mktemp("calm")
     write_config(place)
-    words = [EXECUTABLE, "train", "sft", "sft.yaml", "--measure-first"]
+    words = [EXECUTABLE, "improve", "sft", "sft.yaml", "--measure-first"]
     command = subprocess.Popen(
         [str(word) for word in words],
         cwd=place,
@@ -80,7 +80,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calm]:
 
 def test_nothing_is_trained_without_a_baseline(tmp_path: Path) -> None:
     write_config(tmp_path)
-    done = flywheel("train", "sft", "sft.yaml", cwd=tmp_path)
+    done = flywheel("improve", "sft", "sft.yaml", cwd=tmp_path)
     assert done.returncode == 1
     assert f"flywheel baseline {tmp_path}/desk -m tiny (or --measure-first)" in done.stderr
     assert not (tmp_path / ".flywheel").exists()

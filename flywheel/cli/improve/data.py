@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flywheel import outputs
 from flywheel.cli.terminal.options import Json
 from flywheel.cli.terminal.progress import Advance, progress
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
@@ -99,7 +100,7 @@ def check(
         report = check_training(training, counter, max_length, advance, _finder(names))
     leakage = _check_leakage(file, evalset or [], report.findings)
     if as_json:
-        print_json({**report.as_json(), "leakage": leakage})
+        print_json(outputs.DataCheck(**report.as_json(), leakage=leakage))
     else:
         _show(report, leakage, every)
     raise typer.Exit(1 if report.refused else 0)
@@ -155,7 +156,7 @@ def fix(
     fixed = fix_training(read_training(file, form), steps)
     rows = {str(targets[part]): save_rows(targets[part], fixed.parts[part]) for part in targets}
     if as_json:
-        print_json({"format": fixed.format, "changes": fixed.changes, "rows": rows})
+        print_json(outputs.DataFix(format=fixed.format, changes=fixed.changes, rows=rows))
         return
     for change in fixed.changes:
         print_line(change)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from flywheel import outputs
 from flywheel.cli.terminal.options import Json
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.data.leakage.leakage import WAYS, Overlap, tell
@@ -35,9 +36,8 @@ def leakage(
         leaks += check_file(what, path)
     found = [leak for leak in leaks if leak.overlaps.total]
     if as_json:
-        print_json(
-            {"ok": not found, "evalset": what.name, "sides": [_json(leak) for leak in leaks]}
-        )
+        sides = [_json(leak) for leak in leaks]
+        print_json(outputs.Leakage(ok=not found, evalset=what.name, sides=sides))
     elif not leaks:
         print_line(f"{what.name}: nothing to compare, for it has one split")
     else:
@@ -60,18 +60,18 @@ def _row(leak: Leak) -> tuple[str, ...]:
     )
 
 
-def _json(leak: Leak) -> dict[str, Any]:
+def _json(leak: Leak) -> outputs.Side:
     return {
         "in": leak.left,
         "of": leak.right,
         "items": leak.items,
         "leaking": leak.overlaps.total,
-        "ways": leak.overlaps.counts,
+        "ways": {str(how): n for how, n in leak.overlaps.counts.items()},
         "worst": [_pair(overlap) for overlap in leak.overlaps.worst],
     }
 
 
-def _pair(overlap: Overlap) -> dict[str, Any]:
+def _pair(overlap: Overlap) -> outputs.Overlap:
     return {
         "in": overlap.left.where,
         "of": overlap.right.where,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flywheel import outputs
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, takes
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.importers.formats.inspect_ai import read_inspect
@@ -104,7 +105,8 @@ def _bring(
     naming = Naming(**names)
     runs = bring(read, file, naming, db, primary)
     if as_json:
-        print_json({"runs": [run.as_json() for run in runs], "left_out": naming.left_out})
+        found = [run.as_json() for run in runs]
+        print_json(outputs.Import(runs=found, left_out=naming.left_out))
         return
     columns = ("run", "evalset", "split", "items", "samples", "graders", "verdicts", "ungraded")
     rows: list[tuple[str, ...]] = []

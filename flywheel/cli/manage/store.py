@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flywheel import outputs
 from flywheel.cli.terminal.options import DEFAULT_DB, Json
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.errors import BadFile
@@ -41,7 +42,7 @@ def check(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
     report = check_store(db)
     ok = not report.findings
     if as_json:
-        print_json({"ok": ok, "db": str(db), **asdict(report)})
+        print_json(outputs.StoreCheck(ok=ok, db=str(db), **asdict(report)))
     else:
         print_table(("table", "rows"), [(name, str(rows)) for name, rows in report.rows.items()])
         for finding in report.findings:
@@ -60,7 +61,7 @@ def compact(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
     """
     done = compact_store(db)
     if as_json:
-        print_json({"ok": True, "db": str(db), **asdict(done)})
+        print_json(outputs.Compacted(ok=True, db=str(db), **asdict(done)))
     else:
         print_line(f"{db}: {_megabytes(done.before)} -> {_megabytes(done.after)}")
 
@@ -96,6 +97,8 @@ def _megabytes(size: int) -> str:
 def _show(manifest: Manifest, source: Path, target: Path, as_json: bool) -> None:
     rows = {name: table.rows for name, table in manifest.tables.items()}
     if as_json:
-        print_json({"ok": True, "from": str(source), "to": str(target), "rows": rows})
+        copied: outputs.Copied
+        copied = {"ok": True, "from": str(source), "to": str(target), "rows": rows}
+        print_json(copied)
     else:
         print_line(f"{source} -> {target}: {sum(rows.values())} rows in {len(rows)} tables")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flywheel import outputs
 from flywheel.cli.measure.measuring import spec_of
 from flywheel.cli.terminal.options import judging, takes
 from flywheel.cli.terminal.progress import progress
@@ -89,7 +90,7 @@ def _grade_rows(grader: Grader, rows: Path, out: Path, spec: EngineSpec, as_json
         )
     counts = summary.as_json()
     if as_json:
-        print_json({"grader": grader.name, "out": str(out), **counts})
+        print_json(outputs.Graded(grader=grader.name, out=str(out), **counts))
         return
     columns = ("grader", "n", "graded", "mean", "passed", "unparsed", "ungraded")
     cells = [number(summary.mean) if name == "mean" else str(counts[name]) for name in columns[1:]]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flywheel import outputs
 from flywheel.cli.measure.measuring import spec_of
 from flywheel.cli.terminal.options import judging, takes
 from flywheel.cli.terminal.streams import say
@@ -52,7 +53,7 @@ def check(
     if Path(what).is_file():
         wire = wire_json(check_definition(Path(what), replace(spec, judge=None)))
         if as_json:
-            print_json({"ok": True, "grader": wire})
+            print_json(outputs.GraderLoads(ok=True, grader=wire))
         else:
             print_line(f"{what}: ok, {wire['type']} {wire['name']!r}")
         return
@@ -61,12 +62,12 @@ def check(
     bad = any(one.bad for one in checks)
     if as_json:
         print_json(
-            {
-                "ok": not bad,
-                "evalset": evalset.name,
-                "format_only": [one.grader for one in checks if one.format_only],
-                "probes": [probe.as_json() for one in checks for probe in one.probes],
-            }
+            outputs.Probed(
+                ok=not bad,
+                evalset=evalset.name,
+                format_only=[one.grader for one in checks if one.format_only],
+                probes=[probe.as_json() for one in checks for probe in one.probes],
+            )
         )
     else:
         _print_checks(checks, show_all)

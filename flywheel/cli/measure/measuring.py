@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+from flywheel import outputs
 from flywheel.cli.terminal.failure import INCOMPLETE, is_interrupt
 from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
@@ -105,8 +106,11 @@ def show_result(done: Measured, as_json: bool, db: Path) -> None:
     result, judge, options = done
     options += db_option(db)
     if as_json:
-        taken = judge and {name: getattr(judge, name) for name in ("answers", "tokens", "price")}
-        print_json(result.as_json() | ({"judge": taken} if taken else {}))
+        found = result.as_json()
+        if judge is not None:
+            taken = outputs.Taken(answers=judge.answers, tokens=judge.tokens, price=judge.price)
+            found["judge"] = taken
+        print_json(found)
         return
     row = result.run
     run = one_line(row.run)

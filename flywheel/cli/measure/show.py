@@ -10,6 +10,7 @@ import typer
 from flywheel.cli.measure.measuring import Measured, show_result
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
+from flywheel.outputs import ShownRun, Slice, WorstItem
 from flywheel.reports.words import cut
 from flywheel.visible import one_line
 from flywheel.workspace.open import open_reading
@@ -28,10 +29,9 @@ def show(
         found = workspace.run(run)
         result, parts, bad = found.result, found.slices(), found.worst(worst)
     if as_json:
-        shown = result.as_json()
-        shown["slices"] = [part._asdict() for part in parts]
-        shown["worst"] = [item._asdict() for item in bad]
-        print_json(shown)
+        slices = [Slice(**part._asdict()) for part in parts]
+        worst_items = [WorstItem(**item._asdict()) for item in bad]
+        print_json(ShownRun(**result.as_json(), slices=slices, worst=worst_items))
         return
     show_result(Measured(result), False, db)
     if parts:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from flywheel import outputs
+
 Severity = Literal["error", "warning", "note"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 # Enough for a person and a script; the counts go on. A million findings would fill the memory.
@@ -71,14 +73,14 @@ class Report:
             return "refused"
         return "ready with warnings" if self.findings.total("warning") else "ready"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.DataReport:
         """Everything, for scripts. `counts` counts the findings that are not listed too."""
-        return {
-            "path": self.path,
-            "format": self.format,
-            "rows": self.rows,
-            "verdict": self.verdict,
+        return outputs.DataReport(
+            path=self.path,
+            format=self.format,
+            rows=self.rows,
+            verdict=self.verdict,
             **self.figures,
-            "counts": {kind: n for (_, kind), n in self.findings.counts.items()},
-            "findings": [asdict(finding) for finding in self.findings.sorted()],
-        }
+            counts={kind: n for (_, kind), n in self.findings.counts.items()},
+            findings=[outputs.DataFinding(**asdict(one)) for one in self.findings.sorted()],
+        )

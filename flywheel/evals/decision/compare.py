@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from flywheel import outputs
 from flywheel.errors import BadOption, NotComparable
 from flywheel.evals.decision.pairs import ItemFacts, Pairs, load_facts, load_pairs
 from flywheel.evals.floors.above_floor import AboveFloor, above_floor
@@ -52,7 +53,7 @@ class GraderComparison:
     fixed: int
     broken: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.GraderComparison:
         """The object that `compare --json` has for each grader."""
         found = self.paired
         before, after = self.pairs.sides
@@ -87,7 +88,7 @@ class SliceComparison:
     paired: Paired
     adjusted: float | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.SliceComparison:
         """The slice as `compare --json` has it."""
         found = self.paired
         return {
@@ -113,7 +114,7 @@ class Spending:
     seconds: float | None
     latency: float | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Spending:
         """The figures that stand side by side. Tokens and price leave cached answers out."""
         return {
             "tokens": self.cost.prompt_tokens + self.cost.completion_tokens,
@@ -150,10 +151,10 @@ class Comparison:
     facts: ItemFacts
     unfinished: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Comparison:
         """The object that `compare --json` prints. With one candidate, its graders are on top."""
         row = self.baseline
-        found: dict[str, Any] = {
+        found: outputs.Comparison = {
             "baseline": row.run,
             "evalset": row.evalset,
             "split": row.split,

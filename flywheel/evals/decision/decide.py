@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
+from flywheel import outputs
 from flywheel.evals.decision.compare import design_of
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.above_floor import AboveFloor
@@ -81,7 +82,7 @@ class Check:
     told: str
     items: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Check:
         """The check as `gate --json` has it."""
         return {"check": self.name, "state": self.state, "told": self.told, "items": self.items}
 
@@ -107,7 +108,7 @@ class Decision:
         wanted = [check.items for check in self.checks if check.items is not None]
         return max(wanted) if wanted and self.outcome == "undecided" else None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Decision:
         """The object that `gate --json` prints."""
         gain = self.gain
         return {

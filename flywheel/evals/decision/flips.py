@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from flywheel import outputs
 from flywheel.evals.decision.compare import Candidate, Comparison
 from flywheel.store.reader import Reader
 from flywheel.store.tables.scores import first_reasons
@@ -22,9 +23,9 @@ class Flip(NamedTuple):
     before_reason: str
     after_reason: str
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Flip:
         """The flip as `compare --json` has it."""
-        return self._asdict()
+        return outputs.Flip(**self._asdict())
 
 
 def load_flips(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from flywheel import outputs
 from flywheel.errors import BadOption, NotComparable
 from flywheel.evals.decision.decide import Decision, Evidence, Rules, decide
 from flywheel.evals.decision.pairs import Pairs, load_facts, load_pairs, no_pairs
@@ -64,7 +65,7 @@ class Verdict:
     decision: Decision
     head: Head | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Gate:
         """The object that `gate --json` prints."""
         return {
             "comparison": self.name,
@@ -74,7 +75,7 @@ class Verdict:
             "candidate": self.candidate.run,
             "primary": self.baseline.primary_grader,
             **self.decision.as_json(),
-            **({"reads": self.head._asdict()} if self.head else {}),
+            "reads": outputs.ChainHead(**self.head._asdict()) if self.head else None,
         }
 
 

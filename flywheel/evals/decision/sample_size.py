@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from flywheel import outputs
 from flywheel.errors import BadOption
 from flywheel.evals.decision.compare import design_of
 from flywheel.evals.decision.pairs import load_facts, load_pairs
@@ -64,7 +64,7 @@ class Forecast:
     splits: dict[str, tuple[int, float | None]]
     baseline: Result | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Plan:
         """The object that `plan --json` prints."""
         return {
             "evalset": self.evalset,

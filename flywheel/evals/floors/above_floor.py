@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
+from flywheel import outputs
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.floors import Floor, Floors
 from flywheel.stats.paired import Paired, paired
@@ -45,17 +45,17 @@ class AboveFloor:
             return None
         return paired(self.candidate.candidate, self.candidate.baseline, self.candidate.clusters)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.AboveFloor:
         """The object that `compare --json` has for each candidate."""
         above = self.paired
-        highest = above and {
-            "floor": self.label,
-            "mean": self.floor_mean,
-            "difference": above.difference,
-            "low": above.low,
-            "high": above.high,
-            "n": above.n,
-        }
+        highest = above and outputs.HighestFloor(
+            floor=self.label,
+            mean=self.floor_mean,
+            difference=above.difference,
+            low=above.low,
+            high=above.high,
+            n=above.n,
+        )
         return {
             "answers": self.answers,
             "distinct_answers": self.distinct_answers,

@@ -21,8 +21,9 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from flywheel import outputs
 from flywheel.engines.engine import Answerer
 from flywheel.evals.grading.grade import grade_samples
 from flywheel.stats.intervals import mean_interval
@@ -78,7 +79,7 @@ class Floor:
         shown = shown if len(shown) <= _MOST_LABEL else shown[: _MOST_LABEL - 1] + "…"
         return f"{self.name} answer {shown!r}" if shown else f"{self.name}, the empty answer"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Floor:
         """The floor as commands print it."""
         return {
             "answer": self.answer,
@@ -119,7 +120,7 @@ class Floors:
         told = [f"floors: {floors or self.note}" if floors or self.note else "", distinct]
         return "; ".join(text for text in told if text)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, outputs.Floor | int | str | None]:
         """The object that `baseline`, `eval` and `show` print."""
         return {
             "answers": self.answers,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flywheel import outputs
 from flywheel.errors import NoRun, unnamed
 from flywheel.evals.floors.floors import Floors, load_floors
 from flywheel.evals.run.run_names import steps_back
@@ -36,7 +37,7 @@ class Figure:
     summary: GraderSummary
     interval: Interval | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Figure:
         """The mean with its interval; null where nothing was graded."""
         mean, low, high = self.interval or (None, None, None)
         ungraded = sum(self.summary.ungraded.values())
@@ -97,11 +98,12 @@ class Result:
         graded = self.primary.summary.graded if self.primary else 0
         return self.n - graded
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Run:
         """The object that `eval`, `baseline` and `show` print."""
         row = self.run
         figures = {name: figure.as_json() for name, figure in self.figures.items()}
-        primary = figures.get(row.primary_grader, {"mean": None, "low": None, "high": None})
+        figure = figures.get(row.primary_grader)
+        mean, low, high = (figure["mean"], figure["low"], figure["high"]) if figure else [None] * 3
         return {
             "run": row.run,
             "kind": row.kind,
@@ -114,10 +116,7 @@ class Result:
             "ungraded": self.ungraded,
             "errors": self.cost.errors,
             "failures": [reason.as_json() for reason in self.failures],
-            "primary": {
-                "grader": row.primary_grader,
-                **{name: primary[name] for name in ("mean", "low", "high")},
-            },
+            "primary": {"grader": row.primary_grader, "mean": mean, "low": low, "high": high},
             "graders": figures,
             "floors": self.floors and self.floors.as_json(),
             "answered_by": dict(self.models),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from flywheel import outputs
 from flywheel.evals.grading.grade import Verdict
 from graders.grader import Grade
 
@@ -56,7 +57,7 @@ class Summary:
         """The mean score of the graded samples, None when there is none."""
         return self.total / self.graded if self.graded else None
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> outputs.Counts:
         """The counts under the names that every command prints."""
         return {
             "n": self.n,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
+from flywheel import outputs
 from flywheel.engines.engine import Answerer
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, Split
@@ -65,11 +66,11 @@ class ProbeResult:
         """Whether nothing is BAD about it."""
         return self.status != "BAD"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Probe:
         """All of it."""
-        fields = {**asdict(self), "ok": self.ok}
+        fields = asdict(self)
         del fields["summary"]
-        return fields | self.summary.as_json()
+        return outputs.Probe(**fields, ok=self.ok, **self.summary.as_json())
 
 
 @dataclass(frozen=True, slots=True)

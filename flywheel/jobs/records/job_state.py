@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flywheel import outputs
 from flywheel.errors import BadFile
 from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row, resume_command
 from flywheel.jobs.outcomes import ENDS
@@ -109,7 +110,7 @@ class View:
         """The step whose weights are the artifact, once the job has finished."""
         return self.end.get("best_step")
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> outputs.Job:
         """The object that `flywheel job --json` prints."""
         row = self.row
         return {
