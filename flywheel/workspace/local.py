@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,10 +25,11 @@ from flywheel import outputs
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
-from flywheel.errors import BadOption
+from flywheel.errors import BadOption, FlywheelError
 from flywheel.evals.decision.decide import Rules
 from flywheel.evals.decision.gate import Case, judge, promote
 from flywheel.evals.decision.gate import Verdict as Decided
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.evalset.grader_files import load_graders
 from flywheel.evals.grading import regrade
 from flywheel.evals.results.results import Result, the_run
@@ -107,7 +109,8 @@ class Local(Reading):
     def resume(
         self, run: AnyRun, *, evalset: AnyEvalset | None = None, **options: Unpack[Options]
     ) -> Run:
-        """Do what is left of a run. `evalset` names a folder that is not found by name.
+        """Do what is left of a run. `evalset` names a folder that is not found by name; one made
+        in Python is found beside the store.
 
         Raises ChangedPlan where something that it depends on has changed since it began.
         """
@@ -116,7 +119,7 @@ class Local(Reading):
         if row.kind == "regrade":
             verb = f"flywheel regrade --resume {row.run}"
             raise BadOption(f"{row.run} is a regrade; go on with: {verb}")
-        named = self._named(evalset) if evalset else ""
+        named = self._named(evalset) if evalset else self._made_in_python(row)
         plan = plan_of_run(self.store, row, spec, named or None)
         return self._measure(plan, spec, lambda: row, options, named)
 
@@ -221,6 +224,15 @@ class Local(Reading):
     def _named(self, evalset: AnyEvalset) -> str:
         """The evalset as a command names it: as it was given, or by its folder."""
         return str(evalset if isinstance(evalset, str | Path) else self.evalset(evalset).folder)
+
+    def _made_in_python(self, row: RunRow) -> str:
+        """The folder of a run's evalset where it was made in Python, else an empty text."""
+        folders = self._made.glob(f"*/{row.evalset}") if row.evalset.isidentifier() else ()
+        for folder in sorted(folders):
+            with suppress(FlywheelError):
+                if load_evalset(str(folder)).digest == row.evalset_digest:
+                    return str(folder)
+        return ""
 
     def _plan(self, evalset: AnyEvalset, model: str, options: Options) -> tuple[Plan, EngineSpec]:
         check_model(model)

@@ -35,6 +35,8 @@ class Reading:
 
     def __init__(self, path: Path, store: Reader) -> None:
         self.path, self._reader = path, store
+        # Where evalsets that are made in Python become folders.
+        self._made = path.absolute().parent / ".flywheel" / "evalsets"
 
     def close(self) -> None:
         """Let go of the store."""
@@ -50,7 +52,7 @@ class Reading:
         if isinstance(evalset, Loaded):
             return evalset
         if isinstance(evalset, Evalset):
-            return evalset.load(self.path.absolute().parent / ".flywheel" / "evalsets")
+            return evalset.load(self._made)
         if not isinstance(evalset, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadOption(
                 "an evalset is a name, a folder or fw.Evalset(items=..., prompt=..., graders=...),"

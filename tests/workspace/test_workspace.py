@@ -71,6 +71,7 @@ def test_an_evalset_made_in_python_is_measured_compared_and_resumed(tmp_path: Pa
         assert verdict.outcome != "promote"
         with pytest.raises(BadOption, match="nothing is promoted"):
             verdict.promote()
+        assert ws.resume(run.name).result.n == 12, "its evalset is beside the store"
         again = ws.resume(run, evalset=task)
         assert again.result.n == 12
         command = again.resume_command()
