@@ -2,7 +2,8 @@
 
 DuckDB lets one process open a file, and a run may take hours; so its owner answers the queries of
 this user's other processes. Only a SELECT from tables is answered. It reaches no other file and
-calls no table function: some of those change the owner's database, and one ends its process.
+calls no table function but the store's own: some of DuckDB's change the owner's database, and one
+ends its process.
 The socket is readable by its user alone, and dies with its process: what is left of one that was
 killed is replaced by the next owner.
 """
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from flywheel.store.errors import StoreFailed, StoreInUse
 from flywheel.store.execute import Params, execute, execute_with
@@ -35,6 +36,8 @@ _MOST_REQUEST = 16 << 20
 # Each costs the owner a thread and a descriptor, which its own work needs.
 _MOST_PEERS = 32
 _LENGTH = struct.Struct("!Q")
+# Our own, which select from tables.
+_MACROS = frozenset({"newest_samples", "newest_scores"})
 # The kernel's own limit on a socket's path is 108 bytes; this name of the folder is short.
 _SHORT = "/proc/self/fd/{}/{}"
 _SECONDS = 600.0
@@ -218,18 +221,26 @@ def _check_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
 
     statements = cursor.extract_statements(sql)
     is_select = [one.type for one in statements] == [duckdb.StatementType.SELECT]
-    if not is_select or _calls_table_function(cursor, sql):
+    ((tree,),) = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
+    read = json.loads(tree)
+    # What is no plain SELECT, such as a PRAGMA, cannot be serialized.
+    if not is_select or read["error"] or not _MACROS.issuperset(_table_functions(read)):
         raise StoreInUse(
             "only one SELECT without table functions is answered; wait for the process that owns"
             " the store"
         )
 
 
-def _calls_table_function(cursor: duckdb.DuckDBPyConnection, sql: str) -> bool:
-    """Whether a statement calls one, or is no plain SELECT, such as a PRAGMA."""
-    ((tree,),) = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
-    # Inside a text of the statement the quotes would be escaped.
-    return json.loads(tree)["error"] or '"type":"TABLE_FUNCTION"' in tree
+def _table_functions(tree: Any) -> Generator[str]:
+    """The names of the table functions that a serialized statement calls, wherever it does."""
+    if isinstance(tree, dict):
+        node = cast("dict[str, Any]", tree)
+        if node.get("type") == "TABLE_FUNCTION":
+            yield node["function"]["function_name"]
+        tree = list(node.values())
+    if isinstance(tree, list):
+        for inner in cast("list[Any]", tree):
+            yield from _table_functions(inner)
 
 
 def _send(line: socket.socket, message: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, chdir
+from contextlib import ExitStack, chdir, closing
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,14 @@ def test_answers_are_the_owners(tmp_path: Path) -> None:
         assert list_runs(remote, 5) == list_runs(store, 5)
         server.close()
         assert not is_served(db)
+
+
+def test_the_newest_rows_are_read_through_the_owner(tmp_path: Path) -> None:
+    with open_store(tmp_path / "s.duckdb") as store, closing(ReadServer(store)) as server:
+        server.start()
+        reader = RemoteReader(store.path)
+        for macro in ("newest_samples", "newest_scores"):
+            assert reader.query(f"SELECT count(*) AS n FROM {macro}('r')") == [{"n": 0}]
 
 
 @pytest.mark.parametrize(
