@@ -68,7 +68,7 @@ def test_every_fault_of_a_yaml_file_has_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "story"),
     [
-        ("g.json", '{"a": 1,}', ":1:9: not JSON: "),
+        ("g.json", '{"a": 1 2}', ":1:9: not JSON: "),
         ("g.json", '{"a": NaN}', ":1:7: not JSON: NaN is not JSON"),
         ("g.json", '{"a":\n -Infinity}', ":2:2: not JSON: -Infinity is not JSON"),
         ("g.json", '{"a": ' + "9" * 401 + "}", ":1:7: the number 9999"),

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from flywheel.data.rows.training_row import Kind, TrainingRow
 from flywheel.engines.engine import Answerer, EngineSpec
+from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, EvalsetDefinition
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.run.plan import Plan
@@ -134,7 +135,7 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
 
     def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
         """The rows of the evalset's train split. Raises BadOption where none can be made."""
-        raise NotImplementedError(f"{self.lever} learns from a file")
+        raise BadOption(f"{self.lever} learns from a file; name one with --set data=FILE")
 
     def file_rows(self, rows: list[TrainingRow]) -> list[TrainingRow]:
         """The rows of a training file, as the trainer takes them."""

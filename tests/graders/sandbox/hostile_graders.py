@@ -127,7 +127,9 @@ TIME = [
         "closing its line", _grade("import os; os.close(3); return 1.0"), ("exited", "timeout")
     ),
     Misbehaviour(
-        "closing everything", _grade("import os; os.closerange(0, 99)"), ("exited", "timeout")
+        "closing everything",
+        _grade("import os; os.closerange(0, 99)"),
+        ("exited", "timeout", "killed"),
     ),
     Misbehaviour(
         "swallowing every exception",

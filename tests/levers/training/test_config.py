@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from flywheel.errors import BadFile, BadOption
+from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.training.config_file import load_config
 from flywheel.levers.training.methods.lora import LoRA
 from flywheel.levers.training.objectives.dpo import DPO
@@ -25,6 +26,12 @@ def test_a_file_is_read_and_sets_win(tmp_path: Path) -> None:
     config = load_config(path, ["method.r=8", "learning_rate=1e-3"])
     assert (config.method, config.seed) == (LoRA(r=8), 3)
     assert config.learning_rate == 1e-3
+
+
+def test_a_lever_that_learns_from_a_file_makes_no_rows_of_a_split() -> None:
+    config = load_config(None, ["lever=kto", "evalset=unit_math", "data=rows.jsonl"])
+    with pytest.raises(BadOption, match="kto learns from a file; name one with --set data=FILE"):
+        config.split_rows(load_evalset("unit_math"), [])
 
 
 def test_a_fault_in_a_file_has_its_place(tmp_path: Path) -> None:
