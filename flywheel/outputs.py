@@ -507,3 +507,10 @@ class Here(TypedDict):
     subject: str
     found: bool
     story: str
+
+
+class Cancelled(TypedDict):
+    """What was asked to stop."""
+
+    kind: Literal["run", "job"]
+    name: str

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Entry] = {
     "runs": Entry("measure.runs", "runs", "List the runs."),
     "show": Entry("measure.show", "show", "Show a run: scores, slices, worst items, cost."),
     "regrade": Entry("measure.regrade", "regrade", "Grade a run's answers with other graders."),
+    "cancel": Entry("measure.cancel", "cancel", "Stop a run of another process, or a job."),
     "grade": Entry("measure.grade", "grade", "Grade one sample or a file of samples."),
     "graders": Entry("measure.graders", "graders", "Check graders before they measure."),
     "compare": Entry("decide.compare", "compare", "Compare runs item by item, with intervals."),

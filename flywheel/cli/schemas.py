@@ -30,6 +30,7 @@ PRINTED: Mapping[str, Any] = {
     "improve": outputs.Job,
     "jobs": list[outputs.Job],
     "job": outputs.Job,
+    "cancel": outputs.Cancelled,
     "data check": outputs.DataCheck,
     "data fix": outputs.DataFix,
     "leakage": outputs.Leakage,

@@ -28,7 +28,7 @@ ROWS = '{"prompt": "write to bob@example.org", "completion": "done"}\n' * 12
 SCORES = '{"run": "a", "item": "q1", "grader": "exact", "score": 1}\n'
 JUDGE = {"type": "score_model", "name": "j", "model": "m", "range": [0, 1]}
 # By the command whose schema it has. {a} and {b} are runs; improve prints what job prints, and its
-# own test trains.
+# own test trains; test_cancel.py has a process to stop.
 CALLS = (
     ("eval", "eval e -m scripted:model.jsonl --split dev"),
     ("baseline", "baseline e -m scripted:model.jsonl --split dev"),
@@ -114,7 +114,7 @@ def test_an_output_is_as_its_schema_says(
 def test_every_command_with_json_has_a_schema() -> None:
     named = {"import" if name.startswith("import ") else name for name in commands()}
     assert named == set(PRINTED)
-    assert set(PRINTED) - {name for name, _ in CALLS} == {"improve"}
+    assert set(PRINTED) - {name for name, _ in CALLS} == {"improve", "cancel"}
 
 
 def test_the_published_schemas_are_those_of_the_types(tmp_path: Path) -> None:
