@@ -13,33 +13,33 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from flywheel import outputs
+from flywheel.outputs import runs, work
 
 # By the command; one word of a group stands for all of its commands.
 PRINTED: Mapping[str, Any] = {
-    "eval": outputs.Run,
-    "baseline": outputs.Run,
-    "regrade": outputs.Run,
-    "show": outputs.ShownRun,
-    "runs": list[outputs.Run],
-    "grade": outputs.Graded,
-    "graders check": outputs.Probed | outputs.GraderLoads,
-    "compare": outputs.Comparison,
-    "gate": outputs.Gate,
-    "plan": outputs.Plan,
-    "improve": outputs.Job,
-    "jobs": list[outputs.Job],
-    "job": outputs.Job,
-    "cancel": outputs.Cancelled,
-    "data check": outputs.DataCheck,
-    "data fix": outputs.DataFix,
-    "leakage": outputs.Leakage,
-    "import": outputs.Import,
-    "store check": outputs.StoreCheck,
-    "store compact": outputs.Compacted,
-    "store export": outputs.Copied,
-    "store rebuild": outputs.Copied,
-    "doctor": list[outputs.Here],
+    "eval": runs.Run,
+    "baseline": runs.Run,
+    "regrade": runs.Run,
+    "show": runs.ShownRun,
+    "runs": list[runs.Run],
+    "grade": work.Graded,
+    "graders check": work.Probed | work.GraderLoads,
+    "compare": runs.Comparison,
+    "gate": runs.Gate,
+    "plan": runs.Plan,
+    "improve": work.Job,
+    "jobs": list[work.Job],
+    "job": work.Job,
+    "cancel": work.Cancelled,
+    "data check": work.DataCheck,
+    "data fix": work.DataFix,
+    "leakage": work.Leakage,
+    "import": work.Import,
+    "store check": work.StoreCheck,
+    "store compact": work.Compacted,
+    "store export": work.Copied,
+    "store rebuild": work.Copied,
+    "doctor": list[work.Here],
 }
 
 

@@ -18,11 +18,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from flywheel import __version__, outputs
+from flywheel import __version__
 from flywheel.importers.columns import Run, imported_grader
 from flywheel.importers.gather import Gathered
 from flywheel.importers.rows import item_rows, sample_rows, score_rows
 from flywheel.importers.verdict import RunTaken
+from flywheel.outputs import work as outputs
 from flywheel.store.errors import StoreFailed
 from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.rows.digest import canonical_json, digest

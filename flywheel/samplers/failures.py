@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flywheel import outputs
+from flywheel.outputs import runs as outputs
 
 NOT_ASKED = "not asked: the endpoint is out: "
 # What differs from one request to the next, though the reason is the same.

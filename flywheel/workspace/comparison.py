@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from flywheel import outputs
 from flywheel.evals.decision.compare import Comparison
 from flywheel.evals.decision.conclude import conclude
 from flywheel.evals.decision.finding import headline
 from flywheel.extras import need
+from flywheel.outputs import runs as outputs
 from flywheel.reports.page import page
 from flywheel.reports.report import Report, load_report
 from flywheel.store.reader import Reader

@@ -21,7 +21,6 @@ from typing import Any, Unpack
 
 from pydantic import ValidationError
 
-from flywheel import outputs
 from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
@@ -43,6 +42,7 @@ from flywheel.jobs.submit import Launch, submit
 from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.orders.ordering import order_training
+from flywheel.outputs import runs as outputs
 from flywheel.store.events import START, Event
 from flywheel.store.socket import ReadServer
 from flywheel.store.store import open_store

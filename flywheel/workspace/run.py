@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from flywheel import outputs
 from flywheel.errors import FlywheelError
 from flywheel.evals.results.results import Result, load_result
 from flywheel.evals.results.worst_items import Slice, WorstItem, slices, worst_items
 from flywheel.evals.run.events import resume_command
+from flywheel.outputs import runs as outputs
 from flywheel.samplers.meter import Meter
 from flywheel.states import RUN_STATES, State
 from flywheel.store.events import Event, events_since

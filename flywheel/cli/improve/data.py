@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.terminal.options import Json
 from flywheel.cli.terminal.progress import Advance, progress
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
@@ -27,6 +26,7 @@ from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import load_evalset, shipped
 from flywheel.evals.evalset.leaks import check_file
 from flywheel.models.hub import cached_folder
+from flywheel.outputs import work as outputs
 from flywheel.tiny.weights import tiny_folder
 
 _SHOWN_EACH = 3

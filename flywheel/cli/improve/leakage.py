@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.terminal.options import Json
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.data.leakage.leakage import WAYS, Overlap, tell
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.evalset.leaks import Leak, check_evalset, check_file
+from flywheel.outputs import work as outputs
 
 _TOLD = 5
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json, takes
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.importers.formats.inspect_ai import read_inspect
@@ -18,6 +17,7 @@ from flywheel.importers.formats.verdict_rows import read_scores
 from flywheel.importers.import_runs import Read, bring
 from flywheel.importers.verdict import Naming
 from flywheel.importers.write import Imported
+from flywheel.outputs import work as outputs
 
 import_ = typer.Typer(
     help="Bring the results of another harness.", no_args_is_help=True, rich_markup_mode=None

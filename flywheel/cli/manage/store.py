@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.terminal.options import DEFAULT_DB, Json
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
 from flywheel.errors import BadFile
+from flywheel.outputs import work as outputs
 from flywheel.store.upkeep.check import check_store
 from flywheel.store.upkeep.compact import compact_store
 from flywheel.store.upkeep.export import Manifest

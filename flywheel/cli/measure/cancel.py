@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
 from flywheel.cli.terminal.tables import print_json, print_line
 from flywheel.errors import BadOption, NoJob, NoRun
+from flywheel.outputs import work as outputs
 from flywheel.visible import one_line
 from flywheel.workspace.open import open_reading
 from flywheel.workspace.reading import Reading, Remote

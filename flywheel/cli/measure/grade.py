@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.measure.measuring import spec_of
 from flywheel.cli.terminal.options import judging, takes
 from flywheel.cli.terminal.progress import progress
@@ -19,6 +18,7 @@ from flywheel.document import load_document
 from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.grader_files import load_grader
+from flywheel.outputs import work as outputs
 from flywheel.visible import one_line
 from flywheel.workspace.grading import grade as grade_samples
 from flywheel.workspace.grading import grade_rows

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.measure.measuring import spec_of
 from flywheel.cli.terminal.options import judging, takes
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.validity.check import GraderCheck, ProbeResult
+from flywheel.outputs import work as outputs
 from flywheel.visible import one_line
 from flywheel.workspace.grading import check_definition, check_evalset
 from graders.definition import wire_json

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import typer
 
-from flywheel import outputs
 from flywheel.cli.terminal.failure import INCOMPLETE, is_interrupt
 from flywheel.cli.terminal.progress import progress
 from flywheel.cli.terminal.streams import say
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
 from flywheel.engines.engine import EngineSpec
 from flywheel.evals.results.results import Result
+from flywheel.outputs import runs as outputs
 from flywheel.reports.words import visible
 from flywheel.samplers.failures import summary
 from flywheel.samplers.meter import Meter

@@ -10,7 +10,7 @@ import typer
 from flywheel.cli.measure.measuring import Measured, show_result
 from flywheel.cli.terminal.options import DEFAULT_DB, Db, Json
 from flywheel.cli.terminal.tables import number, print_json, print_line, print_table
-from flywheel.outputs import ShownRun, Slice, WorstItem
+from flywheel.outputs.runs import ShownRun, Slice, WorstItem
 from flywheel.reports.words import cut
 from flywheel.visible import one_line
 from flywheel.workspace.open import open_reading

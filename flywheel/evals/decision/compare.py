@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flywheel import outputs
 from flywheel.errors import BadOption, NotComparable
 from flywheel.evals.decision.pairs import ItemFacts, Pairs, load_facts, load_pairs
 from flywheel.evals.floors.above_floor import AboveFloor, above_floor
 from flywheel.evals.floors.floors import load_floors
 from flywheel.evals.results.results import definition_of, the_run
+from flywheel.outputs import runs as outputs
 from flywheel.stats.many.multiple import holm
 from flywheel.stats.paired import Paired, paired
 from flywheel.stats.power import minimum_effect

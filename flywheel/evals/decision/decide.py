@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from flywheel import outputs
 from flywheel.evals.decision.compare import design_of
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.above_floor import AboveFloor
+from flywheel.outputs import runs as outputs
 from flywheel.stats.many.multiple import holm
 from flywheel.stats.many.sequential import alpha_at
 from flywheel.stats.noninferior import noninferior

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from flywheel import outputs
 from flywheel.evals.decision.compare import Candidate, Comparison
+from flywheel.outputs import runs as outputs
 from flywheel.store.reader import Reader
 from flywheel.store.tables.scores import first_reasons
 

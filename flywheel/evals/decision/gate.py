@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from flywheel import outputs
 from flywheel.errors import BadOption, NotComparable
 from flywheel.evals.decision.decide import Decision, Evidence, Rules, decide
 from flywheel.evals.decision.pairs import Pairs, load_facts, load_pairs, no_pairs
@@ -20,6 +19,7 @@ from flywheel.evals.floors.above_floor import above_floor
 from flywheel.evals.floors.measure_floors import floors_of
 from flywheel.evals.results.results import definition_of, the_run
 from flywheel.evals.run.measure import baseline_rows
+from flywheel.outputs import runs as outputs
 from flywheel.store.reader import Reader
 from flywheel.store.reads.item_sets import read_items
 from flywheel.store.rows.digest import canonical_json

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flywheel import outputs
 from flywheel.errors import BadOption
 from flywheel.evals.decision.compare import design_of
 from flywheel.evals.decision.pairs import load_facts, load_pairs
 from flywheel.evals.evalset.evalset import SPLITS, Evalset, Split
 from flywheel.evals.results.results import Result, load_result, the_run
+from flywheel.outputs import runs as outputs
 from flywheel.stats.many.sequential import alpha_at
 from flywheel.stats.power import (
     items_for_pass_fail,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flywheel import outputs
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.floors import Floor, Floors
+from flywheel.outputs import runs as outputs
 from flywheel.stats.paired import Paired, paired
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow

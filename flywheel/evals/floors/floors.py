@@ -23,9 +23,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flywheel import outputs
 from flywheel.engines.engine import Answerer
 from flywheel.evals.grading.grade import grade_samples
+from flywheel.outputs import runs as outputs
 from flywheel.stats.intervals import mean_interval
 from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flywheel import outputs
 from flywheel.errors import NoRun, unnamed
 from flywheel.evals.floors.floors import Floors, load_floors
 from flywheel.evals.run.run_names import steps_back
+from flywheel.outputs import runs as outputs
 from flywheel.samplers.failures import Reason, reasons
 from flywheel.samplers.sampler import asks_provider
 from flywheel.stats.intervals import Interval, mean_interval

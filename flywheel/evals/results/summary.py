@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flywheel import outputs
 from flywheel.evals.grading.grade import Verdict
+from flywheel.outputs import work as outputs
 from graders.grader import Grade
 
 

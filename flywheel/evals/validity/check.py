@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from flywheel import outputs
 from flywheel.engines.engine import Answerer
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import Evalset, Split
@@ -21,6 +20,7 @@ from flywheel.evals.results.summary import Summary
 from flywheel.evals.validity.battery import BATTERY, NAMES
 from flywheel.evals.validity.decide import Found, Standing, decide, mean
 from flywheel.evals.validity.probe import Material, Probe
+from flywheel.outputs import work as outputs
 from graders.asks import Judge, Rate
 from graders.grader import Grade, Grader
 from graders.sample import Sample

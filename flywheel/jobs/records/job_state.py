@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flywheel import outputs
 from flywheel.errors import BadFile
 from flywheel.jobs.folder import damaged_row, job_folders, match_job, read_row, resume_command
 from flywheel.jobs.outcomes import ENDS
 from flywheel.jobs.queue import jobs_ahead
 from flywheel.jobs.records.event_shape import fits
 from flywheel.jobs.records.journal import Event, is_held, read_events
+from flywheel.outputs import work as outputs
 from flywheel.states import JOB_STATES, State
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import object_of
