@@ -51,7 +51,7 @@ from flywheel.store.tables.runs import Kind, RunRow
 from flywheel.store.upkeep.export import Manifest, export_store
 from flywheel.synchronous import Background
 from flywheel.workspace.job import Job
-from flywheel.workspace.options import Options, check_model, checked
+from flywheel.workspace.options import Count, Options, check_model, checked, typed
 from flywheel.workspace.reading import AnyEvalset, AnyRun, Reading, name_of
 from flywheel.workspace.run import Doing, Run
 from graders.definition import read_grader
@@ -146,6 +146,7 @@ class Local(Reading):
         check_needs(regrade.graders_of(self.store, row), spec)
         return self._regrade(row, spec, wait)
 
+    @typed
     def gate(
         self,
         candidate: AnyRun,
@@ -153,7 +154,7 @@ class Local(Reading):
         baseline: AnyRun,
         seeds: AnyRun | Sequence[AnyRun] = (),
         served: AnyRun | None = None,
-        tried: int = 1,
+        tried: Count = 1,
         rules: Rules | None = None,
     ) -> Verdict:
         """Decide whether a candidate takes the baseline's place, and keep the decision."""
@@ -166,6 +167,7 @@ class Local(Reading):
         )
         return Verdict(self, judge(self.store, case, rules))
 
+    @typed
     def improve(
         self,
         lever: TrainingConfig,
@@ -211,6 +213,7 @@ class Local(Reading):
         """Write down what the store does not know of these jobs yet."""
         tell_store(self.store, folders)
 
+    @typed
     def export(self, folder: Path) -> Manifest:
         """Write every table to a Parquet file."""
         return export_store(self.store, folder)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    validate_call,
+    with_config,
+)
 from typing_extensions import TypedDict  # pydantic reads no other one before Python 3.12
 
 from flywheel.engines.engine import EngineSpec
@@ -14,6 +24,8 @@ from flywheel.errors import BadOption
 from flywheel.known_fields import unknown_field
 
 Count = Annotated[int, Field(ge=1)]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -46,6 +58,29 @@ def checked(options: Options) -> Options:
     except ValidationError as error:
         stories = dict.fromkeys(_story(fault) for fault in error.errors(include_url=False))
         raise BadOption("; ".join(stories)) from None
+
+
+def typed(method: Callable[P, R]) -> Callable[P, R]:
+    """The method, which raises BadOption for an argument that its annotation does not allow."""
+    names = list(signature(method).parameters)
+    call = validate_call(config=ConfigDict(arbitrary_types_allowed=True, defer_build=True))(method)
+
+    @wraps(method)
+    def checked_call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return call(*args, **kwargs)
+        except ValidationError as error:
+            if error.title != method.__qualname__:  # raised by what the method did
+                raise
+            stories: dict[str, dict[str, None]] = {}
+            for fault in error.errors(include_url=False):
+                at = fault["loc"][0]
+                name = names[at] if isinstance(at, int) and at < len(names) else str(at)
+                stories.setdefault(name, {})[f"{fault['msg']}, got {fault['input']!r:.80}"] = None
+            story = "; ".join(f"{name}: {' or '.join(ways)}" for name, ways in stories.items())
+            raise BadOption(f"{method.__name__}: {story}") from None
+
+    return checked_call
 
 
 def check_model(model: object) -> None:

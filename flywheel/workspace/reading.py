@@ -24,6 +24,7 @@ from flywheel.workspace.comparison import Compared
 from flywheel.workspace.evalset import Evalset
 from flywheel.workspace.job import Job
 from flywheel.workspace.jobs import open_job
+from flywheel.workspace.options import Count, typed
 from flywheel.workspace.run import Run
 
 AnyEvalset = str | Path | Evalset | Loaded
@@ -64,7 +65,8 @@ class Reading:
         """The run of this name, a unique prefix of it, `latest` or `latest~1`. Raises NoRun."""
         return Run(self._reader, the_run(self._reader, name_of(name)))
 
-    def runs(self, evalset: str | None = None, most: int = 20) -> list[Run]:
+    @typed
+    def runs(self, evalset: str | None = None, most: Count = 20) -> list[Run]:
         """The newest runs first, of one evalset or of all."""
         return [self.run(str(row["run"])) for row in list_runs(self._reader, most, evalset)]
 
@@ -80,20 +82,24 @@ class Reading:
             note_read(self._reader, found, "compare")
         return Compared(found, self._reader)
 
-    def jobs(self, most: int = 20) -> list[Job]:
+    @typed
+    def jobs(self, most: Count = 20) -> list[Job]:
         """The newest jobs first; those whose folders are gone are only in the store."""
         folders = job_folders(jobs_root(self.path))[:most]
         return [Job(folder) for folder in folders]
 
+    @typed
     def job(self, name: str) -> Job:
         """The job of this name, a unique prefix of it, or `latest`. Raises NoJob."""
         return open_job(self.path, name)
 
-    def events(self, since: str = str(START), most: int = 1000) -> tuple[list[Event], str]:
+    @typed
+    def events(self, since: str = str(START), most: Count = 1000) -> tuple[list[Event], str]:
         """What became of runs and jobs after a cursor, and the cursor after that."""
         found, cursor = events_since(self._reader, Cursor.parse(since), most)
         return found, str(cursor)
 
+    @typed
     def forecast(self, evalset: AnyEvalset, wish: Wish, like: Sequence[AnyRun] = ()) -> Forecast:
         """How many items a gain takes, as the spread of the runs of `like` says."""
         names = [name_of(run) for run in like]

@@ -303,7 +303,7 @@ def test_runs_of_different_judges_do_not_mix(tmp_path: Path) -> None:
         read(run(tmp_path, *words, f"{name}.jsonl"))["run"] for name in ("kind", "kind", "strict")
     )
     assert run(tmp_path, "compare", kind, again).returncode == 0
-    story = "graders (liked: another definition, judge, embedder, model or module)"
+    story = "graders (liked: another judge)"
     done = run(tmp_path, "compare", kind, strict)
     assert done.returncode == 1 and story in done.stderr
     done = run(tmp_path, "gate", strict, "--baseline", kind)

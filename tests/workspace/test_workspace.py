@@ -152,6 +152,25 @@ def test_a_wrong_option_is_refused_before_a_run_begins(
             ws.compare(None)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize(
+    ("method", "given", "story"),
+    [
+        ("runs", {"most": -1}, "runs: most: .* greater than or equal to 1, got -1"),
+        ("events", {"since": 3}, "events: since: .* valid string, got 3"),
+        ("job", {"name": 3}, "job: name: "),
+        ("gate", {"candidate": "a", "baseline": "b", "tried": "x"}, "gate: tried: .* integer"),
+        ("gate", {"candidate": "a", "baseline": 3}, "baseline: .* string, got 3 or .* of Run"),
+        ("improve", {"lever": "sft"}, "lever: .* instance of TrainingConfig, got 'sft'"),
+        ("forecast", {"evalset": "ticket_triage", "wish": 10}, "forecast: wish: .* got 10"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(
+    tmp_path: Path, method: str, given: dict[str, Any], story: str
+) -> None:
+    with fw.open(tmp_path / "s.duckdb") as ws, pytest.raises(BadOption, match=story):
+        getattr(ws, method)(**given)
+
+
 @pytest.mark.parametrize("given", [{"max_samples": -1}, {"max_samples": "3"}, {"in_flight": 0}])
 def test_a_spec_that_no_run_could_keep_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(BadOption, match=r"is a number, 1 or more, got"):

@@ -206,15 +206,18 @@ def _side(run: RunRow, verdicts: Floats, graded: Floats) -> Side:
 
 
 def _difference(key: str, baseline: RunRow, candidate: RunRow) -> str:
-    """What differs: of the graders, their names."""
+    """What differs: of the graders, their names and why."""
     if key == "graders":
         before, after = set(pairs_of(baseline.graders)), set(pairs_of(candidate.graders))
         names = ", ".join(sorted({name for name, _ in before ^ after}))
-        return (
-            f"{names}: another definition, judge, embedder, model or module"
-            if names
-            else "their order"
-        )
+        if not names:
+            return "their order"
+        other: list[str] = []
+        if baseline.judge_digest != candidate.judge_digest:
+            other.append("judge")
+        if baseline.embedder_digest != candidate.embedder_digest:
+            other.append("embedding model")
+        return f"{names}: another {' and another '.join(other) or 'definition, model or module'}"
     return f"{_short(getattr(baseline, key))} against {_short(getattr(candidate, key))}"
 
 
