@@ -146,11 +146,10 @@ class RemoteReader(Reader):
         rows: ArrowTable = self._ask({"sql": sql, "params": params})["rows"]
         decimal = pyarrow().decimal128(38, 0)
         # What DuckDB sums up as whole numbers is a decimal in Arrow.
+        names = {field: '"' + field.name.replace('"', '""') + '"' for field in rows.schema}
         columns = ", ".join(
-            f'"{field.name}"::HUGEINT AS "{field.name}"'
-            if field.type == decimal
-            else f'"{field.name}"'
-            for field in rows.schema
+            f"{name}::HUGEINT AS {name}" if field.type == decimal else name
+            for field, name in names.items()
         )
         with duckdb.connect(config={"threads": 1}) as connection:
             yield execute_with(connection, f'SELECT {columns} FROM "incoming"', rows)

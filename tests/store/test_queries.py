@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from flywheel.store.rows.digest import digest
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.decisions import find_baseline
-from flywheel.store.tables.runs import find_run, list_runs, run_status
+from flywheel.store.tables.runs import find_run, list_runs, run_seconds, run_status
 from flywheel.store.tables.samples import find_cached, finished
 from flywheel.store.tables.scores import summarise
 from tests.store.rows import (
@@ -30,6 +31,15 @@ from tests.store.rows import (
 def store(tmp_path: Path) -> Iterator[Store]:
     with open_store(tmp_path / "s.duckdb") as opened:
         yield opened
+
+
+def test_a_run_under_way_has_worked_until_its_newest_answer(store: Store) -> None:
+    store.write("a", {"run_events": [event("r", "started")]})
+    assert run_seconds(store, "r") == 0
+    store.write("b", {"samples": [sample("r", 0, created=NOON + timedelta(seconds=7))]})
+    assert run_seconds(store, "r") == 7
+    store.write("c", {"run_events": [event("r", "finished", minute=1)]})
+    assert run_seconds(store, "r") == 60
 
 
 def test_finished_is_every_pair_with_an_answer(store: Store) -> None:

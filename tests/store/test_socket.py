@@ -52,6 +52,7 @@ def test_the_newest_rows_are_read_through_the_owner(tmp_path: Path) -> None:
         reader = RemoteReader(store.path)
         for macro in ("newest_samples", "newest_scores"):
             assert reader.query(f"SELECT count(*) AS n FROM {macro}('r')") == [{"n": 0}]
+        assert reader.query('SELECT sum(1) AS "a ""b"""') == [{'a "b"': 1}]
 
 
 @pytest.mark.parametrize(

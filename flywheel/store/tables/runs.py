@@ -187,14 +187,24 @@ def on_dev(store: Reader, run: RunRow) -> list[RunRow]:
 
 
 def run_seconds(store: Reader, run: str) -> float:
-    """The time at work: from each start to the next event, pauses between resumes left out."""
+    """The time at work: from each start to the next event, pauses between resumes left out.
+
+    A run under way, or killed, has worked until its newest sample or score.
+    """
     seconds = store.value(
         """
-        SELECT coalesce(sum(epoch("next" - "created")), 0) AS "seconds" FROM (
-            SELECT "status", "created", lead("created") OVER (ORDER BY "created") AS "next"
-            FROM "run_events" WHERE "run" = ?
+        SELECT coalesce(sum(epoch(greatest("next" - "created", INTERVAL 0 SECOND))), 0) AS "seconds"
+        FROM (
+            SELECT "status", "created", coalesce(
+                lead("created") OVER (ORDER BY "created"),
+                greatest(
+                    (SELECT max("created") FROM "samples" WHERE "run" = $run),
+                    (SELECT max("created") FROM "scores" WHERE "run" = $run)
+                )
+            ) AS "next"
+            FROM "run_events" WHERE "run" = $run
         ) WHERE "status" = 'started'
         """,
-        [run],
+        {"run": run},
     )
     return float(seconds)
