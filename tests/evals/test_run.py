@@ -47,7 +47,7 @@ def test_every_item_is_asked_once_and_every_score_is_kept(store: Store, tmp_path
     model = Echo(lambda p: say(p) if int(said(p)) % 4 else Output("wrong", "echo"))
     result = measure(store, plan(write_evalset(tmp_path / "e")), model)
     assert len(model.asked) == 20
-    found = result.as_json()
+    found: Any = result.as_json()
     assert found["primary"]["mean"] == 0.75
     assert found["primary"]["low"] < 0.75 < found["primary"]["high"]
     assert (found["n"], found["ungraded"], found["errors"], found["status"]) == (
@@ -64,7 +64,7 @@ def test_repeats_are_averaged_within_their_item(store: Store, tmp_path: Path) ->
     model = Echo(lambda p: say(p) if len(model.asked) % 2 else Output("wrong"))
     result = measure(store, plan(write_evalset(tmp_path / "e"), repeats=2), model)
     assert result.n == 40
-    primary = result.as_json()["primary"]
+    primary: Any = result.as_json()["primary"]
     assert primary["mean"] == 0.5
     assert primary["low"] < 0.5 < primary["high"], "equal items are no certainty"
     seeds = {request.sampling["seed"] for request in model.asked}

@@ -106,7 +106,7 @@ def test_without_the_judge_that_an_exam_needs_nothing_is_ordered(
     run = appoint(store, kind)
     with pytest.raises(NoJudge, match="'liked' needs a judge; name one with --judge, or as judge"):
         order_training(config, store)
-    with pytest.raises(NoBaseline, match=rf"{run} measured something else \(graders was liked \w"):
+    with pytest.raises(NoBaseline, match=rf"{run} measured something else \(liked was \w"):
         order_training(strict, store)
     assert order_training(kind, store).baseline == run
 
