@@ -38,9 +38,9 @@ def compare(
     candidates: Annotated[list[str], typer.Argument(help="One run or more to compare with it.")],
     items: Annotated[
         int | None,
-        typer.Option(min=0, help="Fixed and broken items to show: 3, and in files 50 at most."),
+        typer.Option(min=0, help="Fixed and broken items to show; default: 3, in files 50."),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page that needs nothing else.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
     markdown: Annotated[
         Path | None, typer.Option(help="Write a summary for a build; - is standard output.")

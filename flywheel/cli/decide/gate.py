@@ -60,7 +60,7 @@ COMMAND_CLASS = GateCommand
 
 
 def gate(
-    candidate: Annotated[str, typer.Argument(help="The run that wants the baseline's place.")],
+    candidate: Annotated[str, typer.Argument(help="The candidate run.")],
     baseline: Annotated[str, typer.Option(help="The run to beat, on the same split.")],
     seed_run: Annotated[
         list[str] | None, typer.Option(help="A run of the same lever with another seed.")
@@ -69,7 +69,7 @@ def gate(
         str | None, typer.Option(help="A run of the artifact as it will be served.")
     ] = None,
     tried: Annotated[
-        int, typer.Option(min=1, help="Candidates that were chosen among on these very items.")
+        int, typer.Option(min=1, help="Number of candidates that were compared on these items.")
     ] = 1,
     margin: Annotated[
         float, typer.Option(callback=finite, help="The gain must be above this.")
@@ -77,7 +77,7 @@ def gate(
     effect: Annotated[
         float, typer.Option(callback=finite, help="The smallest gain worth having.")
     ] = 0.05,
-    promote: Annotated[bool, typer.Option(help="Make a winner the baseline.")] = False,
+    promote: Annotated[bool, typer.Option(help="Make a promoted candidate the baseline.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
     markdown: Annotated[
         Path | None, typer.Option(help="Write a summary for a build; - is standard output.")

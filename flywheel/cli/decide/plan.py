@@ -23,11 +23,14 @@ def plan(
     ] = 0.8,
     discordance: Annotated[
         float,
-        typer.Option(callback=finite, help="Share of items that one of the two passes alone."),
+        typer.Option(callback=finite, help="Share of items that only one of the two runs passes."),
     ] = 0.2,
-    look: Annotated[int, typer.Option(min=1, help="Which look at the test split it is.")] = 1,
+    look: Annotated[
+        int, typer.Option(min=1, help="The number of this look at the test split.")
+    ] = 1,
     like: Annotated[
-        list[str] | None, typer.Option(help="A run; two of them tell how differences spread.")
+        list[str] | None,
+        typer.Option(help="A run, or two runs to estimate the variance from; repeatable."),
     ] = None,
     db: Db = DEFAULT_DB,
     as_json: Json = False,

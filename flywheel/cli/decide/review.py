@@ -22,15 +22,17 @@ _PATIENCE = 60.0  # seconds until the pages must answer; a busy machine takes te
 
 def review(
     db: Db = DEFAULT_DB,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve the pages.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the pages.")] = 8501,
     host: Annotated[
-        str, typer.Option(help="The address to serve at; whoever reaches it may read and vote.")
+        str, typer.Option(help="Address to bind; anyone who can reach it can read and vote.")
     ] = "127.0.0.1",
-    who: Annotated[str | None, typer.Option(help="Who votes; by default your login name.")] = None,
+    who: Annotated[
+        str | None, typer.Option(help="Name of the voter; default: your login name.")
+    ] = None,
 ) -> None:
     """Compare runs side by side and judge answers blind, in the browser.
 
-    Owns the store until Ctrl-C: other commands on it must wait.
+    Owns the store until Ctrl-C: other commands can read it, but not write.
     """
     need("streamlit")
     _check_port(host, port)

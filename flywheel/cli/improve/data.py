@@ -45,20 +45,22 @@ File = Annotated[
     Path, typer.Argument(help="JSON lines, a JSON array, CSV, Parquet or a datasets folder.")
 ]
 FormatName = Annotated[
-    str | None, typer.Option("--format", help=f"Instead of the one that is found: {_FORMATS}")
+    str | None, typer.Option("--format", help=f"Row format; detected by default: {_FORMATS}")
 ]
 Split = Annotated[
     str | None, typer.Option(help="Shares of two or three parts: 0.9,0.1 (train, dev, test).")
 ]
-Group = Annotated[str | None, typer.Option(help="With --split: rows of one FIELD stay together.")]
+Group = Annotated[
+    str | None, typer.Option(help="Keep rows with the same FIELD in one part of --split.")
+]
 How = Annotated[
     str | None, typer.Option(help="over: repeat rarer classes; under: drop from frequent ones.")
 ]
 ClassField = Annotated[
-    str | None, typer.Option("--class", help="The class: a field of rows or JSON answers.")
+    str | None, typer.Option("--class", help="Field that holds the class, in rows or JSON answers.")
 ]
 Names = Annotated[
-    str | None, typer.Option(help="Look for names of people too, by this spaCy pipeline.")
+    str | None, typer.Option(help="Also detect names of people, with this spaCy pipeline.")
 ]
 Mix = Annotated[list[str] | None, typer.Option(help="FILE=0.2: a fifth of the result from FILE.")]
 
@@ -74,13 +76,19 @@ def check(
     form: FormatName = None,
     evalset: Annotated[
         list[str] | None,
-        typer.Option(help="Look for its dev and test items in the file; again for more, or all."),
+        typer.Option(
+            help="Search the file for dev and test items of this evalset, or of all; repeatable."
+        ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Count by its tokenizer: tiny, a folder …")
+        str | None,
+        typer.Option(
+            "--model", "-m", help="Count tokens with this model's tokenizer: tiny, a folder …"
+        ),
     ] = None,
     max_length: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a row that are read; the model's context.")
+        int | None,
+        typer.Option(min=1, help="Maximum tokens per row; default: the model's context."),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show all findings, not three each.")
@@ -88,7 +96,7 @@ def check(
     names: Names = None,
     as_json: Json = False,
 ) -> None:
-    """Read every row, and say what is wrong, what is doubtful and what is in it.
+    """Check every row and report errors, warnings and statistics.
 
     Broken and empty rows, pairs of one answer, items of an evalset and fewer than ten rows are
     errors; repetition, contradictions, personal data, damaged or truncated text and lopsided
@@ -109,12 +117,17 @@ def check(
 @data.command()
 def fix(
     file: File,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to; a name for each part.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Output file; the parts of --split get their names from it."
+        ),
+    ],
     form: FormatName = None,
-    drop_bad: Annotated[bool, typer.Option(help="Leave out broken and empty rows.")] = False,
-    dedupe: Annotated[bool, typer.Option(help="Of equal rows keep the first.")] = False,
+    drop_bad: Annotated[bool, typer.Option(help="Remove broken and empty rows.")] = False,
+    dedupe: Annotated[bool, typer.Option(help="Remove duplicate rows.")] = False,
     anonymise: Annotated[
-        bool, typer.Option(help="Replace personal data by placeholders such as <EMAIL_1>.")
+        bool, typer.Option(help="Replace personal data with placeholders such as <EMAIL_1>.")
     ] = False,
     split: Split = None,
     by_group: Group = None,
@@ -122,9 +135,11 @@ def fix(
     class_field: ClassField = None,
     mix: Mix = None,
     names: Names = None,
-    seed: Annotated[int, typer.Option(help="Decides all that is drawn at random.")] = 0,
-    keep_format: Annotated[bool, typer.Option(help="Do not turn rows into OpenAI's form.")] = False,
-    force: Annotated[bool, typer.Option(help="Overwrite files that are there.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    keep_format: Annotated[
+        bool, typer.Option(help="Keep the row format instead of writing OpenAI's.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite existing files.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a repaired copy as JSON lines in OpenAI's form, and say what was changed.

@@ -37,10 +37,10 @@ def train(
         typer.Option("--set", help="Override a config value, key=value; repeatable."),
     ] = None,
     measure_first: Annotated[
-        bool, typer.Option("--measure-first", help="Make the baseline, where there is none.")
+        bool, typer.Option("--measure-first", help="Measure the baseline first if it is missing.")
     ] = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say what it will take, and stop.")
+        bool, typer.Option("--explain", help="Estimate time, memory and cost, and exit.")
     ] = False,
     max_cost: Annotated[
         float | None,
@@ -50,18 +50,20 @@ def train(
             help="Do not start if it is estimated to cost more US dollars.",
         ),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it, and do not wait.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start the job and return at once.")
+    ] = False,
     now: Now = False,
     stall_minutes: StallMinutes = 10.0,
     nice: Nice = 0,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """Train a model on what a config says, and examine it on dev while it learns.
+    """Train a model from a config, and evaluate it on dev during training.
 
     Needs a baseline to beat. Waits in a queue while another job uses the GPU or CPU. Ctrl-C asks
     for a pause and keeps a checkpoint; a second one kills.
-    The job goes on when this command dies: flywheel job JOB --follow, or --resume.
+    The job continues if this command dies: flywheel job JOB --follow, or --resume.
     """
     # What is measured and foretold here runs as the training's own process will.
     set_threads(len(os.sched_getaffinity(0)))

@@ -16,7 +16,7 @@ from flywheel.workspace.jobs import job_view, list_jobs, open_job
 
 
 def jobs(
-    most: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
+    most: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 20,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
@@ -43,14 +43,16 @@ def jobs(
 def job(
     name: Annotated[
         str,
-        typer.Argument(metavar="JOB", help="A job, or the start of its name; latest."),
+        typer.Argument(metavar="JOB", help="Job name or a unique prefix; latest."),
     ],
-    follow: Annotated[bool, typer.Option("--follow", help="Wait until it is at rest.")] = False,
-    pause: Annotated[bool, typer.Option("--pause", help="Keep a checkpoint, and stop.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Follow the job until it ends or pauses.")
     ] = False,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Stop for good.")] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Save a checkpoint and stop.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume from the last checkpoint.")
+    ] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Stop permanently.")] = False,
     now: Now = False,
     stall_minutes: StallMinutes = 10.0,
     nice: Nice = 0,

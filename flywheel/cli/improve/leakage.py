@@ -20,11 +20,11 @@ _TOLD = 5
 def leakage(
     evalset: Annotated[str, typer.Argument(help="An evalset, by name or folder.")],
     file: Annotated[
-        list[Path] | None, typer.Option(help="A file to be trained on; may be given again.")
+        list[Path] | None, typer.Option(help="Training file to check; repeatable.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find items of dev and test that stand in train, in the prompt's examples or in a file.
+    """Find items of dev and test that occur in train, in the prompt's examples or in a file.
 
     An item counts once, by the strongest way that it was found: the same text, the same words,
     half of it within another (13-gram), nearly the same (minhash), the same group. Exits with 1

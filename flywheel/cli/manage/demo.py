@@ -14,15 +14,15 @@ from flywheel.recipes.demo import main as first_look
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where its store and jobs are kept.")] = Path("demo"),
-    fast: Annotated[bool, typer.Option("--fast", help="One lever, under ninety seconds.")] = False,
+    folder: Annotated[Path, typer.Option(help="Folder for its store and jobs.")] = Path("demo"),
+    fast: Annotated[bool, typer.Option("--fast", help="Run one lever; under 90 seconds.")] = False,
     graders: Annotated[
-        bool, typer.Option("--graders", help="A first look at the graders instead; no torch.")
+        bool, typer.Option("--graders", help="Show only the graders; needs no torch.")
     ] = False,
 ) -> None:
     """Measure, train, decide and promote on the embedded model: the whole loop in minutes.
 
-    Stopped with ctrl-C and begun again, it goes on where it was.
+    Interrupted with Ctrl-C, it resumes when started again.
     """
     if graders:
         first_look()

@@ -32,14 +32,14 @@ def _group() -> None:
 def _file(
     file: Annotated[Path, typer.Argument(help="The file to import.")],
     evalset: Annotated[
-        str | None, typer.Option("--evalset", help="The evalset's name, instead of the file's own.")
+        str | None, typer.Option("--evalset", help="Override the evalset's name.")
     ] = None,
     split: Annotated[
         str,
         typer.Option("--split", help="train, dev or test; an import to test counts as a look."),
     ] = "dev",
     primary: Annotated[
-        str | None, typer.Option(help="The grader that decides; the first one unless named.")
+        str | None, typer.Option(help="Primary grader; default: the first one.")
     ] = None,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
@@ -48,12 +48,10 @@ def _file(
 
 
 def _log(
-    run: Annotated[str | None, typer.Option("--run", help="What to call the run.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="The field of an item's metadata that ties items together.")
-    ] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Name of the run.")] = None,
+    group: Annotated[str | None, typer.Option(help="Metadata field that groups items.")] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Import a log that was cut, as an unfinished run.")
+        bool, typer.Option("--partial", help="Import a truncated log as an unfinished run.")
     ] = False,
 ) -> None:
     """The options of an import from another harness."""

@@ -35,7 +35,7 @@ def _group() -> None:
 
 @store.command()
 def check(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
-    """Read the whole store, and follow every row to what it came from.
+    """Read the whole store and verify every row's references.
 
     Changes nothing. Exits with 1 when something is wrong.
     """
@@ -82,11 +82,11 @@ def export(
 
 @store.command()
 def rebuild(
-    folder: Annotated[Path, typer.Argument(help="A folder that `export` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="Folder written by `export`.")],
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """Make a new store of an export. Never writes over a store that is there."""
+    """Create a new store from an export. Never overwrites an existing store."""
     _show(rebuild_store(folder, db), folder, db, as_json)
 
 

@@ -34,7 +34,7 @@ def _group() -> None:
 @tiny.command()
 def build(
     seeds: Annotated[
-        str, typer.Option(help="Seeds to try: a later one is kept where it beats the first.")
+        str, typer.Option(help="Seeds to try; a later one is kept if it beats the first.")
     ] = "0,1,2",
     tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to pretrain a seed on.")] = None,
     budget: Annotated[

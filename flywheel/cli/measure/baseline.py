@@ -16,7 +16,7 @@ def baseline(
     evalset: Annotated[str, typer.Argument(help="An evalset's name or folder.")],
     model: Annotated[str, typer.Option("--model", "-m", help="As for flywheel eval.")],
     judge_floors: Annotated[
-        bool, typer.Option(help="Ask the judge about floors too: at most 200 more answers.")
+        bool, typer.Option(help="Also measure floors with the judge: at most 200 more answers.")
     ] = False,
     **_: Any,
 ) -> None:

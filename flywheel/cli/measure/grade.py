@@ -30,13 +30,15 @@ from graders.wire import run_response
 
 @takes(judging)
 def grade(
-    grader: Annotated[Path, typer.Argument(help="A grader's definition, JSON or YAML.")],
+    grader: Annotated[Path, typer.Argument(help="Grader definition, JSON or YAML.")],
     item: Annotated[Path | None, typer.Option(help="The item, a JSON file.")] = None,
     sample: Annotated[str | None, typer.Option(help="The answer to grade.")] = None,
     items: Annotated[
         Path | None, typer.Option(help='Rows {"item": {…}, "sample": …}, one a line.')
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the verdicts on --items go.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output file for the verdicts on --items.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: cores.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file at --out.")] = False,
     **given: Any,

@@ -35,11 +35,11 @@ def _group() -> None:
 @graders.command()
 @takes(judging)
 def check(
-    what: Annotated[str, typer.Argument(help="A grader's definition, or an evalset.")],
-    split: Annotated[str, typer.Option(help="Which split's items to probe with.")] = "dev",
+    what: Annotated[str, typer.Argument(help="A grader definition or an evalset.")],
+    split: Annotated[str, typer.Option(help="Split whose items are used as probes.")] = "dev",
     most: Annotated[
         int | None,
-        typer.Option(min=2, help="At most this many items; 50, or 10 where a judge is asked."),
+        typer.Option(min=2, help="Maximum number of items; default: 50, or 10 with a judge."),
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Show every probe.")] = False,
     **given: Any,

@@ -12,12 +12,12 @@ from flywheel.workspace.open import open_reading
 
 
 def runs(
-    evalset: Annotated[str | None, typer.Argument(help="Of this evalset only.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
+    evalset: Annotated[str | None, typer.Argument(help="Show only runs of this evalset.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 20,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """List the runs in the store, the newest first."""
+    """List the runs in the store, newest first."""
     with open_reading(db) as workspace:
         results = [run.result for run in workspace.runs(evalset, most)]
     if as_json:

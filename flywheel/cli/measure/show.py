@@ -20,7 +20,7 @@ RunName = Annotated[str, typer.Argument(help="Run name or a unique prefix; lates
 
 def show(
     run: RunName,
-    worst: Annotated[int, typer.Option(min=0, help="How many of the worst items.")] = 5,
+    worst: Annotated[int, typer.Option(min=0, help="Number of worst items to show.")] = 5,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:

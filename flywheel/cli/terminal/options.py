@@ -75,7 +75,7 @@ def judging(
         str | None,
         typer.Option(
             "--judge-api-key-env",
-            help="The same for the judge's endpoint.  [default: OPENAI_API_KEY]",
+            help="Environment variable with the judge endpoint's key.  [default: OPENAI_API_KEY]",
             metavar="NAME",
         ),
     ] = None,
