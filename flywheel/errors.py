@@ -41,7 +41,7 @@ class BadItem(FlywheelError):
 
 
 class ChangedPlan(FlywheelError):
-    """A run cannot go on: its plan is not the one that it began with."""
+    """A run cannot be resumed: its plan is not the one that it began with."""
 
 
 class NoRun(FlywheelError):

@@ -118,7 +118,7 @@ class Local(Reading):
         row, spec = the_run(self.store, name_of(run)), self._spec(options)
         if row.kind == "regrade":
             verb = f"flywheel regrade --resume {row.run}"
-            raise BadOption(f"{row.run} is a regrade; go on with: {verb}")
+            raise BadOption(f"{row.run} is a regrade; resume with: {verb}")
         named = self._named(evalset) if evalset else self._made_in_python(row)
         plan = plan_of_run(self.store, row, spec, named or None)
         return self._measure(plan, spec, lambda: row, options, named)

@@ -309,7 +309,7 @@ def test_runs_of_different_judges_do_not_mix(tmp_path: Path) -> None:
     done = run(tmp_path, "gate", strict, "--baseline", kind)
     assert done.returncode == 3 and story in done.stderr
     done = run(tmp_path, "eval", folder, "--resume", kind, "--judge", "strict.jsonl")
-    assert done.returncode == 1 and "for graders changed: liked was " in done.stderr
+    assert done.returncode == 1 and "because graders changed: liked was " in done.stderr
     (tmp_path / "liked.yaml").write_text(JUDGED)
     graders = ("--graders", "liked.yaml", "--judge", "kind.jsonl", "--json")
     graded = read(run(tmp_path, "regrade", strict, *graders))["run"]

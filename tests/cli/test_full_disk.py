@@ -65,12 +65,16 @@ def test_a_run_stops_with_one_line_and_is_finished_later(folder: Path, tmp_path:
     assert stopped.returncode == 1
     assert stopped.stdout == ""
     assert stopped.stderr.startswith("Error: ") and stopped.stderr.count("\n") == 1
-    for words in ("the disk is full", "free some space", "go on with: flywheel eval --resume run-"):
+    for words in (
+        "the disk is full",
+        "free some space",
+        "resume with: flywheel eval --resume run-",
+    ):
         assert words in stopped.stderr
     samples, scores = kept(tmp_path / "flywheel.duckdb")
     assert 0 < samples == scores < ITEMS
     assert flywheel("store", "check", cwd=tmp_path).returncode == 0
-    advised = shlex.split(stopped.stderr.split("go on with: flywheel ")[1])
+    advised = shlex.split(stopped.stderr.split("resume with: flywheel ")[1])
     done = flywheel(*advised, "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     assert (found["status"], found["n"], found["ungraded"]) == ("finished", ITEMS, 0)
@@ -95,7 +99,7 @@ def test_a_regrade_stops_with_one_line_too(folder: Path, tmp_path: Path) -> None
     assert stopped.returncode == 1
     assert stopped.stderr.count("\n") == 1
     assert "the disk is full" in stopped.stderr
-    advised = shlex.split(stopped.stderr.split("go on with: flywheel ")[1])
+    advised = shlex.split(stopped.stderr.split("resume with: flywheel ")[1])
     assert advised[:2] == ["regrade", "--resume"]
     done = flywheel(*advised, "--json", cwd=tmp_path)
     assert {figure["n"] for figure in json.loads(done.stdout)["graders"].values()} == {ITEMS}

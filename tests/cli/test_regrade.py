@@ -87,9 +87,12 @@ def test_what_cannot_go_on_is_one_line(tmp_path: Path, run: str) -> None:
         (["regrade"], "give a RUN and --graders FILE, or --resume RUN"),
         (["regrade", run], "give a RUN and --graders FILE, or --resume RUN"),
         (["regrade", run, "--resume", name], "give a RUN and --graders FILE, or --resume RUN"),
-        (["regrade", "--resume", run], "is no regrade; go on with: flywheel eval --resume run-"),
+        (
+            ["regrade", "--resume", run],
+            "is not a regrade; resume with: flywheel eval --resume run-",
+        ),
         (["regrade", "--resume", name, "--graders", "other.json"], "graders changed: same was "),
-        (["eval", "--resume", name], f"go on with: flywheel regrade --resume {name}"),
+        (["eval", "--resume", name], f"resume with: flywheel regrade --resume {name}"),
     ):
         done = flywheel(*arguments, cwd=tmp_path)
         assert done.returncode == 1

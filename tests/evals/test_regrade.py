@@ -126,8 +126,10 @@ def test_other_graders_are_refused_and_named(store: Store, first: Result) -> Non
         find_regrade(store, row.run, graders(CHECK, JUDGED))
 
 
-def test_a_run_is_no_regrade_and_a_regrade_is_not_graded_again(store: Store, first: Result) -> None:
-    with pytest.raises(BadOption, match="is no regrade; go on with: flywheel eval --resume run-"):
+def test_only_a_run_is_graded_again(store: Store, first: Result) -> None:
+    with pytest.raises(
+        BadOption, match="is not a regrade; resume with: flywheel eval --resume run-"
+    ):
         find_regrade(store, first.run.run)
     row = begin_regrade(store, first.run.run, graders(CHECK))
     with pytest.raises(BadOption, match=f"name {first.run.run}, which has the samples"):

@@ -115,7 +115,7 @@ def test_other_weights_are_another_grader(
     with pytest.raises(NotComparable, match=r"graders \(liked: another definition, model or"):
         compare(store, first.run.run, [last.run.run])
     of = plan(folder, "a")
-    with pytest.raises(ChangedPlan, match="for graders changed"):
+    with pytest.raises(ChangedPlan, match="because graders changed"):
         go_on(of, first.run, bench(store, of, Echo()))
 
 

@@ -74,13 +74,14 @@ def find_regrade(
     when it had another judge, or when `graders` are given and differ from its own."""
     row = the_run(store, run)
     if row.kind != "regrade":
-        raise BadOption(f"{run} is no regrade; go on with: flywheel eval --resume {run}")
+        raise BadOption(f"{run} is not a regrade; resume with: flywheel eval --resume {run}")
     given = _ready(store, row, graders, judge)
     now = [(grader.name, digest(wire_json(grader))) for grader in given]
     if given and (told := changed_graders(sorted(pairs_of(row.graders)), sorted(now))):
         raise ChangedPlan(
-            f"run {run} cannot go on, for its graders changed: {'; '.join(told)}. Leave --graders"
-            f" out, or start a new one: flywheel regrade {row.parent} --graders FILE"
+            f"run {run} cannot be resumed because its graders changed:"
+            f" {'; '.join(told)}. Leave --graders out, or start a new one:"
+            f" flywheel regrade {row.parent} --graders FILE"
         )
     for grader in graders_of(store, row):
         _check_tied(row, grader, judge)
@@ -92,14 +93,14 @@ def _check_tied(row: RunRow, grader: Grader, judge: str | None) -> None:
     again = f"start a new one: flywheel regrade {row.parent} --graders FILE"
     if judge is not None and grader.judges() - {judge}:
         raise ChangedPlan(
-            f"run {row.run} cannot go on: {grader.name} was judged by another judge; name that one"
-            f" with --judge, or {again}"
+            f"run {row.run} cannot be resumed: {grader.name} was judged by another judge; name"
+            f" that one with --judge, or {again}"
         )
     embedder = pins_of([grader]).embedder
     if embedder is not None and grader.embedders() - {embedder}:
         raise ChangedPlan(
-            f"run {row.run} cannot go on: {grader.name} compared embeddings of another model than"
-            f" the installed one ({embedder:.12}); install that one, or {again}"
+            f"run {row.run} cannot be resumed: {grader.name} compared embeddings of another model"
+            f" than the installed one ({embedder:.12}); install that one, or {again}"
         )
 
 
@@ -157,8 +158,8 @@ def _graders(store: Reader, row: RunRow) -> list[tuple[Grader, str]]:
         grader = read_grader(json.loads(grader_definition(store, value) or "null"))
         if digest(wire_json(grader)) != value:
             raise ChangedPlan(
-                f"run {row.run} cannot go on: this version reads the grader {name!r} as another"
-                f" one. Start a new regrade of {row.parent}"
+                f"run {row.run} cannot be resumed: this version reads the grader {name!r} as"
+                f" another one. Start a new regrade of {row.parent}"
             )
         graders.append((grader, value))
     return graders

@@ -43,7 +43,7 @@ def at_work(store: Store, row: RunRow, options: str = "") -> Generator[None]:
         raise
     except StoreFailed as error:
         raise StoreFailed(
-            f"{error}. Then go on with: {resume_command(row, store, options)}"
+            f"{error}. Then resume with: {resume_command(row, store, options)}"
         ) from error
 
 

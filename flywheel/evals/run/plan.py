@@ -211,8 +211,8 @@ class Plan:
             differs, told = [*differs, "graders"], [*told, *changes]
         if differs:
             raise ChangedPlan(
-                f"run {run.run} cannot go on, for {', '.join(differs)} changed: {'; '.join(told)}."
-                " Start a new run; what is the same comes from the cache"
+                f"run {run.run} cannot be resumed because {', '.join(differs)} changed:"
+                f" {'; '.join(told)}. Start a new run; what is the same comes from the cache"
             )
 
 

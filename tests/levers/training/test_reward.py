@@ -233,5 +233,5 @@ def test_a_reward_model_that_changed_stops_a_resume(tmp_path: Path) -> None:
     was = content_digest(str(model))
     save_reward_model(model, initializer_range=0.3)
     assert content_digest(str(model)) != was
-    with pytest.raises(ChangedOrder, match="for the graders changed"):
+    with pytest.raises(ChangedOrder, match="because the graders changed"):
         given.check_unchanged()

@@ -27,7 +27,7 @@ FILE = "order.json"
 
 
 class ChangedOrder(FlywheelError):
-    """A training cannot go on: what it depends on is not what it began with."""
+    """A training cannot be resumed: what it depends on is not what it began with."""
 
 
 class Digests(BaseModel):
@@ -82,7 +82,7 @@ class Order(BaseModel):
         changed = [_NAMES[name] for name in then if then[name] != now[name]]
         if changed:
             raise ChangedOrder(
-                f"this training cannot go on, for {', '.join(changed)} changed since it was"
+                f"this training cannot be resumed because {', '.join(changed)} changed since it was"
                 " ordered; put back what was there, or start a new training"
             )
 
