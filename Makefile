@@ -45,7 +45,7 @@ bench-gpu: .venv/dev
 	.venv/bin/python benchmarks/gpu.py
 
 bench-concurrent: .venv/dev
-	.venv/bin/python -m benchmarks.concurrent
+	.venv/bin/python -m benchmarks.side_by_side
 
 bench-stats: .venv/dev
 	.venv/bin/python -m benchmarks.stats

@@ -164,7 +164,8 @@ def sft(bench: Bench, shape: Shape, kind: str, again: bool) -> Callable[[int], f
     """batch -> median seconds of a step. `again`: with gradient checkpointing."""
     half = bench.sizes.length // 2
     evalset = save_evalset(bench, shape, bench.sizes.length - half, half - 1)
-    given = {"lever": "sft", "method": {"kind": kind, "r": 16}}
+    rank = {} if kind == "full" else {"r": 16}
+    given = {"lever": "sft", "method": {"kind": kind} | rank}
     run = trainer(bench, shape, evalset, SFT_ROUNDS, given)
     arguments = {"gradient_checkpointing": again, "activation_checkpointing": again}
     return lambda batch: run(batch, arguments).step

@@ -1,9 +1,10 @@
 """Ten runs at the same time in one process, beside the same work as one run.
 
-    python -m benchmarks.concurrent
+    python -m benchmarks.side_by_side
 
 A scripted model answers, so what is measured is the harness. Each number is the median of three
-rounds that alternate between the two; one JSON line, also into benchmarks/results/concurrent.jsonl.
+rounds that alternate between the two; one JSON line, also into
+benchmarks/results/side_by_side.jsonl.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def seconds(folder: Path, runs: int, items: int) -> float:
 
 def main() -> None:
     """Measure both, in turns, and compare their medians."""
-    record = Record("concurrent")
+    record = Record("side_by_side")
     with TemporaryDirectory() as name:
         folder = Path(name)
         rounds = [
