@@ -119,9 +119,7 @@ def fix(
     file: File,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out", "-o", help="Output file; the parts of --split get their names from it."
-        ),
+        typer.Option("--out", "-o", help="Output file; parts of --split are named after it."),
     ],
     form: FormatName = None,
     drop_bad: Annotated[bool, typer.Option(help="Remove broken and empty rows.")] = False,
