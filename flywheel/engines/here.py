@@ -131,7 +131,7 @@ class Here:
         return self._budget.affordable(done, most)
 
     def _dollars(self) -> float:
-        """What this engine's models and judge cost so far. Raises BadOption where nobody knows."""
+        """What this engine's models and judge cost so far. Raises BadOption without a price."""
         meters = [*self._meters.items()]
         if self._judge and self._spec.judge:
             meters.append((self._spec.judge, self._judge))

@@ -227,7 +227,7 @@ class Check(TypedDict):
 
     check: str
     state: Literal["pass", "fail", "open"]
-    told: str
+    reason: str
     items: int | None
 
 

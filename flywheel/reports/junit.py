@@ -59,7 +59,7 @@ def compare_junit(report: Report) -> str:
 def gate_junit(verdict: Verdict) -> str:
     """One suite with a case for each check: NO is a failure, an open one is skipped."""
     decision = verdict.decision
-    cases = [Case(check.name, _STATES[check.state], check.told) for check in decision.checks]
+    cases = [Case(check.name, _STATES[check.state], check.reason) for check in decision.checks]
     told = f"{decision.outcome}: {verdict.candidate.run} against {verdict.baseline.run}"
     if decision.items:
         told += f"; about {decision.items:,} items would decide"

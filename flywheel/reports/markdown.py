@@ -58,7 +58,7 @@ def gate_markdown(verdict: Verdict, promoted: bool = False) -> str:
         + (f": about {decision.items:,} items would decide" if decision.items else ""),
     }[decision.outcome]
     evalset = code(f"{verdict.baseline.evalset} {verdict.baseline.split}")
-    rows = [(_MARKS[one.state], prose(one.name), prose(one.told)) for one in decision.checks]
+    rows = [(_MARKS[one.state], prose(one.name), prose(one.reason)) for one in decision.checks]
     return "\n".join(
         (
             f"## {told}\n",

@@ -15,8 +15,8 @@ from flywheel.jobs.outcomes import settle
 from flywheel.jobs.records.job_state import View, stored_view, view, views
 from flywheel.jobs.records.ledger import tell_store
 from flywheel.store.errors import BrokenStore, StoreFailed, StoreInUse
+from flywheel.store.read_server import RemoteReader, is_served
 from flywheel.store.reader import Reader
-from flywheel.store.socket import RemoteReader, is_served
 from flywheel.store.store import open_store
 from flywheel.workspace.job import Job
 

@@ -44,7 +44,7 @@ from flywheel.levers.training.config import TrainingConfig
 from flywheel.levers.training.orders.ordering import order_training
 from flywheel.outputs import runs as outputs
 from flywheel.store.events import START, Event
-from flywheel.store.socket import ReadServer
+from flywheel.store.read_server import ReadServer
 from flywheel.store.store import open_store
 from flywheel.store.tables.decisions import find_baseline
 from flywheel.store.tables.runs import Kind, RunRow
@@ -320,7 +320,9 @@ class Verdict:
         return self.decided.as_json()
 
     def __str__(self) -> str:
-        checks = [f"{one.state:<5} {one.name}: {one.told}" for one in self.decided.decision.checks]
+        checks = [
+            f"{one.state:<5} {one.name}: {one.reason}" for one in self.decided.decision.checks
+        ]
         return "\n".join([*checks, self.outcome.upper()])
 
     __repr__ = __str__

@@ -10,7 +10,7 @@ from flywheel.errors import BadOption
 from flywheel.evals.decision.sample_size import Forecast, Wish, forecast
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.store.errors import StoreInUse
-from flywheel.store.socket import is_served
+from flywheel.store.read_server import is_served
 from flywheel.workspace.local import Local
 from flywheel.workspace.reading import Reading, Remote
 

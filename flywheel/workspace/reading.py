@@ -16,8 +16,8 @@ from flywheel.evals.results.results import the_run
 from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.store.errors import StoreInUse
 from flywheel.store.events import START, Cursor, Event, events_since
+from flywheel.store.read_server import RemoteReader
 from flywheel.store.reader import Reader
-from flywheel.store.socket import RemoteReader
 from flywheel.store.store import Store
 from flywheel.store.tables.runs import list_runs
 from flywheel.workspace.comparison import Compared

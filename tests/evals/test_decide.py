@@ -53,13 +53,13 @@ def test_undecided_names_the_number_that_would_decide() -> None:
     decision = decide(Evidence(primary=pairs(12, 8, 80)))
     assert decision.items is not None and 400 < decision.items < 1000
     wanted = f"needs about {decision.items:,} items to show a gain; there are 100"
-    assert wanted in decision.checks[1].told
+    assert wanted in decision.checks[1].reason
 
 
 def test_a_worse_candidate_hears_what_more_items_would_exclude() -> None:
     decision = decide(Evidence(primary=pairs(8, 12, 20)))
     wanted = f"needs about {decision.items:,} items to exclude a gain of +5.0; there are 40"
-    assert decision.outcome == "undecided" and wanted in decision.checks[1].told
+    assert decision.outcome == "undecided" and wanted in decision.checks[1].reason
 
 
 def test_nothing_graded_is_undecided() -> None:

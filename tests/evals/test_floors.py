@@ -99,7 +99,7 @@ def gated(store: Store, folder: Path, before: Answer, after: Answer) -> Verdict:
 
 def floor_of(verdict: Verdict) -> tuple[str, str]:
     (check,) = [check for check in verdict.decision.checks if check.name == "floor"]
-    return check.state, check.told
+    return check.state, check.reason
 
 
 def silent(gold: str, number: int) -> str:

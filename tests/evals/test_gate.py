@@ -37,7 +37,7 @@ def run_of(store: Store, folder: Path, model: Echo, name: str, **choice: Any) ->
 def check(verdict: Any, name: str) -> tuple[str, str]:
     """State and words of one check."""
     (found,) = [check for check in verdict.decision.checks if check.name == name]
-    return found.state, found.told
+    return found.state, found.reason
 
 
 BAD = wrong_on(*range(40))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.store.socket import ReadServer
+from flywheel.store.read_server import ReadServer
 from flywheel.store.store import open_store
 from tests.cli.command import flywheel
 from tests.store.rows import whole
@@ -39,7 +39,7 @@ print("done")
 READ = """
 import sys
 from pathlib import Path
-from flywheel.store.socket import RemoteReader
+from flywheel.store.read_server import RemoteReader
 
 reader = RemoteReader(Path(sys.argv[1]))
 assert reader.query('SELECT "run" FROM "runs" WHERE "run" = ?', ["r"]) == [{"run": "r"}]

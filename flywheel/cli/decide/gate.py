@@ -128,7 +128,7 @@ def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path |
 def _show(verdict: Verdict, promoted: bool) -> None:
     decision = verdict.decision
     for check in decision.checks:
-        print_line(fill(f"{_MARKS[check.state]} {check.name}: {check.told}", 7))
+        print_line(fill(f"{_MARKS[check.state]} {check.name}: {check.reason}", 7))
     if verdict.head:
         reads, head = verdict.head
         print_line(f"     sealed reads {reads:,}, head {head}")

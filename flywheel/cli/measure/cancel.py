@@ -34,7 +34,7 @@ def cancel(
 
 
 def _cancelled(workspace: Reading, name: str) -> tuple[outputs.Cancelled, str]:
-    """What was cancelled, and how it goes on. A name of both is the run's. Raises BadOption."""
+    """What was cancelled, and how to resume it. A run comes before a job of the same name."""
     try:
         run = workspace.run(name)
     except NoRun as no_run:

@@ -47,15 +47,15 @@ def report(error: Exception) -> int:
         usage.show(file=shown)
         say(shown.getvalue().rstrip("\n"))
         return int(usage.exit_code)
-    if (told := _told(error)) is not None:
-        say(f"Error: {told}")
+    if (message := _message(error)) is not None:
+        say(f"Error: {message}")
         return ERROR
     what = " ".join(f"{type(error).__name__}: {error}".split())
     say(f"Error: {what[:500]}\nThis is a bug in flywheel. {_VARIABLE}=1 shows where it happened.")
     return BUG
 
 
-def _told(error: Exception) -> str | None:
+def _message(error: Exception) -> str | None:
     """What the user can do something about; None for a bug of ours."""
     match error:
         case typer.Abort():

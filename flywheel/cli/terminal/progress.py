@@ -29,7 +29,7 @@ def progress(
     if not sys.stderr.isatty():
         yield lambda count: None
         return
-    with open_bar(what, total, lambda task: told(task.speed, unit, cost())) as update:
+    with open_bar(what, total, lambda task: pace(task.speed, unit, cost())) as update:
         yield lambda count: update(advance=count)
 
 
@@ -65,7 +65,7 @@ def open_bar(
         yield partial(bar.update, task)
 
 
-def told(rate: float | None, unit: str, cost: float | None) -> str:
+def pace(rate: float | None, unit: str, cost: float | None) -> str:
     """How fast it goes and what it has cost, as far as they are known."""
     parts: list[str] = []
     if rate is not None:

@@ -75,16 +75,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that a promotion asks for, and what was found. `items` would close an open one."""
+    """One thing that a promotion asks for, and why it passes or fails. `items` would decide it."""
 
     name: str
     state: State
-    told: str
+    reason: str
     items: int | None = None
 
     def as_json(self) -> outputs.Check:
         """The check as `gate --json` has it."""
-        return {"check": self.name, "state": self.state, "told": self.told, "items": self.items}
+        return {"check": self.name, "state": self.state, "reason": self.reason, "items": self.items}
 
 
 @dataclass(frozen=True, slots=True)

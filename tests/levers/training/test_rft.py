@@ -21,7 +21,7 @@ from flywheel.levers.training.exams.alarm import Alarm, reward_hacking
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.methods.base import Base, open_base
 from flywheel.levers.training.objectives import rft
-from flywheel.levers.training.objectives.grpo import distinct, repeated
+from flywheel.levers.training.objectives.grpo_trainer import distinct, repeated
 from flywheel.levers.training.orders.order import Order
 from flywheel.levers.training.preflight import learn, preflight
 from flywheel.levers.training.quiet import quiet

@@ -128,7 +128,7 @@ class RFT(TrainingConfig, frozen=True):
         from datasets import Dataset
         from trl.trainer.grpo_config import GRPOConfig
 
-        from flywheel.levers.training.objectives.grpo import RewardTrainer
+        from flywheel.levers.training.objectives.grpo_trainer import RewardTrainer
 
         _check_effort(setup.base, self)
         chat = setup.base.template.chat

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from flywheel.store.errors import StoreFailed, StoreInUse
-from flywheel.store.socket import ReadServer, RemoteReader, is_served, socket_path
+from flywheel.store.read_server import ReadServer, RemoteReader, is_served, socket_path
 from flywheel.store.store import open_store
 from flywheel.store.tables.runs import list_runs
 from tests.evals.world import Echo, measure, plan, write_evalset
@@ -97,7 +97,7 @@ def test_what_a_killed_owner_left_is_replaced(tmp_path: Path) -> None:
     code = """
 import os, signal, sys
 from pathlib import Path
-from flywheel.store.socket import ReadServer
+from flywheel.store.read_server import ReadServer
 from flywheel.store.store import open_store
 ReadServer(open_store(Path(sys.argv[1]))).start()
 os.kill(os.getpid(), signal.SIGKILL)
@@ -119,7 +119,7 @@ def test_many_silent_peers_leave_the_owner_its_descriptors(tmp_path: Path) -> No
     code = """
 import resource, sys
 from pathlib import Path
-from flywheel.store.socket import ReadServer
+from flywheel.store.read_server import ReadServer
 from flywheel.store.store import open_store
 ReadServer(open_store(Path(sys.argv[1]))).start()
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
