@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.cli.terminal.progress import told
+from flywheel.cli.terminal.progress import pace
 from tests.cli.terminal import on_a_terminal
 from tests.evals.world import write_evalset
 from tests.samplers.mock_server import MockServer
@@ -23,7 +23,7 @@ from tests.samplers.mock_server import MockServer
     ],
 )
 def test_what_is_known_is_told(rate: float | None, cost: float | None, shown: str) -> None:
-    assert told(rate, "samples", cost) == shown
+    assert pace(rate, "samples", cost) == shown
 
 
 def test_a_run_shows_rate_time_left_and_cost(tmp_path: Path) -> None:
