@@ -42,6 +42,14 @@ def test_a_run_under_way_has_worked_until_its_newest_answer(store: Store) -> Non
     assert run_seconds(store, "r") == 60
 
 
+def test_the_pause_after_a_kill_is_no_work(store: Store) -> None:
+    events = [event("r", "started"), event("r", "started", 10), event("r", "finished", 11)]
+    late = sample("r", 1, created=NOON + timedelta(minutes=10, seconds=30))
+    first = sample("r", 0, created=NOON + timedelta(seconds=7))
+    store.write("a", {"run_events": events, "samples": [first, late]})
+    assert run_seconds(store, "r") == 7 + 60
+
+
 def test_finished_is_every_pair_with_an_answer(store: Store) -> None:
     rows = [
         sample("r", 0, 0),

@@ -193,17 +193,22 @@ def run_seconds(store: Reader, run: str) -> float:
     """
     seconds = store.value(
         """
-        SELECT coalesce(sum(epoch(greatest("next" - "created", INTERVAL 0 SECOND))), 0) AS "seconds"
-        FROM (
-            SELECT "status", "created", coalesce(
-                lead("created") OVER (ORDER BY "created"),
-                greatest(
-                    (SELECT max("created") FROM "samples" WHERE "run" = $run),
-                    (SELECT max("created") FROM "scores" WHERE "run" = $run)
-                )
-            ) AS "next"
+        WITH "rows" AS (
+            SELECT "created" FROM "samples" WHERE "run" = $run
+            UNION ALL SELECT "created" FROM "scores" WHERE "run" = $run
+        ), "events" AS (
+            SELECT "status", "created", lead("status") OVER (ORDER BY "created") AS "then",
+                lead("created") OVER (ORDER BY "created") AS "next"
             FROM "run_events" WHERE "run" = $run
-        ) WHERE "status" = 'started'
+        )
+        SELECT coalesce(sum(epoch(greatest("end" - "created", INTERVAL 0 SECOND))), 0) AS "seconds"
+        FROM (
+            SELECT "created", if("then" <> 'started', "next", (
+                SELECT max(r."created") FROM "rows" AS r
+                WHERE e."next" IS NULL OR r."created" < e."next"
+            )) AS "end"
+            FROM "events" AS e WHERE "status" = 'started'
+        )
         """,
         {"run": run},
     )
