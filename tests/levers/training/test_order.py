@@ -40,9 +40,9 @@ def test_an_order_is_json_both_ways(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (add_rows, "for the training data changed"),
-        (change_prompt, "for the evalset, the prompt changed"),
-        (change_dev, "for the dev split changed"),
+        (add_rows, "because the training data changed"),
+        (change_prompt, "because the evalset, the prompt changed"),
+        (change_dev, "because the dev split changed"),
     ],
 )
 def test_what_changed_meanwhile_is_named(
@@ -60,7 +60,7 @@ def test_another_base_model_is_named(tmp_path: Path, kinds: Folders) -> None:
     model = shutil.copytree(kinds("llama"), tmp_path / "model")
     made = order(tmp_path, model=str(model))
     (model / "generation_config.json").write_text("{}")
-    with pytest.raises(ChangedOrder, match="for the base model changed"):
+    with pytest.raises(ChangedOrder, match="because the base model changed"):
         made.check_unchanged()
 
 
