@@ -63,6 +63,14 @@ class Cursor(NamedTuple):
 
 
 START = Cursor()
+_RUN_EVENTS = (
+    'SELECT "created" AS "time", "run" AS "subject", "status" AS "word", "detail" FROM "run_events"'
+)
+
+
+def events_of_run(store: Reader, run: str) -> list[Event]:
+    """What became of one run so far, in its order."""
+    return [*map(_run_event, store.query(f'{_RUN_EVENTS} WHERE "run" = ? ORDER BY rowid', [run]))]
 
 
 def events_since(
@@ -74,11 +82,7 @@ def events_since(
     program wrote, is passed over. Raises BadOption for a cursor that this store never gave.
     """
     # Nothing is ever removed, so the number of a row counts the rows before it.
-    runs = store.query(
-        'SELECT "created" AS "time", "run" AS "subject", "status" AS "word", "detail"'
-        ' FROM "run_events" WHERE rowid >= ? ORDER BY rowid LIMIT ?',
-        [since.runs, most],
-    )
+    runs = store.query(f"{_RUN_EVENTS} WHERE rowid >= ? ORDER BY rowid LIMIT ?", [since.runs, most])
     jobs = store.query(
         'SELECT "at" AS "time", "job" AS "subject", "kind" AS "word", "detail"'
         ' FROM "job_events" WHERE rowid >= ? ORDER BY rowid LIMIT ?',

@@ -17,7 +17,7 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -48,9 +48,17 @@ _SECONDS_TO_ASK = 10.0
 class ReadServer:
     """Answers reads and cancels of other processes, from `start` to `close`."""
 
-    def __init__(self, store: Reader, cancel: Callable[[str], bool] = lambda name: False) -> None:
-        """`cancel` stops the run of this name, and says whether it was under way here."""
-        self._store, self._cancel = store, cancel
+    def __init__(
+        self,
+        store: Reader,
+        cancel: Callable[[str], bool] = lambda name: False,
+        note_look: Callable[[Sequence[str]], object] | None = None,
+    ) -> None:
+        """`cancel` stops the run of this name, and says whether it was under way here.
+
+        `note_look` writes down that a baseline and its candidates were compared on a sealed split.
+        """
+        self._store, self._cancel, self._note_look = store, cancel, note_look
         self._path = socket_path(store.path)
         self._listener: socket.socket | None = None
         self._peers = threading.BoundedSemaphore(_MOST_PEERS)
@@ -118,6 +126,9 @@ class ReadServer:
         """The message that answers a request, and the rows that follow it."""
         if "cancel" in request:
             return {"cancelled": self._cancel(str(request["cancel"]))}, None
+        if "look" in request and self._note_look is not None:
+            self._note_look([str(run) for run in request["look"]])
+            return {"noted": True}, None
         sql = str(request["sql"])
         with self._store.cursor() as cursor:
             _check_select(cursor, sql)
@@ -127,7 +138,7 @@ class ReadServer:
 
 
 class RemoteReader(Reader):
-    """Reads a store through its owner. Nothing can be written."""
+    """Reads a store through its owner. Nothing can be written but a look at a sealed split."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -157,6 +168,10 @@ class RemoteReader(Reader):
     def cancel(self, run: str) -> bool:
         """Stop a run that the owner measures; False where it measures no run of this name."""
         return bool(self._ask({"cancel": run})["cancelled"])
+
+    def note_look(self, runs: Sequence[str]) -> None:
+        """Have the owner write down that these runs were compared, the baseline first."""
+        self._ask({"look": list(runs)})
 
     def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         line = _connect(self.path)

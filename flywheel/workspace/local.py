@@ -25,9 +25,11 @@ from flywheel.engines.engine import Engine, EngineSpec
 from flywheel.engines.needs import check_needs
 from flywheel.engines.open import open_engine
 from flywheel.errors import BadOption, FlywheelError
+from flywheel.evals.decision.compare import Comparison
 from flywheel.evals.decision.decide import Rules
 from flywheel.evals.decision.gate import Case, judge, promote
 from flywheel.evals.decision.gate import Verdict as Decided
+from flywheel.evals.decision.sealed_reads import note_read
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.evalset.grader_files import load_graders
 from flywheel.evals.grading import regrade
@@ -73,7 +75,7 @@ class Local(Reading):
         self.store = open_store(Path(path), url)
         super().__init__(Path(path), self.store)
         self.spec = spec or EngineSpec()
-        self._server = ReadServer(self.store, self._cancel)
+        self._server = ReadServer(self.store, self._cancel, lambda runs: self.compare(*runs))
         self._server.start()
         self._under_way: dict[str, Run] = {}
         self._engine: Engine | None = None
@@ -290,6 +292,9 @@ class Local(Reading):
         living = {name: one for name, one in self._under_way.items() if not one.has_ended()}
         self._under_way = {**living, run.name: run}
         return run.wait() if wait else run
+
+    def _note_look(self, comparison: Comparison) -> None:
+        note_read(self.store, comparison, "compare")
 
     def _cancel(self, name: str) -> bool:
         run = self._under_way.get(name)

@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Self
 
 from flywheel.errors import BadOption
-from flywheel.evals.decision.compare import compare
+from flywheel.evals.decision.compare import Comparison, compare
 from flywheel.evals.decision.sample_size import Forecast, Wish, forecast
-from flywheel.evals.decision.sealed_reads import note_read
 from flywheel.evals.evalset.evalset import Evalset as Loaded
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.results.results import the_run
 from flywheel.jobs.folder import job_folders, jobs_root
-from flywheel.store.errors import StoreInUse
 from flywheel.store.events import START, Cursor, Event, events_since
 from flywheel.store.read_server import RemoteReader
 from flywheel.store.reader import Reader
-from flywheel.store.store import Store
 from flywheel.store.tables.runs import list_runs
 from flywheel.workspace.comparison import Compared
 from flywheel.workspace.evalset import Evalset
@@ -74,13 +71,12 @@ class Reading:
         """Compare runs item by item. A look at the sealed test split is written down."""
         found = compare(self._reader, name_of(baseline), [name_of(one) for one in candidates])
         if found.baseline.split == "test":
-            if not isinstance(self._reader, Store):
-                raise StoreInUse(
-                    f"{self.path}: in use by another process, and a look at the test split must be"
-                    " written down; wait for it to end"
-                )
-            note_read(self._reader, found, "compare")
+            self._note_look(found)
         return Compared(found, self._reader)
+
+    def _note_look(self, comparison: Comparison) -> None:
+        """Write down a look at the sealed test split."""
+        raise NotImplementedError
 
     @typed
     def jobs(self, most: Count = 20) -> list[Job]:
@@ -107,7 +103,10 @@ class Reading:
 
 
 class Remote(Reading):
-    """A workspace whose store another process owns: it answers what is read, and cancels runs."""
+    """A workspace whose store another process owns: it answers what is read, and cancels runs.
+
+    It writes down a look at the test split, too.
+    """
 
     def __init__(self, path: Path) -> None:
         reader = RemoteReader(path)
@@ -117,6 +116,10 @@ class Remote(Reading):
     def cancel(self, run: AnyRun) -> bool:
         """Stop a run that the owner measures; False where it measures no run of this name."""
         return self._owner.cancel(name_of(run))
+
+    def _note_look(self, comparison: Comparison) -> None:
+        candidates = (one.run.run for one in comparison.candidates)
+        self._owner.note_look([comparison.baseline.run, *candidates])
 
 
 def name_of(run: AnyRun) -> str:

@@ -14,7 +14,7 @@ from flywheel.evals.run.events import resume_command
 from flywheel.outputs import runs as outputs
 from flywheel.samplers.meter import Meter
 from flywheel.states import RUN_STATES, State
-from flywheel.store.events import Event, events_since
+from flywheel.store.events import Event, events_of_run
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow, run_status
 from flywheel.synchronous import Work
@@ -84,12 +84,7 @@ class Run:
 
     def events(self) -> list[Event]:
         """What became of it so far."""
-        found, cursor = events_since(self._store)
-        events = list[Event]()
-        while found:
-            events += [event for event in found if event.subject == self.name]
-            found, cursor = events_since(self._store, cursor)
-        return events
+        return events_of_run(self._store, self.name)
 
     @property
     def result(self) -> Result:
