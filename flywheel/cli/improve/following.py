@@ -22,6 +22,7 @@ from flywheel.jobs.records.event_shape import fits
 from flywheel.jobs.records.job_state import View, order_of, view
 from flywheel.jobs.records.journal import Event
 from flywheel.jobs.records.ledger import Ledger
+from flywheel.levers.training.objectives.union import objective
 from flywheel.store.errors import StoreFailed
 from flywheel.store.place import db_option
 from flywheel.store.tables.jobs import JobRow
@@ -161,7 +162,8 @@ def _next(found: View, db: Path) -> list[str]:
     if found.status == "finished" and found.end.get("out"):
         out = _near(str(found.end["out"]))
         lines = [f"the model of step {found.best_step} is in {out}"]
-        if row.lever == "reward":
+        made = objective(row.lever)
+        if made is not None and made.scores:  # it answers nothing that an eval could measure
             return lines
         base, second = _near(row.model), f"--set seed={other_seed(row)}"
         return [

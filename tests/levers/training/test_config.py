@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,9 @@ def test_the_schedule_is_the_usual_one_unless_it_is_given(
 def test_no_row_is_longer_than_what_the_model_takes() -> None:
     config = SFT(evalset="e")
     assert resolve(config, rows=20, parameters=10, longest=5_000, context=1024).max_length == 1024
+
+
+def test_what_depends_on_a_lever_is_declared_by_it_and_no_code_asks_for_its_name() -> None:
+    asked = re.compile(r"""\blever (?:==|!=|in|not in) ["'({\[]""")
+    root = Path(__file__).parents[3] / "flywheel"
+    assert not [path for path in root.rglob("*.py") if asked.search(path.read_text())]
