@@ -77,10 +77,10 @@ def _candidate(report: Report, candidate: Candidate, alone: bool) -> ElementTree
     cases = [
         _grader(one, printed if one.role == "primary" else "") for one in candidate.graders.values()
     ]
-    return _suite(run, group, base, cases, _told(report.comparison, candidate, len(broken)))
+    return _suite(run, group, base, cases, _statement(report.comparison, candidate, len(broken)))
 
 
-def _told(comparison: Comparison, candidate: Candidate, listed: int) -> str:
+def _statement(comparison: Comparison, candidate: Candidate, listed: int) -> str:
     said = conclude(comparison, candidate)
     if candidate.primary is not None and candidate.primary.broken > listed:
         said.append(f"{candidate.primary.broken:,} items were broken, {listed:,} are listed.")

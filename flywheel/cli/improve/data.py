@@ -255,11 +255,11 @@ def _figures(report: Report, leakage: dict[str, int | None]) -> Iterator[tuple[s
         )
         most = tokens["max_length"]
         yield "a row", f"{marks}; {most:,} are read" if most else marks
-    yield "languages", _told(report.figures["languages"])
+    yield "languages", _counts(report.figures["languages"])
     for name, counts in report.figures["classes"].items():
-        yield name, _told(counts)
+        yield name, _counts(counts)
     pii = report.figures["pii"]
-    personal = _told({kind: n for kind, n in pii.items() if n}) or "none found"
+    personal = _counts({kind: n for kind, n in pii.items() if n}) or "none found"
     yield "personal", personal if pii["name"] is not None else f"{personal}; no names: --names"
     for name, count in leakage.items():
         told = "not looked for: some rows cannot be read" if count is None else f"{count} items"
@@ -268,7 +268,7 @@ def _figures(report: Report, leakage: dict[str, int | None]) -> Iterator[tuple[s
         yield "leakage", "not looked for; --evalset NAME does"
 
 
-def _told(counts: dict[str, int]) -> str:
+def _counts(counts: dict[str, int]) -> str:
     told = [f"{name} {n:,}" for name, n in list(counts.items())[:_SHOWN_CLASSES]]
     more = len(counts) - _SHOWN_CLASSES
     return ", ".join([*told, f"{more} more"] if more > 0 else told)

@@ -125,7 +125,7 @@ def show_result(done: Measured, as_json: bool, db: Path) -> None:
         means = (number(found[key]) for key in ("mean", "low", "high"))
         rows.append((name + mark, str(summary.n), *means, *map(str, counts)))
     print_table(columns, rows)
-    print_line(f"* primary, with its 95% interval; {_told(result)}")
+    print_line(f"* primary, with its 95% interval; {_spent(result)}")
     _show_floors(result)
     if others := result.other_models:
         named = ", ".join(f"{one_line(name)} ({count:,})" for name, count in others.items())
@@ -171,7 +171,7 @@ def _gaps(result: Result, options: str) -> list[str]:
     return lines
 
 
-def _told(result: Result) -> str:
+def _spent(result: Result) -> str:
     cost = result.cost
     if result.run.kind == "regrade":
         return f"{result.n} answers graded again in {result.seconds:.1f} s"
