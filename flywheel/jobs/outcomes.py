@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from flywheel.jobs.folder import LOG, STACKS, resume_command
 from flywheel.jobs.records.journal import holder, is_held, last_event, record, take_lock
@@ -29,7 +27,6 @@ ALREADY = {
     "died": "is not running: its process is gone",
 }
 FOR_GOOD = tuple(kind for kind in ENDS if JOB_STATES[kind].is_final)
-LOST = "lost_while_queued"
 _STACKS_SECONDS = 2.0
 _DEATH_SECONDS = 30.0
 
@@ -54,8 +51,7 @@ def _settle(folder: Path, returncode: int | None) -> None:
         kind, error = "died", _death(folder, returncode)
         if _gave_up(folder):
             kind, error = "stalled", f"no progress for too long; see {folder / STACKS}"
-        lost = returncode is None and last is not None and last.kind == "queued"
-        _end(folder, kind, {"error": error, LOST: True} if lost else {"error": error})
+        _end(folder, kind, error)
     finally:
         os.close(descriptor)
 
@@ -78,16 +74,16 @@ def end_stalled(folder: Path, seconds: float, pid: int | None = None) -> None:
         if time.monotonic() > deadline:
             return
     try:
-        _end(folder, "stalled", {"error": f"no progress for {seconds:.0f} s; {where}"})
+        _end(folder, "stalled", f"no progress for {seconds:.0f} s; {where}")
     finally:
         os.close(descriptor)
 
 
-def _end(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
+def _end(folder: Path, kind: str, error: str) -> None:
     """Write the last event of a job whose lock is held here, where it has none yet."""
     last, _ = last_event(folder)
     if last is None or last.kind not in ENDS:
-        record(folder, kind, {**detail, "remedy": resume_command(folder)})
+        record(folder, kind, {"error": error, "remedy": resume_command(folder)})
 
 
 def kill(pid: int) -> None:

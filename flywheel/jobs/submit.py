@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from flywheel.errors import FlywheelError, WrongMoment
-from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, job_folders, new_name
+from flywheel.errors import WrongMoment
+from flywheel.jobs.folder import CONTROL, HEARTBEAT, LOG, new_name
 from flywheel.jobs.kind import Kind, Kinds, Order, kind_of
-from flywheel.jobs.outcomes import ALREADY, FOR_GOOD, LOST, settle
+from flywheel.jobs.outcomes import ALREADY, FOR_GOOD
 from flywheel.jobs.process import STALL_SECONDS
 from flywheel.jobs.queue import Resources, join
-from flywheel.jobs.records.journal import last_event, read_events, record, take_lock
+from flywheel.jobs.records.journal import last_event, record, take_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,28 +82,6 @@ def resume(folder: Path, kinds: Kinds, launch: Launch) -> Job:
         return _begin(folder, kind, launch, descriptor)
     finally:
         os.close(descriptor)
-
-
-def restart_queued(root: Path, kinds: Kinds, launch: Launch) -> list[Job]:
-    """Queue the jobs again whose processes were lost while they waited, in the order they came.
-
-    For a service that starts after the machine went down. Two that call it at once start each job
-    once. A job that cannot be resumed, for what it depends on has changed, stays as it is: to
-    resume it by hand says why.
-    """
-    restarted: list[Job] = []
-    for folder in sorted(job_folders(root), key=_accepted):
-        settle(folder)
-        last, _ = last_event(folder)
-        if last is not None and last.kind == "died" and last.detail.get(LOST):
-            with suppress(FlywheelError):
-                restarted.append(resume(folder, kinds, launch))
-    return restarted
-
-
-def _accepted(folder: Path) -> str:
-    first = next(read_events(folder), None)
-    return first.at if first else ""
 
 
 def _begin(folder: Path, kind: Kind, launch: Launch, descriptor: int) -> Job:
