@@ -349,7 +349,9 @@ def test_data_that_changed_during_a_stop_is_named(tmp_path: Path) -> None:
     made = job(tmp_path, lever="dpo", steps=4)
     made.run("pause", at=1)
     pairs(tmp_path / "dpo.jsonl", 14)
-    with pytest.raises(ChangedOrder, match="because the training data changed since it was ordered"):
+    with pytest.raises(
+        ChangedOrder, match="because the training data changed since it was ordered"
+    ):
         made.run()
 
 
