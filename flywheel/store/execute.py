@@ -8,6 +8,7 @@ installed.
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -39,6 +40,12 @@ def _without_pandas() -> Generator[None]:
         yield
     finally:
         _call.active = False
+
+
+def as_text(values: Sequence[int] | Sequence[str]) -> str:
+    """A long list as one parameter, which the query takes apart: of each element DuckDB would ask
+    whether it is one of pandas'."""
+    return json.dumps(list(values))
 
 
 def execute(

@@ -36,6 +36,28 @@ assert reader.query("SELECT ? AS t", [pandas.NaT]) == [{"t": None}]
 print("done")
 """
 
+MANY = """
+import sys
+from pathlib import Path
+from flywheel.store.store import open_store
+from flywheel.store.tables.samples import find_cached, first_lengths
+
+tries = []
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            tries.append(name)
+
+with open_store(Path(sys.argv[1])) as store:
+    sys.meta_path.insert(0, Spy())
+    for count in (3, 300):
+        find_cached(store, [f"{n:064x}" for n in range(count)])
+        first_lengths(store, "r", list(range(count)))
+        print(len(tries))
+        tries.clear()
+"""
+
 READ = """
 import sys
 from pathlib import Path
@@ -63,6 +85,13 @@ def test_parameters_import_no_pandas_and_it_can_be_imported_after_them(tmp_path:
     command = [sys.executable, "-c", ASKED, str(tmp_path / "s.duckdb")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_a_long_list_makes_duckdb_look_for_pandas_no_more_often(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MANY, str(tmp_path / "s.duckdb")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    few, many = done.stdout.split()
+    assert few == many, done.stderr
 
 
 def test_a_command_that_reads_imports_no_pandas(tmp_path: Path) -> None:

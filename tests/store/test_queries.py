@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from flywheel.store.execute import Params
+from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import digest
 from flywheel.store.store import Store, open_store
 from flywheel.store.tables.decisions import find_baseline
 from flywheel.store.tables.runs import find_run, list_runs, run_seconds, run_status
-from flywheel.store.tables.samples import find_cached, finished
+from flywheel.store.tables.samples import find_cached, finished, load_cost
 from flywheel.store.tables.scores import summarise
 from tests.store.rows import (
     NOON,
@@ -48,6 +51,36 @@ def test_the_pause_after_a_kill_is_no_work(store: Store) -> None:
     first = sample("r", 0, created=NOON + timedelta(seconds=7))
     store.write("a", {"run_events": events, "samples": [first, late]})
     assert run_seconds(store, "r") == 7 + 60
+
+
+class Asked(Reader):
+    """Reads a store, and keeps what it was asked."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.path, store._connection)  # pyright: ignore[reportPrivateUsage]
+        self.queries: list[str] = []
+
+    def query(self, sql: str, params: Params = ()) -> list[dict[str, Any]]:
+        self.queries.append(sql)
+        return super().query(sql, params)
+
+
+def test_a_run_without_a_failure_is_summed_up_without_looking_for_later_rows(store: Store) -> None:
+    store.write("a", whole("r"))
+    store.write("b", {"run_events": [event("r", "finished", 1)]})
+    asked = Asked(store)
+    assert load_cost(asked, "r").errors == 0
+    assert [one.ungraded for one in summarise(asked, "r")] == [{}]
+    run_seconds(asked, "r")
+    assert not [sql for sql in asked.queries if "newest_" in sql or "UNION" in sql]
+
+
+def test_what_was_asked_again_counts_once(store: Store) -> None:
+    rows = [sample("r", 0, error="timeout"), sample("r", 1, price=0.5), sample("r", 0, price=0.25)]
+    store.write("a", {"samples": rows})
+    assert load_cost(store, "r")[:2] == (2, 0)
+    assert load_cost(store, "r").price == 0.75
+    assert load_cost(store, "nobody")[:2] == (0, 0)
 
 
 def test_finished_is_every_pair_with_an_answer(store: Store) -> None:

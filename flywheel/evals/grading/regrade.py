@@ -15,7 +15,7 @@ from flywheel.engines.engine import Answerer
 from flywheel.errors import BadOption, ChangedPlan
 from flywheel.evals.floors.measure_floors import keep_floors
 from flywheel.evals.grading.grade import grade_samples
-from flywheel.evals.results.results import Result, definition_of, load_result, the_run
+from flywheel.evals.results.results import Result, definition_of, result_of_run, the_run
 from flywheel.evals.run.cache import output_of
 from flywheel.evals.run.events import at_work
 from flywheel.evals.run.execute import Where, sample_of, score_row
@@ -127,7 +127,7 @@ async def go_on_regrade(
                     batch, done = batch[size:], done + size
                     advance(size)
     await keep_floors(store, row, engine)
-    return load_result(store, row.run)
+    return result_of_run(store, row)
 
 
 def count_left(store: Reader, row: RunRow) -> int:

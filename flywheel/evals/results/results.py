@@ -32,7 +32,10 @@ from flywheel.store.tables.scores import GraderSummary, count_ungraded, item_mea
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One grader's figure."""
+    """One grader's figure.
+
+    The interval is over item means; the items of a cluster are one, where the evalset has clusters.
+    """
 
     summary: GraderSummary
     interval: Interval | None
@@ -134,10 +137,15 @@ class Result:
 
 def load_result(store: Reader, run: str) -> Result:
     """The result of a run, finished or not. Raises NoRun."""
-    row = the_run(store, run)
+    return result_of_run(store, the_run(store, run))
+
+
+def result_of_run(store: Reader, row: RunRow) -> Result:
+    """The result of a run whose row is known."""
+    group = field_path(definition_of(store, row).get("group"))
     figures = {
-        summary.name: Figure(summary, _interval(store, row, summary.grader))
-        for summary in summarise(store, row.run)
+        one.name: Figure(one, mean_interval(*item_means(store, row.run, one.grader, group)))
+        for one in summarise(store, row.run)
     }
     order = [name for name, _ in pairs_of(row.graders)]
     ordered = {name: figures[name] for name in order if name in figures}
@@ -179,12 +187,6 @@ def _find(store: Reader, run: str) -> RunRow:
         return row
     listed = f"in {store.path}; flywheel runs lists them"
     raise NoRun(unnamed("run", run, names, listed, newest_names(store)))
-
-
-def _interval(store: Reader, run: RunRow, grader: str) -> Interval | None:
-    """Over item means, with the items of a cluster taken as one where the evalset has clusters."""
-    group = field_path(definition_of(store, run).get("group"))
-    return mean_interval(*item_means(store, run.run, grader, group))
 
 
 def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from flywheel.document import load_document
 from flywheel.engines.engine import Engine
 from flywheel.errors import BadFile, NothingGraded
 from flywheel.evals.floors.measure_floors import keep_floors
-from flywheel.evals.results.results import Result, load_result
+from flywheel.evals.results.results import Result, result_of_run
 from flywheel.evals.run.cache import Cache
 from flywheel.evals.run.collector import rarely_collected
 from flywheel.evals.run.events import at_work, resume_command
@@ -80,7 +80,7 @@ async def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
             with rarely_collected():
                 await runner.finish()
         await keep_floors(store, row, bench.engine, models=bench.judge_floors)
-        result = await to_thread(load_result, store, row.run)
+        result = await to_thread(result_of_run, store, row)
     if row.kind == "baseline":
         _check_graded(result)
         appoint_baseline(store, row)

@@ -7,6 +7,7 @@ Its newest event is its status.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from flywheel.store.reader import Reader
@@ -191,25 +192,24 @@ def run_seconds(store: Reader, run: str) -> float:
 
     A run under way, or killed, has worked until its newest sample or score.
     """
-    seconds = store.value(
+    sql = 'SELECT "status", "created" FROM "run_events" WHERE "run" = ? ORDER BY "created"'
+    events: list[tuple[str, datetime]] = [*store.tuples(sql, [run]), ("", datetime.max)]
+    seconds = 0.0
+    for (status, begun), (then, end) in pairwise(events):
+        if status == "started":
+            stopped = _newest_row(store, run, end) if then in ("started", "") else end
+            seconds += max(0.0, (stopped - begun).total_seconds()) if stopped else 0.0
+    return seconds
+
+
+def _newest_row(store: Reader, run: str, before: datetime) -> datetime | None:
+    """When the newest sample or score before a moment was written."""
+    return store.value(
         """
-        WITH "rows" AS (
+        SELECT max("created") FROM (
             SELECT "created" FROM "samples" WHERE "run" = $run
             UNION ALL SELECT "created" FROM "scores" WHERE "run" = $run
-        ), "events" AS (
-            SELECT "status", "created", lead("status") OVER (ORDER BY "created") AS "then",
-                lead("created") OVER (ORDER BY "created") AS "next"
-            FROM "run_events" WHERE "run" = $run
-        )
-        SELECT coalesce(sum(epoch(greatest("end" - "created", INTERVAL 0 SECOND))), 0) AS "seconds"
-        FROM (
-            SELECT "created", if("then" <> 'started', "next", (
-                SELECT max(r."created") FROM "rows" AS r
-                WHERE e."next" IS NULL OR r."created" < e."next"
-            )) AS "end"
-            FROM "events" AS e WHERE "status" = 'started'
-        )
+        ) WHERE "created" < $before
         """,
-        {"run": run},
+        {"run": run, "before": before},
     )
-    return float(seconds)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from flywheel.store.execute import as_text
 from flywheel.store.reader import Reader
 from flywheel.store.rows.table import Table
 
@@ -57,6 +58,15 @@ SAMPLES = Table(
 )
 # The most different texts that are counted; rarer ones are left out.
 MOST_TEXTS = 10_000
+_COST = """
+SELECT count(*) AS "samples", count("error") AS "errors", count(*) FILTER ("cached") AS "cached",
+    count(*) FILTER ("truncated") AS "truncated", count("extra"::JSON ->> 'refusal') AS "refused",
+    coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0) AS "prompt_tokens",
+    coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0) AS "completion_tokens",
+    sum("price") FILTER (NOT "cached") AS "price",
+    sum(("extra"::JSON -> 'reference_loss' ->> 'nats')::DOUBLE)
+        / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"
+FROM"""
 
 
 class Cost(NamedTuple):
@@ -163,33 +173,21 @@ def find_cached(store: Reader, keys: Sequence[str]) -> dict[str, SampleRow]:
     rows = store.rows(
         SampleRow,
         f"""
-        {SAMPLES.select} WHERE "error" IS NULL AND "key" IN (SELECT unnest($keys))
+        {SAMPLES.select} WHERE "error" IS NULL
+            AND "key" IN (SELECT unnest(from_json($keys, '["VARCHAR"]')))
         QUALIFY row_number() OVER (PARTITION BY "key" ORDER BY "created" DESC) = 1
         """,
-        {"keys": list(keys)},
+        {"keys": as_text(keys)},
     )
     return {row.key: row for row in rows}
 
 
 def load_cost(store: Reader, run: str) -> Cost:
     """What the answers that a run holds took."""
-    (cost,) = store.rows(
-        Cost,
-        """
-        SELECT count(*) AS "samples", count("error") AS "errors",
-            count(*) FILTER ("cached") AS "cached",
-            count(*) FILTER ("truncated") AS "truncated",
-            count("extra"::JSON ->> 'refusal') AS "refused",
-            coalesce(sum("prompt_tokens") FILTER (NOT "cached"), 0) AS "prompt_tokens",
-            coalesce(sum("completion_tokens") FILTER (NOT "cached"), 0) AS "completion_tokens",
-            sum("price") FILTER (NOT "cached") AS "price",
-            sum(("extra"::JSON -> 'reference_loss' ->> 'nats')::DOUBLE)
-                / sum(("extra"::JSON -> 'reference_loss' ->> 'tokens')::DOUBLE) AS "loss"
-        FROM newest_samples($run)
-        """,
-        {"run": run},
-    )
-    return cost
+    # The newest row of each pair costs a window; where no pair has two rows, it is every row.
+    one_each = 'HAVING count(*) = count(DISTINCT ("position", "repeat"))'
+    cost = store.first(Cost, f'{_COST} "samples" WHERE "run" = $run {one_each}', {"run": run})
+    return cost or store.rows(Cost, f"{_COST} newest_samples($run)", {"run": run})[0]
 
 
 def median_seconds(store: Reader, run: str) -> float | None:
@@ -297,10 +295,10 @@ def first_answers(
         LEFT JOIN "scores" AS g ON g."run" = $run AND g."name" = $grader
             AND g."position" = s."position" AND g."repeat" = 0 AND g."score" IS NOT NULL
         WHERE s."run" = $sampled AND s."repeat" = 0 AND s."error" IS NULL
-            AND s."position" IN (SELECT unnest($positions))
+            AND s."position" IN (SELECT unnest($positions::BIGINT[]))
         ORDER BY s."created"
         """,
-        {"run": run, "grader": grader, "sampled": sampled, "positions": list(positions)},
+        {"run": run, "grader": grader, "sampled": sampled, "positions": as_text(positions)},
     )
 
 
@@ -313,10 +311,10 @@ def first_lengths(
         SELECT s."position", max(length(s."output_text") + length(i."item")) AS "length"
         FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
         WHERE s."run" = $run AND s."repeat" = 0 AND s."error" IS NULL
-            AND ($positions IS NULL OR s."position" IN (SELECT unnest($positions)))
+            AND ($positions IS NULL OR s."position" IN (SELECT unnest($positions::BIGINT[])))
         GROUP BY 1 ORDER BY 1
         """,
-        {"run": run, "positions": positions},
+        {"run": run, "positions": None if positions is None else as_text(positions)},
     )
 
 
@@ -324,6 +322,6 @@ def items_at(store: Reader, run: str, positions: Sequence[int]) -> list[tuple[st
     """The items at these positions of a run's split, each with its position."""
     return store.tuples(
         'SELECT DISTINCT "item", "position" FROM "samples" WHERE "run" = $run'
-        ' AND "position" IN (SELECT unnest($positions))',
-        {"run": run, "positions": list(positions)},
+        ' AND "position" IN (SELECT unnest($positions::BIGINT[]))',
+        {"run": run, "positions": as_text(positions)},
     )

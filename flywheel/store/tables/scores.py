@@ -136,17 +136,20 @@ class LeftToGrade(NamedTuple):
 
 def summarise(store: Reader, run: str) -> list[GraderSummary]:
     """One summary for each grader of a run, by name. Repeats are averaged within their item."""
-    kinds = _ungraded(store, run)
     summaries: list[GraderSummary] = []
-    for grader, name in _graders(store, run):
+    graders = _graders(store, run)
+    kinds = _ungraded(store, run) if any(failed for *_, failed in graders) else {}
+    for grader, name, failed in graders:
+        # Where every verdict is a score, there is no earlier failure to leave out.
+        source = "newest_scores($run)" if failed else '(FROM "scores" WHERE "run" = $run)'
         # One grader at a time: then eight bytes are enough for a group, and a million fit anywhere.
         (row,) = store.query(
-            """
+            f"""
             WITH "per_item" AS (
                 SELECT count(*) AS "n", count("score") AS "graded", avg("score") AS "mean",
                     count(*) FILTER ("passed") AS "passed",
                     count(*) FILTER (NOT "parsed") AS "unparsed"
-                FROM newest_scores($run) WHERE "grader" = $grader GROUP BY "position"
+                FROM {source} WHERE "grader" = $grader GROUP BY "position"
             )
             SELECT sum("n")::BIGINT AS "n", sum("graded")::BIGINT AS "graded",
                 sum("passed")::BIGINT AS "passed", sum("unparsed")::BIGINT AS "unparsed",
@@ -161,11 +164,12 @@ def summarise(store: Reader, run: str) -> list[GraderSummary]:
     return summaries
 
 
-def _graders(store: Reader, run: str) -> list[tuple[str, str]]:
-    """The graders that gave verdicts in a run: digest and name."""
+def _graders(store: Reader, run: str) -> list[tuple[str, str, int]]:
+    """The graders that gave verdicts in a run: digest, name, and how many verdicts failed."""
     return store.tuples(
         """
-        SELECT "grader", any_value("name") AS "name" FROM "scores" WHERE "run" = ?
+        SELECT "grader", any_value("name") AS "name", count("error_kind") AS "failed"
+        FROM "scores" WHERE "run" = ?
         GROUP BY "grader" ORDER BY "name", "grader"
         """,
         [run],
