@@ -1,4 +1,4 @@
-"""The JSON schema of what each command prints with `--json`.
+"""The JSON schema of what each command prints with `--json`, and of the events of runs and jobs.
 
 python -m flywheel.cli.schemas FOLDER      writes them; those of this version are in docs/schemas
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from flywheel.outputs import runs, work
+from flywheel.outputs import events, runs, work
 
 # By the command; one word of a group stands for all of its commands.
 PRINTED: Mapping[str, Any] = {
@@ -41,24 +41,25 @@ PRINTED: Mapping[str, Any] = {
     "store rebuild": work.Copied,
     "doctor": list[work.Here],
 }
+PUBLISHED: Mapping[str, Any] = {**PRINTED, "event": events.Event}
 
 
-def schema(command: str) -> dict[str, Any]:
-    """The schema of this command's output."""
-    return TypeAdapter[Any](PRINTED[command]).json_schema()
+def schema(name: str) -> dict[str, Any]:
+    """The schema of this command's output, or of an event."""
+    return TypeAdapter[Any](PUBLISHED[name]).json_schema()
 
 
-def file_name(command: str) -> str:
+def file_name(name: str) -> str:
     """The name of its file."""
-    return f"{command.replace(' ', '-')}.json"
+    return f"{name.replace(' ', '-')}.json"
 
 
 def write(folder: Path) -> None:
     """Write every schema."""
     folder.mkdir(parents=True, exist_ok=True)
-    for command in PRINTED:
-        text = json.dumps(schema(command), indent=1) + "\n"
-        (folder / file_name(command)).write_text(text, encoding="utf-8")
+    for name in PUBLISHED:
+        text = json.dumps(schema(name), indent=1) + "\n"
+        (folder / file_name(name)).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,13 @@ import jsonschema
 import pytest
 
 from flywheel.cli.commands import COMMANDS, load_command
-from flywheel.cli.schemas import PRINTED, file_name, write
+from flywheel.cli.schemas import PRINTED, file_name, schema, write
+from flywheel.states import JOB_STATES, RUN_STATES
 from flywheel.store.store import open_store
 from flywheel.store.tables.jobs import CheckpointRow, JobEventRow, JobRow
+from tests.cli.command import flywheel
 from tests.cli.decided import World, saying, world_of
+from tests.jobs.world import end, small_evalset
 from tests.store.rows import NOON
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
@@ -27,8 +30,7 @@ JOB = [
 ROWS = '{"prompt": "write to bob@example.org", "completion": "done"}\n' * 12
 SCORES = '{"run": "a", "item": "q1", "grader": "exact", "score": 1}\n'
 JUDGE = {"type": "score_model", "name": "j", "model": "m", "range": [0, 1]}
-# By the command whose schema it has. {a} and {b} are runs; improve prints what job prints, and its
-# own test trains; test_cancel.py has a process to stop.
+# By the command whose schema it has. {a} and {b} are runs. A training is begun and cancelled below.
 CALLS = (
     ("eval", "eval e -m scripted:model.jsonl --split dev"),
     ("baseline", "baseline e -m scripted:model.jsonl --split dev"),
@@ -107,14 +109,33 @@ def test_an_output_is_as_its_schema_says(
     monkeypatch.chdir(world.folder)
     done = world.flywheel(*words.format(**world.runs).split(), "--json")
     assert done.stdout, done.stderr
-    schema = json.loads((SCHEMAS / file_name(command)).read_text())
-    jsonschema.validate(json.loads(done.stdout), closed(schema))
+    published = json.loads((SCHEMAS / file_name(command)).read_text())
+    jsonschema.validate(json.loads(done.stdout), closed(published))
+
+
+def test_a_training_and_its_cancel_are_as_their_schemas_say(tmp_path: Path) -> None:
+    small_evalset(tmp_path / "desk")
+    begin = "improve sft --set evalset=desk --set steps=9000 --measure-first --detach --json"
+    done = flywheel(*begin.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    jsonschema.validate(job, closed(schema("improve")))
+    stopped = json.loads(flywheel("cancel", job["job"], "--json", cwd=tmp_path).stdout)
+    jsonschema.validate(stopped, closed(schema("cancel")))
+    assert stopped == {"kind": "job", "name": job["job"]}
+    assert end(Path(job["folder"]), stall=300)[-1].kind == "cancelled"
 
 
 def test_every_command_with_json_has_a_schema() -> None:
     named = {"import" if name.startswith("import ") else name for name in commands()}
     assert named == set(PRINTED)
     assert set(PRINTED) - {name for name, _ in CALLS} == {"improve", "cancel"}
+
+
+def test_every_event_that_changes_a_state_has_a_schema() -> None:
+    published = (SCHEMAS / "event.json").read_text()
+    kinds = [f"run.{word}" for word in RUN_STATES] + [f"job.{word}" for word in JOB_STATES]
+    assert not [kind for kind in kinds if f'"{kind}"' not in published]
 
 
 def test_the_published_schemas_are_those_of_the_types(tmp_path: Path) -> None:
@@ -125,6 +146,6 @@ def test_the_published_schemas_are_those_of_the_types(tmp_path: Path) -> None:
 
 
 def test_a_field_that_no_schema_names_is_refused() -> None:
-    schema = closed(json.loads((SCHEMAS / "doctor.json").read_text()))
+    published = closed(json.loads((SCHEMAS / "doctor.json").read_text()))
     with pytest.raises(jsonschema.ValidationError, match="Additional properties"):
-        jsonschema.validate([{"subject": "x", "found": True, "story": "", "more": 1}], schema)
+        jsonschema.validate([{"subject": "x", "found": True, "story": "", "more": 1}], published)

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jsonschema
 import pytest
 import yaml
 
+import flywheel as fw
+from flywheel.cli.schemas import schema
 from flywheel.jobs.control import ask, kill_job
 from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.jobs.follow import follow
@@ -31,6 +34,12 @@ from tests.jobs.world import begin, end, launch, small_evalset
 
 KILLS = int(os.environ.get("FLYWHEEL_KILLS", "3"))
 STEPS = 10
+# What a training that nothing disturbs says, and what of it may change in any version.
+KNOWN = [
+    *("run.started", "run.finished", "job.accepted", "job.started", "job.step", "job.exam"),
+    *("job.checkpoint", "job.finished"),
+]
+INTERNAL = {"job.exam_items", "job.masks", "job.preflight", "job.progress"}
 
 
 class Calm(NamedTuple):
@@ -102,6 +111,15 @@ def test_a_training_ends_with_its_exams_and_what_comes_next(calm: Calm) -> None:
         kept = stored_view(store, calm.folder.name)
     assert runs == [{"run": found.row.baseline, "kind": "baseline"}]
     assert kept.as_json() == found.as_json()
+
+
+def test_the_events_of_a_run_and_a_job_are_as_their_schema_says(calm: Calm) -> None:
+    with fw.open(calm.db) as ws:
+        found, _ = ws.events(most=10_000)
+    for one in found:
+        if one.kind not in INTERNAL:
+            jsonschema.validate(one.as_json(), schema("event"))
+    assert {one.kind for one in found} == {*INTERNAL, *KNOWN}
 
 
 def test_no_library_speaks_in_a_first_training(calm: Calm) -> None:
