@@ -151,6 +151,13 @@ def test_torch_stays_where_models_are() -> None:
         assert not found, f"{path} imports {found}"
 
 
+def test_only_engines_open_samplers() -> None:
+    for path in sources("flywheel"):
+        if path.relative_to(ROOT).parts[1] not in ("engines", "samplers"):
+            opened = re.search(r"\b\w*[Ss]ampler\(", path.read_text(encoding="utf-8"))
+            assert not opened, f"{path} opens a sampler: {opened}"
+
+
 def test_streamlit_stays_in_the_pages() -> None:
     for path in sources("graders", "flywheel"):
         if path.parent != ROOT / "flywheel/review/pages":

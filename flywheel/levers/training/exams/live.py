@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from flywheel.engines.engine import Answerer
+from flywheel.engines.here import Here
+from flywheel.engines.open import open_live
 from flywheel.evals.evalset.items import Item
 from flywheel.evals.grading.grade import Verdict, grade_samples
 from flywheel.evals.run.execute import sample_of
 from flywheel.jobs.progress import Progress
 from flywheel.levers.training.methods.base import Base
-from flywheel.samplers.local.load import LocalOptions, prepared
+from flywheel.samplers.local.load import prepared
 from flywheel.samplers.local.random import kept_random_states
-from flywheel.samplers.local.sampler import LocalSampler
 from flywheel.samplers.local.virtual_tokens import is_prompt, virtual_tokens
 from flywheel.samplers.sampler import Output, Request
 from graders.grader import Grader
@@ -37,27 +38,20 @@ def ask_live(
     """
     outputs = [Output(error="no answer came")] * len(requests)
 
-    async def ask(sampler: LocalSampler) -> None:
-        stream, count = sampler.sample(requests), 0
-        try:
+    async def ask(engine: Here) -> None:
+        count = 0
+        async with aclosing(engine.sample(name, requests)) as stream:
             async for index, output in stream:
                 outputs[index], count = output, count + 1
                 answered(count)
-        finally:
-            await stream.aclose()
 
     with (
         undisturbed(base.model, base.tokenizer),
         progress.through(plain(base.model)),
         in_force(base) as (model, prefix),
+        open_live(name, prepared(model, base.tokenizer, prefix)) as engine,
     ):
-        # The paged cache may change how the model attends, so it is not used on a live one.
-        loaded = prepared(model, base.tokenizer, prefix)
-        sampler = LocalSampler(LocalOptions(name=name, paged=False), loaded)
-        try:
-            progress.wait(ask(sampler), until)
-        finally:
-            sampler.close()
+        progress.wait(ask(engine), until)
     return outputs
 
 
