@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from flywheel.importers.columns import Run
 from flywheel.importers.spool import Spool
-from flywheel.store.rows.digest import canonical_json, digest_bytes
+from flywheel.store.reads.item_keys import item_keys
+from flywheel.store.rows.digest import canonical_json, digest, digest_bytes
 from flywheel.store.tables.definitions import ItemRow
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.samples import SampleRow
@@ -33,6 +34,30 @@ def item_rows(run: Run, row: RunRow, spool: Spool, digests: bytearray) -> Iterat
         known = digest_bytes(f"{row.evalset}\0{text}".encode("utf-8", "surrogatepass"))
         digests += bytes.fromhex(known)
         yield ItemRow(known, row.evalset_digest, row.split, position, name, text)
+
+
+def keys_of(run: Run, spool: Spool) -> list[str]:
+    """The key of each item, by position."""
+    keys: list[str] = []
+    for position, name in enumerate(run.items):
+        content = spool.get(run.contents[position])
+        item: dict[str, Any] = {} if content is None else json.loads(content)
+        keys += item_keys((), item | {"id": name}, run.source.evalset)
+    return keys
+
+
+def answers_digest(run: Run, keys: Sequence[str], spool: Spool) -> str:
+    """The digest of what a run answered and scored, in any order and under any name."""
+    columns, verdicts, total = run.samples, run.verdicts, 0
+    names = list(run.evalset.graders)
+    for n, position in enumerate(columns.position):
+        answer = [keys[position], columns.repeat[n], spool.get(columns.output[n])]
+        total += int(digest(answer), 16)
+    for n, sample in enumerate(verdicts.sample):
+        said = [names[verdicts.grader[n]], repr(verdicts.score[n]), columns.repeat[sample]]
+        total += int(digest([keys[columns.position[sample]], *said]), 16)
+    # A sum, so that no order counts and no list of a million digests is held.
+    return digest(["import", total % (1 << 256)])
 
 
 def _hex(digests: bytearray, position: int) -> str:

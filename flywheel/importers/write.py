@@ -21,17 +21,25 @@ from typing import Any
 from flywheel import __version__
 from flywheel.importers.columns import Run, imported_grader
 from flywheel.importers.gather import Gathered
-from flywheel.importers.rows import item_rows, sample_rows, score_rows
+from flywheel.importers.rows import (
+    answers_digest,
+    item_rows,
+    keys_of,
+    sample_rows,
+    score_rows,
+)
+from flywheel.importers.spool import Spool
 from flywheel.importers.verdict import RunTaken
 from flywheel.outputs import work as outputs
 from flywheel.store.errors import StoreFailed
-from flywheel.store.reads.item_sets import keep_item_set
+from flywheel.store.reads.identity import scoring_of
+from flywheel.store.reads.item_sets import keep_item_set, keep_split_set
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.batches import has_batch
 from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
-from flywheel.store.tables.reads import read_of
+from flywheel.store.tables.reads import Read, read_of
 from flywheel.store.tables.runs import RunEventRow, RunRow, Status, find_run, run_status
 from flywheel.store.writer import Ack
 
@@ -167,7 +175,7 @@ def _row(run: Run, now: datetime) -> RunRow:
     )
 
 
-def _beginning(one: _Writing, item_set: str) -> dict[str, Sequence[tuple[Any, ...]]]:
+def _beginning(one: _Writing, read: Read) -> dict[str, Sequence[tuple[Any, ...]]]:
     """The run, the rows that say what its digests stand for, and the read of a sealed split."""
     row, prompt = one.row, list(one.run.source.prompt)
     definition = canonical_json(one.run.evalset.definition)
@@ -185,7 +193,7 @@ def _beginning(one: _Writing, item_set: str) -> dict[str, Sequence[tuple[Any, ..
         ],
     }
     if row.split == "test":
-        tables["reads_chain"] = [read_of(row, "import", item_set, row.created)]
+        tables["reads_chain"] = [read_of(row, "import", read, row.created)]
     return tables
 
 
@@ -194,12 +202,19 @@ def _write_run(store: Store, one: _Writing, gathered: Gathered, advance: Advance
     digests = bytearray()
     items = item_rows(one.run, one.row, gathered.spool, digests)
     _write_rows(store, one, [("items", items)], advance)
-    names = (digests[at : at + 32].hex() for at in range(0, len(digests), 32))
-    item_set = keep_item_set(store, names) if one.row.split == "test" else ""
-    store.write(f"{one.id}/begin", _beginning(one, item_set))
+    store.write(f"{one.id}/begin", _beginning(one, _read(store, one, gathered.spool)))
     samples = sample_rows(one.run, gathered.spool, digests, one.row.created)
     scores = score_rows(one.run, gathered.spool, digests, one.row)
     _write_rows(store, one, [("samples", samples), ("scores", scores)], advance)
+
+
+def _read(store: Store, one: _Writing, spool: Spool) -> Read:
+    """What a run reads as, once its items are written down as those of its split."""
+    keys, row = keys_of(one.run, spool), one.row
+    if row.split != "test":
+        return Read("", keep_split_set(store, row.evalset, row.split, keys), "")
+    scoring = scoring_of(row, one.run.evalset.definition)
+    return Read(answers_digest(one.run, keys, spool), keep_item_set(store, keys), scoring)
 
 
 def _write_rows(

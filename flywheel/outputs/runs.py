@@ -250,7 +250,7 @@ class ChainHead(TypedDict):
 
 
 class Gate(Decision):
-    """A decision of the gate about two runs."""
+    """A decision of the gate about two runs. `claim` is what a promotion says of the candidate."""
 
     comparison: str
     evalset: str
@@ -258,6 +258,7 @@ class Gate(Decision):
     baseline: str
     candidate: str
     primary: str
+    claim: str
     reads: ChainHead | None
 
 

@@ -52,7 +52,9 @@ def gate_markdown(verdict: Verdict, promoted: bool = False) -> str:
     run = code(verdict.candidate.run)
     base = code(verdict.baseline.run)
     told = {
-        "promote": f"PROMOTE {run}" + (": it is the baseline now" if promoted else ""),
+        "promote": f"PROMOTE {run}"
+        + (f": {verdict.claim}" if verdict.margin < 0 else "")
+        + (": it is the baseline now" if promoted else ""),
         "keep": f"KEEP {base}",
         "undecided": "UNDECIDED"
         + (f": about {decision.items:,} items would decide" if decision.items else ""),

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from flywheel.store.errors import BrokenStore, NewerStore
 from flywheel.store.execute import execute
+from flywheel.store.reads.carry_over import carry_over
 from flywheel.store.rows.table import utc_now
-from flywheel.store.tables.reads import BEGINNING, READS_CHAIN, Head, ReadRow, linked, set_digest
+from flywheel.store.tables.reads import BEGINNING, OLD_COLUMNS, Head, ReadRow, linked, set_digest
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,9 +69,9 @@ def _carry_reads(connection: duckdb.DuckDBPyConnection) -> None:
             found = execute(connection, sql, [sampled]).fetchall()
             sets[sampled] = set_digest(item for (item,) in found)
         row = linked(ReadRow(*fields)._replace(item_set=sets[sampled]), head)
-        marks = ", ".join("?" * len(row))
-        sql = f'INSERT INTO "reads_chain" ({READS_CHAIN.quoted}) VALUES ({marks})'
-        execute(connection, sql, row)
+        values = row[: len(OLD_COLUMNS)]
+        marks = ", ".join("?" * len(values))
+        execute(connection, f'INSERT INTO "reads_chain" VALUES ({marks})', values)
         head = Head(row.n, row.hash)
     for name, run in {name: run for run, name in sets.items()}.items():
         sql = 'INSERT INTO "item_sets" SELECT DISTINCT ?, "item" FROM "samples" WHERE "run" = ?'
@@ -92,6 +93,7 @@ STEPS: Sequence[Step] = (
     _sql("05_floors"),
     _sql("06_provenance_and_reads", _carry_reads),
     _sql("07_tags_of_runs"),
+    _sql("08_items_by_content", carry_over),
 )
 
 

@@ -57,11 +57,11 @@ def test_the_table_says_what_differs_and_how_sure_that_is(world: World) -> None:
     place = lines.index("18 fixed, 1 broken")
     assert lines[place + 1 : place + 7] == [
         "  broken i20",
-        "    baseline   20",
+        "    baseline   +20",
         "    candidate  no",
         "  fixed i0",
         "    baseline   no",
-        "    candidate  0",
+        "    candidate  +0",
     ]
     assert [line.split()[0] for line in lines[place + 8 : place + 11]] == [
         "slice",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flywheel.evals.decision.decide import Evidence, Rules, decide
+from flywheel.evals.decision.decide import Answers, Evidence, Rules, decide
 from flywheel.evals.decision.pairs import Pairs, Side, no_pairs
 
 WHOLE = (Side(1000, 0), Side(1000, 0))
@@ -161,7 +161,14 @@ def test_a_split_that_levers_saw_promotes_nobody() -> None:
 def test_what_is_served_must_be_what_was_measured() -> None:
     assert states(Evidence(primary=GOOD, served=0.995))["artifact"] == "pass"
     assert states(Evidence(primary=GOOD, served=0.6))["artifact"] == "fail"
-    assert states(Evidence(primary=GOOD, same_answers=True))["artifact"] == "fail"
+    for answers, state in (
+        (Answers(200, 0, 2), "fail"),
+        (Answers(200, 2, 2), "open"),
+        (Answers(200, 3, 2), "pass"),
+        (Answers(200, 199, None), "pass"),
+        (None, "pass"),
+    ):
+        assert states(Evidence(primary=GOOD, answers=answers))["artifact"] == state
 
 
 def test_graded_scores_and_groups_decide_too() -> None:

@@ -66,11 +66,11 @@ def labels(folder: Path, items: int = 400, context: str = "", **fields: Any) -> 
     """An evalset of two labels, five in nine of them "yes"."""
     prompt = [{"role": "user", "content": "{{ item.gold }} {{ item.n }}"}]
     write_evalset(folder, prompt=prompt, **fields)
-    rows = [
-        {"id": f"i{n}", "n": n, "gold": "yes" if n % 9 < 5 else "no", "context": context}
-        for n in range(items)
-    ]
-    for split in ("train", "dev", "test"):
+    for number, split in enumerate(("test", "dev", "train")):
+        rows = [
+            {"id": f"i{n}", "n": n, "gold": "yes" if n % 9 < 5 else "no", "context": context}
+            for n in range(number * items, (number + 1) * items)
+        ]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 

@@ -125,6 +125,13 @@ def test_what_was_not_promoted_cannot_become_the_baseline(store: Store, tmp_path
         promote(store, verdict)
 
 
+def trained(store: Store, folder: Path, name: str, seed: int, rows: int = 9) -> None:
+    """Say of the model of that name that a lever made it."""
+    detail = json.dumps({"lever": "sft", "seed": seed, "config": {"seed": seed, "rows": rows}})
+    row = ModelRow(plan(folder, name).model_digest, name, "local", detail)
+    store.write(f"model/{name}", {"models": [row]})
+
+
 def test_looks_are_counted_by_candidate_and_never_given_back(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", items=60)
     a = run_of(store, folder, BAD, "a")
@@ -132,32 +139,34 @@ def test_looks_are_counted_by_candidate_and_never_given_back(store: Store, tmp_p
     looks = [judge(store, Case(baseline=a, candidate=run)).decision.look for run in runs]
     assert looks == [1, 2, 3]
     assert judge(store, Case(baseline=a, candidate=runs[1])).decision.look == 2, "the same look"
-    again = run_of(store, folder, wrong_on(1), "c1")
-    assert judge(store, Case(baseline=a, candidate=again)).decision.look == 2, "the same candidate"
-    more = run_of(store, folder, wrong_on(1), "c1", repeats=2)
-    with_seeds = Case(baseline=a, candidate=runs[2], seeds=[runs[0], runs[1]])
-    assert judge(store, with_seeds).decision.look == 3, "no lever made them: other candidates"
     base = run_of(store, folder, BAD, "a", repeats=2)
+    more = run_of(store, folder, wrong_on(1), "c1", repeats=2)
     assert judge(store, Case(baseline=base, candidate=more)).decision.look == 4, "more data"
 
 
-def test_only_seeds_of_the_same_training_are_one_candidate(store: Store, tmp_path: Path) -> None:
+def test_only_another_seed_of_the_same_training_is_a_seed(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", items=60)
-    made = {"s0": (0, 9), "s1": (1, 9), "same": (0, 9), "rows": (1, 8)}
-    for name, (seed, rows) in made.items():
-        detail = json.dumps({"lever": "sft", "seed": seed, "config": {"seed": seed, "rows": rows}})
-        row = ModelRow(plan(folder, name).model_digest, name, "local", detail)
-        store.write(name, {"models": [row]})
+    for name, (seed, rows) in {"s0": (0, 9), "s1": (1, 9), "same": (0, 9), "rows": (1, 8)}.items():
+        trained(store, folder, name, seed, rows)
     a = run_of(store, folder, BAD, "a")
-    runs = {name: run_of(store, folder, wrong_on(1), name) for name in made}
-    looks = {
-        name: judge(
-            store, Case(baseline=a, candidate=runs["rows"], seeds=[runs[name]])
-        ).decision.look
-        for name in ("s0", "s1", "same")
-    }
-    assert looks == {"s0": 4, "s1": 4, "same": 4}, "other rows: each is a candidate"
+    runs = {name: run_of(store, folder, wrong_on(1), name) for name in ("s0", "s1", "same", "rows")}
+    for candidate, seed, reason in (
+        ("s0", "rows", "its config differs"),
+        ("s0", "same", "its seed is 0 too"),
+        ("s0", "a", "no lever of Flywheel trained its model"),
+        ("a", "s0", "no lever of Flywheel trained the candidate"),
+    ):
+        names = {**runs, "a": a}
+        case = Case(
+            baseline=runs["s1"] if "a" in (candidate, seed) else a,
+            candidate=names[candidate],
+            seeds=[names[seed]],
+        )
+        with pytest.raises(NotComparable, match=f"is no other seed of .*: {reason}"):
+            judge(store, case)
     case = Case(baseline=a, candidate=runs["s1"], seeds=[runs["s0"]])
+    assert judge(store, case).decision.look == 2, "the seed was read before"
+    case = Case(baseline=a, candidate=runs["s0"], seeds=[runs["s1"]])
     assert judge(store, case).decision.look == 1
 
 
@@ -204,6 +213,8 @@ def test_what_is_served_is_compared_with_what_was_measured(store: Store, tmp_pat
 
 def test_seeds_of_a_lever_must_all_gain(store: Store, tmp_path: Path) -> None:
     folder = write_evalset(tmp_path / "e", items=100)
+    for seed, name in enumerate(("b", "good", "bad")):
+        trained(store, folder, name, seed)
     a, b = run_of(store, folder, BAD, "a"), run_of(store, folder, Echo(), "b")
     good = run_of(store, folder, wrong_on(99), "good")
     bad = run_of(store, folder, wrong_on(*range(50)), "bad")

@@ -33,7 +33,7 @@ CHECK: dict[str, Any] = {
 
 
 def write_evalset(folder: Path, items: int = 20, **fields: Any) -> Path:
-    """An evalset whose items ask for their own number."""
+    """An evalset whose items ask for their own number; those of test say it with a sign."""
     folder.mkdir(parents=True, exist_ok=True)
     definition = {
         "prompt": [{"role": "user", "content": "Say {{ item.gold }}."}],
@@ -43,11 +43,11 @@ def write_evalset(folder: Path, items: int = 20, **fields: Any) -> Path:
         **fields,
     }
     (folder / "evalset.yaml").write_text(yaml.safe_dump(definition))
-    rows = [
-        {"id": f"i{n}", "gold": str(n), "kind": "even" if n % 2 == 0 else "odd"}
-        for n in range(items)
-    ]
-    for split in ("train", "dev", "test"):
+    for split, sign in (("train", ""), ("dev", ""), ("test", "+")):
+        rows = [
+            {"id": f"i{n}", "gold": f"{sign}{n}", "kind": "even" if n % 2 == 0 else "odd"}
+            for n in range(items)
+        ]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
@@ -80,13 +80,17 @@ class Echo:
 
 
 def said(prompt: str) -> str:
-    """The number in the prompt."""
-    return prompt.removeprefix("Say ").removesuffix(".")
+    """The number in the prompt, without a sign."""
+    return _gold(prompt).removeprefix("+")
 
 
 def say(prompt: str) -> Output:
     """The right answer."""
-    return Output(said(prompt), "echo", Usage(3, 1), seconds=0.01)
+    return Output(_gold(prompt), "echo", Usage(3, 1), seconds=0.01)
+
+
+def _gold(prompt: str) -> str:
+    return prompt.removeprefix("Say ").removesuffix(".")
 
 
 def wrong_on(*numbers: int) -> Echo:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.evals.decision.sealed_reads import look_number
+from flywheel.evals.decision.sealed_reads import look_number, read_by, rules_json
 from flywheel.store.errors import BadBatch
-from flywheel.store.reads.item_sets import keep_item_set, read_items
+from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.store import connect, open_store
 from flywheel.store.tables.decisions import ComparisonRow
-from flywheel.store.tables.reads import Head, ReadRow, chain_head, hash_of, read_of
+from flywheel.store.tables.reads import Head, Read, ReadRow, chain_head, hash_of, read_of
 from flywheel.store.tables.runs import find_run
 from flywheel.store.upkeep.check import check_store
 from tests.store.older import OldRead, write_older
@@ -40,7 +40,8 @@ def path(tmp_path: Path) -> Path:
             store.write(name, rows)
         for number, name in enumerate("aabba"):
             row = run(name, split="test")
-            read = read_of(row, "compare", read_items(store, row), NOON)
+            items = keep_item_set(store, [item_digest(0), item_digest(1)])
+            read = read_of(row, "compare", Read(name, items, "{}"), NOON)
             assert store.write(f"read-{number}", {"reads_chain": [read]})
     assert check_store(path).findings == []
     return path
@@ -102,7 +103,7 @@ def test_a_row_that_was_written_anew_breaks_the_next_one(path: Path) -> None:
 
 def test_writers_at_once_make_one_chain(tmp_path: Path) -> None:
     path = tmp_path / "s.duckdb"
-    reads = [read_of(run(f"r{n}"), "eval", "set", NOON) for n in range(60)]
+    reads = [read_of(run(f"r{n}"), "eval", Read("c", "set", "{}"), NOON) for n in range(60)]
     with open_store(path) as store, ThreadPoolExecutor(8) as pool:
 
         def write(number: int) -> None:
@@ -142,20 +143,27 @@ def test_reads_of_an_older_store_are_carried_into_the_chain(tmp_path: Path) -> N
     more = {"test_reads": reads, "comparisons": [decided], "run_events": [event("b", "finished")]}
     write_older(path, 5, [*batches, {**more, "baselines": [baseline("a")]}])
     rows = rows_of(path)
-    assert [(row.n, row.run, row.purpose) for row in rows] == [
+    assert [(row.n, row.run, row.purpose) for row in rows[:4]] == [
         (1, "a", "eval"),
         (2, "b", "eval"),
         (3, "b", "gate"),
         (4, "a", "compare"),
     ]
-    assert [row.decision for row in rows] == [None, None, "c1", None]
-    assert len({row.item_set for row in rows}) == 1
+    assert [(row.n, row.run, row.purpose) for row in rows[4:]] == [
+        (n + 4, row.run, "carried") for n, row in enumerate(rows[:4], 1)
+    ]
+    assert [row.decision for row in rows] == [None, None, "c1", None] * 2
+    assert len({row.item_set for row in rows[:4]}) == len({row.item_set for row in rows[4:]}) == 1
     assert [f.story for f in check_store(path).findings] == ["runs without their model"]
     with open_store(path) as store:
-        assert chain_head(store) == Head(4, rows[-1].hash)
+        assert chain_head(store) == Head(8, rows[-1].hash)
         a, b = (find_run(store, name) for name in "ab")
         assert a and b
-        assert look_number(store, a, b) == 1
-        assert look_number(store, a, b._replace(model_digest="c" * 64)) == 2, (
-            "no look is given back"
-        )
+        base, candidate = read_by(store, a), read_by(store, b)
+        rules = rules_json({}, base)
+        assert look_number(store, candidate, base, rules).number == 1
+        # No look is given back: a third candidate is the second one that reads these items.
+        third = candidate._replace(candidate="c")
+        row = read_of(b, "gate", third, NOON, "c2", rules)
+        store.write("third", {"reads_chain": [row]})
+        assert look_number(store, third, base, rules).number == 2

@@ -13,7 +13,7 @@ import pytest
 from flywheel.store.errors import StoreFailed, StoreInUse
 from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.store import connect, open_store
-from flywheel.store.tables.reads import chain_head, read_of
+from flywheel.store.tables.reads import Read, chain_head, read_of
 from flywheel.store.upkeep.check import check_store
 from flywheel.store.upkeep.compact import compact_store
 from tests.store.older import write_older
@@ -38,7 +38,7 @@ def grown(path: Path, dead: int = 4_000) -> dict[str, Any]:
     with open_store(path) as store:
         store.write("whole", {**whole("r"), "runs": [TEST]})
         items = keep_item_set(store, [item_digest(0), item_digest(1)])
-        store.write("read", {"reads_chain": [read_of(TEST, "eval", items, NOON)]})
+        store.write("read", {"reads_chain": [read_of(TEST, "eval", Read("c", items, "{}"), NOON)]})
         for start in range(0, dead, 1_000):
             rows = [
                 sample("gone", n, output_text=os.urandom(1_000).hex())
@@ -71,7 +71,9 @@ def test_the_space_of_the_past_is_given_back(tmp_path: Path) -> None:
     assert check_store(path).findings == []
     with open_store(path) as store:
         assert store.write("whole", whole("r")) is False, "the ledger is there too"
-        assert store.write("after", {"reads_chain": [read_of(TEST, "eval", "set", NOON)]})
+        assert store.write(
+            "after", {"reads_chain": [read_of(TEST, "eval", Read("c", "set", "{}"), NOON)]}
+        )
         assert chain_head(store).reads == 2
         assert store.query("SELECT count(*) AS n FROM newest_samples('r')") == [{"n": 4}]
 

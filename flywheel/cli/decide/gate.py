@@ -77,6 +77,9 @@ def gate(
     effect: Annotated[
         float, typer.Option(callback=finite, help="The smallest gain worth having.")
     ] = 0.05,
+    non_inferior: Annotated[
+        bool, typer.Option(help="Ask only for no loss beyond a negative --margin.")
+    ] = False,
     promote: Annotated[bool, typer.Option(help="Make a promoted candidate the baseline.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
     markdown: Annotated[
@@ -99,7 +102,7 @@ def gate(
             seeds=seed_run or (),
             served=served,
             tried=tried,
-            rules=Rules(margin=margin, effect=effect),
+            rules=Rules(margin=margin, effect=effect, non_inferior=non_inferior),
         )
         verdict = decision.decided
         # First, so that nothing is promoted when the command then ends with an error.
@@ -136,6 +139,8 @@ def _show(verdict: Verdict, promoted: bool) -> None:
     match decision.outcome:
         case "promote":
             told = "it is the baseline now" if promoted else "--promote makes it the baseline"
+            if verdict.margin < 0:
+                told = f"{verdict.claim}; {told}"
             print_line(f"PROMOTE {verdict.candidate.run}: {told}")
         case "keep":
             print_line(f"KEEP {verdict.baseline.run}")

@@ -39,6 +39,7 @@ class Rules:
     The gain must be shown to be above `margin`. A gain of `effect` is the smallest that is worth
     the trouble: once it is excluded, the baseline is kept. `alpha` is the chance of a wrong
     promotion over all looks at a split, `most_ungraded` the share of samples without a verdict.
+    Only a `non_inferior` rule has a margin below 0: the candidate may then be worse by that much.
     """
 
     margin: float = 0.0
@@ -46,6 +47,19 @@ class Rules:
     alpha: float = 0.05
     power: float = 0.8
     most_ungraded: float = 0.02
+    non_inferior: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Of `n` pairs of answers `differ` differ; of one and the same model at most `by_chance` would.
+
+    That is None where a model differs from itself so often that this shows nothing.
+    """
+
+    n: int
+    differ: int
+    by_chance: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +69,11 @@ class Evidence:
     `guards` have their margins. `look` counts the looks at the sealed split, this one included, and
     `tried` the candidates that were chosen among on these very items. `seeds` are the gains of the
     lever's other seeds, None for a candidate that was not trained. `sealed` is why the split is
-    not one that no lever saw, "" when it is. `same_answers` is true when baseline and candidate
-    gave the same answers throughout; `served` is the share of answers in which the artifact that
-    will be served agrees with the one that was measured, None when that was not asked. `floor` is
-    the candidate beside answers that take no skill, None where nobody asks.
+    not one that no lever saw, "" when it is, and `changes` the rules that changed since the first
+    look at its items. `answers` says how many answers of baseline and candidate differ, None where
+    they were not kept; `served` is the share of answers in which the artifact that will be served
+    agrees with the one that was measured, None when that was not asked. `floor` is the candidate
+    beside answers that take no skill, None where nobody asks.
     """
 
     primary: Pairs
@@ -68,7 +83,8 @@ class Evidence:
     tried: int = 1
     seeds: Sequence[float] | None = None
     sealed: str = ""
-    same_answers: bool = False
+    changes: Sequence[str] = ()
+    answers: Answers | None = None
     served: float | None = None
     floor: AboveFloor | None = None
 
@@ -176,7 +192,10 @@ def _paired(pairs: Pairs, level: float = 0.95) -> Paired | None:
 def _sealed(evidence: Evidence) -> Check:
     if evidence.sealed:
         return Check("sealed", "open", evidence.sealed)
-    return Check("sealed", "pass", f"look {evidence.look} at a split that no lever saw")
+    told = f"look {evidence.look} at a split that no lever saw"
+    if evidence.changes:
+        told += f"; the rules changed since the first look: {', '.join(evidence.changes)}"
+    return Check("sealed", "pass", told)
 
 
 def _above(
@@ -296,13 +315,24 @@ def _ungraded(evidence: Evidence, rules: Rules) -> Check:
 
 
 def _artifact(evidence: Evidence) -> Check:
-    if evidence.same_answers:
+    found = evidence.answers
+    if found is not None and not found.differ:
         told = "every answer is the baseline's own: the change never reached the model"
         return Check("artifact", "fail", told)
+    told = "the weights and prompt that were measured"
+    if found is None:
+        told += "; no answers were kept to compare"
+    else:
+        told += f"; {found.differ:,} of {found.n:,} answers differ"
+        if found.by_chance is None:
+            told += ", as they do when the baseline answers twice"
+        elif found.differ <= found.by_chance:
+            told += (
+                f", and up to {found.by_chance:,} may by chance: has the change reached the model?"
+            )
+            return Check("artifact", "open", told)
     if evidence.served is None:
-        return Check(
-            "artifact", "pass", "the weights and prompt that were measured; answers differ"
-        )
+        return Check("artifact", "pass", told)
     told = f"what will be served gives {evidence.served:.1%} of the answers that were measured"
     return Check("artifact", "pass" if evidence.served >= 0.98 else "fail", told)
 

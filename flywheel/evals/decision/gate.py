@@ -9,28 +9,43 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from flywheel.errors import BadOption, NotComparable
-from flywheel.evals.decision.decide import Decision, Evidence, Rules, decide
-from flywheel.evals.decision.pairs import Pairs, load_facts, load_pairs, no_pairs
-from flywheel.evals.decision.sealed_reads import look_number
+from flywheel.evals.decision.decide import Answers, Decision, Evidence, Rules, decide
+from flywheel.evals.decision.eligible import (
+    check_first,
+    check_items,
+    check_leaks,
+    check_seeds,
+    made_by,
+)
+from flywheel.evals.decision.pairs import (
+    Pairs,
+    check_comparable,
+    load_facts,
+    load_pairs,
+    no_pairs,
+)
+from flywheel.evals.decision.sealed_reads import LookNumber, look_number, read_by, rules_json
 from flywheel.evals.floors.above_floor import above_floor
 from flywheel.evals.floors.measure_floors import floors_of
 from flywheel.evals.results.results import definition_of, the_run
 from flywheel.evals.run.measure import baseline_rows
 from flywheel.outputs import runs as outputs
+from flywheel.samplers.sampler import asks_provider
 from flywheel.store.reader import Reader
-from flywheel.store.reads.item_sets import read_items
-from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.decisions import ComparisonRow, PromotionRow, was_promoted
-from flywheel.store.tables.definitions import find_model
 from flywheel.store.tables.reads import Head, chain_head, read_of
-from flywheel.store.tables.runs import RunRow, on_dev, run_status
-from flywheel.store.tables.samples import same_answers
+from flywheel.store.tables.runs import RunRow, measured_alike, on_dev, run_status
+from flywheel.store.tables.samples import compare_answers, self_agreement
 
+# Answers of one deterministic model that may differ for the bits of a batch.
+_TIES = 2
+# How often one answer of a provider differs from its next one, where nobody measured it; and
+# from where on answers differ too often to say anything.
+_UNSTEADY, _RANDOM = 0.01, 0.2
 _NOT_SEALED = (
     "measured on {split}, which levers may have seen: measure both with --split test and gate those"
     " runs"
@@ -56,7 +71,8 @@ class Case:
 class Verdict:
     """A decision about two runs, and the name under which it is kept.
 
-    `head` is the end of the chain of reads of sealed splits, once the decision is kept.
+    `head` is the end of the chain of reads of sealed splits, once the decision is kept. `margin` is
+    that of its rules.
     """
 
     name: str
@@ -64,6 +80,14 @@ class Verdict:
     candidate: RunRow
     decision: Decision
     head: Head | None = None
+    margin: float = 0.0
+
+    @property
+    def claim(self) -> str:
+        """What a promotion says of the candidate."""
+        if self.margin < 0:
+            return f"not worse by more than {-100 * self.margin:g} points"
+        return f"better by more than {100 * self.margin:g} points" if self.margin else "better"
 
     def as_json(self) -> outputs.Gate:
         """The object that `gate --json` prints."""
@@ -74,44 +98,67 @@ class Verdict:
             "baseline": self.baseline.run,
             "candidate": self.candidate.run,
             "primary": self.baseline.primary_grader,
+            "claim": self.claim,
             **self.decision.as_json(),
             "reads": outputs.ChainHead(**self.head._asdict()) if self.head else None,
         }
 
 
 def judge(store: Store, case: Case, rules: Rules | None = None) -> Verdict:
-    """Decide, and keep the decision. Raises NoRun, NotComparable, BadOption."""
+    """Decide, and keep the decision. Raises NoRun, NotComparable, BadOption.
+
+    The read is in the chain before anything of it is known: a gate that is killed has looked.
+    """
+    rules = rules or Rules()
     baseline, candidate = the_run(store, case.baseline), the_run(store, case.candidate)
     seeds = [the_run(store, name) for name in case.seeds]
-    named = [row.run for row in (baseline, candidate, *seeds)]
-    if len(set(named)) < len(named) or case.tried < 1:
-        raise BadOption(f"wanted different runs, and --tried 1 or more; got {', '.join(named)}")
-    for row in (baseline, candidate, *seeds):
-        _check_finished(store, row)
-    decision = decide(gather(store, case, (baseline, candidate), seeds), rules)
+    _check(store, case, (baseline, candidate, *seeds), rules)
     name = f"gate-{uuid.uuid4().hex[:12]}"
-    verdict = Verdict(name, baseline, candidate, decision)
-    now = utc_now()
-    tables: dict[str, Sequence[tuple[Any, ...]]] = {
-        "comparisons": [
-            ComparisonRow(
-                comparison=name,
-                baseline=baseline.run,
-                candidate=candidate.run,
-                decision=decision.outcome,
-                look=decision.look,
-                alpha=decision.alpha,
-                detail=json.dumps(verdict.as_json()),
-                created=now,
-            )
-        ]
-    }
+    look = LookNumber(1)
     if candidate.split == "test":
-        said = canonical_json({**asdict(rules or Rules()), "tried": case.tried})
-        items = read_items(store, candidate)
-        tables["reads_chain"] = [read_of(candidate, "gate", items, now, name, said)]
-    store.write(name, tables)
+        read, other = read_by(store, candidate), read_by(store, baseline)
+        said = rules_json({**asdict(rules), "tried": case.tried}, other)
+        row = read_of(candidate, "gate", read, utc_now(), name, said)
+        store.write(f"{name}/read", {"reads_chain": [row]})
+        look = look_number(store, read, other, said)
+    decision = decide(gather(store, case, (baseline, candidate), seeds, look), rules)
+    verdict = Verdict(name, baseline, candidate, decision, margin=rules.margin)
+    row = ComparisonRow(
+        comparison=name,
+        baseline=baseline.run,
+        candidate=candidate.run,
+        decision=decision.outcome,
+        look=decision.look,
+        alpha=decision.alpha,
+        detail=json.dumps(verdict.as_json()),
+        created=utc_now(),
+    )
+    store.write(name, {"comparisons": [row]})
     return replace(verdict, head=chain_head(store))
+
+
+def _check(store: Reader, case: Case, runs: Sequence[RunRow], rules: Rules) -> None:
+    """Refuse what cannot be decided, before it is a look. Raises NotComparable, BadOption."""
+    baseline, candidate, *seeds = runs
+    if len({row.run for row in runs}) < len(runs) or case.tried < 1:
+        named = ", ".join(row.run for row in runs)
+        raise BadOption(f"wanted different runs, and --tried 1 or more; got {named}")
+    if (rules.margin < 0) != rules.non_inferior:
+        raise BadOption(
+            f"a margin below 0 asks whether the candidate is not worse, and --non-inferior says so;"
+            f" got --margin {rules.margin:g} with{'' if rules.non_inferior else 'out'} it"
+        )
+    for row in runs:
+        _check_finished(store, row)
+    check_comparable(baseline, candidate)
+    check_seeds(store, candidate, seeds)
+    if candidate.split != "test":
+        return
+    for row in runs:
+        check_first(store, row)
+    for row in (candidate, *seeds):
+        check_items(store, baseline, row)
+    check_leaks(store, candidate)
 
 
 def promote(store: Store, verdict: Verdict) -> None:
@@ -143,7 +190,11 @@ def promote(store: Store, verdict: Verdict) -> None:
 
 
 def gather(
-    store: Reader, case: Case, runs: tuple[RunRow, RunRow], seeds: Sequence[RunRow]
+    store: Reader,
+    case: Case,
+    runs: tuple[RunRow, RunRow],
+    seeds: Sequence[RunRow],
+    look: LookNumber,
 ) -> Evidence:
     """The evidence that the store has on a candidate."""
     baseline, candidate = runs
@@ -156,12 +207,13 @@ def gather(
             f"{baseline.primary_grader!r} graded nothing in {baseline.run} and {candidate.run}"
         )
     gains: list[float] | None = None
-    if seeds or _recipe(store, candidate):
+    if made_by(store, candidate):
         others = [load_pairs(store, baseline, row, facts) for row in seeds]
         gains = [
             _gain(other.get(primary.grader), row) for other, row in zip(others, seeds, strict=True)
         ]
     served = case.served and the_run(store, case.served).sampled
+    agreed = compare_answers(store, candidate.sampled, served) if served else None
     return Evidence(
         primary=primary,
         guards=[
@@ -169,14 +221,13 @@ def gather(
             for name, margin in definition.get("guards", {}).items()
         ],
         audits=[pairs.get(name) or no_pairs(name) for name in definition.get("audit", ())],
-        look=look_number(store, baseline, candidate, _own_seeds(store, candidate, seeds))
-        if baseline.split == "test"
-        else 1,
+        look=look.number,
+        changes=look.changes,
         tried=case.tried,
         seeds=gains,
         sealed="" if baseline.split == "test" else _NOT_SEALED.format(split=baseline.split),
-        same_answers=same_answers(store, baseline.sampled, candidate.sampled) == 1.0,
-        served=same_answers(store, candidate.sampled, served) if served else None,
+        answers=_answers(store, baseline, candidate),
+        served=agreed.share_same if agreed else None,
         floor=above_floor(
             store,
             primary,
@@ -186,29 +237,29 @@ def gather(
     )
 
 
-def _own_seeds(store: Reader, candidate: RunRow, seeds: Sequence[RunRow]) -> list[RunRow]:
-    """Those of the seeds whose model differs from the candidate's by the seed alone.
+def _answers(store: Reader, baseline: RunRow, candidate: RunRow) -> Answers | None:
+    """How many answers differ, beside how many do by chance where one model answers twice.
 
-    Whatever else looked at the split is a candidate of its own, and is counted.
+    A script and a model on this machine give the same answer again; the bits of a batch may still
+    turn a near tie. Whoever else answers is held to what is known of it, or to 1 in 100.
     """
-    own = _recipe(store, candidate)
-    others = [(row, _recipe(store, row)) for row in seeds]
-    return [
-        row
-        for row, other in others
-        if own and own | {"seed": None} == other | {"seed": None} and own["seed"] != other["seed"]
-    ]
+    found = compare_answers(store, baseline.sampled, candidate.sampled)
+    if found is None:
+        return None
+    if not (asks_provider(baseline.model) or baseline.kind == "import"):
+        return Answers(found.n, found.differ, _TIES)
+    again = self_agreement(store, measured_alike(store, baseline))
+    rate = max(_UNSTEADY, again.differ / again.n if again.n else 0.0)
+    by_chance = _most_by_chance(found.n, rate) if rate <= _RANDOM else None
+    return Answers(found.n, found.differ, by_chance)
 
 
-def _recipe(store: Reader, run: RunRow) -> dict[str, Any]:
-    """How a lever that has seeds made the model of a run; nothing for any other model."""
-    model = find_model(store, run.model_digest)
-    made: dict[str, Any] = json.loads(model.detail) if model else {}
-    if not made.get("lever"):
-        return {}
-    recipe = {name: made.get(name) for name in ("lever", "base_digest", "data_digest", "seed")}
-    config: dict[str, Any] = made.get("config") or {}
-    return {**recipe, "config": {name: config[name] for name in config if name != "seed"}}
+def _most_by_chance(n: int, rate: float) -> int:
+    """How many of `n` answers differ at most in 99 of 100 cases, where each does at this rate."""
+    import numpy as np
+    from scipy.special import bdtr
+
+    return int(np.searchsorted(bdtr(np.arange(n + 1), n, rate), 0.99))
 
 
 def _gain(pairs: Pairs | None, run: RunRow) -> float:

@@ -1,33 +1,54 @@
 """Reads of a sealed split: it is spent by reading it, so each read is counted.
 
-The store chains every read of a test split. What counts is the candidate: a model and prompt, on
-so many items so many times. The first one that read is look 1, the next one look 2, and so on for
-good; the baseline of a comparison and the other seeds of its candidate are not counted.
+The store chains every read of a test split. A read is of a candidate (weights, prompt, sampling;
+of an import its answers), on a set of items known by their content, with graders that mean
+something. A pair of runs has the number 1 + the most earlier reads that any of its items had, in
+the order of the chain: files, evalsets, names and ids change nothing. The baseline that is named
+does not count, if it was the baseline before or read first; seeds and rejected candidates do.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Collection
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from flywheel.evals.decision.compare import Comparison
+from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
-from flywheel.store.reads.item_sets import read_items
+from flywheel.store.reads.identity import scoring_changes
+from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.reads import Reading, read_of, readings_of
+from flywheel.store.tables.reads import (
+    Look,
+    Read,
+    looks_at,
+    most_read,
+    read_of,
+    run_read,
+    was_appointed,
+)
 from flywheel.store.tables.runs import RunRow
 
+# Rules that make no promotion easier, so that another value of them is not another look.
+_NO_RULE = ("effect", "power")
 
-def look_number(
-    store: Reader, baseline: RunRow, candidate: RunRow, seeds: Collection[RunRow] = ()
-) -> int:
-    """Which look at its sealed split a candidate is; 1 for a split that is not sealed."""
-    own = Reading.of(candidate)
-    left_out = {Reading.of(row)[:2] for row in (baseline, *seeds)} - {own[:2]}
-    readings = readings_of(store, candidate.split_digest)
-    counted = [reading for reading in readings if reading[:2] not in left_out]
-    return counted.index(own) + 1 if own in counted else len(counted) + 1
+
+class LookNumber(NamedTuple):
+    """Which look a decision is, and what the rules of the first look were that changed since."""
+
+    number: int
+    changes: tuple[str, ...] = ()
+
+
+def read_by(store: Reader, run: RunRow) -> Read:
+    """What a run on a sealed split reads. Raises BrokenStore where the store does not say."""
+    read = run_read(store, run)
+    if read is None:
+        raise wrong_data(store.path, f"the read of run {run.run} is missing from the chain")
+    return read
 
 
 def note_read(store: Store, comparison: Comparison, purpose: str) -> None:
@@ -36,6 +57,85 @@ def note_read(store: Store, comparison: Comparison, purpose: str) -> None:
         return
     now = utc_now()
     rows = [
-        read_of(one.run, purpose, read_items(store, one.run), now) for one in comparison.candidates
+        read_of(one.run, purpose, read_by(store, one.run), now) for one in comparison.candidates
     ]
     store.write(f"{purpose}/{uuid.uuid4().hex}", {"reads_chain": rows})
+
+
+def look_number(store: Reader, candidate: Read, baseline: Read, rules: str) -> LookNumber:
+    """Which look at its items a gate of a candidate is. `rules` are as the chain has them.
+
+    The read of the gate itself is in the chain already, so that two gates at once differ.
+    """
+    looks = looks_at(store, candidate.item_set)
+    own = [row for row in looks if _read(row) == candidate]
+    theirs = [row for row in looks if row.candidate == baseline.candidate]
+    # A baseline that was read after the candidate may have been chosen among those before it.
+    shared = (row.n for row in theirs if row.item_set == candidate.item_set)
+    position = max(_position(own, rules), next(shared, 0))
+    earlier = [row for row in looks if row.n < position]
+    if _is_baseline(store, baseline, own[0].n, theirs):
+        earlier = [row for row in earlier if row.candidate != baseline.candidate]
+    number = 1 + most_read(store, candidate.item_set, _weights(earlier, candidate, rules))
+    return LookNumber(number, tuple(_changes(looks, candidate, rules)))
+
+
+def _position(own: list[Look], rules: str) -> int:
+    """Where in the chain a candidate's gate under these rules is.
+
+    It was read when it was measured, and that read is the one of the first rules it is gated by.
+    Other rules are a look of their own, where they are first used.
+    """
+    gates = [row for row in own if row.rules is not None]
+    same = [row.n for row in gates if _same_rules(row.rules, rules)]
+    is_first = not gates or _same_rules(gates[0].rules, rules)
+    return own[0].n if is_first else min(same)
+
+
+def _weights(rows: Iterable[Look], candidate: Read, rules: str) -> dict[str, int]:
+    """How many reads there were of each set of items: one for each candidate, graders and rules."""
+    used: dict[Read, set[str]] = {}
+    for row in rows:
+        kinds = used.setdefault(_read(row), set())
+        if row.rules is not None:
+            kinds.add(_rule(row.rules))
+    weights: dict[str, int] = {}
+    for read, kinds in used.items():
+        own = read == candidate
+        count = len(kinds - {_rule(rules)}) if own else max(1, len(kinds))
+        weights[read.item_set] = weights.get(read.item_set, 0) + count
+    return {name: count for name, count in weights.items() if count}
+
+
+def _is_baseline(store: Reader, baseline: Read, first: int, theirs: list[Look]) -> bool:
+    """Whether the run that is named as the baseline is one, and no candidate of an earlier look."""
+    gated = any(row.rules is not None for row in theirs)
+    before = bool(theirs) and theirs[0].n < first
+    return (before and not gated) or was_appointed(store, baseline.candidate)
+
+
+def _changes(looks: list[Look], candidate: Read, rules: str) -> list[str]:
+    """What differs from the first look at these items, in words."""
+    changes = scoring_changes(looks[0].scoring, candidate.scoring)
+    first = next((row.rules for row in looks if row.rules is not None), rules)
+    then, now = json.loads(_rule(first)), json.loads(_rule(rules))
+    names = [name for name in now if name in then and name != "baseline"]
+    return changes + [f"{name} was {then[name]}" for name in names if then[name] != now[name]]
+
+
+def rules_json(rules: dict[str, Any], baseline: Read) -> str:
+    """The rules of a gate as the chain has them, with the baseline that it compares with."""
+    return canonical_json({**rules, "baseline": baseline.candidate})
+
+
+def _same_rules(one: str | None, other: str) -> bool:
+    return one is not None and _rule(one) == _rule(other)
+
+
+def _rule(rules: str) -> str:
+    found: dict[str, Any] = json.loads(rules)
+    return canonical_json({name: found[name] for name in found if name not in _NO_RULE})
+
+
+def _read(row: Look) -> Read:
+    return Read(row.candidate, row.item_set, row.scoring)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from flywheel import __version__
 from flywheel.engines.engine import Answerer
@@ -24,11 +25,13 @@ from flywheel.evals.run.plan import changed_graders, new_run_id, one_of
 from flywheel.evals.run.refused import REFUSED, refused_score
 from flywheel.samplers.resolve import pins_of
 from flywheel.store.reader import Reader
+from flywheel.store.reads.identity import scoring_of
 from flywheel.store.rows.digest import digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.rows.values import pairs_of
 from flywheel.store.store import Store
 from flywheel.store.tables.definitions import grader_definition
+from flywheel.store.tables.reads import read_of, run_read
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.samples import SampleRow
 from flywheel.store.tables.scores import LeftToGrade, ScoreRow, count_left_to_grade, left_to_grade
@@ -63,7 +66,14 @@ def begin_regrade(
         judge_digest=one_of(value for grader in graders for value in grader.judges()),
         embedder_digest=one_of(value for grader in graders for value in grader.embedders()),
     )
-    store.write(f"{row.run}/begin", {"runs": [row], "graders": grader_rows(graders, digests)})
+    tables: dict[str, Sequence[tuple[Any, ...]]] = {
+        "runs": [row],
+        "graders": grader_rows(graders, digests),
+    }
+    if row.split == "test" and (read := run_read(store, parent)):
+        read = read._replace(scoring=scoring_of(row, definition_of(store, row)))
+        tables["reads_chain"] = [read_of(row, "regrade", read, row.created)]
+    store.write(f"{row.run}/begin", tables)
     return row
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from flywheel.document import load_document
 from flywheel.engines.engine import Engine
 from flywheel.errors import BadFile, NothingGraded
+from flywheel.evals.evalset.keys import keep_split
 from flywheel.evals.floors.measure_floors import keep_floors
 from flywheel.evals.results.results import Result, result_of_run
 from flywheel.evals.run.cache import Cache
@@ -23,13 +24,13 @@ from flywheel.evals.run.plan import Plan
 from flywheel.evals.run.preflight import check_items
 from flywheel.samplers.failures import summary
 from flywheel.store.reader import Reader
-from flywheel.store.reads.item_sets import keep_item_set
+from flywheel.store.reads.identity import candidate_of, scoring_of
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.decisions import BaselineRow, find_baseline
 from flywheel.store.tables.definitions import EvalsetRow, GraderRow, ModelRow, PromptRow
-from flywheel.store.tables.reads import read_of
+from flywheel.store.tables.reads import Read, read_of
 from flywheel.store.tables.runs import Kind, RunRow
 from graders.definition import wire_json
 from graders.grader import Grader
@@ -60,9 +61,11 @@ def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
     check_items(plan)
     row = plan.row(kind)
     tables: dict[str, Sequence[tuple[Any, ...]]] = {"runs": [row], **definitions(plan, row)}
+    items = keep_split(store, plan.evalset, plan.split, plan.count)
     if plan.split == "test":
-        items = keep_item_set(store, plan.item_digests())
-        tables["reads_chain"] = [read_of(row, kind, items, row.created)]
+        scoring = scoring_of(row, plan.evalset.definition.measured())
+        read = Read(candidate_of(row), items, scoring)
+        tables["reads_chain"] = [read_of(row, kind, read, row.created)]
     store.write(f"{row.run}/begin", tables)
     return row
 

@@ -1,13 +1,12 @@
-"""Item sets: which items a read of a sealed split was about, kept once for each set."""
+"""Item sets: which items a read of a sealed split was about, or a split holds, each set once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
-from flywheel.store.tables.reads import SetItemRow, item_set_of, set_digest
-from flywheel.store.tables.runs import RunRow
-from flywheel.store.tables.samples import items_of
+from flywheel.store.tables.reads import SetItemRow, SplitSetRow, set_digest
 
 _ROWS = 20_000
 
@@ -31,6 +30,12 @@ def keep_item_set(store: Store, items: Iterable[str]) -> str:
     return name
 
 
-def read_items(store: Store, run: RunRow) -> str:
-    """The name of the set of items that a run read."""
-    return item_set_of(store, run) or keep_item_set(store, items_of(store, run.sampled))
+def keep_split_set(store: Store, evalset: str, split: str, keys: Iterable[str]) -> str:
+    """Write down which items a split holds that is not sealed: none of them belongs in test.
+
+    Returns the name of their set.
+    """
+    name = keep_item_set(store, keys)
+    row = SplitSetRow(name, evalset, split, utc_now())
+    store.write(f"split_set/{split}/{evalset}/{name}", {"split_sets": [row]})
+    return name

@@ -30,6 +30,7 @@ _JSON = {
     ("scores", "usage"): "OBJECT",
     ("scores", "judge_reply"): "ARRAY",
     ("reads_chain", "rules"): "OBJECT",
+    ("reads_chain", "scoring"): "OBJECT",
     ("floors", "detail"): "OBJECT",
     ("floors", "scores"): "OBJECT",
     ("comparisons", "detail"): "OBJECT",

@@ -100,6 +100,18 @@ def item_texts(store: Reader, digests: Sequence[str]) -> dict[str, str]:
     return dict(store.tuples(sql, {"items": list(digests)}))
 
 
+def texts_of_run(store: Reader, run: str) -> list[tuple[str, str]]:
+    """The digest and the JSON of every item that a run has samples of."""
+    return store.tuples(
+        """
+        SELECT "digest", "item" FROM "items" SEMI JOIN (
+            SELECT DISTINCT "item" FROM "samples" WHERE "run" = ?
+        ) AS s ON s."item" = "items"."digest"
+        """,
+        [run],
+    )
+
+
 def item_fields(
     store: Reader, runs: Sequence[str], paths: Mapping[str, str | None]
 ) -> list[dict[str, Any]]:

@@ -1,14 +1,14 @@
-"""reads_chain and item_sets: each read of a sealed test split, in a chain of hashes.
+"""reads_chain, item_sets and split_sets: each read of a sealed test split, in a chain of hashes.
 
-A row says which items were read, by which candidate (a model and a prompt), under which rules and
-what for. Its hash covers its content and the hash of the row before it, so a row that was changed,
-removed, inserted or moved breaks the chain; `flywheel store check` names it. Whoever owns the file
-can still write a whole new chain: a head that was printed earlier is then in it no more.
+A row says which items were read, by which candidate, under which rules and what for. Its hash
+covers its content and the hash of the row before it, so a row that was changed, removed, inserted
+or moved breaks the chain; `flywheel store check` names it. Whoever owns the file can still write a
+whole new chain: a head that was printed earlier is then in it no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,8 +23,10 @@ BEGINNING = "0" * 64
 class ReadRow(NamedTuple):
     """One read. The writer fills in `n`, `previous` and `hash`, in the order of its commits.
 
-    `item_set` names the items. `decision` is the comparison that read them and `rules` its rules
-    as JSON; both are None where nothing was decided.
+    `item_set` names the keys of the items, and `candidate` is the key of the candidate. `scoring`
+    says as JSON what the scores mean. `decision` is the comparison that read them and `rules` its
+    rules as JSON; both are None where nothing was decided. Rows of schema 7 and before name digests
+    of items, and their `candidate` and `scoring` are None; migration 8 reads each of them again.
     """
 
     n: int
@@ -40,17 +42,31 @@ class ReadRow(NamedTuple):
     item_set: str
     decision: str | None
     rules: str | None
+    candidate: str | None = None
+    scoring: str | None = None
 
 
 class SetItemRow(NamedTuple):
-    """One item, by its digest, of a set. The set's name is the digest of its sorted items."""
+    """One item, by its key, of a set. The set's name is the digest of its sorted items."""
 
     item_set: str
     item: str
 
 
+class SplitSetRow(NamedTuple):
+    """That a split which is not sealed holds these items: in its file, or in a run on it."""
+
+    item_set: str
+    evalset: str
+    split: str
+    created: datetime
+
+
 READS_CHAIN = Table("reads_chain", ReadRow, key=("n",))
 ITEM_SETS = Table("item_sets", SetItemRow, key=("item_set", "item"))
+SPLIT_SETS = Table("split_sets", SplitSetRow, key=("item_set", "evalset", "split"))
+# The columns that rows of schema 6 and 7 have.
+OLD_COLUMNS = ReadRow._fields[:13]
 
 
 class Head(NamedTuple):
@@ -60,10 +76,18 @@ class Head(NamedTuple):
     hash: str
 
 
+class Read(NamedTuple):
+    """Who read which items, and what the scores meant."""
+
+    candidate: str
+    item_set: str
+    scoring: str
+
+
 def read_of(
     run: RunRow,
     purpose: str,
-    item_set: str,
+    read: Read,
     at: datetime,
     decision: str | None = None,
     rules: str | None = None,
@@ -80,9 +104,11 @@ def read_of(
         split_digest=run.split_digest,
         model_digest=run.model_digest,
         prompt_digest=run.prompt_digest,
-        item_set=item_set,
+        item_set=read.item_set,
         decision=decision,
         rules=rules,
+        candidate=read.candidate,
+        scoring=read.scoring,
     )
 
 
@@ -95,6 +121,8 @@ def linked(row: ReadRow, head: Head) -> ReadRow:
 def hash_of(row: ReadRow) -> str:
     """The hash of a row's content and of the hash before it."""
     content = row._replace(hash="")._asdict()
+    # What rows did not have when they were written is no part of their hash.
+    content = {k: v for k, v in content.items() if k in OLD_COLUMNS or v is not None}
     return digest({**content, "at": row.at.isoformat(timespec="microseconds")})
 
 
@@ -109,34 +137,112 @@ def chain_head(store: Reader) -> Head:
     return store.first(Head, sql) or Head(0, BEGINNING)
 
 
-class Reading(NamedTuple):
-    """A candidate that read a split: a model and a prompt, on some items, some times each."""
+def run_read(store: Reader, run: RunRow) -> Read | None:
+    """What the first read of a run was, None where none is recorded.
 
-    model_digest: str
-    prompt_digest: str
-    items: int
-    repeats: int
-
-    @classmethod
-    def of(cls, run: RunRow) -> Reading:
-        """What a run reads as."""
-        return cls(run.model_digest, run.prompt_digest, run.items, run.repeats)
+    A regrade of a run that was not sealed when it was begun has its parent's.
+    """
+    sql = """
+    SELECT "candidate", "item_set", "scoring" FROM "reads_chain"
+    WHERE "run" = ? AND "candidate" IS NOT NULL ORDER BY "n" LIMIT 1
+    """
+    return store.first(Read, sql, [run.run])
 
 
-def readings_of(store: Reader, split_digest: str) -> list[Reading]:
-    """The candidates that read a split, in the order of their first reads."""
+class Look(NamedTuple):
+    """A distinct read in the order of the chain: `n` is that of its first row."""
+
+    n: int
+    candidate: str
+    item_set: str
+    scoring: str
+    rules: str | None
+
+
+def looks_at(store: Reader, item_set: str) -> list[Look]:
+    """The distinct reads of any item of a set, the first ones first."""
     return store.rows(
-        Reading,
+        Look,
         """
-        SELECT c."model_digest", c."prompt_digest", r."items", r."repeats"
-        FROM "reads_chain" AS c JOIN "runs" AS r ON r."run" = c."run"
-        WHERE c."split_digest" = ? GROUP BY ALL ORDER BY min(c."n")
+        SELECT min("n") AS "n", "candidate", "item_set", "scoring", "rules" FROM "reads_chain"
+        WHERE "candidate" IS NOT NULL AND "item_set" IN (
+            SELECT DISTINCT o."item_set" FROM "item_sets" AS o
+            SEMI JOIN "item_sets" AS i ON i."item" = o."item" AND i."item_set" = $item_set
+        )
+        GROUP BY ALL ORDER BY 1
         """,
-        [split_digest],
+        {"item_set": item_set},
     )
 
 
-def item_set_of(store: Reader, run: RunRow) -> str | None:
-    """The set of items that a run read, None where no read of it is recorded."""
-    sql = 'SELECT "item_set" FROM "reads_chain" WHERE "run" = ? OR "run" = ? ORDER BY "n" LIMIT 1'
-    return store.value(sql, [run.run, run.sampled])
+def most_read(store: Reader, item_set: str, weights: Mapping[str, int]) -> int:
+    """How often the item of a set was read that was read most often.
+
+    `weights` says for each set how many reads there were of it.
+    """
+    found = store.value(
+        """
+        WITH "weights" AS (SELECT unnest($sets) AS "item_set", unnest($counts) AS "count")
+        SELECT max("total") FROM (
+            SELECT sum(w."count") AS "total" FROM "item_sets" AS i
+            JOIN "weights" AS w ON w."item_set" = i."item_set"
+            SEMI JOIN "item_sets" AS own ON own."item" = i."item" AND own."item_set" = $item_set
+            GROUP BY i."item"
+        )
+        """,
+        {"item_set": item_set, "sets": list(weights), "counts": list(weights.values())},
+    )
+    return int(found or 0)
+
+
+def set_differences(store: Reader, one: str, other: str) -> tuple[int, int]:
+    """How many items are in the first set only, and in the second only."""
+    sql = """
+    SELECT count(*) FROM "item_sets" AS a
+    ANTI JOIN "item_sets" AS b ON b."item" = a."item" AND b."item_set" = $b
+    WHERE a."item_set" = $a
+    """
+    pairs = ({"a": one, "b": other}, {"a": other, "b": one})
+    return int(store.value(sql, pairs[0])), int(store.value(sql, pairs[1]))
+
+
+def runs_reading(store: Reader, read: Read) -> list[tuple[str, str]]:
+    """The runs of a candidate on a set of items, each with its scoring, the first ones first."""
+    return store.tuples(
+        """
+        SELECT "run", first("scoring" ORDER BY "n") AS "scoring" FROM "reads_chain"
+        WHERE "candidate" = ? AND "item_set" = ? GROUP BY "run" ORDER BY min("n")
+        """,
+        [read.candidate, read.item_set],
+    )
+
+
+def was_appointed(store: Reader, candidate: str) -> bool:
+    """Whether a run of this candidate was ever made a baseline."""
+    sql = """
+    SELECT 1 FROM "baselines" SEMI JOIN "reads_chain" AS c
+        ON c."run" = "baselines"."run" AND c."candidate" = ? LIMIT 1
+    """
+    return bool(store.query(sql, [candidate]))
+
+
+class Held(NamedTuple):
+    """A split that is not sealed and holds items of a sealed one."""
+
+    evalset: str
+    split: str
+    items: list[str]
+
+
+def also_held(store: Reader, item_set: str) -> list[Held]:
+    """The splits beside test that hold items of a set, with the keys of those items."""
+    return store.rows(
+        Held,
+        """
+        SELECT s."evalset", s."split", list(DISTINCT i."item" ORDER BY i."item") AS "items"
+        FROM "split_sets" AS s JOIN "item_sets" AS i ON i."item_set" = s."item_set"
+        SEMI JOIN "item_sets" AS own ON own."item" = i."item" AND own."item_set" = ?
+        GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        [item_set],
+    )

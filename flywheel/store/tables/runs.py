@@ -187,6 +187,20 @@ def on_dev(store: Reader, run: RunRow) -> list[RunRow]:
     )
 
 
+def measured_alike(store: Reader, run: RunRow) -> list[str]:
+    """The runs that sampled the same model with the same prompt and parameters, this one too.
+
+    What another harness calls one model may be several: an imported run is alone.
+    """
+    return store.values(
+        """
+        SELECT "run" FROM "runs" WHERE "model_digest" = ? AND "prompt_digest" = ?
+            AND "sampling_digest" = ? AND "kind" IN ('eval', 'baseline')
+        """,
+        [run.model_digest, run.prompt_digest, run.sampling_digest],
+    ) or [run.sampled]
+
+
 def run_seconds(store: Reader, run: str) -> float:
     """The time at work: from each start to the next event, pauses between resumes left out.
 

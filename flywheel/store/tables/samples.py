@@ -147,9 +147,10 @@ def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bo
     return mask
 
 
-def items_of(store: Reader, run: str) -> list[str]:
-    """The digests of the items that a run has samples of."""
-    return store.values('SELECT DISTINCT "item" FROM "samples" WHERE "run" = ?', [run])
+def has_answers(store: Reader, run: str) -> bool:
+    """Whether a run has any answer."""
+    sql = 'SELECT 1 FROM "samples" WHERE "run" = ? AND "error" IS NULL LIMIT 1'
+    return bool(store.query(sql, [run]))
 
 
 def answering_models(store: Reader, run: str) -> dict[str, int]:
@@ -224,19 +225,59 @@ def count_distinct(store: Reader, run: str) -> Distinct:
     return answers
 
 
-def same_answers(store: Reader, one: str, other: str) -> float | None:
-    """The share of pairs to which two runs gave the same answer; None when no answer was kept."""
+class Agreement(NamedTuple):
+    """How many pairs have an answer in both of two runs, and in how many of them it differs."""
+
+    n: int
+    differ: int
+
+    @property
+    def share_same(self) -> float:
+        """The share of pairs with the same answer, 0 without any pair."""
+        return 1 - self.differ / self.n if self.n else 0.0
+
+
+_DIFFER = 'a."output_text" <> b."output_text" OR a."extra" IS DISTINCT FROM b."extra"'
+
+
+def compare_answers(store: Reader, one: str, other: str) -> Agreement | None:
+    """How far two runs gave the same answers; None when no answer was kept."""
     (found,) = store.query(
-        """
-        SELECT avg((a."output_text" = b."output_text"
-                AND a."extra" IS NOT DISTINCT FROM b."extra")::INT) AS "share",
+        f"""
+        SELECT count(*) AS "n", count_if({_DIFFER}) AS "differ",
             bool_or(a."output_text" <> '' OR b."output_text" <> '') AS "kept"
         FROM "samples" AS a JOIN "samples" AS b ON a."item" = b."item" AND a."repeat" = b."repeat"
         WHERE a."run" = ? AND b."run" = ? AND a."error" IS NULL AND b."error" IS NULL
         """,
         [one, other],
     )
-    return found["share"] if found["kept"] else None
+    return Agreement(found["n"], found["differ"]) if found["kept"] else None
+
+
+def self_agreement(store: Reader, runs: Sequence[str]) -> Agreement:
+    """How far these runs of one model agree where it answered an item more than once.
+
+    Every other answer to an item is compared with the first one that was given. Answers from the
+    cache were given once.
+    """
+    (found,) = store.rows(
+        Agreement,
+        f"""
+        WITH "given" AS (
+            SELECT * FROM "samples"
+            WHERE list_contains($runs, "run") AND "error" IS NULL AND NOT "cached"
+        )
+        SELECT count(*) AS "n", count_if({_DIFFER}) AS "differ"
+        FROM (
+            FROM "given" QUALIFY row_number() OVER (
+                PARTITION BY "item" ORDER BY "created", "repeat", "run"
+            ) = 1
+        ) AS a JOIN "given" AS b ON a."item" = b."item"
+            AND (a."run", a."repeat") <> (b."run", b."repeat")
+        """,
+        {"runs": list(runs)},
+    )
+    return found
 
 
 def different_answers(store: Reader, one: str, other: str, space: str) -> list[DifferentAnswers]:

@@ -8,7 +8,7 @@ from flywheel.store.tables.decisions import BASELINES, COMPARISONS, PROMOTIONS
 from flywheel.store.tables.definitions import EVALSETS, GRADERS, ITEMS, MODELS, PROMPTS
 from flywheel.store.tables.floors import FLOORS
 from flywheel.store.tables.jobs import CHECKPOINTS, JOB_EVENTS, JOBS
-from flywheel.store.tables.reads import ITEM_SETS, READS_CHAIN
+from flywheel.store.tables.reads import ITEM_SETS, READS_CHAIN, SPLIT_SETS
 from flywheel.store.tables.runs import RUN_EVENTS, RUNS
 from flywheel.store.tables.samples import SAMPLES
 from flywheel.store.tables.scores import SCORES
@@ -30,6 +30,7 @@ TABLES: dict[str, Table] = {
         BASELINES,
         READS_CHAIN,
         ITEM_SETS,
+        SPLIT_SETS,
         COMPARISONS,
         PROMOTIONS,
         VOTES,
