@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -143,7 +144,7 @@ for number in range(int(sys.argv[4])):
     lock = take_lock(folder)  # held to the end: a claim of a living process
     while time.monotonic() < begin + number / 100:
         pass
-    if not join(folder, {"cpu": 1}):
+    if not join(folder, {"cpu": 1}, patience=300):
         print(number)
 print("end", flush=True)
 sys.stdin.read()
@@ -164,7 +165,10 @@ def test_of_processes_that_join_at_once_one_claims(tmp_path: Path) -> None:
     ]
     # None may end, and give up what it claimed, before all have tried.
     won = [
-        line for racer in racers if racer.stdout for line in iter(racer.stdout.readline, "end\n")
+        line
+        for racer in racers
+        if racer.stdout
+        for line in takewhile(lambda line: line != "end\n", racer.stdout)
     ]
     for racer in racers:
         racer.communicate(timeout=300)
@@ -182,7 +186,7 @@ for number in range(rounds):
     folder = root / f"{me}-{number}"
     folder.mkdir()
     lock = take_lock(folder)
-    if join(folder, {"cpu": 1}):
+    if join(folder, {"cpu": 1}, patience=300):
         while claim(folder) != []:
             time.sleep(0.001)
     alone = lock_file(root / "alone")
