@@ -1,4 +1,4 @@
-"""What can go wrong with the store, each with its remedy."""
+"""The errors of the store, each with its remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from flywheel.errors import FlywheelError
 
 _FULL = ("no space left", "file too large", "disk quota", "out of disk space", "not enough space")
-# What DuckDB says of bytes that it cannot make sense of.
+# DuckDB's messages about corrupt bytes.
 _DAMAGED = (
     "not a valid duckdb",
     "checksum",
@@ -22,23 +22,23 @@ _DENIED = ("permission denied", "read-only file system", "operation not permitte
 
 
 class StoreInUse(FlywheelError):
-    """Another process owns the store. The message names it, and its URL where it serves one."""
+    """Another process owns the store. The message names the process, and its URL if it has one."""
 
 
 class StoreFailed(FlywheelError):
-    """The store could not be read or written. What was acknowledged before is kept."""
+    """The store could not be read or written. Acknowledged batches are kept."""
 
 
 class BrokenStore(StoreFailed):
-    """The file is damaged, or is no store of ours."""
+    """The file is damaged, or is not a Flywheel store."""
 
 
 class NewerStore(FlywheelError):
-    """The store was written by a newer version, which alone knows how to read it."""
+    """The store was written by a newer version and cannot be read by this one."""
 
 
 class OlderStore(FlywheelError):
-    """The store was written by an older version, and nothing has migrated it yet."""
+    """The store was written by an older version and is not migrated yet."""
 
 
 class BadRow(FlywheelError):
@@ -46,22 +46,22 @@ class BadRow(FlywheelError):
 
 
 class BadBatch(FlywheelError):
-    """DuckDB refuses one batch. Nothing of it was written; the store takes others."""
+    """DuckDB refuses one batch. Nothing of it was written; the store accepts other batches."""
 
 
 class BadExport(FlywheelError):
-    """A folder is no complete export, or its files are not the ones that were exported."""
+    """A folder is not a complete export, or its files have changed."""
 
 
 def denied(path: Path, error: OSError) -> StoreFailed:
-    """The story of a file or folder that the system does not let us use."""
+    """The error for a file or folder that the system does not let us use."""
     return StoreFailed(
         f"{path}: cannot be opened for writing: {error.strerror}; choose another place with --db"
     )
 
 
 def failed(path: Path, error: Exception) -> FlywheelError:
-    """The story of what DuckDB raised, as one line with a remedy."""
+    """The error for an exception of DuckDB, as one line with a remedy."""
     said = first_line(error)
     low = said.lower()
     if any(word in low for word in _FULL):
@@ -92,7 +92,7 @@ def failed(path: Path, error: Exception) -> FlywheelError:
 
 
 def wrong_data(path: Path, what: Exception | str) -> BrokenStore:
-    """The story of a value that the store holds and that cannot be read."""
+    """The error for a stored value that cannot be read."""
     said = what if isinstance(what, str) else f"a value cannot be read ({first_line(what)})"
     return BrokenStore(
         f"{path}: {said}; look with `flywheel store check --db {path}` and restore with `flywheel"
@@ -101,12 +101,12 @@ def wrong_data(path: Path, what: Exception | str) -> BrokenStore:
 
 
 def refused(batch: str, error: Exception) -> BadBatch:
-    """The story of a batch that DuckDB does not take."""
+    """The error for a batch that DuckDB refuses."""
     return BadBatch(f"batch {batch}: refused by the store: {first_line(error)}")
 
 
 def stops(error: BaseException) -> bool:
-    """Whether nothing more can be written after this: the disk failed, or DuckDB gave up."""
+    """Whether the error prevents all further writes: the disk failed, or DuckDB is invalidated."""
     import duckdb
 
     said = str(error).lower()
@@ -116,6 +116,6 @@ def stops(error: BaseException) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an exception says, shortened."""
+    """The first line of an exception's message, shortened."""
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__

@@ -1,10 +1,10 @@
-"""One stream of what becomes of runs and jobs, which a reader can continue after a restart.
+"""One stream of the events of runs and jobs, which a reader can continue after a restart.
 
     page, cursor = events_since(store, Cursor.parse(saved))
 
-The events of one run or one job come in their own order. Those of different ones are ordered by
-time within a page, as far as their clocks agree. A job's events are here once the store was told
-of them (`flywheel.jobs.records.ledger`).
+The events of one run or job are in order. Those of different ones are ordered by time within a
+page, as far as their clocks agree. A job's events appear once they are copied into the store
+(`flywheel.jobs.records.ledger`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})")
 
 
 class Event(NamedTuple):
-    """What happened to a run or a job: `subject` is its name, `kind` such as job.step."""
+    """An event of a run or a job: `subject` is its name, `kind` is for example job.step."""
 
     kind: str
     time: datetime
@@ -33,26 +33,26 @@ class Event(NamedTuple):
 
     @property
     def state(self) -> State | None:
-        """The state that the subject is in since then; None when the event leaves it as it was."""
+        """The state of the subject after the event; None if the event does not change it."""
         owner, _, word = self.kind.partition(".")
         return (RUN_STATES if owner == "run" else JOB_STATES).get(word)
 
     def as_json(self) -> dict[str, Any]:
         """The event as one JSON object."""
         at = self.time.isoformat(timespec="microseconds") + "Z"
-        told = {"kind": self.kind, "time": at, "subject": self.subject, "state": self.state}
-        return {**told, "detail": dict(self.detail)}
+        fields = {"kind": self.kind, "time": at, "subject": self.subject, "state": self.state}
+        return {**fields, "detail": dict(self.detail)}
 
 
 class Cursor(NamedTuple):
-    """How far a reader is: the events of runs and of jobs that it has. As text it is 3.17."""
+    """A reader's position: the numbers of events of runs and of jobs read. As text, 3.17."""
 
     runs: int = 0
     jobs: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The cursor that was written as text. Raises BadOption."""
+        """Parse a cursor from text. Raises BadOption."""
         parts = _CURSOR.fullmatch(text)
         if parts is None:
             raise BadOption(f"{text!r:.40} is no cursor of events; wanted one such as 3.17")
@@ -69,19 +69,19 @@ _RUN_EVENTS = (
 
 
 def events_of_run(store: Reader, run: str) -> list[Event]:
-    """What became of one run so far, in its order."""
+    """The events of one run so far, in order."""
     return [*map(_run_event, store.query(f'{_RUN_EVENTS} WHERE "run" = ? ORDER BY rowid', [run]))]
 
 
 def events_since(
     store: Reader, since: Cursor = START, most: int = 1000
 ) -> tuple[list[Event], Cursor]:
-    """The next events after a cursor, and the cursor after them.
+    """The next events after a cursor, and the next cursor.
 
-    At most `most` of runs and as many of jobs. A row whose detail is no JSON object, which another
-    program wrote, is passed over. Raises BadOption for a cursor that this store never gave.
+    At most `most` of runs and `most` of jobs. A row whose detail is not a JSON object, which
+    another program wrote, is skipped. Raises BadOption for a cursor beyond the end of this store.
     """
-    # Nothing is ever removed, so the number of a row counts the rows before it.
+    # Rows are never removed, so a row's number is the count of rows before it.
     runs = store.query(f"{_RUN_EVENTS} WHERE rowid >= ? ORDER BY rowid LIMIT ?", [since.runs, most])
     jobs = store.query(
         'SELECT "at" AS "time", "job" AS "subject", "kind" AS "word", "detail"'

@@ -1,9 +1,8 @@
 """Executing SQL with parameters and Arrow rows, without DuckDB's own import of pandas.
 
-DuckDB asks of each parameter and of each table whether it is one of pandas', and imports pandas to
-know: half a second of CPU at each command, for values that ours never are. So an import of pandas
-that begins inside such a call, in its own thread, fails at once, as it would where pandas is not
-installed.
+DuckDB imports pandas to check whether a parameter or a table is one of its objects, which costs
+each command half a second of CPU and is never the case here. So an import of pandas inside such a
+call, in the same thread, fails immediately, as if pandas were not installed.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _call = threading.local()
 
 class _NoPandas(MetaPathFinder):
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
-        """Raise for pandas while this thread is in DuckDB, and find nothing ever."""
+        """Raise for pandas while this thread is in DuckDB; otherwise leave it to other finders."""
         if fullname == "pandas" and getattr(_call, "active", False):
             raise ModuleNotFoundError("DuckDB does without pandas here", name=fullname)
 
@@ -43,17 +42,17 @@ def _without_pandas() -> Generator[None]:
 
 
 def as_text(values: Sequence[int] | Sequence[str]) -> str:
-    """A long list as one parameter, which the query takes apart: of each element DuckDB would ask
-    whether it is one of pandas'."""
+    """A long list as one text parameter, which the query splits: DuckDB would check for each
+    element whether it is an object of pandas."""
     return json.dumps(list(values))
 
 
 def execute(
     connection: duckdb.DuckDBPyConnection, sql: str, params: Params
 ) -> duckdb.DuckDBPyConnection:
-    """What `connection.execute` does. No registered table may be named in the query.
+    """Like `connection.execute`. The query must not name a registered table.
 
-    Reading those is Python of other libraries, which may need pandas.
+    Reading one runs code of other libraries, which may need pandas.
     """
     with _without_pandas():
         return connection.execute(sql, params)

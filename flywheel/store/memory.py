@@ -1,15 +1,14 @@
-"""Memory: how much DuckDB may use, given to the operations that run and taken back after them.
+"""Memory: DuckDB's memory limit, raised for each running operation and lowered after it.
 
-DuckDB has one limit for all connections to a file. It follows from what is going on: each query
-brings its own share for as long as it runs, so that no run takes memory from another, and the
-long waits of a measuring hold little.
+DuckDB has one limit for all connections to a file. Each query adds its share for as long as it
+runs, so that no run takes memory from another, and a run that waits for a model holds little.
 
 The limit is never less than the largest rows need. DuckDB reads and rewrites 2,048 rows of a table
-at a time and holds all their texts meanwhile. Where it cannot, a query fails; a checkpoint that
-cannot invalidates the whole database. So the limit follows from the longest texts of the store, of
-those about to be written too. Measured with 1.5.6: 4,000 rows of 100 kB each fail at 1.3 times what
-2,048 of them hold and pass at 2.3 times. Beyond what DuckDB itself would take, 80% of the machine's
-memory, nothing is allowed.
+at a time and holds all their texts in memory. If it cannot, a query fails, and a failing checkpoint
+invalidates the whole database. So the limit depends on the longest texts of the store, including
+those about to be written. Measured with 1.5.6: 4,000 rows of 100 kB each fail at 1.3 times what
+2,048 of them hold and pass at 2.3 times. The limit never exceeds DuckDB's default, 80% of the
+machine's memory.
 """
 
 from __future__ import annotations
@@ -28,9 +27,8 @@ from flywheel.store.tables.tables import TABLES
 if TYPE_CHECKING:
     import duckdb
 
-# DuckDB would take most of the machine, which training and local models need. What does not fit
-# goes to disk beside the store. To stream rows in, or to sum up a run of any length, little is
-# enough.
+# By default DuckDB would take most of the memory, which training and local models need. What does
+# not fit is spilled to disk beside the store. Inserting rows and summarising a run need little.
 NORMAL = 512_000_000
 FRUGAL = 64_000_000
 _is_frugal: ContextVar[bool] = ContextVar("is_frugal", default=False)
@@ -44,7 +42,7 @@ class Memory:
     """The memory limit of one open store. Use it from any thread."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """The connection must have DuckDB's own default limit, so that a long log is replayed."""
+        """The connection must have DuckDB's default limit, which the replay of a long log needs."""
         self._connection = connection
         self._lock = threading.Lock()
         self._most = _default_limit(connection)
@@ -62,11 +60,11 @@ class Memory:
 
     @property
     def limit(self) -> int:
-        """The limit in bytes that holds now."""
+        """The current limit in bytes."""
         return self._limit
 
     def make_room(self, table: Table, rows: ArrowTable) -> None:
-        """Allow what it takes to insert these rows and to checkpoint the table with them."""
+        """Raise the limit to what inserting these rows and the next checkpoint need."""
         if rows.get_total_buffer_size() <= self._longest[table.name]:
             return
         longest = sum(_longest_text(rows.column(name)) for name in table.texts)
@@ -77,9 +75,9 @@ class Memory:
 
     @contextmanager
     def frugal(self) -> Generator[None]:
-        """What runs in this context uses little: enough to write, and to sum up a run.
+        """Operations in this context get little memory: enough to write, and to summarise a run.
 
-        Between operations the store then keeps no more than that in memory.
+        Between operations the store keeps no more than that in memory.
         """
         token = _is_frugal.set(True)
         self._change(frugal=1)
@@ -91,7 +89,7 @@ class Memory:
 
     @contextmanager
     def operation(self) -> Generator[None]:
-        """Allow a query its share while it runs: little in a frugal context."""
+        """Raise the limit by a share while a query runs, a small one in a frugal context."""
         frugal = _is_frugal.get()
         self._change(running=(frugal, 1))
         try:
@@ -101,7 +99,7 @@ class Memory:
 
     @contextmanager
     def most(self) -> Generator[None]:
-        """Allow all that DuckDB would take by itself, for a batch that failed for want of it."""
+        """Raise the limit to DuckDB's default, for a batch that ran out of memory."""
         self._change(unlimited=1)
         try:
             yield
@@ -118,7 +116,7 @@ class Memory:
             self._apply()
 
     def _apply(self) -> None:
-        # A share for each frugal context: the queries of ten runs do not change it each time.
+        # One share per frugal context: the queries of ten runs do not change the limit each time.
         resting = min(NORMAL, FRUGAL * self._frugal) if self._frugal else NORMAL
         asked = NORMAL * self._running[False] + FRUGAL * self._running[True]
         needed = _FACTOR * _VECTOR * max(self._longest.values())
@@ -129,7 +127,7 @@ class Memory:
     def _set(self, limit: int) -> None:
         import duckdb
 
-        # To lower it fails while a query uses more; a store that failed or closed has said so.
+        # Lowering it fails while a query uses more. A failed or closed store reports its own error.
         with suppress(duckdb.Error):
             self._connection.execute(f"SET memory_limit = '{limit >> 10}KiB'")
             self._limit = limit
@@ -147,7 +145,7 @@ def _default_limit(connection: duckdb.DuckDBPyConnection) -> int:
 def _longest(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
     """Bytes in the longest texts of a table, column by column, from DuckDB's statistics.
 
-    Statistics that cannot be read count as texts of any length: then nothing is ever too small.
+    Statistics that cannot be read count as texts of unlimited length, to be safe.
     """
     if not table.texts:
         return 0

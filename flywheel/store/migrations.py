@@ -1,9 +1,9 @@
-"""The schema's history: numbered steps that only grow. A step that shipped is never edited.
+"""The schema's migrations: a list of numbered steps. A released step is never edited.
 
-Each step runs in one transaction together with the row that records it, between two checkpoints:
-the log then never holds a change of schema beside rows, which DuckDB has replayed wrongly. A step
-that a crash interrupts is either recorded and done, or not there at all and runs again. To change
-the schema, add a file to `schema/` and its name to the end of STEPS.
+Each step runs in one transaction with the row that records it, between two checkpoints, because
+DuckDB has wrongly replayed logs with both schema changes and rows. After a crash a step is either
+done and recorded, or neither, and runs again. To change the schema, add a file to `schema/` and its
+name to the end of STEPS.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CREATE TABLE "migrations" (
 )
 """
 _DONE = 'INSERT INTO "migrations" ("number", "name", "version", "created") VALUES (?, ?, ?, ?)'
-# The reads that test_reads held, as rows of the chain that are not linked yet, and their runs.
+# The rows of test_reads, as rows of the chain that are not linked yet, and their runs.
 _OLD_READS = """
 SELECT 0, '', '', t."created", t."reason", t."run", t."evalset", t."split_digest",
     coalesce(r."model_digest", ''), coalesce(r."prompt_digest", ''), '', c."comparison", NULL,
@@ -44,7 +44,7 @@ ORDER BY t."created", t.rowid
 
 
 def _sql(name: str, then: Step | None = None) -> Step:
-    """The step of this file in `schema/`, which goes on with `then`."""
+    """The step that runs this file of `schema/`, then `then`."""
     script = Path(__file__).with_name("schema") / f"{name}.sql"
 
     def step(connection: duckdb.DuckDBPyConnection) -> None:
@@ -59,7 +59,7 @@ def _sql(name: str, then: Step | None = None) -> Step:
 def _carry_reads(connection: duckdb.DuckDBPyConnection) -> None:
     """Move test_reads to the beginning of the chain, and adjust the ledger's count of rows.
 
-    The items of each read are those that the store has samples of: no others were kept.
+    The items of each read are those with samples in the store: no others were stored.
     """
     sets: dict[str, str] = {}
     head = Head(0, BEGINNING)
@@ -76,7 +76,7 @@ def _carry_reads(connection: duckdb.DuckDBPyConnection) -> None:
     for name, run in {name: run for run, name in sets.items()}.items():
         sql = 'INSERT INTO "item_sets" SELECT DISTINCT ?, "item" FROM "samples" WHERE "run" = ?'
         execute(connection, sql, [name, run])
-    # Each row of test_reads became one of the chain; only the item sets are more.
+    # Each row of test_reads became one of the chain; only the item sets are additional.
     sql = (
         'INSERT INTO "batches" SELECT \'migration/6\', count(*), ? FROM "item_sets"'
         " HAVING count(*) > 0"
@@ -100,9 +100,9 @@ STEPS: Sequence[Step] = (
 def migrate(
     connection: duckdb.DuckDBPyConnection, path: Path, steps: Sequence[Step] = STEPS
 ) -> None:
-    """Bring a store up to the last of `steps`. Raises NewerStore for one that is beyond them."""
+    """Migrate a store to the last of `steps`. Raises NewerStore for a newer schema."""
     done = schema_number(connection, path, len(steps))
-    # Also when nothing is to be done: a step's own log may be what the last process left.
+    # Also without pending steps: the last process may have left the log of a step.
     connection.execute("CHECKPOINT")
     for number, step in enumerate(steps[done:], done + 1):
         connection.begin()
@@ -124,7 +124,7 @@ def schema_number(
 ) -> int:
     """The number of the last step of this store, 0 for an empty file.
 
-    Raises NewerStore beyond `newest`, BrokenStore when it is somebody else's DuckDB file.
+    Raises NewerStore beyond `newest`, BrokenStore for a DuckDB file that is not Flywheel's.
     """
     names = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
     if not names:

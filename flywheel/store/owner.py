@@ -1,8 +1,8 @@
-"""Who owns a store: a small file beside it, held by a lock that dies with its process.
+"""The owner of a store: a locked file beside the store names its process.
 
-DuckDB refuses a second process, even one that only reads. So the owner says where it can be found:
-`find_owner` gives its pid, and its URL where it serves one, and a command can go through HTTP. The
-lock dies with its process, so what a killed process left is simply taken over.
+DuckDB allows one process per file, even for reading. So the owner writes its pid, and its URL if it
+serves one, and `find_owner` reads them. The kernel releases the lock when the process ends, so the
+next owner takes over the file that a killed process left.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, Self, cast
 from flywheel.files import lock_file
 from flywheel.store.errors import StoreFailed, StoreInUse, denied
 
-_PATIENCE = 1.0  # seconds; somebody may just be looking, or just be writing who they are
+_PATIENCE = 1.0  # seconds; another process may be checking the lock, or writing its owner's file
 _held: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that owns a store. `url` is None where it serves none."""
+    """The process that owns a store. `url` is None if it serves none."""
 
     pid: int
     url: str | None
@@ -40,7 +40,7 @@ class Ownership:
         self._descriptor = descriptor
 
     def give_up(self) -> None:
-        """Remove the file and let the lock go. A second call does nothing."""
+        """Remove the file and release the lock. A second call does nothing."""
         if self._descriptor in _held:
             _held.discard(self._descriptor)
             self._path.unlink(missing_ok=True)
@@ -54,9 +54,9 @@ class Ownership:
 
 
 def real_path(path: Path) -> Path:
-    """The file that a path names, through links: its log and its owner's file are beside it.
+    """The target of a path that is a symbolic link; the log and the owner's file are beside it.
 
-    A path that is no link stays as given. Raises StoreFailed for links that lead in a circle.
+    Returns any other path unchanged. Raises StoreFailed for links in a circle.
     """
     try:
         return path.resolve() if path.is_symlink() else path
@@ -67,15 +67,15 @@ def real_path(path: Path) -> Path:
 
 
 def owner_path(path: Path) -> Path:
-    """Where the owner of a store writes who it is: beside the file, whatever link names it."""
+    """The path of the owner's file: beside the store's file, even if a link names the store."""
     path = real_path(path)
     return path.with_name(path.name + ".owner")
 
 
 def own(path: Path, url: str | None = None) -> Ownership:
-    """Become the owner. Raises StoreInUse when a living process is, StoreFailed when not allowed.
+    """Become the owner. Raises StoreInUse if a process owns it, StoreFailed without permission.
 
-    The same process cannot own a store twice either.
+    A process cannot own the same store twice.
     """
     place, deadline = owner_path(path), time.monotonic() + _PATIENCE
     while True:
@@ -83,7 +83,7 @@ def own(path: Path, url: str | None = None) -> Ownership:
         if descriptor is not None:
             _held.add(descriptor)
             story = Owner(os.getpid(), url, datetime.now(UTC).isoformat(timespec="seconds"))
-            # On a full disk the lock alone says that the store is taken.
+            # On a full disk only the lock shows that the store is in use.
             with suppress(OSError):
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, json.dumps(asdict(story)).encode())
@@ -94,7 +94,7 @@ def own(path: Path, url: str | None = None) -> Ownership:
 
 
 def find_owner(path: Path) -> Owner | None:
-    """The living owner of a store, None when there is none. Takes nothing and waits little."""
+    """The process that owns a store, None if there is none. Returns quickly."""
     place, deadline = owner_path(path), time.monotonic() + _PATIENCE
     while place.exists():
         descriptor = _lock(place, shared=True)
@@ -109,7 +109,7 @@ def find_owner(path: Path) -> Owner | None:
 
 
 def _lock(place: Path, *, shared: bool = False) -> int | None:
-    """A descriptor that holds the lock on the file of this name, None when another holds it."""
+    """A descriptor that holds the lock on this file, None if another one holds it."""
     try:
         return lock_file(place, shared=shared)
     except FileNotFoundError as error:
@@ -122,8 +122,8 @@ def _lock(place: Path, *, shared: bool = False) -> int | None:
 
 def _read(place: Path) -> Owner | None:
     try:
-        told = cast("dict[str, Any]", json.loads(place.read_text(encoding="utf-8")))
-        return Owner(told["pid"], told["url"], told["started"])
+        owner = cast("dict[str, Any]", json.loads(place.read_text(encoding="utf-8")))
+        return Owner(owner["pid"], owner["url"], owner["started"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -147,7 +147,7 @@ def _in_use(path: Path, owner: Owner | None) -> StoreInUse:
 
 
 def _let_go_in_child() -> None:
-    """A forked child shares the lock, and would hold it beyond its parent's death."""
+    """Close the lock in a forked child, which would otherwise hold it after its parent's end."""
     for descriptor in _held:
         os.close(descriptor)
     _held.clear()

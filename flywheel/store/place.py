@@ -1,4 +1,4 @@
-"""Where a store is, as a command line names it."""
+"""The path of a store as an option of the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DEFAULT_STORE = "flywheel.duckdb"
 
 
 def db_option(db: Path | None) -> str:
-    """` --db PATH`, quoted for a shell; empty where a command finds the store by itself."""
+    """` --db PATH`, quoted for a shell; empty if a command finds the store by default."""
     here = Path.cwd()
     if db is None or db.absolute() == here / DEFAULT_STORE:
         return ""

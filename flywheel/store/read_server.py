@@ -1,11 +1,10 @@
-"""Reads of a store that another process owns: the owner answers them on a Unix socket beside it.
+"""Reads of a store that another process owns: the owner serves them on a Unix socket beside it.
 
-DuckDB lets one process open a file, and a run may take hours; so its owner answers the queries of
-this user's other processes. Only a SELECT from tables is answered. It reaches no other file and
-calls no table function but the store's own: some of DuckDB's change the owner's database, and one
-ends its process.
-The socket is readable by its user alone, and dies with its process: what is left of one that was
-killed is replaced by the next owner.
+DuckDB lets only one process open a file, and a run may take hours; so the owner answers queries of
+the same user's other processes. Only a SELECT from tables is answered. It cannot read other files,
+and cannot call table functions except the store's own: some of DuckDB's change the owner's
+database, and one ends its process. Only the user can connect to the socket. The next owner replaces
+the socket that a killed process left.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 30
 _MOST_REQUEST = 16 << 20
-# Each costs the owner a thread and a descriptor, which its own work needs.
+# Each connection costs the owner a thread and a descriptor.
 _MOST_PEERS = 32
 _LENGTH = struct.Struct("!Q")
-# Our own, which select from tables.
+# Flywheel's own functions, which select from tables.
 _MACROS = frozenset({"newest_samples", "newest_scores"})
 # The kernel's own limit on a socket's path is 108 bytes; this name of the folder is short.
 _SHORT = "/proc/self/fd/{}/{}"
 _SECONDS = 600.0
-# A peer that has not asked within this time makes room for others.
+# A connection without a request within this time is closed.
 _SECONDS_TO_ASK = 10.0
 
 
@@ -54,9 +53,9 @@ class ReadServer:
         cancel: Callable[[str], bool] = lambda name: False,
         note_look: Callable[[Sequence[str]], object] | None = None,
     ) -> None:
-        """`cancel` stops the run of this name, and says whether it was under way here.
+        """`cancel` stops the run of this name, and returns whether it was active here.
 
-        `note_look` writes down that a baseline and its candidates were compared on a sealed split.
+        `note_look` records that a baseline and its candidates were compared on a sealed split.
         """
         self._store, self._cancel, self._note_look = store, cancel, note_look
         self._path = socket_path(store.path)
@@ -64,10 +63,10 @@ class ReadServer:
         self._peers = threading.BoundedSemaphore(_MOST_PEERS)
 
     def start(self) -> None:
-        """Listen. Where no socket can be made, as on some network disks, nothing is served."""
+        """Listen. Does nothing if no socket can be created, as on some network disks."""
         listener = socket.socket(socket.AF_UNIX)
         try:
-            # Before it has a name, so that nobody else can connect at any moment.
+            # Restricted before it gets its name, so that other users can never connect.
             os.fchmod(listener.fileno(), 0o600)
             with _short(self._path) as name:
                 self._path.unlink(missing_ok=True)
@@ -100,7 +99,7 @@ class ReadServer:
                 self._peers.release()
                 if self._listener is not listener:
                     return
-                # Out of descriptors or threads: some become free again.
+                # Out of descriptors or threads: wait until some are free.
                 time.sleep(0.1)
 
     def _answer(self, line: socket.socket) -> None:
@@ -123,7 +122,7 @@ class ReadServer:
             self._peers.release()
 
     def _answer_to(self, request: Mapping[str, Any]) -> tuple[Mapping[str, Any], ArrowTable | None]:
-        """The message that answers a request, and the rows that follow it."""
+        """The response to a request, and the rows that follow it."""
         if "cancel" in request:
             return {"cancelled": self._cancel(str(request["cancel"]))}, None
         if "look" in request and self._note_look is not None:
@@ -138,25 +137,25 @@ class ReadServer:
 
 
 class RemoteReader(Reader):
-    """Reads a store through its owner. Nothing can be written but a look at a sealed split."""
+    """Reads a store through its owner. The only write is a look at a sealed split."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @contextmanager
     def cursor(self) -> Generator[NoReturn]:
-        """Raise StoreInUse: a cursor is the owner's alone."""
+        """Raise StoreInUse: only the owner can have a cursor."""
         raise StoreInUse(f"{self.path}: in use by another process; wait for it to end")
         yield  # pyright: ignore[reportUnreachable]
 
     @contextmanager
     def result(self, sql: str, params: Params = ()) -> Generator[duckdb.DuckDBPyConnection]:
-        """The answer of the owner, in a database of this process."""
+        """The owner's result, in a database of this process."""
         import duckdb
 
         rows: ArrowTable = self._ask({"sql": sql, "params": params})["rows"]
         decimal = pyarrow().decimal128(38, 0)
-        # What DuckDB sums up as whole numbers is a decimal in Arrow.
+        # DuckDB's sum of integers is a decimal in Arrow.
         names = {field: '"' + field.name.replace('"', '""') + '"' for field in rows.schema}
         columns = ", ".join(
             f"{name}::HUGEINT AS {name}" if field.type == decimal else name
@@ -166,11 +165,11 @@ class RemoteReader(Reader):
             yield execute_with(connection, f'SELECT {columns} FROM "incoming"', rows)
 
     def cancel(self, run: str) -> bool:
-        """Stop a run that the owner measures; False where it measures no run of this name."""
+        """Stop a run that the owner measures; False if it measures no run of this name."""
         return bool(self._ask({"cancel": run})["cancelled"])
 
     def note_look(self, runs: Sequence[str]) -> None:
-        """Have the owner write down that these runs were compared, the baseline first."""
+        """Let the owner record that these runs were compared, the baseline first."""
         self._ask({"look": list(runs)})
 
     def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -192,7 +191,7 @@ class RemoteReader(Reader):
 
 
 def socket_path(path: Path) -> Path:
-    """Where the owner of a store listens: beside the file, whatever link names it."""
+    """The path of the owner's socket: beside the store's file, even if a link names the store."""
     return Path(f"{real_path(path)}.socket")
 
 
@@ -205,7 +204,7 @@ def is_served(path: Path) -> bool:
 
 
 def _connect(path: Path) -> socket.socket | None:
-    """A line to the owner; None where nobody listens. Another user's socket is nobody."""
+    """A connection to the owner; None if no process of this user listens."""
     place = socket_path(path)
     line = socket.socket(socket.AF_UNIX)
     line.settimeout(_SECONDS)
@@ -222,7 +221,7 @@ def _connect(path: Path) -> socket.socket | None:
 
 @contextmanager
 def _short(path: Path) -> Generator[str]:
-    """A name of this path that fits into a socket's address."""
+    """A name of this path that is short enough for a socket's address."""
     folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield _SHORT.format(folder, path.name)
@@ -237,7 +236,7 @@ def _check_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
     is_select = [one.type for one in statements] == [duckdb.StatementType.SELECT]
     ((tree,),) = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
     read = json.loads(tree)
-    # What is no plain SELECT, such as a PRAGMA, cannot be serialized.
+    # Only a plain SELECT can be serialized, not a PRAGMA, for example.
     if not is_select or read["error"] or not _MACROS.issuperset(_table_functions(read)):
         raise StoreInUse(
             "only one SELECT without table functions is answered; wait for the process that owns"
@@ -246,7 +245,7 @@ def _check_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def _table_functions(tree: Any) -> Generator[str]:
-    """The names of the table functions that a serialized statement calls, wherever it does."""
+    """The names of all table functions that a serialized statement calls."""
     if isinstance(tree, dict):
         node = cast("dict[str, Any]", tree)
         if node.get("type") == "TABLE_FUNCTION":

@@ -1,4 +1,4 @@
-"""Reading: a cursor per call, so that any thread may ask while the writer writes."""
+"""Reading: one cursor per call, so that any thread can query while the writer writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 
 
 class Reader:
-    """Asks a DuckDB file. Each call sees what was committed when it began."""
+    """Queries a DuckDB file. Each call sees what was committed when it started."""
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
@@ -27,10 +27,10 @@ class Reader:
 
     @contextmanager
     def cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
-        """A connection of one's own, for one thread. DuckDB's own failures become StoreFailed,
-        and so does what it says of a value that cannot be read.
+        """A connection for one thread. Failures of DuckDB, and values that it cannot read, raise
+        StoreFailed.
 
-        What is wrong with a query itself (a name, a type) stays DuckDB's error: it is our mistake.
+        An error in the query itself (a name, a type) stays DuckDB's exception: it is our bug.
         """
         import duckdb
 
@@ -56,40 +56,40 @@ class Reader:
 
     @contextmanager
     def result(self, sql: str, params: Params = ()) -> Generator[duckdb.DuckDBPyConnection]:
-        """The answer as DuckDB has it, for one thread."""
+        """The result as DuckDB's relation, for one thread."""
         with self.cursor() as cursor:
             yield execute(cursor, sql, params)
 
     def query(self, sql: str, params: Params = ()) -> list[dict[str, Any]]:
-        """The rows of an answer."""
+        """The rows of a result, each as a dict."""
         with self.result(sql, params) as result:
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def rows(self, kind: Callable[..., Row], sql: str, params: Params = ()) -> list[Row]:
-        """The rows of an answer, each as an object whose fields are the columns."""
+        """The rows of a result, each as an object of this type, whose fields are the columns."""
         return [kind(**row) for row in self.query(sql, params)]
 
     def first(self, kind: Callable[..., Row], sql: str, params: Params = ()) -> Row | None:
-        """The first row of an answer as such an object, None without any."""
+        """The first row of a result as such an object, None without rows."""
         return next(iter(self.rows(kind, sql, params)), None)
 
     def tuples(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
-        """The rows of an answer without the names of its columns."""
+        """The rows of a result as tuples."""
         return [tuple(row.values()) for row in self.query(sql, params)]
 
     def values(self, sql: str, params: Params = ()) -> list[Any]:
-        """The rows of an answer of one column."""
+        """The values of a result with one column."""
         return [value for (value,) in self.tuples(sql, params)]
 
     def value(self, sql: str, params: Params = ()) -> Any:
-        """The only value of an answer, None without a row."""
+        """The only value of a result, None without rows."""
         return next(iter(self.values(sql, params)), None)
 
     def columns(self, sql: str, params: Params = ()) -> dict[str, Any]:
-        """The answer as numpy arrays, masked where a column has NULLs.
+        """The result as numpy arrays, masked where a column has NULLs.
 
-        For a million rows, without a Python object for each.
+        Creates no Python object per row, so it suits a million rows.
         """
         with self.result(sql, params) as result:
             return dict(result.fetchnumpy())

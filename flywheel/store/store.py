@@ -4,8 +4,8 @@
         store.write("batch-1", {"samples": [...], "scores": [...]})
         summaries = summarise(store, run)
 
-A batch is all or nothing, and there is at most one of each id: sending it again is harmless. What
-was acknowledged outlives a kill and a power cut. Nothing is ever changed or removed.
+A batch is atomic, and at most one of each id is written, so sending it again is safe. Acknowledged
+batches survive a kill and a power cut. Rows are never changed or removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from flywheel.store.writer import Ack, Writer
 if TYPE_CHECKING:
     import duckdb
 
-# DuckDB reads and writes no file but the store's own, whatever a query or a name in it says.
+# No query can make DuckDB read or write files other than the store's.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
@@ -53,10 +53,10 @@ class Store(Reader):
     def append(self, batch: str, tables: Mapping[str, Rows]) -> Ack:
         """Queue a batch: rows by table name, and an id that no other batch has.
 
-        The future says True once all of it is on disk, or False when the id was there already; then
-        nothing is written. It raises BadBatch when DuckDB refuses this batch, and StoreFailed when
-        the store cannot be written at all. Raises BadRow when a row does not fit, before anything
-        is queued. Waits while the queue is full, so in a coroutine call it in a thread.
+        The future's result is True once the batch is on disk, or False if the id already exists;
+        then nothing is written. It raises BadBatch if DuckDB refuses this batch, and StoreFailed if
+        the store cannot be written at all. Raises BadRow if a row does not fit, before anything
+        is queued. Blocks while the queue is full, so a coroutine must call it in a thread.
         """
         if os.getpid() != self._process:
             raise StoreFailed(f"{self.path}: opened before a fork; send the batch to its owner")
@@ -74,21 +74,21 @@ class Store(Reader):
 
     @contextmanager
     def cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
-        """See `Reader.cursor`; the query has memory of its own until the cursor is closed."""
+        """See `Reader.cursor`; the query has its own share of memory until the cursor is closed."""
         with self._memory.operation(), super().cursor() as cursor:
             yield cursor
 
     def frugal(self) -> AbstractContextManager[None]:
-        """What runs in this context uses little memory: enough to write, and to sum up a run."""
+        """Operations in this context get little memory: enough to write, and to summarise a run."""
         return self._memory.frugal()
 
     def close(self) -> None:
-        """Write what waits and let go of the file. A second call does nothing."""
+        """Write what is queued and close the file. A second call does nothing."""
         if os.getpid() != self._process:
             return
         atexit.unregister(self.close)
         self._writer.close()
-        # To close is to write a checkpoint, which takes what it is given.
+        # Closing writes a checkpoint, which uses as much memory as is allowed.
         with self._memory.frugal():
             self._connection.close()
         self._ownership.give_up()
@@ -101,15 +101,15 @@ class Store(Reader):
 
 
 def open_store(path: Path, url: str | None = None, steps: Sequence[Step] = STEPS) -> Store:
-    """Open a store, made when there is none, as its owner; `url` is where this process serves it.
+    """Open a store as its owner, created if missing; `url` is where this process serves it.
 
-    Raises StoreInUse when another process owns it, NewerStore when a newer version wrote it, and
-    StoreFailed when it is no file, damaged or cannot be written.
+    Raises StoreInUse if another process owns it, NewerStore if a newer version wrote it, and
+    StoreFailed if it is not a file, is damaged or cannot be written.
     """
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "no regular file"
         raise StoreFailed(f"{path}: is {what}; name a database file with --db")
-    # DuckDB keeps its log beside the name that it is given, and the owner is told beside it too.
+    # DuckDB keeps its log beside the name that it gets; the owner's file is there too.
     path = real_path(path)
     ownership = own(path, url)
     try:
@@ -127,9 +127,9 @@ def open_store(path: Path, url: str | None = None, steps: Sequence[Step] = STEPS
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """DuckDB's own connection to the file, for who holds the ownership.
+    """A DuckDB connection to the file; the caller must own the store.
 
-    It may use as much memory as DuckDB likes: what was logged must be read whatever its size.
+    It has DuckDB's default memory limit, since a log of any size must be replayed.
     """
     import duckdb
 
@@ -140,10 +140,10 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
             " with --db"
         )
     try:
-        # What is beside the file must be readable, or DuckDB would begin an empty one.
+        # Files beside it must be readable, or DuckDB would create an empty database.
         if path.exists():
             path.open("rb").close()
-        # To DuckDB a relative `:memory:` is no file, and `md:x` or `sqlite:x` is another database.
+        # DuckDB does not treat a relative `:memory:`, `md:x` or `sqlite:x` as a file.
         return duckdb.connect(place, read_only=read_only, config=_CONFIG)
     except OSError as error:
         raise denied(path, error) from None

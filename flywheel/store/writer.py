@@ -1,13 +1,14 @@
-"""One writer: one thread, one queue, group commit, acknowledged after the commit.
+"""The writer: one thread, one queue, group commit, acknowledgement after the commit.
 
-Batches that wait are written in one transaction: as soon as 1,000 rows wait, after 200 ms at most,
-or at once when somebody waits for an answer. While one group is committed the next one gathers, so
-many small batches cost few commits. A full queue makes `submit` wait: memory stays flat.
+Queued batches are written in one transaction: as soon as 1,000 rows are queued, after at most
+200 ms, or immediately if a caller waits for the result. The next group is collected during a
+commit, so many small batches need few commits. `submit` blocks while the queue is full, which
+bounds memory.
 
-A group whose commit fails is rolled back and its batches are committed one by one, with all the
-memory that DuckDB would take: a bad batch costs itself, and its Ack raises BadBatch. When the disk
-fails or DuckDB gives up, no more is written: the Acks of all that waits raise StoreFailed, and
-every later batch is refused.
+A group whose commit fails is rolled back, and its batches are committed one by one with DuckDB's
+default memory limit: only the bad batch fails, and its Ack raises BadBatch. If the disk fails or
+DuckDB is invalidated, writing stops: the Acks of all queued batches raise StoreFailed, and every
+later batch is refused.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ if TYPE_CHECKING:
 GROUP_ROWS = 1_000
 GROUP_SECONDS = 0.2
 GROUP_BYTES = 32 << 20
-MOST_WAITING = 5_000  # rows; some 50 ms of work, so that nobody waits long for an answer
+MOST_WAITING = 5_000  # rows; about 50 ms of work, which bounds the latency of a commit
 MOST_BYTES_WAITING = 64 << 20
 
 
 class Ack(Future[bool]):
-    """The answer to one batch: True when it was written, False when it was there before.
+    """The future of one batch: True if it was written, False if the store already had it.
 
-    To ask for it tells the writer that somebody waits. It cannot be cancelled. Callbacks run in the
+    Waiting for it makes the writer commit immediately. It cannot be cancelled. Callbacks run in the
     writer's thread, so they must not wait for the store.
     """
 
@@ -56,32 +57,32 @@ class Ack(Future[bool]):
         self.set_running_or_notify_cancel()
 
     def result(self, timeout: float | None = None) -> bool:
-        """Wait for the answer. Raises BadBatch when the store refuses this batch, StoreFailed when
-        it can write nothing more."""
+        """Wait for the result. Raises BadBatch if the store refuses this batch, StoreFailed if it
+        cannot write any more."""
         if not self.done():
             self._hurry()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait, and give what went wrong, None when nothing did."""
+        """Wait, and return the exception, None without one."""
         if not self.done():
             self._hurry()
         return super().exception(timeout)
 
     def add_done_callback(self, fn: Callable[[Future[bool]], object]) -> None:
-        """Call `fn` when the answer is there; `asyncio.wrap_future` waits this way."""
+        """Call `fn` with the result, and commit immediately; `asyncio.wrap_future` uses this."""
         super().add_done_callback(fn)
         if not self.done():
             self._hurry()
 
-    def tell(self, fn: Callable[[Future[bool]], object]) -> None:
-        """Call `fn` when the answer is there, without a hurry: the writer gathers as it likes."""
+    def on_done(self, fn: Callable[[Future[bool]], object]) -> None:
+        """Call `fn` with the result, without making the writer commit immediately."""
         super().add_done_callback(fn)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pending:
-    """A batch on its way: its Arrow batches by table, and who waits for it."""
+    """A queued batch: its Arrow batches by table, and its future."""
 
     batch: str
     tables: Mapping[str, ArrowBatch]
@@ -91,7 +92,7 @@ class Pending:
 
 
 class Writer:
-    """The thread that alone writes to the store."""
+    """The only thread that writes to the store."""
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class Writer:
         self._thread.start()
 
     def submit(self, batch: str, tables: Mapping[str, ArrowBatch]) -> Ack:
-        """Queue a batch. Waits while the queue is full; raises StoreFailed after a failure."""
+        """Queue a batch. Blocks while the queue is full; raises StoreFailed after a failure."""
         rows = sum(part.num_rows for part in tables.values())
         size = sum(part.get_total_buffer_size() for part in tables.values())
         pending = Pending(batch, tables, rows, size, Ack(self._hurry))
@@ -138,7 +139,7 @@ class Writer:
         return pending.ack
 
     def close(self) -> None:
-        """Write what waits, then stop. A second call does nothing."""
+        """Write what is queued, then stop. A second call does nothing."""
         with self._change:
             self._closing = True
             self._change.notify_all()
@@ -168,7 +169,7 @@ class Writer:
                     pending.ack.set_result(pending in written)
 
     def _one_by_one(self, group: Sequence[Pending]) -> None:
-        """Commit each batch of a group that failed by itself."""
+        """Commit the batches of a failed group one by one."""
         with self._memory.most():
             for pending in group:
                 try:
@@ -184,7 +185,7 @@ class Writer:
                     pending.ack.set_result(bool(written))
 
     def _take(self) -> list[Pending]:
-        """The next group, as soon as it is due; nothing when the store closes."""
+        """The next group, as soon as it is due; empty when the store closes."""
         with self._change:
             while not self._is_due():
                 due = self._oldest + self._group_seconds - time.monotonic()
@@ -203,7 +204,7 @@ class Writer:
         return self._hurried or late or large
 
     def _commit(self, group: Sequence[Pending]) -> set[Pending]:
-        """Write the batches that are new, in one transaction, and say which those were."""
+        """Write the batches that are new in one transaction, and return which those were."""
         fresh: dict[str, Pending] = {}
         for pending in group:
             fresh.setdefault(pending.batch, pending)
@@ -237,7 +238,7 @@ class Writer:
     def _as_rows(
         self, group: Iterable[Pending]
     ) -> tuple[dict[str, list[ArrowBatch]], list[BatchRow]]:
-        """The batches by table, known definitions left out, reads linked, and the ledger's rows."""
+        """The rows by table, without known definitions, with linked reads and the ledger's rows."""
         parts: dict[str, list[ArrowBatch]] = {}
         ledger: list[BatchRow] = []
         for pending in group:
@@ -252,13 +253,13 @@ class Writer:
         return parts, ledger
 
     def _insert(self, table: Table, batches: Sequence[ArrowBatch]) -> None:
-        # One chunk: DuckDB takes each chunk by itself, and many small ones cost twice as much.
+        # One chunk, since DuckDB inserts chunks one by one, and many small ones cost twice as much.
         whole = pyarrow().Table.from_batches(batches).combine_chunks()
         self._memory.make_room(table, whole)
         insert(self._connection, table.name, table.quoted, whole)
 
     def _stop(self, group: Sequence[Pending], error: Exception) -> None:
-        """Refuse these batches, all that wait, and every later one."""
+        """Fail these batches, all that are queued, and every later one."""
         failure = failed(self._path, error)
         failure.__cause__ = error
         with self._change:

@@ -26,7 +26,7 @@ UNLINKED = "reads that do not follow the read before them"
 UNREAD = "runs on a sealed split without their read"
 ELSE = "reads of what their runs are not"
 LOST = "runs without their prompt"
-LEDGER = "the ledger tells of"
+LEDGER = "the ledger lists"
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_rows_that_the_ledger_does_not_know_are_found(tmp_path: Path) -> None:
     connection.execute('DELETE FROM "scores" WHERE "repeat" = 1')
     connection.close()
     assert [f.story for f in check_store(path).findings] == [
-        "the ledger tells of 16 rows, the tables hold 14"
+        "the ledger lists 16 rows, the tables hold 14"
     ]
 
 

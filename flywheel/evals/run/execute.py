@@ -234,7 +234,7 @@ class Runner:
         ack = await asyncio.to_thread(self.store.append, batch, rows.tables)
         loop = asyncio.get_running_loop()
         written: asyncio.Future[bool] = loop.create_future()
-        ack.tell(lambda done: loop.call_soon_threadsafe(_settle, written, done))
+        ack.on_done(lambda done: loop.call_soon_threadsafe(_settle, written, done))
         return written
 
     async def _acknowledge(self, rows: Rows, written: asyncio.Future[bool]) -> None:

@@ -26,9 +26,9 @@ _BLOCK = 1_000
 
 
 class Chain:
-    """The end of the chain as the writer knows it. For the writer's thread alone.
+    """The writer's copy of the end of the chain. Only for the writer's thread.
 
-    What a group adds stays only when the group was committed.
+    Rows that a group adds are dropped again unless the group is committed.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -47,11 +47,11 @@ class Chain:
         return READS_CHAIN.batch(rows)
 
     def keep_new(self) -> None:
-        """What was linked since is committed."""
+        """Keep the rows linked since the last commit."""
         self._head, self._new = self._new or self._head, None
 
     def forget_new(self) -> None:
-        """What was linked since was not committed."""
+        """Drop the rows linked since the last commit."""
         self._new = None
 
     def _committed(self) -> Head:
@@ -63,17 +63,17 @@ class Chain:
 
 
 class Break(NamedTuple):
-    """What is wrong with one row of the chain."""
+    """A fault of one row of the chain."""
 
     story: str
     example: str
 
 
 def broken_links(store: Reader) -> Iterator[Break]:
-    """Compute every hash again, and say of each row that is not what it should be.
+    """Recompute every hash, and yield a fault for each row that does not match.
 
-    A whole chain that somebody wrote anew is not noticed, nor the last rows where nothing else in
-    the store tells of them.
+    Does not detect a chain that was rewritten as a whole, nor removed last rows that nothing else
+    in the store refers to.
     """
     head = Head(0, BEGINNING)
     with store.cursor() as cursor:
@@ -86,7 +86,7 @@ def broken_links(store: Reader) -> Iterator[Break]:
 
 
 def broken_sets(store: Reader) -> Iterator[Break]:
-    """Say of each set of items that it is not the one that reads name."""
+    """Yield a fault for each set of items that does not match its digest."""
     with store.cursor() as cursor:
         cursor.execute('SELECT "item_set", "item" FROM "item_sets" ORDER BY ALL')
         rows = chain.from_iterable(iter(lambda: cursor.fetchmany(_BLOCK), []))

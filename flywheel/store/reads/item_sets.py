@@ -12,9 +12,9 @@ _ROWS = 20_000
 
 
 def keep_item_set(store: Store, items: Iterable[str]) -> str:
-    """Write a set of items down, unless the store has it, and give its name.
+    """Store a set of items, unless the store has it, and return its name.
 
-    It is on disk when this returns: then a read may name it.
+    It is on disk when this returns, so that a read may name it.
     """
     known = sorted(set(items))
     name = set_digest(known)

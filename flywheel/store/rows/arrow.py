@@ -1,4 +1,4 @@
-"""pyarrow, loaded when first needed. It has no types of its own, so these names stand for them."""
+"""pyarrow, imported on first use. It has no type hints, so these names replace its types."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Content digests: what a definition is called, whoever stores it and whenever.
+"""Content digests, which identify definitions.
 
 The digest of a value is the sha256 of its canonical JSON: keys sorted, no blanks, UTF-8, no NaN.
-Two values that JSON cannot tell apart (a tuple and a list, 1 and "1" as keys) have one digest;
-1 and 1.0 have two.
+Values with the same JSON (a tuple and a list, 1 and "1" as keys) have the same digest; 1 and 1.0
+have different ones.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> str:
-    """The one way to write a value. Raises ValueError for NaN, TypeError for what is no JSON."""
+    """The canonical JSON of a value. Raises ValueError for NaN, TypeError for other types."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -26,11 +26,11 @@ def digest(value: Any) -> str:
 
 
 def digest_bytes(data: bytes) -> str:
-    """The digest of bytes as they are."""
+    """The digest of bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def digest_file(path: Path) -> str:
-    """The digest of a file's bytes, read piece by piece."""
+    """The digest of a file's bytes, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,8 +1,8 @@
-"""Which definitions the store holds, so that each is written once.
+"""The digests of the stored definitions, so that each is written once.
 
-A digest is remembered by its first 64 bits, 8 bytes each: a run may have a million items. Of a
-million digests two share those bits once in thirty million stores; the later one's row would be
-missing, which `flywheel store check` reports.
+Only the first 64 bits of a digest are kept in memory, since a run may have a million items. In one
+of thirty million stores of a million digests, two share those bits; the later row would be missing,
+which `flywheel store check` reports.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _MOST_LOOSE = 20_000
 
 
 class Known:
-    """The digests of each table of definitions, read when a table is first written to.
+    """The digests of each definition table, loaded at the first write to the table.
 
-    What a group adds counts at once, and stays only when the group was committed. For the writer's
-    thread alone.
+    Digests that a group adds are dropped again unless the group is committed. Only for the writer's
+    thread.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -34,7 +34,7 @@ class Known:
         self._new: dict[str, set[int]] = {}
 
     def drop_from(self, batch: ArrowBatch, table: str) -> ArrowBatch:
-        """The batch without rows whose digest is known, or stood further up in it."""
+        """The batch without rows whose digest is known, or occurs earlier in the batch."""
         import numpy as np
 
         arrow = pyarrow()
@@ -53,7 +53,7 @@ class Known:
         return batch if all(mask) else batch.filter(arrow.array(mask, arrow.bool_()))
 
     def keep_new(self) -> None:
-        """What was added since is committed."""
+        """Keep the digests added since the last commit."""
         import numpy as np
 
         for table, new in self._new.items():
@@ -66,7 +66,7 @@ class Known:
         self._new.clear()
 
     def forget_new(self) -> None:
-        """What was added since was not committed."""
+        """Drop the digests added since the last commit."""
         self._new.clear()
 
     def _of(self, table: str) -> NDArray[np.uint64]:

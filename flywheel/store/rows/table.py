@@ -1,8 +1,8 @@
-"""A table: its typed row is its columns, and Arrow batches of rows are how they travel.
+"""A table: a typed row defines its columns, and rows are written as Arrow batches.
 
-The fields of the row (a NamedTuple) give the columns, their types, and which may be NULL. SQL types
-stand in `schema/`; a test holds the two together. Timestamps are UTC: an aware datetime is
-converted, a naive one is taken to be UTC already.
+The fields of the row (a NamedTuple) give the columns, their types, and which may be NULL. The SQL
+types are in `schema/`; a test checks that the two agree. Timestamps are UTC: an aware datetime is
+converted, a naive one is assumed to be UTC.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SQL_TYPES: dict[type, str] = {
     bool: "BOOLEAN",
     datetime: "TIMESTAMP",
 }
-# DuckDB holds a value several times while it writes it; an answer of this size is no answer.
+# DuckDB copies a value several times while it writes it; no real answer is this large.
 MOST_TEXT = 128 << 20
-# Every float holds such a count exactly, and a thousand of them add up within 64 bits.
+# A float represents such a count exactly, and the sum of a thousand fits in 64 bits.
 MOST_COUNT = 1 << 53
 _ARROW_TYPES = {str: "string", int: "int64", float: "double", bool: "bool"}
 
@@ -49,10 +49,9 @@ class Column:
 class Table:
     """A table of the store.
 
-    `key` names the columns that tell one row from another; nothing enforces it but the writer's
-    care, and `check_store` reports what broke it. A `definition` is kept once for each digest.
-    `either` names two columns of which each row fills exactly one. `counts` names the columns that
-    hold numbers from 0 to 2**53.
+    `key` names the columns that identify a row; the database does not enforce it, and `check_store`
+    reports violations. A `definition` is stored once per digest. `either` names two columns of
+    which exactly one is set in each row. `counts` names the columns with values from 0 to 2**53.
     """
 
     name: str
@@ -86,7 +85,7 @@ class Table:
 
     @property
     def select(self) -> str:
-        """The beginning of a query for whole rows."""
+        """The start of a query for whole rows."""
         return f'SELECT {self.quoted} FROM "{self.name}"'
 
     @cached_property
@@ -95,7 +94,7 @@ class Table:
         return tuple(column.name for column in self.columns if column.type is str)
 
     def batch(self, rows: Sequence[tuple[Any, ...]]) -> ArrowBatch:
-        """The rows as one Arrow batch. Raises BadRow when one does not fit."""
+        """The rows as one Arrow batch. Raises BadRow if one does not fit."""
         for row in rows:
             if type(row) is not self.row:
                 raise BadRow(f"{self.name}: wanted rows of {self.row.__name__}, got {row!r:.200}")
@@ -111,7 +110,7 @@ class Table:
 
 
 def utc_now() -> datetime:
-    """This moment as the tables hold it: UTC, without a zone."""
+    """The current time as stored in the tables: UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -130,7 +129,7 @@ def _array(table: Table, column: Column, values: Sequence[Any], kind: Any) -> An
     try:
         array = arrow.array(values, kind)
     except UnicodeEncodeError:
-        # A model may answer half a surrogate pair, which is no text that can be stored.
+        # A model may return a lone surrogate, which cannot be stored.
         array = arrow.array([_storable(value) for value in values], kind)
     except (arrow.ArrowException, TypeError, OverflowError) as error:
         raise BadRow(f"{where}: wanted {column.type.__name__} values: {error}") from None
@@ -157,7 +156,7 @@ def _refuse_long(where: str, array: Any) -> None:
 
 
 def _refuse_uncountable(where: str, values: Sequence[int]) -> None:
-    # Python's own min and max: a call of pyarrow costs more than some hundred values.
+    # Python's min and max are faster than a pyarrow call for up to a few hundred values.
     for value in (min(values, default=0), max(values, default=0)):
         if not 0 <= value <= MOST_COUNT:
             raise BadRow(f"{where}: wanted a count from 0 to 2**53, got {value}")

@@ -1,7 +1,7 @@
-"""The values of a row that its columns' SQL types do not rule out, and that nobody can read.
+"""Invalid values that the SQL types of columns do not exclude.
 
-NaN and infinity are no scores, and a column of JSON holds JSON of its own shape. The writer gives
-neither; a file that somebody else made may hold anything.
+Scores are not NaN or infinite, and each JSON column has its own shape. The writer ensures this; a
+file from another program may hold anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flywheel.store.reader import Reader
 from flywheel.store.rows.table import Table
 from flywheel.store.tables.tables import TABLES
 
-# The columns that hold JSON, and what each is, in DuckDB's word for it.
+# The JSON columns, with DuckDB's name for the type of each.
 _JSON = {
     ("evalsets", "definition"): "OBJECT",
     ("items", "item"): "OBJECT",
@@ -43,7 +43,7 @@ _BLOCK = 1_000
 
 
 class Wrong(NamedTuple):
-    """A column with values that cannot be read: in how many rows, and the key of one of them."""
+    """A column with unreadable values: the number of rows, and the key of one of them."""
 
     table: str
     story: str
@@ -52,7 +52,7 @@ class Wrong(NamedTuple):
 
 
 def wrong_values(store: Reader) -> Iterator[Wrong]:
-    """What the tables hold and no run gives, one column at a time."""
+    """The invalid values in the tables, one column at a time."""
     for table in TABLES.values():
         for column in table.columns:
             if column.type in (float, datetime):
@@ -74,12 +74,12 @@ def pairs_of(text: str) -> list[tuple[str, str]]:
 
 
 def object_of(text: str) -> dict[str, Any]:
-    """The object in a column of JSON. Raises ValueError."""
+    """The object in a JSON column. Raises ValueError."""
     return cast("dict[str, Any]", _loaded(text, "OBJECT"))
 
 
 def list_of(text: str) -> list[Any]:
-    """The list in a column of JSON. Raises ValueError."""
+    """The list in a JSON column. Raises ValueError."""
     return cast("list[Any]", _loaded(text, "ARRAY"))
 
 
@@ -97,9 +97,9 @@ def _out_of_range(store: Reader, table: Table, column: str, kind: type) -> Itera
 
 
 def _no_json(store: Reader, table: Table, column: str) -> Iterator[Wrong]:
-    """Half a surrogate pair is no JSON to DuckDB, but was stored: Python decides what is refused.
+    """Checked in Python, since DuckDB refuses stored JSON with a lone surrogate.
 
-    The graders of a run are few, so Python reads each.
+    A run has few graders, so Python reads each.
     """
     kind = _JSON[table.name, column]
     named = (table.name, column) == ("runs", "graders")

@@ -1,4 +1,4 @@
-"""batches: the ledger. A batch is here when, and only when, all its rows are in their tables."""
+"""batches: the ledger. A batch is listed if and only if all its rows are in their tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flywheel.store.rows.table import Table
 
 
 class BatchRow(NamedTuple):
-    """One batch. `rows` counts what it added, without definitions that were known already."""
+    """One batch. `rows` counts the added rows, without definitions that were already stored."""
 
     batch: str
     rows: int

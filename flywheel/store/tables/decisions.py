@@ -1,6 +1,6 @@
 """Decisions: baselines, comparisons of candidates with them, and promotions.
 
-Rows are only added. Of the baselines of an evalset version and split the newest one holds.
+Rows are only added. The newest baseline of an evalset version and split is the current one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def find_baseline(
     prompt: str | None = None,
     sampling: str | None = None,
 ) -> BaselineRow | None:
-    """The baseline that holds, for one model, prompt and sampling (digests) or for any of them."""
+    """The current baseline, for one model, prompt and sampling (digests) or for any."""
     wanted = {
         "evalset_digest": evalset_digest,
         "split": split,
@@ -54,8 +54,8 @@ def find_baseline(
 class ComparisonRow(NamedTuple):
     """One decision about a candidate: `decision` is promote, keep or undecided.
 
-    `look` says which look at the sealed split it was and `alpha` the one-sided level that this look
-    had; `detail` is the decision as JSON, with every reason.
+    `look` numbers the looks at the sealed split, and `alpha` is the one-sided level of this look;
+    `detail` is the decision as JSON, with every reason.
     """
 
     comparison: str
@@ -72,7 +72,7 @@ COMPARISONS = Table("comparisons", ComparisonRow, key=("comparison",))
 
 
 class PromotionRow(NamedTuple):
-    """One promotion: the run `candidate` took the place of the run `baseline`."""
+    """One promotion: the run `candidate` replaced the run `baseline`."""
 
     evalset: str
     baseline: str
@@ -85,6 +85,6 @@ PROMOTIONS = Table("promotions", PromotionRow, key=("comparison",))
 
 
 def was_promoted(store: Reader, baseline: str, candidate: str) -> bool:
-    """Whether this candidate took the place of this baseline."""
+    """Whether this candidate replaced this baseline."""
     sql = 'SELECT 1 FROM "promotions" WHERE "baseline" = ? AND "candidate" = ? LIMIT 1'
     return bool(store.query(sql, [baseline, candidate]))

@@ -1,4 +1,4 @@
-"""Definitions: what the digests in other tables stand for. Each content is kept once.
+"""Definitions: the contents of the digests in other tables. Each content is stored once.
 
 evalsets, items, graders, prompts and models.
 """
@@ -26,8 +26,8 @@ EVALSETS = Table("evalsets", EvalsetRow, key=("digest",), definition=True)
 
 
 class ItemRow(NamedTuple):
-    """One item. `evalset` is the digest of the version where it was seen first, `item` the row as
-    JSON: its cluster and its tags are read from there, as each version names them."""
+    """One item. `evalset` is the digest of the first version with it, `item` the row as JSON. Its
+    cluster and tags are read from the JSON, by the fields that each version names."""
 
     digest: str
     evalset: str
@@ -95,7 +95,7 @@ def prompt_messages(store: Reader, digest: str) -> str | None:
 
 
 def item_texts(store: Reader, digests: Sequence[str]) -> dict[str, str]:
-    """The JSON of each of these items that is known."""
+    """The JSON of those of these items that are stored."""
     sql = 'SELECT "digest", "item" FROM "items" WHERE list_contains($items, "digest")'
     return dict(store.tuples(sql, {"items": list(digests)}))
 
@@ -117,7 +117,7 @@ def item_fields(
 ) -> list[dict[str, Any]]:
     """The digest and `id` of every item that has a verdict in one of these runs.
 
-    With them the text at each of `paths` (name to JSON path), None where an item has none.
+    Each with the text at each of `paths` (name to JSON path), None if the item has none.
     """
     columns = "".join(f', json_extract_string("item", ${name}) AS "{name}"' for name in paths)
     return store.query(

@@ -1,6 +1,6 @@
-"""floors: what answers that took no skill score on the items of a run, beside the run's own.
+"""floors: the scores of trivial answers on the items of a run.
 
-A row is written when the run is finished, and again when it is measured again: the newest counts.
+A row is written when the run finishes, and when floors are measured again: the newest counts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """jobs, job_events and checkpoints: work that runs longer than a request.
 
-A row of jobs is written once, at the beginning. `n` counts the events of a job from 1. A job that
-continues from a checkpoint reports the steps after it again: of two events of one step the one with
-the larger `n` holds.
+A row of jobs is written once, at the start. `n` numbers the events of a job from 1. A job that
+resumes from a checkpoint reports the steps after it again: of two events of one step, the one with
+the larger `n` counts.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from flywheel.store.rows.table import Table
 
 
 class JobRow(NamedTuple):
-    """One job. `order` is JSON, everything that it will do; `baseline` is the run to beat.
+    """One job. `order` is JSON with everything that it will do; `baseline` is the run to beat.
 
-    `model` is the base, as it was named; `folder` is where the job's process writes.
+    `model` is the name of the base model; the job's process writes into `folder`.
     """
 
     job: str
@@ -40,7 +40,7 @@ def list_jobs(store: Reader) -> list[JobRow]:
 
 
 class JobEventRow(NamedTuple):
-    """One event. `detail` is JSON: what this kind of event tells, with its step if it has one."""
+    """One event. `detail` is JSON, with the step if it has one."""
 
     job: str
     n: int
@@ -53,17 +53,17 @@ JOB_EVENTS = Table("job_events", JobEventRow, key=("job", "n"))
 
 
 def last_events(store: Reader) -> dict[str, int]:
-    """The number of the last event that the store has of each job."""
+    """The number of the last stored event of each job."""
     return dict(store.tuples('SELECT "job", max("n") FROM "job_events" GROUP BY "job"'))
 
 
 def job_events(store: Reader, job: str) -> list[JobEventRow]:
-    """Every event of a job, in its order."""
+    """Every event of a job, in order."""
     return store.rows(JobEventRow, f'{JOB_EVENTS.select} WHERE "job" = ? ORDER BY "n"', [job])
 
 
 def newest_events(store: Reader, jobs: Sequence[str]) -> list[JobEventRow]:
-    """The events of these jobs, by job: of the steps the last one, no scores of single items."""
+    """The events of these jobs, by job: only the last step, and no scores of single items."""
     return store.rows(
         JobEventRow,
         f"""
@@ -78,9 +78,9 @@ def newest_events(store: Reader, jobs: Sequence[str]) -> list[JobEventRow]:
 
 
 class CheckpointRow(NamedTuple):
-    """One checkpoint, told by event `n` of its job. `metrics` is JSON.
+    """One checkpoint, reported by event `n` of its job. `metrics` is JSON.
 
-    The folder at `path` may be gone: a job keeps a few. One that goes on may write a step again.
+    The folder at `path` may be gone: a job keeps only a few. A resumed job may repeat a step.
     """
 
     job: str

@@ -21,7 +21,7 @@ BEGINNING = "0" * 64
 
 
 class ReadRow(NamedTuple):
-    """One read. The writer fills in `n`, `previous` and `hash`, in the order of its commits.
+    """One read. The writer sets `n`, `previous` and `hash`, in the order of its commits.
 
     `item_set` names the keys of the items, and `candidate` is the key of the candidate. `scoring`
     says as JSON what the scores mean. `decision` is the comparison that read them and `rules` its
@@ -92,7 +92,7 @@ def read_of(
     decision: str | None = None,
     rules: str | None = None,
 ) -> ReadRow:
-    """A read of a run's items, as it is handed to the writer."""
+    """The row for a read of a run's items, which the writer links."""
     return ReadRow(
         n=0,
         previous="",
@@ -132,7 +132,7 @@ def set_digest(items: Iterable[str]) -> str:
 
 
 def chain_head(store: Reader) -> Head:
-    """The end of the chain as it is now."""
+    """The current end of the chain."""
     sql = 'SELECT "n" AS "reads", "hash" FROM "reads_chain" ORDER BY "n" DESC LIMIT 1'
     return store.first(Head, sql) or Head(0, BEGINNING)
 

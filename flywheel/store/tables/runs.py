@@ -1,7 +1,7 @@
-"""runs and run_events: what was measured with what, and what became of it.
+"""runs and run_events: the setup of each run, and its progress.
 
-A row of runs is written once, when the run starts, and names by digest what the run is made of.
-Its newest event is its status.
+A row of runs is written once, when the run starts, and has the digests of the run's definitions.
+The newest event is the run's status.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Status = Literal["started", "interrupted", "finished", "failed"]
 
 
 class RunEventRow(NamedTuple):
-    """One event. `status` is one of `Status`, `detail` says more in words."""
+    """One event. `status` is one of `Status`, `detail` a text for people."""
 
     run: str
     created: datetime
@@ -27,7 +27,7 @@ class RunEventRow(NamedTuple):
 
 RUN_EVENTS = Table("run_events", RunEventRow, key=("run", "status", "created"))
 
-# The newest event of each run; of two in one microsecond, the one that was written last.
+# The newest event of each run; the one written last if two have the same time.
 LATEST = """
 SELECT "run", "status", "detail", "created" FROM "run_events"
 QUALIFY row_number() OVER (PARTITION BY "run" ORDER BY "created" DESC, rowid DESC) = 1
@@ -35,7 +35,7 @@ QUALIFY row_number() OVER (PARTITION BY "run" ORDER BY "created" DESC, rowid DES
 
 
 def run_status(store: Reader, run: str) -> str | None:
-    """The status of a run, None when nothing was ever said of it."""
+    """The status of a run, None if it has no event."""
     return store.value(f'SELECT "status" FROM ({LATEST}) WHERE "run" = ?', [run])
 
 
@@ -47,8 +47,8 @@ class RunRow(NamedTuple):
 
     `evalset` and `model` are names for people, `sampling` is JSON, `graders` a JSON list of
     [name, digest], `version` the version of the code. `judge_digest` and `embedder_digest` are of
-    the models that its graders ask, `owner_key` is of the service's key that owns it. `tags` is the
-    JSON list of the item fields by which it is sliced; None means those of the definition.
+    the models that its graders ask, `owner_key` identifies the service's key that owns it. `tags`
+    is the JSON list of the item fields to slice by; None means those of the definition.
     """
 
     run: str
@@ -77,7 +77,7 @@ class RunRow(NamedTuple):
 
     @property
     def sampled(self) -> str:
-        """The run that holds the samples: a regrade's are its parent's."""
+        """The run that holds the samples: for a regrade, its parent."""
         return self.parent if self.kind == "regrade" and self.parent else self.run
 
 
@@ -90,7 +90,7 @@ def find_run(store: Reader, run: str) -> RunRow | None:
 
 
 def runs_named(store: Reader, begun: str, most: int = 6) -> list[str]:
-    """The names of the runs that begin so, the newest first."""
+    """The names of the runs with this prefix, the newest first."""
     return store.values(
         'SELECT "run" FROM "runs" WHERE $begun <> \'\' AND starts_with("run", $begun)'
         ' ORDER BY "created" DESC, "run" DESC LIMIT $most',
@@ -105,7 +105,7 @@ def newest_names(store: Reader, most: int = 1000) -> list[str]:
 
 
 def nth_newest(store: Reader, back: int) -> RunRow | None:
-    """The run that is this many before the newest one, which is 0 before itself."""
+    """The run with this index in the order from newest to oldest; 0 is the newest."""
     newest = f'{RUNS.select} ORDER BY "created" DESC, "run" DESC'
     return store.first(RunRow, f"{newest} LIMIT 1 OFFSET ?", [back])
 
@@ -113,8 +113,8 @@ def nth_newest(store: Reader, back: int) -> RunRow | None:
 def list_runs(store: Reader, most: int = 50, evalset: str | None = None) -> list[dict[str, Any]]:
     """The newest runs first: the run's columns and `status`, `samples`, `errors`, `done`.
 
-    `samples` counts pairs of item and repeat that have any sample, `errors` those that have only
-    failed ones, `done` is the share of the plan that has an answer. A regrade counts its parent's.
+    `samples` counts pairs of item and repeat with any sample, `errors` those with only failed
+    ones; `done` is the share of the plan with an answer. A regrade counts its parent's.
     """
     return store.query(
         f"""
@@ -144,7 +144,7 @@ def list_runs(store: Reader, most: int = 50, evalset: str | None = None) -> list
 
 
 class MadeOf(NamedTuple):
-    """What keeps a run's answers from standing for those of another, by digest."""
+    """The digests that must be equal for one run to reuse another's answers."""
 
     run: str
     model: str
@@ -155,7 +155,7 @@ class MadeOf(NamedTuple):
 
 
 def has_earlier(store: Reader, run: str, *, model: str, prompt: str, sampling: str) -> bool:
-    """Whether a run other than this one was made of the same (digests)."""
+    """Whether a run other than this one has the same digests."""
     sql = (
         'SELECT 1 FROM "runs" WHERE "model_digest" = ? AND "prompt_digest" = ?'
         ' AND "sampling_digest" = ? AND "run" <> ? LIMIT 1'
@@ -202,9 +202,9 @@ def measured_alike(store: Reader, run: RunRow) -> list[str]:
 
 
 def run_seconds(store: Reader, run: str) -> float:
-    """The time at work: from each start to the next event, pauses between resumes left out.
+    """The working time: from each start to the next event, without pauses between resumes.
 
-    A run under way, or killed, has worked until its newest sample or score.
+    The time of an active or killed run ends with its newest sample or score.
     """
     sql = 'SELECT "status", "created" FROM "run_events" WHERE "run" = ? ORDER BY "created"'
     events: list[tuple[str, datetime]] = [*store.tuples(sql, [run]), ("", datetime.max)]

@@ -1,8 +1,8 @@
-"""samples: every answer that a model gave, or the error that stands in its place.
+"""samples: every answer of a model, or the error of the request.
 
-Write a sample and its scores in one batch: then a pair of item and repeat that has an answer here
-has its scores too, and resuming is the plan minus these rows. A failed request may be asked again;
-its pair then has two rows, and the answer is the one that counts.
+A sample and its scores are written in one batch: a pair of item and repeat that has an answer here
+also has its scores, so a resumed run does the plan minus these rows. A failed request may be
+repeated; its pair then has two rows, and the answer counts.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class SampleRow(NamedTuple):
-    """One sample. `item` is a digest, `position` where it stands in its split, `key` what the cache
-    knows it by (model, prompt, item, sampling and repeat), `extra` JSON: tools, refusal,
-    log-probabilities. `price` is in dollars.
+    """One sample. `item` is a digest, `position` its index in the split, `key` the cache key (of
+    model, prompt, item, sampling and repeat), `extra` JSON: tools, refusal, log-probabilities.
+    `price` is in dollars.
 
-    `model` is the name that the answer came under, `finish_reason` why it ended, and `response`
-    JSON: what else the provider sent with it, such as its id. None is what nobody said.
+    `model` is the model's name in the response, `finish_reason` why the answer ended, `response`
+    JSON with other fields of the response, such as its id. None means unknown.
     """
 
     run: str
@@ -56,7 +56,7 @@ SAMPLES = Table(
     key=("run", "item", "repeat"),
     counts=("position", "repeat", "prompt_tokens", "completion_tokens", "cached_tokens"),
 )
-# The most different texts that are counted; rarer ones are left out.
+# The maximum number of distinct texts that are counted; rarer ones are left out.
 MOST_TEXTS = 10_000
 _COST = """
 SELECT count(*) AS "samples", count("error") AS "errors", count(*) FILTER ("cached") AS "cached",
@@ -70,9 +70,9 @@ FROM"""
 
 
 class Cost(NamedTuple):
-    """What the answers of a run took, and how many the model did not give in full.
+    """The usage of a run's answers, and how many are failed, truncated or refused.
 
-    Answers from the cache took nothing.
+    Answers from the cache cost nothing.
     """
 
     samples: int
@@ -97,7 +97,7 @@ class Answer(NamedTuple):
 
 
 class DifferentAnswers(NamedTuple):
-    """A pair whose answers may differ. Texts and extras are given where one of them calls tools."""
+    """A pair whose answers may differ. Texts and extras are set if one of them calls tools."""
 
     item: str
     repeat: int
@@ -130,8 +130,8 @@ class Distinct(NamedTuple):
 def finished(store: Reader, run: str, items: int, repeats: int) -> NDArray[np.bool_]:
     """Which pairs of the plan have an answer: a mask of `items` rows and `repeats` columns.
 
-    `np.argwhere(~mask)` is what is left to do. Items are told apart by their position, which their
-    split fixes; no Python object is made for a sample, so a million take a fraction of a second.
+    `np.argwhere(~mask)` is what is left to do. Items are identified by their position in the split.
+    No Python object is created per sample, so a million take a fraction of a second.
     """
     import numpy as np
 
@@ -154,7 +154,7 @@ def has_answers(store: Reader, run: str) -> bool:
 
 
 def answering_models(store: Reader, run: str) -> dict[str, int]:
-    """How many answers of a run came under each model's name, as far as it is known."""
+    """The number of a run's answers by the model's name in the response, where known."""
     rows = store.tuples(
         """
         SELECT "model", count(*) AS "n" FROM "samples"
@@ -169,7 +169,7 @@ def answering_models(store: Reader, run: str) -> dict[str, int]:
 def find_cached(store: Reader, keys: Sequence[str]) -> dict[str, SampleRow]:
     """The newest answer under each of these keys, from any run. Keys without one are left out.
 
-    One call scans the column of keys once: ask for many keys at once, not for one at a time.
+    Each call scans the column of keys, so pass many keys at once.
     """
     rows = store.rows(
         SampleRow,
@@ -184,7 +184,7 @@ def find_cached(store: Reader, keys: Sequence[str]) -> dict[str, SampleRow]:
 
 
 def load_cost(store: Reader, run: str) -> Cost:
-    """What the answers that a run holds took."""
+    """The usage of the answers of a run."""
     # The newest row of each pair costs a window; where no pair has two rows, it is every row.
     one_each = 'HAVING count(*) = count(DISTINCT ("position", "repeat"))'
     cost = store.first(Cost, f'{_COST} "samples" WHERE "run" = $run {one_each}', {"run": run})
@@ -192,7 +192,7 @@ def load_cost(store: Reader, run: str) -> Cost:
 
 
 def median_seconds(store: Reader, run: str) -> float | None:
-    """The median wait for an answer that was asked for, None without any."""
+    """The median latency of the answers that are not cached, None without any."""
     return store.value(
         'SELECT median("seconds") FROM "samples"'
         ' WHERE "run" = ? AND "error" IS NULL AND NOT "cached" AND "seconds" > 0',
@@ -201,7 +201,7 @@ def median_seconds(store: Reader, run: str) -> float | None:
 
 
 def count_failures(store: Reader, run: str) -> list[tuple[str, int]]:
-    """The errors that stand in the place of answers, with how often each does."""
+    """The errors of failed samples, with the number of each."""
     return store.tuples(
         f"""
         SELECT "error" AS "text", count(*) AS "count" FROM newest_samples($run)
@@ -212,7 +212,7 @@ def count_failures(store: Reader, run: str) -> list[tuple[str, int]]:
 
 
 def count_distinct(store: Reader, run: str) -> Distinct:
-    """How many answers a run has, and how many of them differ by more than blanks around them."""
+    """The number of a run's answers, and of distinct ones after stripping whitespace."""
     (answers,) = store.rows(
         Distinct,
         """
@@ -281,9 +281,9 @@ def self_agreement(store: Reader, runs: Sequence[str]) -> Agreement:
 
 
 def different_answers(store: Reader, one: str, other: str, space: str) -> list[DifferentAnswers]:
-    """The pairs where both runs have an answer, whose texts differ by more than `space` around.
+    """The pairs with an answer in both runs whose texts differ after stripping `space`.
 
-    Pairs with calls of tools are all given: their ids may be left out where they are compared.
+    Includes all pairs with tool calls, since the caller may compare these without their ids.
     """
     return store.rows(
         DifferentAnswers,
@@ -310,7 +310,7 @@ def different_answers(store: Reader, one: str, other: str, space: str) -> list[D
 
 
 def newest_answers(store: Reader, run: str, items: Sequence[str]) -> list[Answer]:
-    """What a run answered to these items."""
+    """The newest answers of a run to these items."""
     return store.rows(
         Answer,
         """
@@ -346,7 +346,7 @@ def first_answers(
 def first_lengths(
     store: Reader, run: str, positions: Sequence[int] | None = None
 ) -> list[tuple[int, int]]:
-    """The characters of each item and its answer of repeat 0, by position; of all, or of these."""
+    """The length of each item and of its answer of repeat 0, by position; of all, or of these."""
     return store.tuples(
         """
         SELECT s."position", max(length(s."output_text") + length(i."item")) AS "length"

@@ -1,7 +1,7 @@
 """scores: every verdict of a grader on a sample: a score, or the reason why there is none.
 
-An ungraded verdict has no score and says why in `error_kind`. It stays out of every mean and is
-counted. A sample that was ungraded may be graded later in the same run: the score then stands.
+An ungraded verdict has no score, and its reason in `error_kind`. It is excluded from every mean and
+counted. An ungraded sample may be graded later in the same run: then the score counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flywheel.store.rows.table import Table
 from flywheel.store.tables.samples import MOST_TEXTS, SAMPLES, SampleRow
 
 _BATCH = 256
-# Without clusters the items themselves are not read: a million of them are the most of a store.
+# Without clusters the items table, which is most of a store, is not read.
 _ITEM_MEANS = """
 SELECT avg("score") AS "mean" FROM "scores"
 WHERE "run" = $run AND "grader" = $grader AND "score" IS NOT NULL GROUP BY "position"
@@ -43,7 +43,7 @@ SELECT coalesce(a."name", b."name") AS "name", coalesce(a."item", b."item") AS "
 FROM "a" FULL JOIN "b" ON a."name" = b."name" AND a."item" = b."item"
 ORDER BY "name", coalesce(a."position", b."position"), "item"
 """
-# The answers of a regrade's parent that this grader has given no score yet.
+# The answers of a regrade's parent without a score of this grader.
 _LEFT = """
 FROM "samples" AS s JOIN "items" AS i ON i."digest" = s."item"
 WHERE s."run" = $parent AND s."error" IS NULL AND NOT EXISTS (
@@ -54,12 +54,12 @@ WHERE s."run" = $parent AND s."error" IS NULL AND NOT EXISTS (
 
 
 class ScoreRow(NamedTuple):
-    """One verdict. `item` and `grader` are digests, `position` is where the item stands in its
-    split; `parts` is JSON: the scores of a multi's parts.
+    """One verdict. `item` and `grader` are digests, `position` is the item's index in its split;
+    `parts` is JSON: the scores of a multi's parts.
 
-    Either `score` or `error_kind` is given. `parsed` tells a wrong answer from one that could not
-    be read. `usage` (tokens by judge model) and `judge_reply` (a list of replies) are JSON, None
-    where no judge answered.
+    Either `score` or `error_kind` is set. `parsed` is False for an answer that the grader could not
+    parse. `usage` (tokens by judge model) and `judge_reply` (a list of replies) are JSON, None
+    without a reply of a judge.
     """
 
     run: str
@@ -88,7 +88,7 @@ SCORES = Table(
 
 @dataclass(frozen=True, slots=True)
 class GraderSummary:
-    """What a grader said of a run. `mean` and `sd` are over `items` item means, None without any.
+    """A grader's results on a run. `mean` and `sd` are over `items` item means, None without any.
 
     `n` samples: `graded` ones, and `ungraded` ones by kind. `passed` and `unparsed` are among the
     graded. The `sd` of one item is None.
@@ -107,7 +107,7 @@ class GraderSummary:
 
 
 class ItemVerdict(NamedTuple):
-    """What a grader said of one answer."""
+    """A grader's verdict on one answer."""
 
     item: str
     repeat: int
@@ -127,7 +127,7 @@ class WorstAnswer(NamedTuple):
 
 
 class LeftToGrade(NamedTuple):
-    """Which verdicts of a regrade are missing: its run, its parent, and one of its graders."""
+    """Selects the missing verdicts of a regrade: its run, its parent, and one of its graders."""
 
     run: str
     parent: str | None
@@ -135,14 +135,14 @@ class LeftToGrade(NamedTuple):
 
 
 def summarise(store: Reader, run: str) -> list[GraderSummary]:
-    """One summary for each grader of a run, by name. Repeats are averaged within their item."""
+    """One summary per grader of a run, by name. Repeats are averaged within their item."""
     summaries: list[GraderSummary] = []
     graders = _graders(store, run)
     kinds = _ungraded(store, run) if any(failed for *_, failed in graders) else {}
     for grader, name, failed in graders:
-        # Where every verdict is a score, there is no earlier failure to leave out.
+        # If every verdict is a score, there are no earlier failures to exclude.
         source = "newest_scores($run)" if failed else '(FROM "scores" WHERE "run" = $run)'
-        # One grader at a time: then eight bytes are enough for a group, and a million fit anywhere.
+        # One grader at a time: a group then takes eight bytes, and a million groups fit in memory.
         (row,) = store.query(
             f"""
             WITH "per_item" AS (
@@ -194,7 +194,7 @@ def item_means(
 ) -> tuple[Any, list[Any] | None]:
     """The mean score of each item by one grader, as an array, and the cluster of each.
 
-    `group` is the JSON path of an item's cluster, None where items have none.
+    `group` is the JSON path of an item's cluster, None if items have no clusters.
     """
     params = {"run": run, "grader": grader}
     if group is None:
@@ -261,7 +261,7 @@ def first_reasons(
 
 
 def item_verdicts(store: Reader, run: str, grader: str, items: Sequence[str]) -> list[ItemVerdict]:
-    """What a grader of this name said of the answers to these items."""
+    """The verdicts of the grader of this name on the answers to these items."""
     return store.rows(
         ItemVerdict,
         """
@@ -273,7 +273,7 @@ def item_verdicts(store: Reader, run: str, grader: str, items: Sequence[str]) ->
 
 
 def count_ungraded(store: Reader, run: str, grader: str) -> list[tuple[str, int]]:
-    """Why answers have no verdict of a grader, with how many have none for it."""
+    """The reasons why answers have no verdict of a grader, with the number of each."""
     return store.tuples(
         f"""
         SELECT coalesce("error_detail", "error_kind") AS "text", count(*) AS "count"

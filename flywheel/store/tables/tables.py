@@ -1,4 +1,4 @@
-"""Every table of the store, in one place. Definitions come first, then what refers to them."""
+"""Every table of the store. Definitions come first, then the tables that refer to them."""
 
 from __future__ import annotations
 

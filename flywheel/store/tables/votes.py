@@ -1,4 +1,4 @@
-"""votes: what people said of two answers, side by side, not knowing whose they were."""
+"""votes: blind preferences of people between two answers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Choice = Literal["left", "right", "tie", "skip"]
 class VoteRow(NamedTuple):
     """One vote on the answers that two runs gave to an item, as one of `Choice`.
 
-    `left` and `right` are the runs in the order in which they were shown. A vote that takes an
-    earlier one back names it in `undoes` and has no choice of its own.
+    `left` and `right` are the runs in the order in which they were shown. A vote that revokes an
+    earlier one names it in `undoes` and has no choice.
     """
 
     vote: str
@@ -34,7 +34,7 @@ VOTES = Table("votes", VoteRow, key=("vote",), either=("choice", "undoes"))
 
 
 def standing_votes(store: Reader, one: str, other: str) -> list[VoteRow]:
-    """The votes on two runs that were not taken back, the oldest first."""
+    """The votes on two runs that were not revoked, the oldest first."""
     return store.rows(
         VoteRow,
         f"""

@@ -1,4 +1,4 @@
-"""Check: does the file read from end to end, and does every row lead where it should?"""
+"""Check: every block of the file can be read, and every reference between rows is valid."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ class Finding:
 class Report:
     """What a check read (rows by table), and what it found.
 
-    `size` is the file's in bytes, `free` how much of it holds nothing: `compact_store` gives that
-    back.
+    `size` is the file's size in bytes, `free` the unused part, which `compact_store` releases.
     """
 
     rows: dict[str, int]
@@ -49,7 +48,7 @@ _SAMPLED = (
     """(SELECT "run", CASE "kind" WHEN 'regrade' THEN "parent" ELSE "run" END AS "sampled" """
     """FROM "runs")"""
 )
-# What each row must lead to: table, story, and the rows that lead nowhere as `example`.
+# References between rows: table, message, and a query for dangling ones as `example`.
 _LEADS: tuple[tuple[str, str, str], ...] = (
     (
         "scores",
@@ -133,15 +132,15 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
 _UNCOUNTABLE = " OR ".join(
     f'"{name}" NOT BETWEEN 0 AND {MOST_COUNT}' for name in TABLES["samples"].counts
 )
-# A failed request may be asked again, and an ungraded sample graded: only what counts is unique.
+# Failed requests and ungraded verdicts may be repeated: only rows that count are unique.
 _COUNTS = {"samples": '"error" IS NULL', "scores": '"score" IS NOT NULL'}
 
 
 def check_store(path: Path) -> Report:
-    """Read all of a store that nobody has open, changing nothing.
+    """Read all of a store that no process has open, without changing it.
 
-    Raises StoreInUse, NewerStore, OlderStore, and StoreFailed when it cannot even be opened. What
-    cannot be read once it is open is a finding.
+    Raises StoreInUse, NewerStore, OlderStore, and StoreFailed if it cannot be opened. Unreadable
+    data in an open store is a finding.
     """
     if not path.is_file():
         raise StoreFailed(f"{path}: no such file; name the store with --db")
@@ -187,11 +186,11 @@ def _faults(store: Reader, rows: dict[str, int]) -> Iterator[Finding]:
         broken.setdefault(story, []).append(example)
     for story, examples in broken.items():
         yield Finding("reads_chain", story, len(examples), examples[0])
-    told = int(store.query('SELECT coalesce(sum("rows"), 0) AS "n" FROM "batches"')[0]["n"])
+    listed = int(store.query('SELECT coalesce(sum("rows"), 0) AS "n" FROM "batches"')[0]["n"])
     there = sum(rows.values()) - rows["batches"]
-    if told != there:
-        story = f"the ledger tells of {told} rows, the tables hold {there}"
-        yield Finding("batches", story, abs(told - there))
+    if listed != there:
+        story = f"the ledger lists {listed} rows, the tables hold {there}"
+        yield Finding("batches", story, abs(listed - there))
 
 
 def _found(store: Reader, table: str, story: str, sql: str) -> Iterator[Finding]:

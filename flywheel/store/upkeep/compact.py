@@ -1,8 +1,8 @@
-"""Compact: write the store anew, without the space that its past left in the file.
+"""Compact: rewrite the store without its free blocks.
 
-DuckDB gives a file's free blocks to what is written next, and never gives them back. The rows are
-copied table by table into a new file beside it, which takes the name when it is complete and on the
-disk: whoever is killed or loses power meanwhile has the old file or the new one, whole.
+DuckDB reuses a file's free blocks, but never shrinks the file. The rows are copied table by table
+into a new file beside it, which is renamed when it is complete and flushed: after a kill or a power
+cut the store is the old file or the new one.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class Compacted:
 
 
 def compact_store(path: Path) -> Compacted:
-    """Rewrite a store that nobody has open, migrated first where it is older.
+    """Rewrite a store that no process has open, after migrating an older one.
 
-    Needs as much free space as the new file takes. Raises StoreInUse, NewerStore and StoreFailed;
-    then the old file is still there, as it was.
+    Needs as much free space as the new file takes. Raises StoreInUse, NewerStore and StoreFailed,
+    and then leaves the old file unchanged.
     """
     if not path.is_file():
         raise StoreFailed(f"{path}: no such file; name the store with --db")
     path = real_path(path)
     ownership = own(path)
-    # The owner's alone, so what a killed process left under this name can go.
+    # Only the owner writes this file, so one that a killed process left can be removed.
     half = path.with_name(f".{path.name}.compact")
     try:
         before = path.stat().st_size
@@ -72,7 +72,7 @@ def _discard(half: Path) -> None:
 
 
 def _copy(path: Path, new: Path) -> None:
-    """Copy every row into a new file. Both are closed at the end, and neither has a log."""
+    """Copy every row into a new file. Afterwards both are closed, and neither has a log."""
     with closing(connect(path)) as source, closing(connect(new)) as target:
         migrate(source, path)
         migrate(target, new)
@@ -88,13 +88,13 @@ def _copy(path: Path, new: Path) -> None:
         if _tables(target) != tables:
             raise BrokenStore(f"{path}: not all rows could be copied; the file stays as it was")
     for log in (one.with_name(one.name + ".wal") for one in (path, new)):
-        # A log that stayed would be replayed into the file that takes the name.
+        # A leftover log would be replayed into the new file.
         if log.exists():
             raise StoreFailed(f"{log}: this log could not be merged; the file stays as it was")
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
-    """How many rows each table has."""
+    """The number of rows of each table."""
     names: Iterable[tuple[str]] = connection.execute("SHOW TABLES").fetchall()
     sql = 'SELECT count(*) FROM "{}"'
     return {

@@ -1,9 +1,8 @@
-"""Export: every table as one Parquet file, readable by anything, so that no data is locked in.
+"""Export: every table as one Parquet file, which other programs can read.
 
-The folder also holds manifest.json: counts, digests of the files, and the schema they came from.
-It is written beside its place first, in a folder of its own name, and moved there when it is
-complete. A manifest that somebody else wrote may name anything: what `load_manifest` gives back
-names only tables and files of an export.
+The folder also holds manifest.json: counts, digests of the files, and the schema of the store. The
+export is written to a temporary folder, which is renamed when it is complete. A manifest is
+untrusted: the result of `load_manifest` names only tables and files of an export.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an export holds. `schema` is the number of the last migration of its store."""
+    """The content of an export. `schema` is the number of the last migration of its store."""
 
     schema: int
     version: str
@@ -52,9 +51,9 @@ class Manifest:
 
 
 def export_store(store: Reader, folder: Path) -> Manifest:
-    """Write all tables, as they are at one moment, to a new folder. Writing goes on meanwhile.
+    """Write a snapshot of all tables to a new folder. The store can be written meanwhile.
 
-    Raises BadExport when the folder exists already and is not empty.
+    Raises BadExport if the folder exists and is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadExport(f"{folder}: exists already; name a new folder for the export")
@@ -71,9 +70,9 @@ def export_store(store: Reader, folder: Path) -> Manifest:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """The manifest of an export, each file compared with it. Raises BadExport.
+    """The manifest of an export, after a check of each file against it. Raises BadExport.
 
-    A table that this version does not know is refused, unless the whole export is of a newer one.
+    An unknown table is refused, unless a newer version wrote the export.
     """
     try:
         manifest = _read_manifest(folder)
@@ -102,11 +101,11 @@ def load_manifest(folder: Path) -> Manifest:
 
 def _read_manifest(folder: Path) -> Manifest:
     with open_regular(folder / MANIFEST) as file:
-        told = cast("dict[str, Any]", parse_json(file.read(_MOST_MANIFEST)))
-    if told["format"] != FORMAT:
-        raise BadExport(f"{folder}: export format {told['format']!r:.80}; upgrade Flywheel")
-    tables = {name: Exported(**entry) for name, entry in told["tables"].items()}
-    manifest = Manifest(told["schema"], told["version"], told["created"], tables)
+        fields = cast("dict[str, Any]", parse_json(file.read(_MOST_MANIFEST)))
+    if fields["format"] != FORMAT:
+        raise BadExport(f"{folder}: export format {fields['format']!r:.80}; upgrade Flywheel")
+    tables = {name: Exported(**entry) for name, entry in fields["tables"].items()}
+    manifest = Manifest(fields["schema"], fields["version"], fields["created"], tables)
     numbers = [manifest.schema, *(entry.rows for entry in tables.values())]
     if any(type(number) is not int or number < 0 for number in numbers):
         raise ValueError
@@ -114,7 +113,7 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def _export(store: Reader, folder: Path) -> Manifest:
-    """Write every table, as they are at one moment, into a folder."""
+    """Write a snapshot of all tables into a folder."""
     with store.cursor() as cursor:
         cursor.begin()
         schema = schema_number(cursor, store.path)
@@ -130,7 +129,7 @@ def _export(store: Reader, folder: Path) -> Manifest:
 
 
 def _export_table(cursor: Any, name: str, path: Path) -> Exported:
-    """Write a table, some tens of megabytes at a time."""
+    """Write a table in chunks of some tens of megabytes."""
     parquet: Any = import_module("pyarrow.parquet")
     reader = cursor.execute(f'SELECT * FROM "{name}"').to_arrow_reader(2_048)
     rows = 0

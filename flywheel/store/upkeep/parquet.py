@@ -1,8 +1,8 @@
-"""Parquet files of others: how many of their rows may be unpacked at once.
+"""Untrusted Parquet files: how many of their rows may be decoded at once.
 
-A column may keep its texts in a dictionary, each once, and have rows name them: a kilobyte of rows
-that name one text of 15 MB stand for gigabytes. No value is longer than its column's dictionary, so
-that decides how many rows fit. A row whose list names a text many times is not foreseen.
+A column may store each text once in a dictionary that rows refer to: a kilobyte of rows that refer
+to one text of 15 MB decodes to gigabytes. No value is longer than its column's dictionary, whose
+size therefore bounds the batch. Not handled: a row with a list that repeats a text many times.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from flywheel.store.rows.arrow import ArrowBatch, pyarrow
 _MOST_BYTES = 256 << 20
 _TEXTS = ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 _DICTIONARY_PAGE = 2
-_HEADER_BYTES = 16  # the type of a page and its size, which come first in a page's header
+_HEADER_BYTES = 16  # the type of a page and its size, the first fields of a page's header
 
 
 def batch_rows(path: Path, metadata: Any, most: int) -> int:
-    """How many rows of a file, `most` at most, to unpack at once. Raises OSError."""
+    """How many rows of a file, at most `most`, to decode at once. Raises OSError."""
     with path.open("rb") as file:
         groups = map(metadata.row_group, range(metadata.num_row_groups))
         row = max((_longest_row(file, group) for group in groups), default=0)
@@ -27,7 +27,7 @@ def batch_rows(path: Path, metadata: Any, most: int) -> int:
 
 
 def decoded(batch: ArrowBatch) -> ArrowBatch:
-    """The batch with dictionaries unpacked, so that its size is what its rows take."""
+    """The batch with decoded dictionaries, so that its size is the size of its rows."""
     is_dictionary = pyarrow().types.is_dictionary
     columns = [c.dictionary_decode() if is_dictionary(c.type) else c for c in batch.columns]
     return pyarrow().RecordBatch.from_arrays(columns, names=batch.schema.names)
@@ -39,8 +39,8 @@ def _longest_row(file: BinaryIO, group: Any) -> int:
 
 
 def _dictionary_bytes(file: BinaryIO, column: Any) -> int:
-    """The unpacked size of a column's dictionary; of the whole column where it cannot be read."""
-    # Where the pages begin, by the rule that pyarrow reads them by.
+    """The decoded size of a column's dictionary; of the whole column if it cannot be read."""
+    # The start of the pages, by the same rule as pyarrow.
     starts = (column.data_page_offset, column.dictionary_page_offset or column.data_page_offset)
     file.seek(max(0, min(starts)))
     header = file.read(_HEADER_BYTES)
@@ -52,7 +52,7 @@ def _dictionary_bytes(file: BinaryIO, column: Any) -> int:
 
 
 def _field(data: bytes, at: int) -> tuple[int | None, int]:
-    """The next field of a Thrift struct, where it is a 32-bit number, and the index behind it."""
+    """The next field of a Thrift struct, if it is a 32-bit number, and the index after it."""
     if data[at : at + 1] != b"\x15":
         return None, at
     value = shift = 0

@@ -1,9 +1,8 @@
 """Rebuild: a new store from an export.
 
-The file gets its name only when it is complete. An export of an older version is read into the
-schema that it came from and then migrated, like the store it was. An export may be anybody's: its
-files are read by pyarrow, some megabytes at a time, and DuckDB, which can read no file but its own,
-takes only columns that the schema names.
+The file gets its name only when it is complete. An export of an older version is read into its own
+schema and then migrated. An export is untrusted: pyarrow reads its files, some megabytes at a time,
+and DuckDB, which cannot read other files, takes only columns that the schema names.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _BATCH_ROWS = 2_048
 
 
 def rebuild_store(folder: Path, path: Path) -> Manifest:
-    """Make a store at `path` of an export. Raises BadExport, and never writes over a file."""
+    """Make a store at `path` from an export. Raises BadExport, and never overwrites a file."""
     manifest = load_manifest(folder)
     if manifest.schema > len(STEPS):
         raise NewerStore(
@@ -37,7 +36,7 @@ def rebuild_store(folder: Path, path: Path) -> Manifest:
         )
     path = real_path(path)
     with own(path):
-        # A log that is left of another store would be replayed into this one.
+        # The leftover log of another store would be replayed into this one.
         for there in (path, path.with_name(path.name + ".wal")):
             if there.exists():
                 raise BadExport(f"{there}: exists already; move it away, or name another --db")
@@ -79,7 +78,7 @@ def _fill(cursor: Any, folder: Path, path: Path, manifest: Manifest) -> None:
 
 
 def _read_into(cursor: Any, name: str, path: Path) -> int:
-    """Insert the rows of a file into the table of this name, and count them."""
+    """Insert the rows of a file into the table of this name, and return their number."""
     import duckdb
 
     arrow: Any = import_module("pyarrow")
