@@ -33,7 +33,7 @@ __all__ = [
     "open",
 ]
 
-# No telemetry. The hub's library would report a training, in a thread of its own.
+# Disable Hugging Face telemetry, which would report trainings from a thread of its own.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 # Loaded when first used: `import flywheel` costs nothing.
@@ -65,5 +65,5 @@ def _is_needed(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("Failed to load CPU gemm_4bit_forward")
 
 
-# Whoever imports bitsandbytes: without an optional kernel it works, and warns at each run.
+# bitsandbytes works without its optional kernel, but warns on each import.
 logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_is_needed)

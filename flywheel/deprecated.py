@@ -1,4 +1,4 @@
-"""Names that still work and will go: each warns once, with its replacement and its last version."""
+"""Deprecated names: each warns once, with its replacement and the version that removes it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 
 class FlywheelDeprecationWarning(FutureWarning):
-    """A name that was used will go. Shown to users too, unlike DeprecationWarning."""
+    """A deprecated name was used. Shown to users by default, unlike DeprecationWarning."""
 
 
 class Deprecated(NamedTuple):
-    """A name, what to use instead, and the version that no longer has it."""
+    """A name, its replacement, and the version that removes it."""
 
     name: str
     instead: str
     goes: str
 
     def warn(self) -> None:
-        """Warn whoever called the function that calls this; once a process from each place."""
+        """Warn at the caller of the calling function, once per process and call site."""
         text = f"{self.name} is deprecated and goes in version {self.goes}; use {self.instead}"
         warnings.warn(text, FlywheelDeprecationWarning, stacklevel=3)

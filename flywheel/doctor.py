@@ -1,4 +1,4 @@
-"""What is here: the sandbox's tier, the extras, an accelerator, models. Nothing is fetched."""
+"""What is installed: the sandbox's tier, extras, an accelerator, models. Downloads nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flywheel.store.place import DEFAULT_STORE
 
 
 class Finding(NamedTuple):
-    """One thing that was looked for."""
+    """The result of one check."""
 
     subject: str
     found: bool
@@ -24,7 +24,7 @@ class Finding(NamedTuple):
 
 
 def examine() -> list[Finding]:
-    """Everything that is worth knowing before a first run."""
+    """All checks that are useful before a first run."""
     return [
         Finding("flywheel", True, f"{version(DISTRIBUTION)} on Python {platform.python_version()}"),
         *_sandbox(),
@@ -36,7 +36,7 @@ def examine() -> list[Finding]:
 
 
 def _store() -> Iterator[Finding]:
-    """The size of the store that commands use here, where there is one."""
+    """The size of the store that commands use in this folder, if it exists."""
     path = Path(os.environ.get("FLYWHEEL_DB", DEFAULT_STORE))
     if path.is_file():
         yield Finding("store", True, f"{path}, {path.stat().st_size / 1e6:.1f} MB")
@@ -54,7 +54,7 @@ def _sandbox() -> Iterator[Finding]:
 
 
 def _extra(name: str) -> Finding:
-    """An extra is here when every package that it alone requires is installed."""
+    """An extra is installed when every package that only it requires is installed."""
     have: list[str] = []
     missing: list[str] = []
     for requirement in _requirements(name):

@@ -1,7 +1,7 @@
 """A JSON or YAML file whose every value knows its line and column.
 
-So an error in a definition reads `file:line:col: what came, what was wanted`. JSON is read by the
-standard's own parser and then walked once more for its places; YAML by PyYAML's parser.
+Errors in a definition read `file:line:col: what came, what was wanted`. JSON is parsed by the
+standard library and then scanned again for positions; YAML is parsed by PyYAML.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Document:
         return f"{self.path}:{line}:{column}"
 
     def _known(self, loc: Sequence[str | int]) -> tuple[str | int, ...]:
-        """The path without what is no key here, such as pydantic's names of union members."""
+        """The path without parts that are not keys, such as pydantic's names of union members."""
         known: tuple[str | int, ...] = ()
         for step in loc:
             if (*known, step) in self.places:
@@ -56,9 +56,9 @@ class Document:
             return adapter.validate_python(value)
         except ValidationError as error:
             faults = cast("list[dict[str, Any]]", error.errors(include_url=False))
-            told = [fault for fault in faults if not _is_echo(fault, faults)]
-            told.sort(key=lambda fault: self.places[self._known((*under, *fault["loc"]))])
-            lines = [self._story(under, fault, adapter) for fault in told]
+            distinct = [fault for fault in faults if not _is_echo(fault, faults)]
+            distinct.sort(key=lambda fault: self.places[self._known((*under, *fault["loc"]))])
+            lines = [self._story(under, fault, adapter) for fault in distinct]
             raise BadFile("\n".join(lines)) from None
 
     def _story(
@@ -85,7 +85,7 @@ class Document:
 
 
 def _is_echo(fault: Mapping[str, Any], faults: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether it only repeats, of a list, that something in the list is at fault."""
+    """Whether this fault of a list only repeats a fault of one of its elements."""
     loc = fault["loc"]
     return fault["type"] == "too_short" and any(
         len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in faults
@@ -93,7 +93,7 @@ def _is_echo(fault: Mapping[str, Any], faults: Sequence[Mapping[str, Any]]) -> b
 
 
 def load_document(path: Path) -> Document:
-    """Read JSON or YAML, whichever it is. Raises BadFile with the place of the first fault."""
+    """Read a JSON or YAML file. Raises BadFile with the position of the first fault."""
     text = read_text(path)
     is_yaml = path.suffix in (".yaml", ".yml") or not text.lstrip().startswith(("{", "["))
     read = read_json if path.suffix == ".json" or not is_yaml else read_yaml

@@ -1,4 +1,4 @@
-"""What can go wrong in words: every error that a user can mend is a FlywheelError.
+"""Errors: every error that a user can fix is a FlywheelError.
 
 The message says what came, what was wanted and what to do. Commands show it as one line and exit
 with 1. Conditions are named for the condition.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Names made of a date share most of their characters.
+# Names that contain a date share most of their characters.
 _NEAR = 0.9
 
 
 class FlywheelError(Exception):
-    """The user can mend this; the message says how."""
+    """An error that the user can fix; the message says how."""
 
 
 class BadFile(FlywheelError):
@@ -21,7 +21,7 @@ class BadFile(FlywheelError):
 
 
 class BadOption(FlywheelError):
-    """Options of a command that do not go together."""
+    """An option has an invalid value, or options exclude each other."""
 
 
 class NoEvalset(FlywheelError):
@@ -49,7 +49,7 @@ class NoRun(FlywheelError):
 
 
 class GaveUp(FlywheelError):
-    """A run was stopped, because nothing came back from the model."""
+    """A run was stopped because the model does not answer."""
 
 
 class NothingGraded(FlywheelError):
@@ -61,15 +61,15 @@ class NotComparable(FlywheelError):
 
 
 class NoBaseline(FlywheelError):
-    """Nothing is trained before there is a measurement to beat. The message has its command."""
+    """Training needs a baseline to beat. The message has the command that measures one."""
 
 
 class LeakingData(FlywheelError):
-    """Items that measure stand in what is trained on. The message shows the pairs."""
+    """The training data contains items of the evalset. The message shows the pairs."""
 
 
 class WeakReward(FlywheelError):
-    """A reward can be earned without the task. The message has the probes that show it."""
+    """A reward can be earned without doing the task. The message has the probes that show it."""
 
 
 class NoJob(FlywheelError):
@@ -77,19 +77,19 @@ class NoJob(FlywheelError):
 
 
 class WrongMoment(FlywheelError):
-    """A job cannot do that now: it is running, or it is not."""
+    """The job's state does not allow the request: it is running, or it is not."""
 
 
 class JobFailed(FlywheelError):
-    """A job that a story waited for did not finish."""
+    """A job that the caller waited for did not finish."""
 
 
 def unnamed(
     kind: str, name: str, several: Sequence[str], where: str, known: Sequence[str] = ()
 ) -> str:
-    """What to say about a name that no run or job has, or that begins the names of several.
+    """The message for a name that matches no run or job, or is the prefix of several.
 
-    One of the `known` names that is nearly the same is suggested.
+    Suggests a similar name among the `known` ones.
     """
     if not several:
         from difflib import get_close_matches
@@ -100,7 +100,7 @@ def unnamed(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was short, on a GPU or on a CPU: libraries say so in their own words."""
+    """Whether the error means out of memory, on GPU or CPU; libraries raise different ones."""
     words = (
         "out of memory",
         "not enough memory",

@@ -1,7 +1,7 @@
-"""Packages that do not come with the core: what needs one says so in one line, before it starts.
+"""Optional packages: a command that needs a missing one fails with one line before it starts.
 
-`need` is called where a command is about to use such a package. `missing_extra` is for an import
-that failed all the same.
+`need` is called before such a package is used. `missing_extra` handles an import that failed
+nevertheless.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class MissingExtra(FlywheelError):
 
 
 def install_command(*extras: str, alone: Iterable[str] = ()) -> str:
-    """The command that installs these extras, and distributions beside them."""
+    """The command that installs these extras and distributions."""
     included = {_INCLUDES[extra] for extra in extras if extra in _INCLUDES}
     wanted = ",".join(extra for extra in PACKAGES if extra in extras and extra not in included)
     named = [f"'{DISTRIBUTION}[{wanted}]'"] if wanted else []
@@ -54,22 +54,22 @@ def install_command(*extras: str, alone: Iterable[str] = ()) -> str:
 
 
 def missing(*packages: str, user: str = "") -> str | None:
-    """One line about those packages that are not installed, None when all are. Loads none of them.
+    """One line about the packages that are not installed, or None. Imports none of them.
 
-    `user` is what needs them: "the grader 'right'".
+    `user` names what needs them: "the grader 'right'".
     """
     absent = [package for package in packages if not _is_installed(package)]
     return _line(absent, user) if absent else None
 
 
 def need(*packages: str, user: str = "") -> None:
-    """Raise MissingExtra unless all of these packages are installed. Loads none of them."""
+    """Raise MissingExtra unless all of these packages are installed. Imports none of them."""
     if line := missing(*packages, user=user):
         raise MissingExtra(line)
 
 
 def missing_extra(error: BaseException) -> str | None:
-    """The line for an import that failed for want of an extra, None for any other error."""
+    """The message for an import that failed because an extra is missing; None for other errors."""
     cause: BaseException | None = error
     while isinstance(cause, ImportError):
         package = (cause.name or "").partition(".")[0]

@@ -1,8 +1,8 @@
-"""Files: opened only where they are regular, written whole or not at all, locked by one process.
+"""Files: regular files only, atomic writes, and locks.
 
-A whole file is written beside its place, flushed to the disk, and renamed: a reader, a kill or a
-power cut sees the old bytes or the new ones. Locks are the system's (flock): they die with their
-process, and over NFS may hold within one machine only.
+An atomic write goes to a temporary file in the same folder, which is flushed and renamed: after a
+kill or a power cut the file has the old bytes or the new ones. Locks use flock: the kernel drops
+them when their process ends; over NFS they may hold within one machine only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 
 class NotRegular(OSError):
-    """A pipe, a device, a socket or a folder stands where a file was wanted."""
+    """A pipe, a device, a socket or a folder was found instead of a regular file."""
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -32,16 +32,16 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def append_regular(path: Path) -> BinaryIO:
-    """Open a regular file, or a new one, for adding bytes at its end. Raises as `open_regular`."""
+    """Open a regular file, or a new one, for appending bytes. Raises as `open_regular`."""
     return os.fdopen(_descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
 
 
 @contextmanager
 def whole_file(path: Path, *, durable: bool = True) -> Generator[BinaryIO]:
-    """A file to write that takes this name at the end, and leaves nothing behind if that fails.
+    """Write a file atomically; a failure leaves no file behind.
 
-    A link of this name is replaced itself, not the file behind it. Without `durable` nothing is
-    flushed to the disk: a kill still sees a whole file, a power cut may not. Raises OSError.
+    A symbolic link of this name is replaced itself, not its target. Without `durable` the file is
+    not flushed to the disk: it survives a kill but perhaps not a power cut. Raises OSError.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
     try:
@@ -57,14 +57,14 @@ def whole_file(path: Path, *, durable: bool = True) -> Generator[BinaryIO]:
 
 
 def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a text file as `whole_file` does. Raises OSError."""
+    """Write a text file atomically, as `whole_file` does. Raises OSError."""
     with whole_file(path, durable=durable) as file:
         file.write(text.encode())
 
 
 @contextmanager
 def folder_beside(path: Path) -> Generator[Path]:
-    """A new folder beside `path` to prepare it in; removed at the end. Raises OSError."""
+    """A temporary folder beside `path`, removed at the end. Raises OSError."""
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield folder
@@ -75,7 +75,7 @@ def folder_beside(path: Path) -> Generator[Path]:
 def install(part: Path, path: Path, *, over_folder: bool = False) -> None:
     """Flush a file, or a folder of files, to the disk and rename it to `path`. Raises OSError.
 
-    A file is replaced. A folder with something in it is only replaced with `over_folder`.
+    A file is replaced. A folder that is not empty is replaced only with `over_folder`.
     """
     if part.is_dir():
         for inner in part.iterdir():
@@ -88,7 +88,7 @@ def install(part: Path, path: Path, *, over_folder: bool = False) -> None:
 
 
 def flush(path: Path) -> None:
-    """Wait until the disk has the bytes of a file, or the names in a folder."""
+    """Flush the bytes of a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -97,9 +97,9 @@ def flush(path: Path) -> None:
 
 
 def lock_file(path: Path, *, shared: bool = False) -> int | None:
-    """A descriptor that locks the file of this name, None when another one holds it.
+    """A descriptor that holds a lock on this file; None when another descriptor holds one.
 
-    An exclusive lock creates the file; a shared one raises FileNotFoundError where there is none.
+    An exclusive lock creates the file; a shared one raises FileNotFoundError if it is missing.
     Raises OSError.
     """
     flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
@@ -107,7 +107,7 @@ def lock_file(path: Path, *, shared: bool = False) -> int | None:
         descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            # The former holder may have removed the file between our opening and our locking it.
+            # The previous holder may have removed the file after it was opened here.
             if is_at(path, descriptor):
                 return descriptor
         except BlockingIOError:

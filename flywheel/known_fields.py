@@ -1,4 +1,4 @@
-"""Which fields a type has, for whoever gave one that it has not."""
+"""The fields of a type, for the message about an unknown one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Schema = Mapping[str, Any]
 
 
 def unknown_field(adapter: TypeAdapter[Any], loc: Sequence[str | int]) -> str:
-    """What to say about the unknown field at this path of pydantic's."""
+    """The message for the unknown field at this pydantic path."""
     fields = known_fields(adapter, loc[:-1])
     if not fields:
         return "no such field; remove it"
@@ -23,9 +23,9 @@ def unknown_field(adapter: TypeAdapter[Any], loc: Sequence[str | int]) -> str:
 
 
 def known_fields(adapter: TypeAdapter[Any], loc: Sequence[str | int]) -> list[str]:
-    """The names of the fields of the model at this path, none where they cannot be known.
+    """The field names of the model at this path; empty if they are ambiguous.
 
-    The path is pydantic's: it names the members of unions on its way.
+    The path is pydantic's: it includes the names of union members.
     """
     try:
         schema = adapter.json_schema()
@@ -58,7 +58,7 @@ def _at(schema: Schema, root: Schema, loc: tuple[str | int, ...]) -> Iterator[li
 
 
 def _is_named(member: Schema, step: str, union: Schema) -> bool:
-    """Whether this step of the path names a member of the union: by its tag, or by its class."""
+    """Whether this step of the path names a member of the union, by its tag or its class."""
     reference = str(member.get("$ref", ""))
     tags = union.get("discriminator", {}).get("mapping", {})
     return bool(reference) and (reference == tags.get(step) or reference.endswith(f"/{step}"))

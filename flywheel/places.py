@@ -1,8 +1,8 @@
-"""The value of a JSON text, and where each part of it stands: path -> (line, column), from 1.
+"""The value of a JSON text and the position of each part: path -> (line, column), from 1.
 
-A key's own place stands for its value, so an unknown key is pointed at directly. What the readers
-would keep silently is refused: a key given twice, a number that no double can hold, half of a
-surrogate pair, which cannot be written as UTF-8.
+The position of a value is that of its key, so that errors point at an unknown key. Refused, though
+parsers accept them: duplicate keys, numbers outside the range of a double, and lone surrogates,
+which cannot be written as UTF-8.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Loc = tuple[str | int, ...]
 Places = Mapping[Loc, Place]
 
 _SHOWN = 40
-# Numbers are checked one by one, with their places; here only the grammar is.
+# Only checks the grammar: numbers are checked later, with their positions.
 _GRAMMAR = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len)
 
 
 class BadPlace(ValueError):
-    """The text is at fault at this line and column."""
+    """The text is invalid at this line and column."""
 
     def __init__(self, story: str, place: Place) -> None:
         super().__init__(story)
@@ -32,7 +32,7 @@ class BadPlace(ValueError):
 
 
 def read_json(text: str) -> tuple[Any, Places]:
-    """The value of a JSON text and the places in it. Raises BadPlace when it is not JSON."""
+    """The value of a JSON text and the positions in it. Raises BadPlace when it is not JSON."""
     try:
         _GRAMMAR.decode(text)
         walk = _JsonWalk(text)
@@ -44,12 +44,12 @@ def read_json(text: str) -> tuple[Any, Places]:
 
 
 def json_places(text: str) -> Places:
-    """The places in a text that is known to be JSON."""
+    """The positions in a text that is known to be JSON."""
     return read_json(text)[1]
 
 
 def check_scalar(value: Any, text: str, place: Place) -> None:
-    """Raise BadPlace for a number or a string that nothing could be done with."""
+    """Raise BadPlace for a number too large for a double, or a string with a lone surrogate."""
     if isinstance(value, str):
         if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
             raise BadPlace("half of a surrogate pair is no character; remove it", place)
@@ -58,7 +58,7 @@ def check_scalar(value: Any, text: str, place: Place) -> None:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether a number fits into a double. Every other value does."""
+    """Whether a value is not a number, or a number that fits into a double."""
     try:
         return not isinstance(value, int | float) or math.isfinite(value)
     except OverflowError:
@@ -97,7 +97,7 @@ class _JsonWalk:
         try:
             value, self.at = self.scan(self.text, begun)
         except ValueError:
-            # Python reads no integer of more than 4,300 digits.
+            # Python parses integers of at most 4,300 digits.
             digits = re.compile(r"-?\d+").match(self.text, begun)
             number = digits[0] if digits else self.text[begun:]
             raise BadPlace(f"the number {shorten(number)} is too large", place) from None

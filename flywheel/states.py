@@ -1,7 +1,7 @@
-"""The states of whatever takes its time: a run, a job, a search. One vocabulary for all of them.
+"""The states that runs, jobs and searches share.
 
-What a run's or a job's own events say in more detail maps to it here. A state is final when nothing
-can follow; a paused or failed run or job can be resumed.
+The more detailed status of a run or a job maps to one of these. No other state follows a final one;
+a paused or failed run or job can be resumed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a run, a job or a search stands."""
+    """The state of a run, a job or a search."""
 
     QUEUED = "queued"
     RUNNING = "running"

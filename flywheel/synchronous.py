@@ -1,7 +1,7 @@
-"""Coroutines awaited from synchronous code, also where an event loop runs already.
+"""Run coroutines from synchronous code, also where an event loop is already running.
 
-In a notebook's cell one does, and a second cannot run in its thread: the work gets a thread of its
-own, and the cell waits for it. An interrupt cancels what is awaited, there as everywhere.
+A notebook cell runs in an event loop, and one thread cannot run two. So the coroutine runs in
+another thread while the cell waits. An interrupt cancels it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TICK_SECONDS = 0.1
 
 
 def result_of(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work, and give its result or raise what it raises."""
+    """Run the coroutine, and return its result or raise its error."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -28,7 +28,7 @@ def result_of(work: Coroutine[Any, Any, T]) -> T:
 
 
 class Work(Generic[T]):
-    """A coroutine under way in a background loop."""
+    """A coroutine that runs in a background loop."""
 
     def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -37,22 +37,22 @@ class Work(Generic[T]):
         loop.call_soon_threadsafe(self._begin, work)
 
     def ended(self, seconds: float = 0.0) -> bool:
-        """Whether it has ended, after this long at most."""
+        """Whether it has ended; waits for at most this long."""
         return bool(wait([self._ended], seconds).done)
 
     def result(self) -> T:
-        """What it came to, once it has ended. Raises what it raised, CancelledError if that."""
+        """Its result, once it has ended. Raises its error, or CancelledError."""
         return self._ended.result()
 
     def cancel(self, seconds: float | None = None) -> None:
-        """End it, and wait until it has ended, this long at most."""
+        """Cancel it, and wait for at most this long until it has ended."""
         self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
         wait([self._ended], seconds)
 
     def wait(self, tick: Callable[[], object] = lambda: None) -> T:
-        """Its result, or what it raises; `tick` is called now and then until it has ended.
+        """Its result, or its error; `tick` is called repeatedly until it has ended.
 
-        An interrupt cancels it. A second interrupt does not wait for its end.
+        An interrupt cancels it. A second interrupt returns without waiting for its end.
         """
         try:
             while not self.ended(_TICK_SECONDS):
@@ -77,7 +77,7 @@ class Work(Generic[T]):
 
 
 class Background:
-    """An event loop in a thread of its own, for work that any thread starts. A context manager."""
+    """An event loop in its own thread; any thread can start work in it. A context manager."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -90,11 +90,11 @@ class Background:
         ready.wait()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Work[T]:
-        """Begin the work. It runs beside what was started before."""
+        """Start a coroutine, concurrently with those started before."""
         return Work(work, self._runner.get_loop())
 
     def close(self, seconds: float | None = None) -> None:
-        """Cancel what is left, and wait until it has ended, this long at most."""
+        """Cancel what is still running, and wait for at most this long until it has ended."""
         if self._thread.is_alive():
             loop = self._runner.get_loop()
             loop.call_soon_threadsafe(loop.stop)
@@ -107,7 +107,7 @@ class Background:
         self.close()
 
     def _serve(self, ready: threading.Event) -> None:
-        # To close the runner is to cancel what is left.
+        # Closing the runner cancels what is still running.
         with self._runner:
             loop = self._runner.get_loop()
             ready.set()

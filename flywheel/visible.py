@@ -1,10 +1,10 @@
-"""Text from elsewhere, fit to be shown: what would act on a screen or be unseen becomes an escape.
+"""Makes untrusted text safe to show: control and invisible characters become escapes.
 
-Models, endpoints, imports and files bring text that may hold terminal codes, marks that turn the
-direction of writing, characters without width, and lone surrogates. Each becomes its escape, as in
+Text from models, endpoints, imports and files may contain terminal codes, bidirectional controls,
+zero-width characters and lone surrogates. Each becomes its escape, as in
 `\\x1b` or `\\u202e`, so that the result is valid UTF-8, HTML and XML 1.0. Line breaks and tabs
 stay; joiners stay between two letters that are not ASCII, where Persian, Indic scripts and emoji
-need them. Letters that merely look alike stay: this is no defence against a name in Cyrillic.
+need them. Look-alike letters stay: this does not protect against a name in Cyrillic.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from unicodedata import category
 
 # The most characters of a name or an answer on one line.
 _MOST_NAME = 120
-# What a browser lays out without a pause; nobody reads more of one answer.
+# A browser lays this much out without a pause.
 _MOST_PAGE = 50_000
 
 _SUSPECT = re.compile(r"[^ -~\n\t]")
 _CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 _JOINERS = frozenset("\u200c\u200d")
-# Letters and marks without any ink. U+FE0E and U+FE0F are not among them: emoji end with these.
+# Invisible letters and marks. U+FE0E and U+FE0F are not among them: emoji end with these.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | frozenset(
     map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE0E), *range(0xE0000, 0xE1000)))
 )
 
 
 def visible(text: str) -> str:
-    """The text, with every character that acts or cannot be seen as its escape."""
+    """The text with every control or invisible character as its escape."""
     return _replaced(text, _escape)
 
 
@@ -64,7 +64,7 @@ def _replaced(text: str, escape: Callable[[str], str]) -> str:
 
 def _is_unseen(character: str) -> bool:
     number = ord(character)
-    # XML has no place for the two last characters of a plane, nor has HTML for these others.
+    # XML excludes the last two characters of a plane, and HTML these others.
     no_character = number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF
     return no_character or category(character) in _CATEGORIES or character in _BLANK
 

@@ -1,8 +1,8 @@
-"""The value of a YAML text, and the place of each part of it: YAML as people mean it.
+"""The value of a YAML text and the position of each part, restricted to the types of JSON.
 
-true and false are booleans, numbers are decimal, dates stay text, and every key is text: YAML 1.1
-reads the labels [yes, no] as [True, False] and 12:30 as 750. Only the types of JSON exist. PyYAML
-parses; it constructs nothing, since its constructors fail in many ways on hostile scalars.
+Only true and false are booleans, numbers are decimal, dates stay text, and every key is text; YAML
+1.1 would read the labels [yes, no] as [True, False] and 12:30 as 750. PyYAML parses but does not
+construct values, since its constructors fail in many ways on hostile scalars.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import yaml
 
 from flywheel.places import BadPlace, Loc, Place, Places, check_scalar, shorten
 
-# Aliases of aliases can stand for billions of values in a few lines.
+# Nested aliases can expand to billions of values in a few lines.
 _MOST_VALUES = 1_000_000
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
@@ -29,7 +29,7 @@ _PATTERNS = {
 
 
 def read_yaml(text: str) -> tuple[Any, Places]:
-    """The value of a YAML text and the places in it. Raises BadPlace when it is not YAML."""
+    """The value of a YAML text and the positions in it. Raises BadPlace when it is not YAML."""
     loader: Any = None
     try:
         loader = _Loader(text)
@@ -47,13 +47,13 @@ def read_yaml(text: str) -> tuple[Any, Places]:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         if isinstance(error, BadPlace):
             raise
-        # Such as an escape beyond the last character, on which PyYAML's scanner fails.
+        # PyYAML's scanner fails on an escape beyond the last code point, for example.
         place = (1, 1) if loader is None else _place_of(loader.get_mark())
         raise BadPlace(f"not YAML: {error}", place) from None
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser, which takes fewer words for numbers, booleans and dates."""
+    """PyYAML's parser, with fewer spellings of numbers, booleans and dates."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  the base class has the same mutable table
         first: [pair for pair in resolvers if pair[0] in (f"{_TAG}null", _MERGE)]
@@ -68,14 +68,14 @@ for _name, _first in (("bool", "tTfF"), ("int", "-+0123456789"), ("float", "-+01
 
 
 class _Walk:
-    """Nodes to values, with the place of each by its path."""
+    """Converts nodes to values, and records the position of each by its path."""
 
     def __init__(self) -> None:
         self.places: dict[Loc, Place] = {(): (1, 1)}
         self._open: set[int] = set()
 
     def value(self, node: yaml.Node, path: Loc) -> Any:
-        """The value of a node, whose own place is known already."""
+        """The value of a node whose own position is already recorded."""
         if len(self.places) > _MOST_VALUES:
             raise BadPlace("its aliases stand for too many values", (1, 1))
         if isinstance(node, yaml.ScalarNode):
@@ -119,7 +119,7 @@ class _Walk:
         return values
 
     def _merge(self, node: Any, path: Loc, values: dict[str, Any]) -> None:
-        """Add what `<<` names, a mapping or a list of them. What is there already stays."""
+        """Merge the mapping or mappings of `<<`. Keys that already exist keep their values."""
         place = _place_of(node.start_mark)
         inners = node.value if isinstance(node, yaml.SequenceNode) else [node]
         for inner in cast("list[yaml.Node]", inners):

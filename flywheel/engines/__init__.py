@@ -1,1 +1,1 @@
-"""Where the work runs: here, in this process and its workers."""
+"""Engines: they ask models and answer graders, in this process and its workers."""

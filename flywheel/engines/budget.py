@@ -1,4 +1,4 @@
-"""A budget: how many samples may be taken, and how many dollars may be spent, by one run."""
+"""A budget: the samples that one run may take, and the dollars that it may spend."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from flywheel.errors import FlywheelError
 
 
 class BudgetSpent(FlywheelError):
-    """The run reached its budget. What is answered is kept, and the run can be resumed."""
+    """The run reached its budget. Its answers are kept, and it can be resumed."""
 
 
 class Budget:
-    """Counts what is asked, and stops at the limit. Answers from the cache are not counted.
+    """Counts samples and stops at the limit. Cached answers are not counted.
 
-    At most `samples` are asked. The dollars are checked at each answer of a model, so those that
-    are asked already may exceed `cost` by what they take; `affordable` keeps those few.
+    At most `samples` are taken. The cost is checked after each answer, so requests in flight may
+    exceed `cost`; `affordable` keeps their number low.
     """
 
     def __init__(self, samples: int | None, cost: float | None, spent: Callable[[], float]) -> None:
-        """`spent` says the dollars so far. It is called only where there is a `cost`."""
+        """`spent` returns the dollars so far. It is called only if `cost` is set."""
         self._samples, self._cost, self._spent = samples, cost, spent
         self._asked = 0
 
     def allowed(self, wanted: int) -> int:
-        """How many of the wanted samples may be asked; they count from now on."""
+        """How many of the wanted samples may be taken; they are counted immediately."""
         allowed = wanted if self._samples is None else min(wanted, self._samples - self._asked)
         self._asked += allowed
         return allowed
@@ -32,8 +32,8 @@ class Budget:
     def affordable(self, done: int, most: int) -> int:
         """How many samples to take next, `most` without a limit in dollars. Raises BudgetSpent.
 
-        What is left pays for them if each takes what the `done` ones took on average. They are at
-        most twice as many, since the first ones may be cheap.
+        The remaining budget pays for them at the average cost of the `done` ones. Returns at most
+        twice `done`, since the first ones may be cheap.
         """
         if self._cost is None:
             return most
@@ -43,7 +43,7 @@ class Budget:
         return max(1, min(most, paid, 2 * done))
 
     def check(self, *, is_complete: bool = True) -> None:
-        """Raise BudgetSpent when the dollars are spent, or when samples were left out."""
+        """Raise BudgetSpent if the dollars are spent, or if samples were refused."""
         if self._cost is not None:
             spent = self._spent()
             if spent and spent >= self._cost:

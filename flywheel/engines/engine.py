@@ -1,9 +1,9 @@
 """The contract of an engine: the only way to ask a model, and to answer what graders ask.
 
-An `EngineSpec` says everything that asking depends on beside the model's name. Whoever measures,
-trains or checks graders gets an engine, and constructs no sampler, judge or sandbox. `here` runs
-everything in this process and its workers; an engine on several machines implements the same
-protocol from the same spec.
+An `EngineSpec` has every setting that requests depend on besides the model's name. Code that
+measures, trains or checks graders gets an engine, and constructs no sampler, judge or sandbox.
+`here` runs everything in this process and its workers; an engine on several machines would
+implement the same protocol with the same spec.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class EngineSpec:
 
     `judge` names the model that graders ask; None leaves them ungraded. `key_env` and
     `judge_key_env` name the environment variables that hold the keys of endpoints. `in_flight` is
-    the most requests that an endpoint has at once, `local` how a model of this machine is held in
-    memory. `prices` are what tokens cost. `unsafe_python` runs Python graders where no sandbox is
-    possible, in `workers` processes; None means as many as there are cores. A run
-    asks at most `max_samples`, and stops with BudgetSpent once `max_cost` dollars are spent. Raises
+    the maximum number of concurrent requests to an endpoint, `local` configures how local models
+    are loaded, `prices` are the prices of tokens. `unsafe_python` runs Python graders even if no
+    sandbox is available, in `workers` processes, by default one per core. A run takes at most
+    `max_samples`, and stops with BudgetSpent once `max_cost` dollars are spent. Raises
     BadOption for a `max_cost` without `prices`, and for a number that is too small.
     """
 
@@ -59,7 +59,7 @@ class EngineSpec:
             )
 
     def setting(self, model: str, key_env: str | None = None) -> Setting:
-        """What this model's name means here. The shipped weights are verified when they are named.
+        """How to resolve the name of this model. Verifies the shipped weights if it names them.
 
         Raises BrokenWeights.
         """
@@ -81,7 +81,7 @@ class Answerer(Protocol):
     """Answers what graders ask."""
 
     async def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        """An answer to every ask, in order. What cannot be answered is `Failed`; nothing raises."""
+        """An answer to every ask, in order; `Failed` if there is none. Does not raise."""
         ...
 
 
@@ -90,19 +90,19 @@ class Engine(Answerer, Protocol):
 
     @property
     def spec(self) -> EngineSpec:
-        """What it was opened from."""
+        """The spec that it was opened with."""
         ...
 
     @property
     def judge(self) -> Meter | None:
-        """What the judge took so far, None without a judge."""
+        """The judge's usage so far, None without a judge."""
         ...
 
     def open(self, model: str) -> Meter:
-        """What the model of this name took so far; it is opened now, unless it was before.
+        """The usage so far of the model of this name, which is opened if it is not open.
 
-        A wrong name, a missing key, or a price that `max_cost` needs shows here, before anything is
-        written down: raises a FlywheelError. A local model is loaded when it is first asked.
+        Raises a FlywheelError for a wrong name, a missing key, or a missing price that `max_cost`
+        needs, so that these show before a run is stored. A local model is loaded on first use.
         """
         ...
 
@@ -111,31 +111,31 @@ class Engine(Answerer, Protocol):
         ...
 
     def check_budget(self) -> None:
-        """Raise BudgetSpent when `max_cost` is spent, or BadOption when an answer has no price."""
+        """Raise BudgetSpent if `max_cost` is spent, or BadOption if an answer has no price."""
         ...
 
     def affordable(self, done: int, most: int) -> int:
-        """How many samples or verdicts to take next: `most` where no `max_cost` is set.
+        """How many samples or verdicts to take next: `most` if no `max_cost` is set.
 
-        Else at most as many as the rest of it pays for if each takes what the `done` ones of this
-        engine took. Raises BudgetSpent when it is spent, BadOption where no price is known.
+        Otherwise at most as many as the rest of it pays for at the average cost of this engine's
+        `done` ones. Raises BudgetSpent if it is spent, BadOption if no price is known.
         """
         ...
 
     def under(self, spec: EngineSpec) -> Engine:
-        """An engine by another spec that shares what is open already, as its parts allow.
+        """An engine with another spec that shares the open models and workers where possible.
 
-        Its meters begin at zero and its scripts and replays at their first line, so each run has
-        one of its own. It may be left open: what it opened is closed with the engine it came from.
+        Its meters start at zero and its scripts and replays at their first line, so each run gets
+        its own. It need not be closed: closing its parent closes what it opened.
         """
         ...
 
     async def aclose(self) -> None:
-        """End what was opened: models, connections, the sandbox and all other processes."""
+        """Close models, connections, the sandbox and all other processes."""
         ...
 
     def __enter__(self) -> Self:
-        """Close it at the end of a `with` block, where no event loop runs."""
+        """Enter a `with` block outside an event loop; its end closes the engine."""
         ...
 
     def __exit__(self, *error: object) -> None:

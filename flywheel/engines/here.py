@@ -1,9 +1,9 @@
 """here: an engine in this process and its workers.
 
 Models and judges are asked through samplers, Python sources run in the sandbox, texts are embedded
-and conversations rated by local models. Each is opened when it is first wanted, once, and closed
-with the engine. What cannot be answered becomes `Failed`, which leaves the sample ungraded; it
-never becomes a number.
+and conversations rated by local models. Each is opened once, on first use, and closed with the
+engine. An ask that cannot be answered becomes `Failed`, which leaves the sample ungraded; it never
+becomes a score.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Here:
         answered: Callable[[], object] = lambda: None,
         pool: Pool | None = None,
     ) -> None:
-        """`samplers` are used for the models and the judge of these names; `embedder` likewise.
+        """`samplers` replace the models and judges of these names; `embedder` replaces the encoder.
 
         `answered` is called at each answer of a judge or of the sandbox, from any thread.
         """
@@ -72,12 +72,12 @@ class Here:
 
     @property
     def spec(self) -> EngineSpec:
-        """What it was opened from."""
+        """The spec that it was opened with."""
         return self._spec
 
     @property
     def judge(self) -> Meter | None:
-        """What the judge took so far, None without a judge."""
+        """The judge's usage so far, None without a judge."""
         return self._judge
 
     def __enter__(self) -> Self:
@@ -88,12 +88,12 @@ class Here:
             self._pool.close()
 
     async def aclose(self) -> None:
-        """End what was opened."""
+        """Close everything that was opened."""
         if self._owns_pool:
             await asyncio.to_thread(self._pool.close)
 
     def under(self, spec: EngineSpec) -> Here:
-        """An engine by another spec that shares what is open already."""
+        """An engine with another spec that shares the open models and workers."""
         return Here(
             spec,
             samplers=self._given,
@@ -103,7 +103,7 @@ class Here:
         )
 
     def open(self, model: str) -> Meter:
-        """What the model of this name took so far; it is opened now, unless it was before."""
+        """The usage so far of the model of this name, which is opened if it is not open."""
         if model not in self._meters:
             self._meters[model] = self._metered(model, self._spec.key_env, "--api-key-env")
         return self._meters[model]
@@ -123,7 +123,7 @@ class Here:
             self._budget.check(is_complete=False)
 
     def check_budget(self) -> None:
-        """Raise BudgetSpent when `max_cost` is spent, or BadOption when an answer has no price."""
+        """Raise BudgetSpent if `max_cost` is spent, or BadOption if an answer has no price."""
         self._budget.check()
 
     def affordable(self, done: int, most: int) -> int:
@@ -131,7 +131,7 @@ class Here:
         return self._budget.affordable(done, most)
 
     def _dollars(self) -> float:
-        """What this engine's models and judge cost so far. Raises BadOption without a price."""
+        """The cost so far of this engine's models and judge. Raises BadOption without a price."""
         meters = [*self._meters.items()]
         if self._judge and self._spec.judge:
             meters.append((self._spec.judge, self._judge))
@@ -139,7 +139,7 @@ class Here:
             if asks_provider(name) and meter.silent:
                 raise BadOption(
                     f"max_cost needs the usage of each answer, and {name} gave {meter.silent}"
-                    " without; make it tell its usage, or leave max_cost out"
+                    " without; make it report its usage, or leave max_cost out"
                 )
             if asks_provider(name) and meter.unpriced:
                 raise _no_price(", ".join(sorted(meter.unpriced)))
@@ -166,7 +166,7 @@ class Here:
         return [answer or _unanswered(ask, why) for ask, answer in zip(asks, answers, strict=True)]
 
     def _sandbox(self) -> Sandbox:
-        """The sandbox, started when it is first wanted. Raises NoSandbox."""
+        """The sandbox, started on first use. Raises NoSandbox."""
         unsafe, workers = self._spec.unsafe_python and not tiers(), self._spec.workers
         return self._pool.get(
             ("sandbox", unsafe, workers), lambda: Sandbox(unsafe=unsafe, workers=workers)
@@ -185,9 +185,9 @@ class Here:
             raise BadOption(f"{option} is for an endpoint (https://host/v1#MODEL); got {name!r}")
         setting = self._spec.setting(name, key_env)
         if is_played(name):
-            # What is played begins at its first line for every run.
+            # Scripts and replays start at their first line for every run.
             return open_sampler(name, setting)
-        # A folder or file that changed is another model, though its name is the same.
+        # A folder or file that changed is another model under the same name.
         content = model_digest(name, setting)
         key = ("model", name, content, key_env, self._spec.in_flight, self._spec.local)
         return self._pool.get(key, lambda: open_sampler(name, setting))
@@ -259,7 +259,7 @@ def _no_price(model: str) -> BadOption:
 
 
 def _unanswered(ask: Ask, why: str) -> Failed:
-    """A fault of ours or of a model costs the asks that waited for it, and no others."""
+    """The failure of an ask that an unexpected error left unanswered."""
     kinds = {
         Run: Kind.PYTHON_SERVER,
         Judge: Kind.JUDGE_SERVER,
@@ -270,7 +270,7 @@ def _unanswered(ask: Ask, why: str) -> Failed:
 
 
 def _open_embedder() -> Embedder:
-    """The encoder that is installed. Raises MissingExtra."""
+    """The installed encoder. Raises MissingExtra."""
     from flywheel.samplers.local.scoring.embedder import PACKAGES, LocalEmbedder, default_folder
 
     need(*PACKAGES, user="a grader that compares embeddings")

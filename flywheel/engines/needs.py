@@ -1,7 +1,7 @@
-"""Whether everything that graders ask for is here, found out before anything is graded.
+"""Checks, before grading starts, that everything the graders need is available.
 
-An engine leaves a sample ungraded when a judge, a sandbox or a model is missing. That is right for
-an outage, and wrong for an option that a user forgot: then nothing at all would be graded.
+An engine leaves a sample ungraded if a judge, a sandbox or a model is missing. That is right for
+an outage, but with an option that a user forgot every sample would be ungraded.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _NAMES = "tiny, a model's folder, http://host/v1#MODEL, python:FILE.py:F or scri
 def check_needs(
     graders: Iterable[Grader], spec: EngineSpec, find_tier: Callable[[], object] = best_tier
 ) -> None:
-    """Raise when one of these graders asks for what an engine of this spec does not have.
+    """Raise if one of these graders needs what an engine of this spec does not have.
 
     The message has the grader's name and the remedy. Raises NoJudge for a missing judge,
     MissingExtra for a package or the embedding model, BadOption for a missing reward model or
-    sandbox. `find_tier` raises NoSandbox where no tier of the sandbox is possible.
+    sandbox. `find_tier` raises NoSandbox if no tier of the sandbox is available.
     """
     for grader in graders:
         check_packages(grader)
@@ -46,11 +46,11 @@ def check_needs(
             try:
                 grader.pinned(pins_of([grader]))
             except FlywheelError as error:
-                told = f"the grader {grader.name!r} needs a reward model: {error}"
-                raise BadOption(told) from None
+                text = f"the grader {grader.name!r} needs a reward model: {error}"
+                raise BadOption(text) from None
 
 
 def check_packages(grader: Grader) -> None:
-    """Raise MissingExtra when a package that the grader runs on is not installed."""
+    """Raise MissingExtra if a package that the grader needs is not installed."""
     packages = [*sorted(grader.packages()), *(EMBEDDER if Embed in grader.needs() else ())]
     need(*packages, user=f"the grader {grader.name!r}")

@@ -14,9 +14,9 @@ from flywheel.samplers.local.sampler import LocalSampler
 def open_engine(
     spec: EngineSpec | None = None, answered: Callable[[], object] = lambda: None
 ) -> Engine:
-    """An engine by this spec. Raises a FlywheelError when its judge cannot be opened.
+    """An engine with this spec. Raises a FlywheelError if its judge cannot be opened.
 
-    A grader that needs a judge where none is named is ungraded; `check_needs` says so beforehand.
+    Without a judge, graders that need one leave samples ungraded; `check_needs` detects this.
     `answered` is called at each answer of a judge or of the sandbox, from any thread.
     """
     return Here(spec, answered=answered)

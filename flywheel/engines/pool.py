@@ -1,6 +1,6 @@
-"""What is open on this machine: samplers, sandboxes, an embedder, reward models. Each once.
+"""A pool of open samplers, sandboxes, embedders and reward models, each opened once.
 
-Engines of one family share a pool, so that two runs that name the same model load it once.
+Engines made by `under` share a pool, so two runs of the same model load it once.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ class _Closes(Protocol):
 
 
 class Pool:
-    """Things by key, each opened when it is first wanted, and closed together."""
+    """Resources by key, each opened on first use, and closed together."""
 
     def __init__(self) -> None:
         self._open: dict[Hashable, Any] = {}
         self._opening: dict[Hashable, threading.Lock] = {}
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What is open by this key, made if nothing is; two threads make one."""
+        """The resource of this key, opened on first use, once even if two threads ask for it."""
         with self._opening.setdefault(key, threading.Lock()):
             if key not in self._open:
                 self._open[key] = make()
             return self._open[key]
 
     def close(self) -> None:
-        """Close all that can be closed. What is wanted afterwards is opened again."""
+        """Close all resources that can be closed. Later calls of `get` open them again."""
         while self._open:
             _, thing = self._open.popitem()
             if isinstance(thing, _Closes):

@@ -1,1 +1,1 @@
-"""Jobs: work that outlives a request, in a process of its own that can be followed and stopped."""
+"""Jobs: long work in a separate process, which can be followed, paused and resumed."""

@@ -1,4 +1,4 @@
-"""Tell a job to pause or to end, from any process."""
+"""Pause, cancel or kill a job from any process."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from flywheel.jobs.records.journal import holder, is_held, last_event, record, t
 
 
 def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
-    """Ask a job to pause or to be cancelled; it hears between two steps.
+    """Ask a job to pause or to cancel; it obeys between two steps.
 
-    A queued job hears it within a second; one without a process is cancelled at once. Raises
-    WrongMoment for one without a process that is to be paused, or that has ended for good.
+    A queued job obeys within a second; a job without a process is cancelled immediately. Raises
+    WrongMoment for a pause of a job without a process, and for a job that cannot be resumed.
     """
     descriptor = take_lock(folder) if word == "cancel" or not is_held(folder) else None
     if descriptor is None:
-        # Whole or not at all: the job may read at this very moment.
+        # Atomic, because the job may be reading the file.
         write_whole(folder / CONTROL, word + "\n")
         return
     try:
@@ -35,7 +35,7 @@ def ask(folder: Path, word: Literal["pause", "cancel"]) -> None:
 
 
 def kill_job(folder: Path) -> None:
-    """End a job's process at once. What it did since its last checkpoint is done again later."""
+    """Kill a job's process. A resume repeats what it did since its last checkpoint."""
     pid = holder(folder)
     if pid is not None:
         kill(pid)

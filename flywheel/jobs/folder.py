@@ -1,6 +1,6 @@
-"""A job's folder: where it is, its name, the files in it, and the job's row in the store.
+"""A job's folder: its path, its name, its files, and the job's row in the store.
 
-`flywheel.jobs.process` says what the files are for.
+`flywheel.jobs.process` describes the files.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _UNKNOWN = datetime(1970, 1, 1)
 
 
 def jobs_root(db: Path) -> Path:
-    """The folder of the jobs that belong to a store; two stores in one folder share none."""
+    """The folder of a store's jobs. Each store has its own, even in the same folder."""
     place = db.absolute().parent / ".flywheel"
     return place / ("jobs" if db.name == DEFAULT_STORE else db.name + _JOBS)
 
 
 def resume_command(folder: Path) -> str:
-    """What to type to resume the job of this folder from the working directory."""
+    """The command that resumes this job from the working directory."""
     return f"flywheel job {folder.name} --resume{db_option(store_of(folder.absolute()))}"
 
 
 def store_of(folder: Path) -> Path | None:
-    """The store of a job's folder; None for a folder that is elsewhere."""
+    """The store that a job's folder belongs to; None if it belongs to none."""
     root = folder.parent
     if root.parent.name != ".flywheel":
         return None
@@ -48,17 +48,17 @@ def store_of(folder: Path) -> Path | None:
 
 
 def new_name() -> str:
-    """A name for a job: when it was accepted, and four letters against a clash."""
+    """A name for a job: the time, and four random hex digits to keep it unique."""
     return f"job-{datetime.now(UTC):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def job_folders(root: Path) -> list[Path]:
-    """The folder of every job that was accepted, the newest first."""
+    """The folders of all accepted jobs, the newest first."""
     return sorted((path.parent for path in root.glob(f"*/{ORDER}")), reverse=True)
 
 
 def find_job(root: Path, name: str) -> Path:
-    """The folder of the job of this name, or the only one whose name begins so. Raises NoJob.
+    """The folder of the job of this name or unique prefix. Raises NoJob.
 
     `latest` is the newest one, `latest~1` the one before it.
     """
@@ -66,7 +66,7 @@ def find_job(root: Path, name: str) -> Path:
 
 
 def match_job(name: str, names: Sequence[str], where: Path) -> str:
-    """The one of these names, the newest first, that is meant. Raises NoJob."""
+    """The one of these names that `name` refers to; the newest is first. Raises NoJob."""
     if name in names:
         return name
     if back := _LATEST.fullmatch(name):
@@ -80,7 +80,7 @@ def match_job(name: str, names: Sequence[str], where: Path) -> str:
 
 
 def damaged_row(folder: Path) -> JobRow:
-    """The row that stands for a job whose order cannot be read: nothing but its name is known."""
+    """A row for a job whose order cannot be read; only its name is known."""
     return JobRow(
         job=folder.name,
         created=_UNKNOWN,
@@ -94,7 +94,7 @@ def damaged_row(folder: Path) -> JobRow:
 
 
 def read_row(folder: Path) -> JobRow:
-    """The job as the store keeps it. Raises BadFile when its order cannot be read."""
+    """The job's row in the store. Raises BadFile if its order cannot be read."""
     path = folder / ORDER
     text = read_text(path, regular=True)
     try:

@@ -1,4 +1,4 @@
-"""Follow a job: what it says as it says it, until its process is gone, and watch that it moves."""
+"""Follow a job: read its events as they arrive until its process ends, and detect a stall."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _POLL_SECONDS = 0.2
 
 
 class Tail:
-    """Reads the whole lines that were added to a job's events.
+    """Reads the complete lines that were appended to a job's events.
 
-    A half-written line is waited for. A damaged one is skipped once a good one follows it: until
-    then it may be what a power cut left, which the next process cuts off and writes over.
+    An incomplete line is read again later. A damaged one is skipped once a valid line follows:
+    until then it may be the result of a power cut, and the next process overwrites it.
     """
 
     def __init__(self, folder: Path, after: int = 0) -> None:
@@ -27,7 +27,7 @@ class Tail:
         self._offset, self._n = 0, after
 
     def read(self) -> list[Event]:
-        """The events since the last time, each once, in their order."""
+        """The events since the last call, each once, in order."""
         try:
             with open_regular(self._path) as file:
                 file.seek(self._offset)
@@ -50,9 +50,9 @@ class Tail:
 
 
 class Watch:
-    """Tells for how long nothing has happened in a job.
+    """Measures for how long nothing has happened in a job.
 
-    The time is this process's own and stands still while the machine sleeps.
+    The clock is this process's own and does not advance while the machine sleeps.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +60,7 @@ class Watch:
         self._seen, self._since = "", time.monotonic()
 
     def quiet(self) -> float:
-        """The seconds since the job was last seen to move."""
+        """Seconds since the last progress of the job."""
         try:
             now = self._path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -76,16 +76,16 @@ def follow(
     process: subprocess.Popen[bytes] | None = None,
     after: int = 0,
 ) -> Iterator[list[Event]]:
-    """New events, a list every fifth of a second (an empty one too), until the job is at rest.
+    """A list of new events every fifth of a second, which may be empty, until the job stops.
 
-    The last event of the last list says how it ended. A job in which nothing happens for `stall`
-    seconds is ended. `process` is the job's, where it was started here; `after` is the number of
-    the last event that is known already.
+    The last event of the last list says how it ended. A job without progress for `stall` seconds
+    is killed. `process` is the job's, if it was started here; events up to number `after` are
+    skipped.
     """
     tail, watch = Tail(folder, after), Watch(folder)
     while True:
         returncode = process.poll() if process else None
-        # Asked before reading, so that a last word is not missed.
+        # Checked before reading, so that the final event is not missed.
         lives = is_held(folder)
         yield tail.read()
         if not lives:

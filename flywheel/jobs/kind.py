@@ -1,7 +1,7 @@
 """A kind of job: the process that does its work, and how its order is read.
 
-A job's folder names its kind. What a name stands for is the caller's table, never the folder's: a
-folder that somebody else wrote can name only work that this program knows.
+A job's folder names its kind. The caller's table maps the name to a command, never the folder: a
+folder from an untrusted source can name only work that this program knows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from flywheel.errors import FlywheelError
 from flywheel.jobs.queue import Resources
 from flywheel.jobs.records.journal import read_events
 
-# The first edition's jobs name no kind; they are all trainings.
+# Jobs of the first edition have no kind; they are all trainings.
 _UNNAMED = "training"
 
 
 class Order(Protocol):
-    """Everything that a job does, with every number settled."""
+    """Everything that determines what a job does, with all defaults resolved."""
 
     @property
     def digest(self) -> str:
@@ -33,7 +33,7 @@ class Order(Protocol):
         ...
 
     def check_unchanged(self) -> None:
-        """Raise a FlywheelError when something that the order depends on has changed."""
+        """Raise a FlywheelError if something that the order depends on has changed."""
         ...
 
 
@@ -41,8 +41,8 @@ class Order(Protocol):
 class Kind:
     """One kind of job. `load` reads the order in a job's folder, and raises a FlywheelError.
 
-    `command` is called with the folder and the number of the descriptor that holds its lock.
-    `resources` says what a job needs, and how many jobs may share each of them.
+    `command` gets the folder and the number of the descriptor that holds its lock. `resources`
+    returns what a job needs, and how many jobs may share each resource.
     """
 
     name: str
@@ -55,7 +55,7 @@ Kinds = Mapping[str, Kind]
 
 
 class UnknownKind(FlywheelError):
-    """A job's folder names a kind of work that this program does not know."""
+    """A job's folder names a kind that this program does not know."""
 
 
 def module_command(module: str) -> Sequence[str]:

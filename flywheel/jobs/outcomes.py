@@ -1,7 +1,7 @@
-"""How jobs end: what its own process says, and what others must say for one that cannot any more.
+"""How jobs end: the events that other processes write for a job whose process cannot.
 
-finished, failed, paused and cancelled are a process's own words. One that was killed is `died`, one
-in which nothing happened is `stalled`: whoever looks next finds the lock free and says so.
+A job's own process writes finished, failed, paused and cancelled. For a killed process the next
+reader, which finds the lock free, writes `died`, or `stalled` if the job had made no progress.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _DEATH_SECONDS = 30.0
 
 
 def settle(folder: Path, returncode: int | None = None) -> None:
-    """Say how a job ended whose process is gone without a word. Does nothing for any other.
+    """Write the final event of a job whose process ended without one. Ignores other jobs.
 
-    `returncode` is the process's, where it is known: minus the signal that killed it. A job whose
-    files cannot be read or written is left as it is, and shown as far as it can be read.
+    `returncode` is that of the process, if known; a negative one is the signal that killed it. A
+    job whose files cannot be read or written is left unchanged.
     """
     with suppress(OSError):
         _settle(folder, returncode)
@@ -57,9 +57,9 @@ def _settle(folder: Path, returncode: int | None) -> None:
 
 
 def end_stalled(folder: Path, seconds: float, pid: int | None = None) -> None:
-    """Stop a job in which nothing happened for so long, once its stacks are written.
+    """Kill a job that made no progress for this long, after it wrote its stacks.
 
-    Its checkpoints are whole, so it can be resumed. Does nothing when its process is unknown.
+    Its checkpoints are complete, so it can be resumed. Does nothing if its process is unknown.
     """
     pid = holder(folder) or pid
     if pid is None:
@@ -80,14 +80,14 @@ def end_stalled(folder: Path, seconds: float, pid: int | None = None) -> None:
 
 
 def _end(folder: Path, kind: str, error: str) -> None:
-    """Write the last event of a job whose lock is held here, where it has none yet."""
+    """Write the final event of a job whose lock is held here, unless it has one."""
     last, _ = last_event(folder)
     if last is None or last.kind not in ENDS:
         record(folder, kind, {"error": error, "remedy": resume_command(folder)})
 
 
 def kill(pid: int) -> None:
-    """End a job's process at once, with all that it started. It may be gone already."""
+    """Kill a job's process and its children. It may have ended already."""
     try:
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)
@@ -111,7 +111,7 @@ def _death(folder: Path, returncode: int | None) -> str:
 
 
 def _gave_up(folder: Path) -> bool:
-    """Whether the process ended itself because nothing happened: after its last event."""
+    """Whether the process ended itself after its last event, because it made no progress."""
     stacks, events = folder / STACKS, folder / "events.jsonl"
     try:
         if stacks.stat().st_mtime < events.stat().st_mtime:
@@ -122,7 +122,7 @@ def _gave_up(folder: Path) -> bool:
 
 
 def _dump_stacks(folder: Path, pid: int) -> bool:
-    """Ask the process for its stacks, and wait a little until it has written them."""
+    """Ask the process for its stacks, and wait briefly until it has written them."""
     path = folder / STACKS
     before = path.stat().st_size if path.exists() else 0
     try:
@@ -138,7 +138,7 @@ def _dump_stacks(folder: Path, pid: int) -> bool:
 
 
 def _state(pid: int) -> str:
-    """The letter that Linux has for what a process does: T is stopped. Empty where nobody knows."""
+    """The state letter of a process in Linux, T for stopped; empty if unknown."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

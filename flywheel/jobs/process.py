@@ -1,15 +1,15 @@
-"""The process of a job: `work` runs what the job does, and handles everything else about it.
+"""The process of a job: `work` calls the job's function and handles files, signals and errors.
 
-It keeps these files in the job's folder:
+It writes these files in the job's folder:
 
-events.jsonl  what happened, an event a line        heartbeat  touched each second; the last step
+events.jsonl  one event per line                    heartbeat  touched each second; the last step
 stacks.txt    the stacks of all threads, on demand  lock       held as long as the process lives
 
 It reads `control`: "pause" or "cancel", obeyed between steps, and within a second before the first
-one and in an exam; SIGTERM means pause. Exit codes:
-0 finished, 10 paused, 11 cancelled, 1 failed. SIGUSR1 writes the stacks. A process in which nothing
-happens for too long writes them too and ends itself, so that a job nobody follows ends as well;
-one that was stopped from outside (SIGSTOP) cannot.
+step and in an exam; SIGTERM means pause. Exit codes:
+0 finished, 10 paused, 11 cancelled, 1 failed. SIGUSR1 writes the stacks. A process without progress
+for too long writes its stacks and ends itself, so a stalled job ends even if nobody follows it;
+a suspended one (SIGSTOP) cannot.
 """
 
 from __future__ import annotations
@@ -46,24 +46,24 @@ _MEMORY_REMEDY = "free some memory, then resume the job"
 EXIT_CODES = {"finished": 0, "failed": 1, "paused": 10, "cancelled": 11}
 ENDINGS: Mapping[Command, Ended] = {"go": "finished", "pause": "paused", "cancel": "cancelled"}
 STALL_SECONDS = "FLYWHEEL_STALL_SECONDS"
-# Who follows a job ends it first, and can say more; this is for a job that nobody follows.
+# A follower kills a stalled job earlier and reports more; this is for a job without a follower.
 _GRACE = 1.2, 5.0
 _QUEUE_SECONDS = 0.5
 
 
 class FolderGone(FlywheelError):
-    """The folder of a job was moved or removed while its process worked."""
+    """The folder of a job was moved or removed while its process was running."""
 
 
 class StoreGone(FlywheelError):
-    """The store that a queued job belongs to was moved or removed before the job's turn."""
+    """The store of a queued job was moved or removed before the job started."""
 
 
 class Pulse:
-    """Shows that the process lives, and when something last happened in it.
+    """Writes the heartbeat: that the process lives, and when it last made progress.
 
-    The heartbeat's time is a thread's: stuck work keeps it young. What it says is the step and
-    when the work last emitted an event or asked for the command.
+    A thread touches the file even if the work is stuck. Its content is the step, and the time at
+    which the work last emitted an event or asked for the command.
     """
 
     def __init__(self, folder: Path, limit: float | None, stacks: TextIO) -> None:
@@ -78,31 +78,31 @@ class Pulse:
         self._thread.start()
 
     def progress(self, step: int | None = None) -> None:
-        """Something happened."""
+        """Record progress."""
         self._step = self._step if step is None else step
         self._at = time.time()
         if self._limit is not None and self._at - self._armed >= min(1.0, self._limit / 10):
             self._armed = self._at
             wait = self._limit * _GRACE[0] + _GRACE[1]
-            # A thread of its own, which needs no interpreter: also a stuck extension is ended.
+            # faulthandler's thread does not need the GIL, so it also ends a stuck extension.
             faulthandler.dump_traceback_later(wait, exit=True, file=self._stacks)
 
     def stop(self) -> None:
-        """No more beats."""
+        """Stop the heartbeat."""
         faulthandler.cancel_dump_traceback_later()
         self._over.set()
         self._thread.join()
 
     def _beat(self) -> None:
         while not self._over.wait(1):
-            # A full disk stops the trainer when it writes; the heart need not say so too.
+            # If the disk is full, the trainer's own writes report it.
             with suppress(OSError):
                 self._write()
 
     def _write(self) -> None:
         at = datetime.fromtimestamp(self._at, UTC).isoformat(timespec="milliseconds")
-        told = json.dumps({"pid": os.getpid(), "step": self._step, "at": at})
-        write_whole(self._path, told + "\n", durable=False)
+        status = json.dumps({"pid": os.getpid(), "step": self._step, "at": at})
+        write_whole(self._path, status + "\n", durable=False)
 
 
 def work(
@@ -110,17 +110,16 @@ def work(
 ) -> int:
     """Do the job of a folder with `run`, and return the exit code. No other process may run it.
 
-    A queued job waits for its turn first, and says `claimed` when it has what it needs.
-    `run` emits each event, and asks for the command between steps; both count as progress. To
-    `peek` at the command, which the `control` that it gets can do too, does not. Asked to pause or
-    to cancel, it keeps a checkpoint where that is wanted and returns. `memory_remedy` is what to do
-    when memory runs out.
+    A queued job first waits for its resources, then emits `claimed`. `run` emits events and asks
+    `control` for the command between steps; both count as progress, and `control.peek` does not.
+    On pause or cancel it saves a checkpoint if one is wanted, and returns. `memory_remedy` tells
+    the user what to do when memory runs out.
     """
     descriptor = take_lock(folder) if descriptor is None else descriptor
     if descriptor is None:
         sys.stderr.write(f"Error: {folder}: another process runs this job\n")
         return EXIT_CODES["failed"]
-    # The lock is this process's alone: what it starts may outlive it.
+    # Child processes may outlive this one and must not inherit its lock.
     os.set_inheritable(descriptor, False)
     write_holder(descriptor)
     with (folder / STACKS).open("a", encoding="utf-8") as stacks:
@@ -138,9 +137,9 @@ def work(
 
 
 class _Process:
-    """What the work sees of its process: it emits events, and calls it to ask for the command.
+    """The process as the job's function sees it: `emit` an event, or call it to get the command.
 
-    To ask is a sign of life; to `peek` is none.
+    A call counts as progress; `peek` does not.
     """
 
     def __init__(self, folder: Path, lock: int, journal: Journal, pulse: Pulse) -> None:
@@ -160,14 +159,14 @@ class _Process:
         except BaseException as error:
             traceback.print_exc()
             if self._ending is None:
-                told, remedy = explain(error, self._folder, memory_remedy)
+                text, remedy = explain(error, self._folder, memory_remedy)
                 with suppress(OSError):
-                    self.emit("failed", {"error": told, "remedy": remedy})
+                    self.emit("failed", {"error": text, "remedy": remedy})
                 return EXIT_CODES["failed"]
         return EXIT_CODES[self._ending or "failed"]
 
     def _has_its_turn(self) -> bool:
-        """Wait in the queue, if the job is in it. False when it was asked to stop there."""
+        """Wait in the queue, if the job is in it. False if it was asked to stop meanwhile."""
         if not is_queued(self._folder):
             return True
         since, store = time.monotonic(), store_of(self._folder.absolute())
@@ -178,7 +177,7 @@ class _Process:
                 raise StoreGone(
                     f"the store {store} is gone, so the queued job does not start; put it back"
                 )
-            if turn.has_come():
+            if turn.try_claim():
                 self.emit("claimed", {"seconds": round(time.monotonic() - since, 3)})
                 return True
             time.sleep(_QUEUE_SECONDS)
@@ -186,13 +185,13 @@ class _Process:
 
     @property
     def _ending(self) -> str | None:
-        """How the work ended, by its own last event; None where that is no ending."""
+        """How the work ended, from its last event; None if that is not a final one."""
         return self._last.kind if self._last and self._last.kind in EXIT_CODES else None
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
         step = detail.get("step")
         self._pulse.progress(step if kind == "step" and isinstance(step, int) else None)
-        self._last = self._journal.tell(kind, detail)
+        self._last = self._journal.append(kind, detail)
 
     def __call__(self) -> Command:
         self._pulse.progress()
@@ -206,7 +205,7 @@ class _Process:
 
 
 def read_command(folder: Path) -> Command:
-    """What the job was last asked to do: to go on, where nothing was asked."""
+    """The last command to the job; "go" if there was none."""
     try:
         text = (folder / CONTROL).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
@@ -217,16 +216,16 @@ def read_command(folder: Path) -> Command:
 def explain(
     error: BaseException, folder: Path, memory_remedy: str = _MEMORY_REMEDY
 ) -> tuple[str, str]:
-    """What went wrong in a line, and what to do about it."""
+    """One line about what went wrong, and one about what to do."""
     again = resume_command(folder)
     first = next((line for line in str(error).splitlines() if line.strip()), "").strip()
-    told = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    text = f"{type(error).__name__}: {first}" if first else type(error).__name__
     if isinstance(error, FlywheelError):
         return str(error), f"fix that, then: {again}"
     if line := missing_extra(error):
         return line, f"install it, then: {again}"
     if is_out_of_memory(error):
-        return told, memory_remedy
+        return text, memory_remedy
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return told, f"free some space; the last checkpoint is kept; then: {again}"
-    return told, f"see {folder / LOG}; then: {again}"
+        return text, f"free some space; the last checkpoint is kept; then: {again}"
+    return text, f"see {folder / LOG}; then: {again}"

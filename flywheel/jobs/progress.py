@@ -1,9 +1,9 @@
 # pyright: standard
-"""Progress: what long work owes to whoever waits for it, before the first step and between steps.
+"""Progress of long work outside training steps, such as preparation and exams.
 
-It reports how far it is, shows that it is alive, and stops within a second when the job is to pause
-or to cancel. A sign of life is something that happened: a pass through the model, an answer of a
-judge or of the sandbox. Polling for the command is none, so that work that hangs is seen to hang.
+Work reports how far it is, gives signs of life, and stops within a second when the job is asked to
+pause or cancel. A forward pass or an answer of a judge or of the sandbox is a sign of life. Polling
+for the command is not, so that work that hangs is detected.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 _POLL_SECONDS = 0.25
 REPORT_SECONDS = 5.0
-# How long the work may take to end once it is asked to.
+# How long the work may take to end after it was cancelled.
 _PATIENCE_SECONDS = 10.0
 
 
 class Stopped(Exception):
-    """The work was given up, for the job is to pause or to cancel: `command` says which."""
+    """The work was cancelled because the job was asked to pause or cancel, see `command`."""
 
     def __init__(self, command: Command) -> None:
         super().__init__(command)
@@ -34,11 +34,11 @@ class Stopped(Exception):
 
 
 class OutOfTime(Exception):
-    """The work was given up, for it would take longer than it may."""
+    """The work was cancelled because it exceeded its time limit."""
 
 
 class Progress:
-    """One job's way to report and to be stopped. Without arguments nobody listens or stops it."""
+    """How a job reports and is stopped. The defaults report nothing and never stop."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Progress:
     ) -> None:
         """`control` counts as a sign of life; its `peek`, where it has one, does not.
 
-        Reports that follow one another within `report_seconds` are passed over.
+        A report within `report_seconds` of the last one is dropped.
         """
         self.emit = emit
         self.control = control
@@ -57,25 +57,25 @@ class Progress:
         self._beaten = self._reported = 0.0
 
     def beat(self) -> None:
-        """Show a sign of life."""
+        """Give a sign of life."""
         now = time.monotonic()
         if now - self._beaten >= _POLL_SECONDS:
             self._beaten = now
-            # What is wrong with the job's folder is raised where the work waits, not in a pass
-            # through the model, which would pass for a fault of its own.
+            # An error of the job's folder is raised where the work waits: in a forward pass it
+            # would look like an error of the model.
             with suppress(FlywheelError):
                 self.control()
 
     def check(self) -> None:
-        """Raise Stopped when the job is not to go on."""
+        """Raise Stopped if the job was asked to pause or cancel."""
         command = self._peek()
         if command != "go":
             raise Stopped(command)
 
     def report(self, text: str, *, now: bool = False) -> None:
-        """Say what is being done, and how far it is; passed over when the last one is recent.
+        """Report what is being done, and how far it is; dropped if the last report is recent.
 
-        Raises Stopped when the job is not to go on.
+        Raises Stopped if the job was asked to pause or cancel.
         """
         self.beat()
         at = time.monotonic()
@@ -85,10 +85,10 @@ class Progress:
         self.check()
 
     def wait(self, work: Coroutine[Any, Any, T], until: float | None = None) -> T:
-        """Do the work in a thread of its own, and give its result or raise what it raises.
+        """Run the coroutine in another thread, and return its result or raise its error.
 
-        Raises Stopped as soon as the job is to stop, and OutOfTime at `until` on the monotonic
-        clock. The work is cancelled then.
+        Cancels the work and raises Stopped when the job is asked to pause or cancel, or OutOfTime
+        at `until` on the monotonic clock.
         """
         background = Background()
         running = background.start(work)
@@ -107,14 +107,14 @@ class Progress:
 
     @contextmanager
     def through(self, model: Any, *, stops: bool = False) -> Generator[None]:
-        """Take each pass through the model as a sign of life; with `stops`, stop at one too."""
+        """Count each forward pass as a sign of life; with `stops`, a pass may raise Stopped."""
 
         def passed(*_: Any) -> None:
             self.beat()
             if stops:
                 self.check()
 
-        # Every pass calls the embedding as a module, whatever wraps the model.
+        # Every forward pass calls the embedding module, even if the model is wrapped.
         hook = model.get_input_embeddings().register_forward_pre_hook(passed)
         try:
             yield

@@ -1,13 +1,13 @@
 """The queue of the jobs below one root: which of them wait, and which hold a resource.
 
 A job needs resources, each with the number of jobs that may hold it at once: {"gpu:0": 1}. It
-claims all of them together, after every earlier job that waits for one of them. Its process
-waits for that by itself, so the queue needs no process of its own.
+claims all of them together, after every earlier job that waits for one of them. Each job's process
+waits by itself, so the queue has no process of its own.
 
-A claim is an entry beside the jobs' folders that counts as long as the job's process holds the
-lock of its folder. The kernel keeps that lock while the machine sleeps or the clock is set back,
-and drops it however the process ends: a claim cannot run out too early or last too long. Entries
-are only written by who holds the queue's own lock, so two processes never claim one resource.
+A claim is a file beside the jobs' folders, valid as long as the job's process holds the lock of its
+folder. The kernel keeps that lock while the machine sleeps or the clock is set back, and drops it
+however the process ends, so a claim cannot expire too early or last too long. Writing an entry
+requires the queue's own lock, so two processes never claim the same resource.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ Resources = Mapping[str, int]
 
 _QUEUE, _LOCK, _SUFFIX = "queue", "lock", ".json"
 _LOOK_SECONDS = 5.0
-_PATIENCE = 10.0  # seconds; others hold the lock for milliseconds
+_PATIENCE = 10.0  # seconds; the lock is normally held for milliseconds
 
 
 class QueueLocked(FlywheelError):
-    """Another process holds the lock of the queue, and does not let go of it."""
+    """Another process holds the lock of the queue for too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One job's place: jobs of a lower `ticket` came earlier. `claimed` once it holds them all."""
+    """A job in the queue, in order of `ticket`; `claimed` if it holds all its resources."""
 
     job: str
     ticket: Annotated[int, Field(strict=True)]
@@ -53,10 +53,10 @@ _ENTRY = TypeAdapter(Entry)
 
 
 def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> list[str]:
-    """Queue the job of a folder, whose lock the caller holds, and claim what it needs if possible.
+    """Queue the job of a folder whose lock the caller holds, and claim its resources if possible.
 
-    Returns the jobs that it waits for: none when it holds its resources. A job that needs nothing
-    is in no queue. Raises QueueLocked when the queue is locked for `patience` seconds.
+    Returns the jobs that it waits for, none if it has its resources. A job that needs no resources
+    is not queued. Raises QueueLocked if the queue stays locked for `patience` seconds.
     """
     if not resources:
         _path(folder).unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def join(folder: Path, resources: Resources, patience: float = _PATIENCE) -> lis
 
 
 def is_queued(folder: Path) -> bool:
-    """Whether the job of a folder waits in the queue, if its process lives."""
+    """Whether the job of a folder waits in the queue. Assumes that its process lives."""
     entry = _read(_path(folder))
     return entry is not None and not entry.claimed
 
@@ -83,7 +83,7 @@ def is_queued(folder: Path) -> bool:
 class Turn:
     """A queued job's wait for its turn.
 
-    It looks at the whole queue when the job right ahead of it has ended, and every few seconds.
+    It reads the whole queue when the job directly ahead has ended, and every few seconds.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -91,8 +91,8 @@ class Turn:
         self._ahead: Path | None = None
         self._due = 0.0
 
-    def has_come(self) -> bool:
-        """Claim what the job needs, where that is possible now."""
+    def try_claim(self) -> bool:
+        """Claim the job's resources if they are free. Returns whether it has them."""
         if self._ahead and is_held(self._ahead) and time.monotonic() < self._due:
             return False
         self._due = time.monotonic() + _LOOK_SECONDS
@@ -102,9 +102,9 @@ class Turn:
 
 
 def claim(folder: Path) -> list[str] | None:
-    """Claim what the job of this process needs; returns the jobs that are still ahead of it.
+    """Claim the resources of this process's job; returns the jobs that are still ahead of it.
 
-    None when the queue is locked at the moment. A job that needs nothing has nobody ahead.
+    None if the queue is locked at the moment. A job that needs no resources has no job ahead.
     """
     with _locked(folder.parent) as locked:
         if not locked:
@@ -114,7 +114,7 @@ def claim(folder: Path) -> list[str] | None:
 
 
 def jobs_ahead(folder: Path) -> list[str]:
-    """The jobs that a queued job waits for now; none when it waits for nothing."""
+    """The jobs that a queued job waits for."""
     entry = _read(_path(folder))
     if entry is None or entry.claimed:
         return []
@@ -129,18 +129,18 @@ def _claim(folder: Path, entry: Entry, others: Sequence[Entry]) -> list[str]:
 
 
 def _write(folder: Path, entry: Entry) -> None:
-    # A power cut ends the process too, so that an entry never has to outlast one.
+    # Not flushed: a power cut ends the process too, and the entry with it.
     write_whole(_path(folder), json.dumps(asdict(entry)) + "\n", durable=False)
 
 
 def _in_the_way(entry: Entry, others: Sequence[Entry]) -> list[str]:
-    """The jobs because of which this one cannot claim its resources, in the order they came."""
+    """The jobs that prevent this one from claiming its resources, oldest first."""
     holders = [other for other in others if other.claimed]
     held = Counter(name for holder in holders for name in holder.resources)
     ahead: set[str] = set()
     for name, limit in entry.resources.items():
         sharing = [other for other in others if name in other.resources]
-        # Who holds it alone is not joined by one that would share it.
+        # A job that holds a resource exclusively cannot be joined by one that would share it.
         most = min([limit, *(one.resources[name] for one in sharing if one.claimed)])
         if held[name] >= most:
             ahead |= {one.job for one in sharing if one.claimed}
@@ -149,9 +149,9 @@ def _in_the_way(entry: Entry, others: Sequence[Entry]) -> list[str]:
 
 
 def _others(folder: Path, *, tidy: bool = False) -> list[Entry]:
-    """The entries of the other jobs whose processes live, in the order they came.
+    """The entries of the other jobs whose processes live, oldest first.
 
-    To `tidy` removes the rest, for who holds the queue's lock.
+    `tidy` removes the other entries; it needs the queue's lock.
     """
     living: list[Entry] = []
     for place in (folder.parent / _QUEUE).glob(f"*{_SUFFIX}"):
@@ -170,7 +170,7 @@ def _path(folder: Path) -> Path:
 
 
 def _read(path: Path) -> Entry | None:
-    """An entry, None where there is none or where its file was damaged."""
+    """An entry; None if its file is missing or damaged."""
     try:
         with open_regular(path) as file:
             return replace(_ENTRY.validate_json(file.read()), job=path.stem)
@@ -180,7 +180,7 @@ def _read(path: Path) -> Entry | None:
 
 @contextmanager
 def _locked(root: Path, patience: float = 0.0) -> Generator[bool]:
-    """The queue's lock, and whether it was free within so many seconds."""
+    """Take the queue's lock; yields whether it was free within this time in seconds."""
     place = root / _QUEUE
     place.mkdir(exist_ok=True)
     deadline = time.monotonic() + patience

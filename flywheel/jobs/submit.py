@@ -1,9 +1,8 @@
-"""Submit a job: its folder, its order, its place in the queue, and the process that does the work.
+"""Submit a job: create its folder and order, queue it, and start its process.
 
-The process has a session of its own: ctrl-C and a closed terminal do not reach it, and it goes on
-when whoever started it is gone. It is handed the folder's lock, so there is no moment at which a
-submitted job looks dead, and none at which two processes could work in one folder. A job whose
-resources are in use waits for them in its process.
+The process has its own session, so that ctrl-C, a closed terminal or the end of its parent do not
+stop it. It inherits the folder's lock: a submitted job never looks dead, and two processes never
+work in one folder. A job whose resources are in use waits for them in its process.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from flywheel.jobs.records.journal import last_event, record, take_lock
 class Launch:
     """How a job's process runs.
 
-    It is stopped after `stall` idle seconds; None is never. A `niceness` up to 19 gives other
-    processes priority. `resources` are those that its kind needs, where None are given here; a job
-    that needs none starts at once.
+    It is stopped after `stall` idle seconds; None disables this. A `niceness` up to 19 gives other
+    processes priority. `resources` are by default those of its kind; a job that needs none starts
+    immediately.
     """
 
     stall: float | None = 600.0
@@ -38,14 +37,14 @@ class Launch:
 
 
 class Job(NamedTuple):
-    """A job that was submitted here, and its process: it works, or waits for its turn."""
+    """A job that was submitted here, and its process, which works or waits for resources."""
 
     folder: Path
     process: subprocess.Popen[bytes]
 
 
 def submit(root: Path, kind: Kind, order: Order, launch: Launch) -> Job:
-    """Accept an order as a new job of this kind. It starts as soon as its resources are free."""
+    """Create a job of this kind from an order. It starts as soon as its resources are free."""
     folder = root / new_name()
     folder.mkdir(parents=True)
     descriptor = take_lock(folder)
@@ -59,10 +58,10 @@ def submit(root: Path, kind: Kind, order: Order, launch: Launch) -> Job:
 
 
 def resume(folder: Path, kinds: Kinds, launch: Launch) -> Job:
-    """Resume a job from its last checkpoint, or from its beginning where it has none.
+    """Resume a job from its last checkpoint, or from the beginning if it has none.
 
-    Raises WrongMoment while it is running or when it has ended for good, UnknownKind, and what the
-    order raises when something that it depends on has changed.
+    Raises WrongMoment if it is running or cannot be resumed, UnknownKind, and the error of
+    `check_unchanged` if something that the order depends on has changed.
     """
     kind = kind_of(folder, kinds)
     order = kind.load(folder)
@@ -85,7 +84,7 @@ def resume(folder: Path, kinds: Kinds, launch: Launch) -> Job:
 
 
 def _begin(folder: Path, kind: Kind, launch: Launch, descriptor: int) -> Job:
-    # A command to the last process is none to this one, and its heartbeat says nothing.
+    # The command and the heartbeat of the previous process are outdated.
     for name in (CONTROL, HEARTBEAT):
         (folder / name).unlink(missing_ok=True)
     needed = kind.resources() if launch.resources is None else launch.resources

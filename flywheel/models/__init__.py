@@ -1,1 +1,1 @@
-"""Models on this machine: their folders, the base of an adapter, and digests of what they hold."""
+"""Models on this machine: their folders, the bases of adapters, and content digests."""

@@ -1,4 +1,4 @@
-"""An adapter and the base that it belongs to: the one place that looks the base up."""
+"""Finds the base model of an adapter."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from flywheel.models.hub import model_folder
 
 
 class Weights(NamedTuple):
-    """The folder of a model's own weights, and that of the adapter on them, if there is one."""
+    """The folder of a model's weights, and that of its adapter, if it has one."""
 
     base: Path
     adapter: Path | None
 
 
 def weights_of(folder: Path) -> Weights:
-    """What a model's folder stands for: weights of its own, or an adapter and its base.
+    """The weights of a model's folder, which holds a full model or an adapter.
 
-    Raises BadOption where the base is not named, or not on this machine.
+    Raises BadOption if an adapter's base is not named, or not on this machine.
     """
     base = base_of(folder)
     return Weights(folder, None) if base is None else Weights(model_folder(base), folder)
@@ -29,7 +29,7 @@ def weights_of(folder: Path) -> Weights:
 def base_of(folder: Path) -> str | None:
     """The name of the base of the adapter in a folder; None for a folder without an adapter.
 
-    A base that is named relative to the adapter is found beside it. Raises BadOption.
+    A relative path of the base is resolved from the adapter's folder. Raises BadOption.
     """
     path = folder / ADAPTER
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Digests of what models are made of: the bytes of every file that decides about the answers."""
+"""Digests of models: of the bytes of every file that affects their answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _digests: dict[tuple[str, int, int, int], str] = {}
 
 
 def content_digest(name: str) -> str:
-    """The sha256 of what lies in a model's folder or cached hub id, with the base of an adapter.
+    """The sha256 of a model's folder or cached hub id, including the base of an adapter.
 
     Raises BadOption.
     """
@@ -25,7 +25,7 @@ def content_digest(name: str) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """Of weights, configs, tokenizer and templates in a folder. Raises BadOption."""
+    """The digest of the weights, configs, tokenizer and templates in a folder. Raises BadOption."""
     files = sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and path.is_file())
     if not files:
         raise BadOption(f"the folder {str(folder)!r} holds no model: it has no config.json")
@@ -34,10 +34,10 @@ def folder_digest(folder: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file, remembered by its path, size and times. Raises BadOption."""
+    """The sha256 of a file, cached by its path, size and times. Raises BadOption."""
     try:
         stat = path.stat()
-        # A copy may keep the time of its source; the time of the change on this disk, none keeps.
+        # A copy may keep the mtime of its source, but never its ctime.
         key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
         if key not in _digests:
             with path.open("rb") as file:

@@ -1,9 +1,9 @@
-"""The folder of a model, taken as hostile: what may be read of it, and what is refused.
+"""The folder of a model, treated as untrusted: what may be read, and what is refused.
 
-Whoever made the folder must not run code here. Code of the author is never loaded, weights come
-from safetensors only (a pickle runs code when it is read), nothing is fetched, and settings that
-make a library import a module by name are refused. Every place that loads a model, a tokenizer or
-an adapter takes its arguments from here.
+A model's folder must not run code on this machine. Remote code is never loaded, weights are read
+from safetensors only (a pickle runs code when it is read), nothing is downloaded, and settings that
+make a library import a module by name are refused. All code that loads a model, a tokenizer or an
+adapter takes its arguments from here.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from flywheel.errors import BadOption
 
 ADAPTER = "adapter_config.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-# Of peft: modules that it imports by the name in the file.
+# peft imports these modules by the name in its config.
 _IMPORTS = ("megatron_config", "megatron_core")
-# Of transformers: the name of a kernel on the hub, which is code.
+# transformers loads code from the hub by the name of a kernel.
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
 _PLAIN_CORE = "megatron.core"
 
 
 def safe_arguments(*, fetch: bool = False) -> dict[str, Any]:
-    """What every `from_pretrained` of transformers gets."""
+    """The arguments of every `from_pretrained` of transformers."""
     return {"local_files_only": not fetch, "trust_remote_code": False}
 
 
 def safe_weights(*, fetch: bool = False) -> dict[str, Any]:
-    """What a `from_pretrained` that reads weights gets."""
+    """The arguments of a `from_pretrained` that reads weights."""
     return {**safe_arguments(fetch=fetch), "use_safetensors": True}
 
 
 def check_model(folder: Path) -> None:
-    """Raise BadOption for a folder whose config or weights could run code, or are not whole."""
+    """Raise BadOption for a folder whose config or weights could run code, or are incomplete."""
     if not (folder / "config.json").is_file():
         raise BadOption(f"{folder} holds no model: it has no config.json; copy the folder again")
     config = read_config(folder / "config.json")
@@ -49,7 +49,7 @@ def check_model(folder: Path) -> None:
 
 
 def check_adapter(folder: Path) -> None:
-    """The same for the folder of an adapter."""
+    """Like `check_model`, for the folder of an adapter."""
     config = read_config(folder / ADAPTER)
     for name in _IMPORTS:
         if config.get(name) not in (None, {}, _PLAIN_CORE):
@@ -60,7 +60,7 @@ def check_adapter(folder: Path) -> None:
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
-    """A JSON object in a model's folder, empty where there is no such file. Raises BadOption."""
+    """A JSON object in a model's folder, empty if the file is missing. Raises BadOption."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -80,7 +80,7 @@ def _check_weights(folder: Path, stem: str) -> None:
             " where you trust it, load it with its own library and save it as safetensors:"
             f" model.save_pretrained(FOLDER) writes {stem}.safetensors"
         )
-    # What is missing is not left to the libraries: peft looks for it on the hub.
+    # Checked here because peft would look for a missing file on the hub.
     index = folder / f"{stem}.safetensors.index.json"
     wanted = [f"{stem}.safetensors"]
     if index.is_file():
@@ -93,7 +93,7 @@ def _check_weights(folder: Path, stem: str) -> None:
 
 
 def _check_length(path: Path) -> None:
-    """Raise BadOption when a safetensors file is shorter or longer than its header says."""
+    """Raise BadOption if a safetensors file is shorter or longer than its header says."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         try:

@@ -1,5 +1,5 @@
 # pyright: standard
-"""Folders by name: a folder is itself, a hub id is its folder in the hub's cache."""
+"""The folder of a model's name: a path, or a hub id that is in the local cache."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from flywheel.extras import need
 
 
 def model_folder(name: str) -> Path:
-    """The folder that a name stands for. Nothing is fetched. Raises BadOption, MissingExtra."""
+    """The folder of the model of this name. Downloads nothing. Raises BadOption, MissingExtra."""
     return Path(name) if Path(name).is_dir() else cached_folder(name)
 
 
 def cached_folder(name: str) -> Path:
-    """The folder of a hub id in the cache. Nothing is fetched. Raises BadOption, MissingExtra."""
+    """The folder of a hub id in the cache. Downloads nothing. Raises BadOption, MissingExtra."""
     need("huggingface_hub", user=f"the model {name!r}")
     try:
         from huggingface_hub import snapshot_download

@@ -1,1 +1,1 @@
-"""What a user can do, once: the command line, notebooks, the service and the pages call it."""
+"""Everything a user can do; the command line, notebooks, the service and the pages call it."""

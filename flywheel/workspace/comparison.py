@@ -19,13 +19,13 @@ from flywheel.visible import one_line
 
 @dataclass(frozen=True)
 class Compared:
-    """Runs compared item by item. Print it, show it in a notebook, or take its figures."""
+    """Runs compared item by item: printed, shown in a notebook, or as figures."""
 
     comparison: Comparison
     _store: Reader
 
     def report(self, items: int | None = None) -> Report:
-        """The comparison with this many fixed and broken items of each candidate."""
+        """The comparison as text, with this many fixed and broken items of each candidate."""
         return load_report(self._store, self.comparison, items)
 
     def as_json(self) -> outputs.Comparison:
@@ -33,7 +33,7 @@ class Compared:
         return self.comparison.as_json()
 
     def to_pandas(self) -> Any:
-        """One row a candidate and grader. Raises MissingExtra without pandas."""
+        """One row per candidate and grader. Raises MissingExtra without pandas."""
         need("pandas", user="to_pandas()")
         import pandas
 
@@ -56,7 +56,7 @@ class Compared:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        # A frame of its own: neither its style nor what models wrote reaches the notebook.
+        # An iframe keeps its style, and what models wrote, out of the notebook.
         source = escape(page(self.report(3)), quote=True)
         return (
             f'<iframe srcdoc="{source}" sandbox style="width:100%;height:40em;border:0"></iframe>'

@@ -1,7 +1,7 @@
 """An evalset made in Python: items, prompt and graders instead of a folder.
 
-It becomes a folder beside the store, named by its content, when it is first used. So a training in
-a process of its own finds it, and a run of it can be resumed from the command line.
+On first use it is written to a folder beside the store, named by its content. So a training job,
+which runs in another process, finds it, and the command line can resume its runs.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _WANTED = {
 class Evalset:
     """Items to measure on. `items` are dev; `train`, `dev` and `test` name the splits themselves.
 
-    A split is a list of dicts or a pandas DataFrame, and is read once. A `prompt` that is a text is
-    a user's message; slots name the item: `{{ item.question }}`. `graders` are wire JSON or grader
-    objects; the first one is the primary grader. `more` holds any other field of evalset.yaml, such
-    as `guards`. Raises BadOption for what has another type.
+    A split is a list of dicts or a pandas DataFrame, and is read once. A `prompt` of type str is
+    a user message; its slots name fields of the item: `{{ item.question }}`. `graders` are wire
+    JSON or grader objects; the first one is the primary grader. `more` holds any other field of
+    evalset.yaml, such as `guards`. Raises BadOption for an argument of another type.
     """
 
     prompt: str | Sequence[Mapping[str, str]]
@@ -52,7 +52,7 @@ class Evalset:
 
     def __post_init__(self) -> None:
         for split in ("items", *SPLITS):
-            # A generator yields its rows only once, and each use of the evalset reads them.
+            # A generator yields its rows only once, but each use of the evalset reads them.
             object.__setattr__(self, split, _rows(split, getattr(self, split)))
         kinds: dict[str, Any] = {
             "prompt": (str, list, tuple),
@@ -104,10 +104,10 @@ class Evalset:
 
 
 def _rows(split: str, rows: Any) -> tuple[Mapping[str, Any], ...]:
-    """The rows of a list or a DataFrame, as JSON has them. Raises BadOption."""
+    """The rows of a list or a DataFrame as JSON values. Raises BadOption."""
     if hasattr(rows, "to_json"):
         try:
-            # Its defaults cut numbers to ten places, and make numbers of dates.
+            # The defaults of pandas cut numbers to ten places, and turn dates into numbers.
             text = rows.to_json(orient="records", double_precision=15, date_format="iso")
         except (TypeError, ValueError) as error:
             raise BadOption(f"{split} of an evalset: {error}") from None
@@ -130,7 +130,7 @@ def _jsonl(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write the folder whole: under another name first."""
+    """Write the folder under another name, then rename it, so that it is never incomplete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     half = Path(mkdtemp(dir=folder.parent, prefix=".half-"))
     for name, text in files.items():
@@ -138,7 +138,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     try:
         half.rename(folder)
     except OSError:
-        # Another process has written the same content meanwhile.
+        # Another process has just written the same content.
         shutil.rmtree(half)
         if not folder.is_dir():
             raise

@@ -31,12 +31,12 @@ from graders.grader import Grader
 from graders.sample import Sample
 from graders.ungraded import Kind
 
-# How many asks go to the engine before the budget is looked at again.
+# How many asks go to the engine before the budget is checked again.
 _AT_ONCE = 32
 
 
 class _Limited:
-    """Answers until the budget is spent: what is asked after that fails, and is ungraded."""
+    """Answers asks until the budget is spent; later asks fail, so their samples are ungraded."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -58,7 +58,7 @@ class _Limited:
         return answers
 
     def check(self, left: str) -> None:
-        """Raise BudgetSpent, with what is left, where anything was not asked."""
+        """Raise BudgetSpent, with what is left to do, if any ask was not sent."""
         if self._spent:
             raise BudgetSpent(f"{self._spent}; {left}")
 
@@ -66,7 +66,7 @@ class _Limited:
 def grade(
     grader: Grader, samples: Sequence[Sample], spec: EngineSpec | None = None
 ) -> list[Verdict]:
-    """A grade of every sample, or the reason why there is none."""
+    """For every sample its grade, or the reason why it is ungraded."""
     spec = spec or EngineSpec()
     with open_engine(spec) as engine:
         check_needs([grader], spec)
@@ -80,7 +80,7 @@ def grade_rows(
     spec: EngineSpec,
     progress: Callable[[int], Callable[[int], None]],
 ) -> Summary:
-    """Grade every row of a file into another one. `progress` is told the count, and counts."""
+    """Grade every row of a file into another file. `progress` gets the total, then counts."""
     with open_engine(spec) as engine:
         check_needs([grader], spec)
         job = open_job(rows, out, spec.workers or os.cpu_count() or 1)
@@ -91,7 +91,7 @@ def grade_rows(
 
 
 def check_definition(path: Path, spec: EngineSpec) -> Grader:
-    """The grader of a file, once its definition and its Python sources are known to load."""
+    """The grader of a file, after a check that its definition and its Python sources load."""
     with open_engine(spec) as engine:
         grader = load_grader(path)
         check_sources(path, grader, engine)
@@ -105,7 +105,7 @@ def check_evalset(
     spec: EngineSpec,
     say: Callable[[str], object] = lambda text: None,
 ) -> list[GraderCheck]:
-    """Probe the graders of an evalset; `say` hears how often the judge will be asked."""
+    """Probe the graders of an evalset; `say` gets a line with the number of judge requests."""
     chosen = split_named(split)
     with open_engine(spec) as engine:
         check_needs(evalset.graders, spec)

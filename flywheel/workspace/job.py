@@ -1,4 +1,4 @@
-"""A job as a handle: waited for, paused, cancelled, and read. Its work is a process of its own."""
+"""The handle of a job: wait for it, pause it, cancel it, read it. It runs in its own process."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from flywheel.visible import one_line
 
 
 class Job:
-    """A job. It goes on when this process ends, and is found again by its name."""
+    """A job. It continues when this process ends, and can be opened again by its name."""
 
     def __init__(
         self,
         folder: Path,
         process: subprocess.Popen[bytes] | None = None,
-        tell: Callable[[], object] = lambda: None,
+        update: Callable[[], object] = lambda: None,
     ) -> None:
-        """`tell` brings the store up to date with the job's folder."""
-        self.folder, self.process, self._tell = folder, process, tell
+        """`update` brings the store up to date with the job's folder."""
+        self.folder, self.process, self._update = folder, process, update
 
     @property
     def name(self) -> str:
@@ -41,30 +41,30 @@ class Job:
 
     @property
     def status(self) -> str:
-        """What it does now, or how it ended."""
+        """What it is doing, or how it ended."""
         return self.view.status
 
     @property
     def state(self) -> State | None:
-        """Where it stands, in the words that runs and jobs share."""
+        """Its state, in the vocabulary that runs and jobs share."""
         return self.view.state
 
     @property
     def model(self) -> str:
-        """The folder of the trained model. Raises JobFailed while there is none."""
+        """The folder of the trained model. Raises JobFailed if there is none yet."""
         found = self.view
         self._check_finished(found)
         return str(found.end["out"])
 
     def events(self, after: int = 0) -> Iterator[Event]:
-        """Its events after this number, as they come, until it is at rest."""
+        """Its events after this number, as they arrive, until it stops."""
         for events in follow(self.folder, process=self.process, after=after):
             yield from events
 
     def wait(self) -> Job:
-        """Wait until it is at rest. Raises JobFailed unless it finished.
+        """Wait until it stops. Raises JobFailed unless it finished.
 
-        An interrupt asks it to pause: `flywheel job NAME --resume` does what is left.
+        An interrupt asks it to pause; `flywheel job NAME --resume` continues it.
         """
         try:
             for _ in self.events():
@@ -73,7 +73,7 @@ class Job:
             ask(self.folder, "pause")
             raise
         finally:
-            self._tell()
+            self._update()
         self._check_finished(self.view)
         return self
 
@@ -83,16 +83,16 @@ class Job:
             raise JobFailed(f"{self.name} has no model: {story}; see flywheel job {self.name}")
 
     def resume(self, launch: Launch | None = None) -> Job:
-        """Go on from its last checkpoint. Raises WrongMoment while it runs or when it has ended."""
+        """Resume from its last checkpoint. Raises WrongMoment if it is running or has ended."""
         self.process = resume(self.folder, KINDS, launch or Launch()).process
         return self
 
     def pause(self) -> None:
-        """Ask it to keep a checkpoint and to stop. Raises WrongMoment when it does not run."""
+        """Ask it to save a checkpoint and stop. Raises WrongMoment when it is not running."""
         ask(self.folder, "pause")
 
     def cancel(self) -> None:
-        """Ask it to stop for good. Raises WrongMoment when it has ended."""
+        """Ask it to stop; it cannot be resumed. Raises WrongMoment when it has ended."""
         ask(self.folder, "cancel")
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
-"""The jobs of a workspace: their folders say how they are, and the store keeps what they said.
+"""The jobs of a workspace. Their folders hold their state, and the store a copy of their events.
 
-A job may run for days, so its folder answers also while another process owns the store.
+A job may run for days, so it is read from its folder while another process owns the store.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flywheel.errors import NoJob
 from flywheel.jobs.folder import find_job, job_folders, jobs_root
 from flywheel.jobs.outcomes import settle
 from flywheel.jobs.records.job_state import View, stored_view, view, views
-from flywheel.jobs.records.ledger import tell_store
+from flywheel.jobs.records.ledger import update_store
 from flywheel.store.errors import BrokenStore, StoreFailed, StoreInUse
 from flywheel.store.read_server import RemoteReader, is_served
 from flywheel.store.reader import Reader
@@ -24,13 +24,13 @@ Say = Callable[[str], object]
 
 
 def list_jobs(db: Path, most: int, say: Say = lambda text: None) -> list[View]:
-    """The newest jobs first. `say` hears why the store is not read, where it cannot be."""
+    """The newest jobs first. If the store cannot be read, `say` gets the reason."""
     with _current(db, say) as store:
         return views(jobs_root(db), store, most)
 
 
 def job_view(db: Path, name: str, say: Say = lambda text: None) -> View:
-    """A job by its name: from its folder, or from the store where that is gone. Raises NoJob."""
+    """A job by its name, from its folder, or from the store if that is gone. Raises NoJob."""
     with _current(db, say) as store:
         try:
             return view(find_job(jobs_root(db), name))
@@ -47,10 +47,9 @@ def open_job(db: Path, name: str) -> Job:
 
 @contextmanager
 def _current(db: Path, say: Say) -> Generator[Reader | None]:
-    """The store, brought up to date with the jobs' folders; None where it cannot be read now.
+    """The store, updated from the jobs' folders; None if it cannot be read now, or does not exist.
 
-    A job whose process is gone without a word is said to have died. The folders alone answer where
-    there is no store: none is made for that.
+    A job whose process ended without a final event is recorded as died. No store is created.
     """
     folders = job_folders(jobs_root(db))
     for folder in folders:
@@ -65,7 +64,7 @@ def _current(db: Path, say: Say) -> Generator[Reader | None]:
                 store = RemoteReader(db)
             else:
                 own = stack.enter_context(open_store(db))
-                tell_store(own, folders)
+                update_store(own, folders)
                 store = own
         except StoreInUse:
             pass

@@ -1,11 +1,11 @@
-"""A workspace whose store this process owns: everything that a user can do, as methods.
+"""A workspace whose store this process owns: everything a user can do, as methods.
 
     with open_workspace("flywheel.duckdb", EngineSpec(judge="tiny")) as ws:
         run = ws.eval("ticket_triage", model="tiny")
         print(run)
 
-Runs are measured in one event loop in the background, so several can be under way; with
-`wait=False` a method returns its handle at once. What takes long can be interrupted and resumed.
+Runs are measured in one background event loop, so several can run at the same time; with
+`wait=False` a method returns a handle immediately. Long work can be interrupted and resumed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from flywheel.evals.run.choose import Choice, plan_of, plan_of_run
 from flywheel.evals.run.measure import Bench, begin, go_on
 from flywheel.evals.run.plan import Plan
 from flywheel.jobs.folder import job_folders, jobs_root
-from flywheel.jobs.records.ledger import tell_store
+from flywheel.jobs.records.ledger import update_store
 from flywheel.jobs.submit import Launch, submit
 from flywheel.levers.kinds import TRAINING
 from flywheel.levers.training.config import TrainingConfig
@@ -80,11 +80,11 @@ class Local(Reading):
         self._under_way: dict[str, Run] = {}
         self._engine: Engine | None = None
         self._background: Background | None = None
-        # A notebook seldom closes what it opened.
+        # Notebooks rarely close what they opened.
         atexit.register(self.close)
 
     def close(self) -> None:
-        """Cancel the runs under way, which can be resumed, and let go of the store."""
+        """Cancel the active runs, which can be resumed, and close the store."""
         atexit.unregister(self.close)
         self._server.close()
         if self._background is not None:
@@ -94,7 +94,7 @@ class Local(Reading):
         self.store.close()
 
     def baseline(self, evalset: AnyEvalset, *, model: str, **options: Unpack[Options]) -> Run:
-        """Measure a model, and make the run the one that candidates have to beat."""
+        """Measure a model, and make the run the baseline that candidates have to beat."""
         return self._eval(evalset, model, "baseline", options)
 
     def eval(self, evalset: AnyEvalset, *, model: str, **options: Unpack[Options]) -> Run:
@@ -104,15 +104,15 @@ class Local(Reading):
     def explain_cache(
         self, evalset: AnyEvalset, *, model: str, **options: Unpack[Options]
     ) -> list[str]:
-        """Which earlier runs' answers a measurement would use, in words."""
+        """Lines that say which earlier runs' answers a measurement would reuse."""
         plan, _ = self._plan(evalset, model, checked(options))
         return explain(self.store, plan)
 
     def resume(
         self, run: AnyRun, *, evalset: AnyEvalset | None = None, **options: Unpack[Options]
     ) -> Run:
-        """Do what is left of a run. `evalset` names a folder that is not found by name; one made
-        in Python is found beside the store.
+        """Resume a run. `evalset` is needed if the evalset is not found by name; one made in
+        Python is found beside the store.
 
         Raises ChangedPlan where something that it depends on has changed since it began.
         """
@@ -128,7 +128,7 @@ class Local(Reading):
     def regrade(
         self, run: AnyRun, graders: AnyGraders, *, judge: str | None = None, wait: bool = True
     ) -> Run:
-        """Grade the answers of a run with other graders. The first one is the primary grader."""
+        """Grade the answers of a run with other graders. The first grader is the primary one."""
         spec, chosen = self._spec({"judge": judge}), _graders(graders)
         check_needs(chosen, spec)
         row = regrade.begin_regrade(self.store, name_of(run), chosen, spec.judge_digest)
@@ -142,7 +142,7 @@ class Local(Reading):
         judge: str | None = None,
         wait: bool = True,
     ) -> Run:
-        """Do what is left of a regrade, with the graders that it began with."""
+        """Resume a regrade with the same graders."""
         spec, chosen = self._spec({"judge": judge}), _graders(graders)
         row = regrade.find_regrade(self.store, name_of(run), chosen, spec.judge_digest)
         check_needs(regrade.graders_of(self.store, row), spec)
@@ -159,7 +159,7 @@ class Local(Reading):
         tried: Count = 1,
         rules: Rules | None = None,
     ) -> Verdict:
-        """Decide whether a candidate takes the baseline's place, and keep the decision."""
+        """Decide whether a candidate replaces the baseline, and store the decision."""
         case = Case(
             baseline=name_of(baseline),
             candidate=name_of(candidate),
@@ -180,12 +180,12 @@ class Local(Reading):
         launch: Launch | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> Job:
-        """Begin to make a candidate with a lever, in a process of its own.
+        """Start a job that makes a candidate with a lever.
 
-        With `evalset`, the lever's own may be left out, and so may its model: it is the one of the
-        newest baseline on dev. Without a baseline there is nothing to beat: raises NoBaseline,
-        unless it is to be measured first. With `max_cost` dollars, and `dollars_per_hour` in the
-        lever, a training that is estimated to cost more does not begin. `say` hears warnings.
+        With `evalset`, the lever's config may omit the evalset and the model, which is then that of
+        the newest baseline on dev. Raises NoBaseline if there is none, unless it is to be measured
+        first. A training whose estimated cost exceeds `max_cost` dollars does not start; this needs
+        `dollars_per_hour` in the lever. `say` gets warnings.
         """
         if evalset is not None:
             lever = self._for(lever, evalset)
@@ -193,11 +193,11 @@ class Local(Reading):
             lever, self.store, measure_first=measure_first, max_cost=max_cost, warn=say
         )
         job = submit(jobs_root(self.path), TRAINING, order, launch or Launch())
-        tell_store(self.store, [job.folder])
-        return Job(job.folder, job.process, lambda: tell_store(self.store, [job.folder]))
+        update_store(self.store, [job.folder])
+        return Job(job.folder, job.process, lambda: update_store(self.store, [job.folder]))
 
     def _for(self, lever: TrainingConfig, evalset: AnyEvalset) -> TrainingConfig:
-        """The lever's config for this evalset, with the model that its baseline measured."""
+        """The lever's config with this evalset and the model of its baseline."""
         loaded = self.evalset(evalset)
         fields = lever.model_dump(exclude_unset=True)
         fields["evalset"] = self._named(evalset)
@@ -207,13 +207,13 @@ class Local(Reading):
         return type(lever).model_validate(fields)
 
     def events(self, since: str = str(START), most: int = 1000) -> tuple[list[Event], str]:
-        """What became of runs and jobs after a cursor, and the cursor after that."""
+        """The events of runs and jobs after a cursor, and the next cursor."""
         self.keep_jobs(job_folders(jobs_root(self.path)))
         return super().events(since, most)
 
     def keep_jobs(self, folders: Iterable[Path]) -> None:
-        """Write down what the store does not know of these jobs yet."""
-        tell_store(self.store, folders)
+        """Store the events of these jobs that the store does not have yet."""
+        update_store(self.store, folders)
 
     @typed
     def export(self, folder: Path) -> Manifest:
@@ -227,11 +227,11 @@ class Local(Reading):
         return self._measure(plan, spec, begun, options, self._named(evalset))
 
     def _named(self, evalset: AnyEvalset) -> str:
-        """The evalset as a command names it: as it was given, or by its folder."""
+        """The evalset as a command names it: the given name, or its folder."""
         return str(evalset if isinstance(evalset, str | Path) else self.evalset(evalset).folder)
 
     def _made_in_python(self, row: RunRow) -> str:
-        """The folder of a run's evalset where it was made in Python, else an empty text."""
+        """The folder of a run's evalset if it was made in Python, else an empty string."""
         folders = self._made.glob(f"*/{row.evalset}") if row.evalset.isidentifier() else ()
         for folder in sorted(folders):
             with suppress(FlywheelError):
@@ -250,7 +250,7 @@ class Local(Reading):
         return replace(self.spec, judge=options.get("judge") or self.spec.judge)
 
     def _under(self, spec: EngineSpec) -> Engine:
-        """An engine for one run: it shares what is open, and counts for itself."""
+        """An engine for one run: it shares open models, and has its own meters."""
         if self._engine is None:
             self._engine = open_engine(replace(self.spec, judge=None))
         return self._engine.under(spec)
@@ -263,7 +263,7 @@ class Local(Reading):
         options: Options,
         evalset: str,
     ) -> Run:
-        """Do what is left of a run. `begun` writes it down, once all that it needs is here."""
+        """Do what is left of a run. `begun` stores it, after everything that it needs is opened."""
         engine = self._under(spec)
         sampler = engine.open(plan.model)
         check_needs(plan.graders, spec)
@@ -305,7 +305,7 @@ class Local(Reading):
 
 
 class Verdict:
-    """A decision of the gate: printed, read, or carried out."""
+    """A decision of the gate, which can be printed, read and carried out."""
 
     def __init__(self, workspace: Local, decided: Decided) -> None:
         self._workspace, self.decided = workspace, decided
@@ -334,7 +334,7 @@ class Verdict:
 
 
 def _graders(graders: AnyGraders) -> Sequence[Grader]:
-    """Graders from a file, as wire JSON, or as they are. Raises BadFile or BadOption."""
+    """Graders from a file, wire JSON or grader objects. Raises BadFile or BadOption."""
     if isinstance(graders, str | Path):
         return load_graders(Path(graders))
     given = [graders] if isinstance(graders, Grader | Mapping) else graders
@@ -347,9 +347,9 @@ def _graders(graders: AnyGraders) -> Sequence[Grader]:
 
 
 def _again(spec: EngineSpec, evalset: str) -> str:
-    """What a command that resumes the run has to name again.
+    """The options that a command which resumes the run has to repeat.
 
-    That is a folder of the evalset which its name does not find, who judges, where keys are.
+    These are an evalset folder that its name does not find, the judge, and the names of keys.
     """
     folder = f" {quote(evalset)}" if Path(evalset).name != evalset else ""
     given = {

@@ -1,4 +1,4 @@
-"""Opens a workspace: as the owner of its store, or to read it through its owner."""
+"""Opens a workspace, as the owner of its store or to read it through its owner."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from flywheel.workspace.reading import Reading, Remote
 def open_workspace(path: str | Path = "flywheel.duckdb", spec: EngineSpec | None = None) -> Local:
     """The workspace of this database file, created if missing.
 
-    `spec` says how models are asked and answers graded. Raises StoreInUse when another process
-    owns the file, NewerStore when a newer version wrote it, StoreFailed when it cannot be used.
+    `spec` configures how models are asked and answers graded. Raises StoreInUse if another process
+    owns the file, NewerStore if a newer version wrote it, StoreFailed if it cannot be used.
     """
     if spec is not None and not isinstance(spec, EngineSpec):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise BadOption(f"wanted fw.EngineSpec(judge=..., ...), got {spec!r:.80}")
@@ -27,23 +27,23 @@ def open_workspace(path: str | Path = "flywheel.duckdb", spec: EngineSpec | None
 
 
 def open_reading(path: Path) -> Reading:
-    """The workspace of this file for reading, also while another process measures in it.
+    """The workspace of this file for reading, also while another process owns it.
 
-    Raises StoreInUse when another process owns the file and answers no reads.
+    Raises StoreInUse if another process owns the file and does not serve reads.
     """
     if is_served(path):
         return Remote(path)
     try:
         return Local(path)
     except StoreInUse:
-        # Its owner may have begun to listen only now.
+        # Its owner may have started to listen in the meantime.
         if is_served(path):
             return Remote(path)
         raise
 
 
 def forecast_of(path: Path, evalset: str, wish: Wish, like: Sequence[str]) -> Forecast:
-    """How many items a gain takes; with a store also by what its runs say. None is created."""
+    """How many items a gain takes. Uses the runs of the store if it exists; does not create it."""
     chosen = load_evalset(evalset)
     if not like and not path.is_file():
         return forecast(chosen, wish)

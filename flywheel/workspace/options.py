@@ -1,4 +1,4 @@
-"""What a measurement may say beside evalset and model, and what a run is given by."""
+"""The options of a measurement, and type checks of the arguments of methods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import (
     validate_call,
     with_config,
 )
-from typing_extensions import TypedDict  # pydantic reads no other one before Python 3.12
+from typing_extensions import TypedDict  # pydantic supports only this one before Python 3.12
 
 from flywheel.engines.engine import EngineSpec
 from flywheel.errors import BadOption
@@ -30,10 +30,10 @@ R = TypeVar("R")
 
 @with_config(ConfigDict(extra="forbid"))
 class Options(TypedDict, total=False):
-    """What a measurement may say beside evalset and model; what is left out is the evalset's.
+    """The options of a measurement; the evalset gives the defaults.
 
     `judge` names the model that graders ask, instead of the workspace's. Without `cache` no answer
-    of an earlier run is used; with `judge_floors` the judge is asked about floors too.
+    of an earlier run is reused; with `judge_floors` the judge grades the floors too.
     """
 
     split: str
@@ -52,7 +52,7 @@ _SPEC = {one.name for one in fields(EngineSpec)}
 
 
 def checked(options: Options) -> Options:
-    """The options with their types. Raises BadOption with one sentence for each wrong one."""
+    """The validated options. Raises BadOption with one sentence for each invalid one."""
     try:
         return _OPTIONS.validate_python(options)
     except ValidationError as error:
@@ -61,7 +61,7 @@ def checked(options: Options) -> Options:
 
 
 def typed(method: Callable[P, R]) -> Callable[P, R]:
-    """The method, which raises BadOption for an argument that its annotation does not allow."""
+    """Wrap a method so that it raises BadOption for an argument of the wrong type."""
     names = list(signature(method).parameters)
     call = validate_call(config=ConfigDict(arbitrary_types_allowed=True, defer_build=True))(method)
 
@@ -70,7 +70,7 @@ def typed(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return call(*args, **kwargs)
         except ValidationError as error:
-            if error.title != method.__qualname__:  # raised by what the method did
+            if error.title != method.__qualname__:  # raised inside the method
                 raise
             stories: dict[str, dict[str, None]] = {}
             for fault in error.errors(include_url=False):
@@ -84,7 +84,7 @@ def typed(method: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_model(model: object) -> None:
-    """Raise BadOption for a model that is not given by its name."""
+    """Raise BadOption for a model that is not a string."""
     if not isinstance(model, str):
         raise BadOption(
             "a model is a name such as 'tiny', a folder or python:FILE.py:FUNCTION, got"

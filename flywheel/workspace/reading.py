@@ -1,4 +1,4 @@
-"""What a workspace can tell: the same whether this process owns the store or asks its owner."""
+"""The reads of a workspace, which work the same in the store's owner and in other processes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Reading:
 
     def __init__(self, path: Path, store: Reader) -> None:
         self.path, self._reader = path, store
-        # Where evalsets that are made in Python become folders.
+        # The folders of evalsets that are made in Python.
         self._made = path.absolute().parent / ".flywheel" / "evalsets"
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
 
     def __enter__(self) -> Self:
         return self
@@ -68,19 +68,19 @@ class Reading:
         return [self.run(str(row["run"])) for row in list_runs(self._reader, most, evalset)]
 
     def compare(self, baseline: AnyRun, *candidates: AnyRun) -> Compared:
-        """Compare runs item by item. A look at the sealed test split is written down."""
+        """Compare runs item by item. A look at the sealed test split is recorded."""
         found = compare(self._reader, name_of(baseline), [name_of(one) for one in candidates])
         if found.baseline.split == "test":
             self._note_look(found)
         return Compared(found, self._reader)
 
     def _note_look(self, comparison: Comparison) -> None:
-        """Write down a look at the sealed test split."""
+        """Record a look at the sealed test split."""
         raise NotImplementedError
 
     @typed
     def jobs(self, most: Count = 20) -> list[Job]:
-        """The newest jobs first; those whose folders are gone are only in the store."""
+        """The newest jobs first, including those that are only in the store."""
         folders = job_folders(jobs_root(self.path))[:most]
         return [Job(folder) for folder in folders]
 
@@ -91,21 +91,21 @@ class Reading:
 
     @typed
     def events(self, since: str = str(START), most: Count = 1000) -> tuple[list[Event], str]:
-        """What became of runs and jobs after a cursor, and the cursor after that."""
+        """The events of runs and jobs after a cursor, and the next cursor."""
         found, cursor = events_since(self._reader, Cursor.parse(since), most)
         return found, str(cursor)
 
     @typed
     def forecast(self, evalset: AnyEvalset, wish: Wish, like: Sequence[AnyRun] = ()) -> Forecast:
-        """How many items a gain takes, as the spread of the runs of `like` says."""
+        """How many items a gain takes, from the spread of the runs of `like`."""
         names = [name_of(run) for run in like]
         return forecast(self.evalset(evalset), wish, self._reader, names)
 
 
 class Remote(Reading):
-    """A workspace whose store another process owns: it answers what is read, and cancels runs.
+    """A workspace whose store another process owns, for reading and for cancelling runs.
 
-    It writes down a look at the test split, too.
+    The owner also records looks at the test split.
     """
 
     def __init__(self, path: Path) -> None:
@@ -114,7 +114,7 @@ class Remote(Reading):
         self._owner = reader
 
     def cancel(self, run: AnyRun) -> bool:
-        """Stop a run that the owner measures; False where it measures no run of this name."""
+        """Stop a run that the owner measures; False if it measures no run of this name."""
         return self._owner.cancel(name_of(run))
 
     def _note_look(self, comparison: Comparison) -> None:
@@ -123,7 +123,7 @@ class Remote(Reading):
 
 
 def name_of(run: AnyRun) -> str:
-    """The name of a run, given by its name or its handle. Raises BadOption."""
+    """The name of a run, from its name or its handle. Raises BadOption."""
     if not isinstance(run, str | Run):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise BadOption(f"wanted a run or its name, got {run!r:.80}")
     return run.name if isinstance(run, Run) else run

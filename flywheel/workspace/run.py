@@ -1,4 +1,4 @@
-"""A run as a handle: waited for, cancelled, and read."""
+"""The handle of a run: wait for it, cancel it, read it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Advance = Callable[[int], None]
 
 
 class Cancelled(FlywheelError):
-    """The run was cancelled. What it has is kept."""
+    """The run was cancelled. Its answers and scores are kept."""
 
 
 @dataclass
 class Doing:
-    """A run under way: what it takes, and how many of its `total` samples or verdicts are done."""
+    """An active run: its usage, and how many of its `total` samples or verdicts are done."""
 
     sampler: Meter | None
     judge: Meter | None
@@ -40,22 +40,22 @@ class Doing:
     done: int = 0
 
     def advance(self, count: int) -> None:
-        """Count what was done. Called from the loop's thread alone."""
+        """Count finished samples. Call it only from the loop's thread."""
         self.done += count
 
     @property
     def meters(self) -> Sequence[Meter]:
-        """What the model and the judge took."""
+        """The usage of the model and of the judge."""
         return [meter for meter in (self.sampler, self.judge) if meter is not None]
 
     def cost(self) -> float | None:
-        """US dollars so far; None while no price is known."""
+        """US dollars so far; None if no price is known."""
         prices = [meter.price for meter in self.meters if meter.price is not None]
         return sum(prices) if prices else None
 
 
 class Run:
-    """A run of a workspace. `doing` is there while, and after, this workspace measures it."""
+    """A run of a workspace. `doing` is None for a run that this workspace did not measure."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name under which the store keeps it."""
+        """Its name in the store."""
         return self.row.run
 
     @property
@@ -79,16 +79,16 @@ class Run:
 
     @property
     def state(self) -> State:
-        """Where it stands, in the words that runs and jobs share."""
+        """Its state, in the vocabulary that runs and jobs share."""
         return RUN_STATES.get(self.status or "", State.QUEUED)
 
     def events(self) -> list[Event]:
-        """What became of it so far."""
+        """Its events so far."""
         return events_of_run(self._store, self.name)
 
     @property
     def result(self) -> Result:
-        """The figures of what is graded so far."""
+        """The figures of the scores so far."""
         return self._result or load_result(self._store, self.name)
 
     def slices(self) -> list[Slice]:
@@ -100,9 +100,9 @@ class Run:
         return worst_items(self._store, self.row, most)
 
     def wait(self, advance: Advance = lambda count: None) -> Run:
-        """Wait until it has ended; `advance` hears how many samples were done. Returns the run.
+        """Wait until it has ended; `advance` gets the number of samples done. Returns the run.
 
-        Raises what the run raised, and Cancelled. An interrupt cancels it; it can be resumed.
+        Raises the run's error, or Cancelled. An interrupt cancels the run, which can be resumed.
         """
         if self._work is None or self.doing is None:
             return self
@@ -123,16 +123,16 @@ class Run:
         return self
 
     def has_ended(self) -> bool:
-        """Whether nothing of it is under way here."""
+        """Whether this process does not measure it any more."""
         return self._work is None or self._work.ended()
 
     def cancel(self) -> None:
-        """Stop it, and wait until it has stopped. What is answered is kept."""
+        """Stop it, and wait until it has stopped. Its answers are kept."""
         if self._work is not None:
             self._work.cancel()
 
     def resume_command(self) -> str:
-        """The command that does what is left."""
+        """The command that resumes it."""
         return resume_command(self.row, self._store, self.doing.options if self.doing else "")
 
     def as_json(self) -> outputs.Run:

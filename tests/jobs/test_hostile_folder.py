@@ -18,7 +18,7 @@ from flywheel.errors import BadFile
 from flywheel.jobs.folder import jobs_root
 from flywheel.jobs.outcomes import settle
 from flywheel.jobs.records.job_state import views
-from flywheel.jobs.records.ledger import tell_store
+from flywheel.jobs.records.ledger import update_store
 from flywheel.levers.training.orders.order import load_order
 from flywheel.review.trainings import training, training_lines
 from flywheel.store.store import open_store
@@ -41,7 +41,7 @@ def test_a_pipe_or_a_device_in_a_job_is_not_read(
     place(folder / name)
     settle(folder)
     with open_store(tmp_path / "s.duckdb") as store:
-        tell_store(store, [folder])
+        update_store(store, [folder])
         (found,) = views(tmp_path, store, 5)
     assert found.status == ("damaged" if name == "order.json" else "died")
     if name == "order.json":
@@ -169,7 +169,7 @@ def test_an_event_of_another_shape_is_damaged(
     shown = json.loads(done.stdout)
     assert (shown["damaged_events"], shown["exams"]) == (1, [GOOD])
     with open_store(db) as store:
-        tell_store(store, [folder])
+        update_store(store, [folder])
         (line,) = training_lines(store, 5)
         assert (line.status, training(store, "job-a").events) == ("failed", 5)
     if kind in ("masks", "preflight"):  # what is told while a job is followed

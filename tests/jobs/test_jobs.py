@@ -23,7 +23,7 @@ from flywheel.jobs.kind import UnknownKind
 from flywheel.jobs.outcomes import settle
 from flywheel.jobs.records.job_state import stored_view, view, views
 from flywheel.jobs.records.journal import Journal, holder, is_held, last_event, read_events
-from flywheel.jobs.records.ledger import Ledger, tell_store
+from flywheel.jobs.records.ledger import Ledger, update_store
 from flywheel.jobs.submit import resume, submit
 from flywheel.levers.training.orders.order import ChangedOrder
 from flywheel.store.store import open_store
@@ -64,7 +64,7 @@ def test_a_damaged_order_does_not_hide_the_other_jobs(tmp_path: Path, damage: st
         damage = json.dumps({**told, **json.loads(damage)})
     order_file.write_text(damage, encoding="utf-8")
     with open_store(tmp_path / "s.duckdb") as store:
-        tell_store(store, [other, folder])
+        update_store(store, [other, folder])
         found = views(tmp_path, store, 5)
         assert [(one.row.job, one.status) for one in found] == [
             ("job-zz", "damaged"),
@@ -152,7 +152,7 @@ def test_what_is_told_again_is_not_doubled(tmp_path: Path) -> None:
     count = len(list(read_events(folder)))
     with open_store(tmp_path / "s.duckdb") as store:
         for _ in range(3):
-            tell_store(store, [folder])
+            update_store(store, [folder])
         assert len(job_events(store, folder.name)) == count
         assert store.query('SELECT count(*) AS "n" FROM "jobs"') == [{"n": 1}]
 
@@ -282,7 +282,7 @@ def test_jobs_are_listed_from_folders_and_from_the_store(tmp_path: Path) -> None
     end(first, one)
     end(second, two)
     with open_store(db) as store:
-        tell_store(store, [first, second])
+        update_store(store, [first, second])
         first.rename(tmp_path / "elsewhere")
         assert {(v.row.job, v.status) for v in views(root, store, 9)} == {
             (first.name, "finished"),
@@ -325,7 +325,7 @@ def test_a_damaged_journal_still_tells_how_the_job_ended(tmp_path: Path) -> None
     lines[1] = lines[4] = "\0\n"
     (folder / "events.jsonl").write_text("".join(lines))
     with open_store(tmp_path / "s.duckdb") as store:
-        tell_store(store, [folder])
+        update_store(store, [folder])
         for found in (view(folder), stored_view(store, folder.name)):
             assert (found.status, found.step, found.damaged) == ("finished", 6, 2)
 
@@ -380,7 +380,7 @@ def test_two_stores_in_one_folder_share_no_job(tmp_path: Path) -> None:
 @pytest.mark.parametrize("named", ["os", "flywheel.cli.main", 7, None, ["training"]])
 def test_a_folder_cannot_choose_what_is_run(tmp_path: Path, named: object) -> None:
     journal = Journal(tmp_path)
-    journal.tell("accepted", {"work": named})
+    journal.append("accepted", {"work": named})
     journal.close()
     with pytest.raises(UnknownKind, match=r"this version runs training"):
         resume(tmp_path, KINDS, launch())

@@ -23,7 +23,7 @@ from flywheel.jobs.records.journal import (
 def write(folder: Path, *kinds: str) -> None:
     journal = Journal(folder)
     for kind in kinds:
-        journal.tell(kind, {"step": 1})
+        journal.append(kind, {"step": 1})
     journal.close()
 
 
@@ -40,7 +40,7 @@ def test_events_are_numbered_on_across_processes(tmp_path: Path) -> None:
 def test_a_number_that_is_none_becomes_null(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     told = {"loss": float("nan"), "all": [float("inf"), {"x": float("-inf")}, 1.5]}
-    journal.tell("step", told)
+    journal.append("step", told)
     journal.close()
     (event,) = read_events(tmp_path)
     assert event.detail == {"loss": None, "all": [None, {"x": None}, 1.5]}
@@ -75,7 +75,7 @@ def test_a_half_written_line_is_waited_for(tmp_path: Path) -> None:
 def test_the_last_event_is_found_behind_a_long_one(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for length in (10, 300_000, 70_000):
-        journal.tell("exam_items", {"text": "x" * length})
+        journal.append("exam_items", {"text": "x" * length})
     journal.close()
     event, end = last_event(tmp_path)
     assert event is not None

@@ -52,7 +52,7 @@ class Living:
 
 
 def has_turn(job: Living) -> bool:
-    return Turn(job.folder).has_come()
+    return Turn(job.folder).try_claim()
 
 
 def line(root: Path, *needs: Mapping[str, int]) -> tuple[list[Living], list[list[str]]]:

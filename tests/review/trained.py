@@ -10,7 +10,7 @@ from typing import Any
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.jobs.records.journal import Journal
-from flywheel.jobs.records.ledger import tell_store
+from flywheel.jobs.records.ledger import update_store
 from flywheel.levers.training.exams.alarm import look
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.objectives.union import OBJECTIVE
@@ -68,7 +68,7 @@ class Job:
     def _told(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         with closing(Journal(self.folder)) as journal:
             for kind, detail in events:
-                journal.tell(kind, detail)
+                journal.append(kind, detail)
 
     def steps(self, *told: Mapping[str, float]) -> None:
         """Steps from 1 on, each with these figures."""
@@ -93,7 +93,7 @@ class Job:
     def keep(self) -> None:
         """Bring the store up to date."""
         with open_store(self.db) as store:
-            tell_store(store, job_folders(jobs_root(self.db)))
+            update_store(store, job_folders(jobs_root(self.db)))
 
 
 def result(step: int, scores: Scores, answer: str) -> ExamResult:

@@ -1,1 +1,1 @@
-"""Records: what a job's process said, and what it adds up to."""
+"""Records: the events of a job's process, and the job's state computed from them."""

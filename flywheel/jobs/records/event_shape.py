@@ -1,8 +1,8 @@
-"""The shape that an event's detail must have, of the kinds that are shown.
+"""The required shape of an event's detail, for the kinds that are displayed.
 
 A journal that was edited, or that another program wrote, can hold any JSON. An event of another
-shape is damaged: it is counted and left out, like a line that is no JSON. Kinds and fields that are
-not named here may hold anything.
+shape is damaged: it is counted and skipped, like a line that is not JSON. Kinds and fields that are
+not listed here may have any value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flywheel.jobs.records.journal import Event
 
 Step = Annotated[int, Field(strict=True, ge=0, le=2**53)]
 Count = Annotated[Step | None, Field()]
-# Finite, and no integer that a float cannot hold.
+# Finite, and within the range of a float.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
 Scores = dict[str, Number]
 
@@ -52,7 +52,7 @@ _SHAPES = {kind: create_model(f"_{kind}", **fields) for kind, fields in _FIELDS.
 
 
 def fits(event: Event) -> bool:
-    """Whether every field of the event that is shown has its type. A missing field is None."""
+    """Whether every displayed field of the event has its type. A missing field counts as None."""
     numbers = [value for value in event.detail.values() if type(value) in (int, float)]
     if event.kind == "step" and any(not abs(n) <= sys.float_info.max for n in numbers):
         return False

@@ -1,7 +1,7 @@
-"""What a job looks like now, summed up from its events: those in its folder, or in the store.
+"""The state of a job, computed from its events in its folder or in the store.
 
-Another program may have written a job's rows. An order that is no object is taken for an empty one,
-and an event whose detail is no object is left out, as a damaged line of a journal is.
+Another program may have written a job's rows. An order that is not an object counts as an empty
+one, and an event whose detail is not an object is skipped, like a damaged line of a journal.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _FALLEN = "its process is gone"
 
 @dataclass(slots=True)
 class View:
-    """One job, as far as its events tell. `add` takes the next one.
+    """The state of one job; `add` applies the next event.
 
-    Steps, exams and checkpoints are by step: a job that goes on from a checkpoint does the steps
-    after it again, and the later word holds. `losses` are the trained ones, `exams` the means.
-    `behind` are the jobs that a queued one waits for. `damaged` counts the events whose lines in
-    the journal cannot be read, or whose detail has not the shape of its kind.
+    Steps, exams and checkpoints are keyed by step: a job that resumes from a checkpoint repeats the
+    steps after it, and the later event replaces the earlier. `losses` are training losses, `exams`
+    the means. `behind` are the jobs that a queued one waits for. `damaged` counts events whose
+    lines in the journal cannot be read, or whose detail does not have the shape of its kind.
     """
 
     row: JobRow
@@ -51,7 +51,7 @@ class View:
     end: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def add(self, event: Event) -> None:
-        """Take in the next event."""
+        """Apply the next event."""
         self.damaged += max(0, event.n - self.n - 1)
         self.n = event.n
         if not fits(event):
@@ -59,7 +59,7 @@ class View:
             return
         detail, step = event.detail, event.detail.get("step")
         if event.kind == "started":
-            self._go_on(detail.get("resumed_from"))
+            self._drop_after(detail.get("resumed_from"))
         elif event.kind in ENDS:
             self.status, self.end, self.rested = event.kind, detail, True
         elif event.kind in ("queued", "claimed"):
@@ -75,8 +75,8 @@ class View:
         elif event.kind == "preflight":
             self.preflight = detail
 
-    def _go_on(self, step: object) -> None:
-        """What came after the checkpoint is done again."""
+    def _drop_after(self, step: object) -> None:
+        """Drop what came after the checkpoint, since it is repeated."""
         self.resumed += self.rested
         self.status, self.end, self.rested = "running", {}, False
         begun = step if isinstance(step, int) else 0
@@ -96,7 +96,7 @@ class View:
 
     @property
     def total(self) -> int | None:
-        """How many steps there will be, by the order."""
+        """The number of steps in the order."""
         steps: object = order_of(self.row).get("numbers", {}).get("steps")
         return steps if isinstance(steps, int) else None
 
@@ -107,7 +107,7 @@ class View:
 
     @property
     def best_step(self) -> int | None:
-        """The step whose weights are the artifact, once the job has finished."""
+        """The step whose weights are the result, once the job has finished."""
         return self.end.get("best_step")
 
     def as_json(self) -> outputs.Job:
@@ -126,7 +126,7 @@ class View:
             "step": self.step,
             "steps": self.total,
             "loss": self.loss,
-            "losses": {str(at): told.get("loss") for at, told in sorted(self.steps.items())},
+            "losses": {str(at): one.get("loss") for at, one in sorted(self.steps.items())},
             "exams": [self.exams[at] for at in sorted(self.exams)],
             "checkpoints": [{"step": at, "path": p} for at, p in sorted(self.checkpoints.items())],
             "alarms": self.alarms,
@@ -141,7 +141,7 @@ class View:
 
 
 def view(folder: Path) -> View:
-    """A job by its folder. One that died without a word is `died` here too."""
+    """The state of the job in a folder; `died` if its process ended without a final event."""
     lives = is_held(folder)
     found = summed(read_row(folder), read_events(folder))
     if lives and found.status == "queued":
@@ -155,19 +155,19 @@ def view(folder: Path) -> View:
 
 
 def stored_view(store: Reader, job: str) -> View:
-    """A job whose folder is gone, by what the store was told of it. Raises NoJob."""
+    """The state of a job whose folder is gone, from the store. Raises NoJob."""
     rows = list_jobs(store)
     name = match_job(job, [row.job for row in rows], store.path)
     return stored(store, next(row for row in rows if row.job == name))
 
 
 def stored(store: Reader, row: JobRow) -> View:
-    """A job by what the store was told of it."""
+    """The state of a job, from the store."""
     return summed(row, events_of(job_events(store, row.job)))
 
 
 def views(root: Path, store: Reader | None, most: int) -> list[View]:
-    """The newest jobs first: those that have a folder, and, with a store, those that had one."""
+    """The newest jobs first: those with a folder, and those only in the store, if given."""
     folders = job_folders(root)
     rows: Sequence[JobRow] = list_jobs(store) if store else ()
     here = {folder.name: folder for folder in folders}
@@ -182,7 +182,7 @@ def views(root: Path, store: Reader | None, most: int) -> list[View]:
 
 
 def _view_or_damaged(folder: Path) -> View:
-    """A job, also one whose files cannot be read: it must not hide the others."""
+    """The state of a job, also if its files cannot be read: it must not hide the others."""
     try:
         return view(folder)
     except (BadFile, OSError) as error:
@@ -190,7 +190,7 @@ def _view_or_damaged(folder: Path) -> View:
 
 
 def summed(row: JobRow, events: Iterable[Event]) -> View:
-    """A job by its row and all its events."""
+    """The state of a job from its row and all its events."""
     found = View(row)
     for event in events:
         found.add(event)
@@ -198,9 +198,9 @@ def summed(row: JobRow, events: Iterable[Event]) -> View:
 
 
 def order_of(row: JobRow) -> Mapping[str, Any]:
-    """What the job does, empty where that cannot be read. Its parts are objects, where it has any.
+    """The job's order, empty if it cannot be read.
 
-    The parts are `config`, `numbers` and `digests`.
+    Its parts `config`, `numbers` and `digests` are objects, if present.
     """
     try:
         order = object_of(row.order)

@@ -1,8 +1,8 @@
-"""The journal of a job: what its process says, a line an event, and the lock that says it lives.
+"""The journal of a job: one event per line, and the lock that its process holds while it lives.
 
-`events.jsonl` is the truth about a job; the store is told from it. An event is on disk before
-`tell` returns. The lock is the system's (flock) and dies with its holder, however that ends: who
-can take it knows that nobody else writes here. Over NFS, flock may hold within one machine only.
+`events.jsonl` is the source of truth about a job; the store has a copy. An event is on disk before
+`append` returns. The kernel releases the lock (flock) however its holder ends, so a process that
+can take it is the only writer. Over NFS, flock may hold within one machine only.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from flywheel.files import NotRegular, append_regular, is_at, lock_file, open_re
 
 EVENTS = "events.jsonl"
 LOCK = "lock"
-_PATIENCE = 1.0  # seconds; somebody may just be looking whether the lock is held
+_PATIENCE = 1.0  # seconds; another process may be checking whether the lock is held
 _BLOCK = 2**16
 _MOST_EVENTS = 2**53
 
 
 class Event(NamedTuple):
-    """One line: its number from 1, when it was said (ISO, UTC), what kind it is, what it tells."""
+    """One line: its number from 1, its time (ISO, UTC), its kind and its detail."""
 
     n: int
     at: str
@@ -36,7 +36,7 @@ class Event(NamedTuple):
 
     @property
     def moment(self) -> datetime:
-        """`at` as UTC without a zone; 1970 where it cannot be read."""
+        """`at` as UTC without a zone; 1970 if it cannot be parsed."""
         try:
             return datetime.fromisoformat(self.at).astimezone(UTC).replace(tzinfo=None)
         except (ValueError, OverflowError):
@@ -44,9 +44,9 @@ class Event(NamedTuple):
 
 
 class Journal:
-    """Appends events. For the one process that holds the folder's lock; its threads may share it.
+    """Appends events. Only for the process that holds the folder's lock; its threads may share it.
 
-    A half-written last line, which a kill may have left, was told to nobody and is cut off.
+    An incomplete last line, which a kill may have left, was never reported and is cut off.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,7 +56,7 @@ class Journal:
         self._n = last.n if last else 0
         self._lock = threading.Lock()
 
-    def tell(self, kind: str, detail: Mapping[str, Any]) -> Event:
+    def append(self, kind: str, detail: Mapping[str, Any]) -> Event:
         """Write one event; it is on disk when this returns. NaN and infinity become null."""
         with self._lock:
             now = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -71,7 +71,7 @@ class Journal:
             return event
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
 
@@ -79,31 +79,31 @@ def record(folder: Path, kind: str, detail: Mapping[str, Any]) -> None:
     """Write one event into a folder whose lock is held here."""
     journal = Journal(folder)
     try:
-        journal.tell(kind, detail)
+        journal.append(kind, detail)
     finally:
         journal.close()
 
 
 def read_line(line: bytes) -> Event | None:
-    """The event on a line, None when it holds none: a power cut can leave anything."""
+    """The event on a line; None if it is damaged, for example by a power cut."""
     try:
-        told = json.loads(line)
+        value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict):
+    if not isinstance(value, dict):
         return None
-    rest = cast("dict[str, Any]", told)
+    rest = cast("dict[str, Any]", value)
     n = rest.pop("n", None)
-    # A number that no journal reaches would be told to the store, which refuses it for ever.
+    # The store would refuse a number that no journal reaches, each time the job is read.
     if type(n) is not int or not 0 < n <= _MOST_EVENTS or "at" not in rest or "kind" not in rest:
         return None
     return Event(n, str(rest.pop("at")), str(rest.pop("kind")), rest)
 
 
 def read_events(folder: Path) -> Iterator[Event]:
-    """Every event so far, in order. A damaged line is skipped: only its own event is lost.
+    """Every event so far, in order. A damaged line is skipped and leaves a gap in the numbers.
 
-    A gap in the numbers shows where. A line that is not yet whole ends the reading.
+    An incomplete last line is not read.
     """
     try:
         with open_regular(folder / EVENTS) as file:
@@ -118,7 +118,7 @@ def read_events(folder: Path) -> Iterator[Event]:
 
 
 def last_event(folder: Path) -> tuple[Event | None, int]:
-    """The last whole event, and where in the file it ends. Reads from the end."""
+    """The last complete event, and the offset at which it ends. Reads from the end of the file."""
     try:
         with open_regular(folder / EVENTS) as file:
             size = at = file.seek(0, os.SEEK_END)
@@ -130,7 +130,7 @@ def last_event(folder: Path) -> tuple[Event | None, int]:
                 held = file.read(step) + held
                 end = size
                 lines = held.splitlines(keepends=True)
-                # The first line begins in this block only when the block is the file's first.
+                # The first line begins in this block only if the block is the file's first.
                 for line in reversed(lines[1:] if at else lines):
                     event = read_line(line) if line.endswith(b"\n") else None
                     if event is not None:
@@ -152,13 +152,13 @@ def take_lock(folder: Path) -> int | None:
 
 
 def write_holder(descriptor: int) -> None:
-    """Say in the lock's file which process holds it."""
+    """Write the process's id into the lock's file."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
 
 def holds_lock(folder: Path, descriptor: int) -> bool:
-    """Whether this descriptor's lock is the folder's: not when the folder was moved or removed."""
+    """Whether this descriptor locks the folder; False after the folder was moved or removed."""
     return is_at(folder / LOCK, descriptor)
 
 
@@ -175,7 +175,7 @@ def is_held(folder: Path) -> bool:
 
 
 def holder(folder: Path) -> int | None:
-    """The process that holds the lock, None when none does, or when it has not yet said so."""
+    """The process that holds the lock; None if none does, or its id is not written yet."""
     if not is_held(folder):
         return None
     text = (folder / LOCK).read_text(encoding="ascii", errors="replace")

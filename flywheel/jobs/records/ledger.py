@@ -1,9 +1,9 @@
-"""Tells the store of jobs, from what their folders say.
+"""Copies the events of jobs from their folders into the store.
 
-The store has one owner at a time, and a job may run for days. So whoever follows a job opens the
-store for a moment, every few seconds, and leaves it to others in between; when another process has
-it, the events wait in their file. Nothing is told twice, whoever tells: events go on from the last
-one that the store has.
+The store has one owner at a time, and a job may run for days. So a follower opens the store briefly
+every few seconds, and leaves it to others in between; while another process owns it, the events
+wait in their file. Copying continues after the last event in the store, so no event is stored
+twice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EVERY_SECONDS = 10.0
 
 
 class Ledger:
-    """Brings one job's events into its store while it is followed."""
+    """Copies one job's events into its store while the job is followed."""
 
     def __init__(self, db: Path, folder: Path) -> None:
         self._db, self._folder = db, folder
@@ -37,9 +37,10 @@ class Ledger:
         self._next = time.monotonic()
 
     def keep(self, *, now: bool = False) -> bool:
-        """Tell the store what is new, if it is time and nobody else has it. Says if all is told.
+        """Store new events, at most every few seconds. Returns whether the store has all of them.
 
-        Raises StoreFailed for a store that is gone: none is made in its place.
+        Does nothing while another process owns the store. Raises StoreFailed if the store's file
+        is gone; it is not created again.
         """
         if not now and time.monotonic() < self._next:
             return False
@@ -47,7 +48,7 @@ class Ledger:
             raise StoreFailed(f"{self._db} is gone; {self._folder} holds the job's events")
         try:
             with open_store(self._db) as store:
-                tell_store(store, [self._folder])
+                update_store(store, [self._folder])
             return True
         except StoreInUse:
             return False
@@ -55,22 +56,22 @@ class Ledger:
             self._next = time.monotonic() + _EVERY_SECONDS
 
 
-def tell_store(store: Store, folders: Iterable[Path]) -> None:
-    """Write down what the store does not know of these jobs yet, but for unreadable ones."""
+def update_store(store: Store, folders: Iterable[Path]) -> None:
+    """Store the events of these jobs that the store does not have. Skips unreadable jobs."""
     known = last_events(store)
     for folder in folders:
-        # It is shown as damaged; the other jobs are stored all the same.
+        # A damaged job must not keep the others from being stored.
         with suppress(BadFile, BadRow, OSError):
-            _tell(store, folder, known.get(folder.name, 0))
+            _store_new(store, folder, known.get(folder.name, 0))
 
 
-def _tell(store: Store, folder: Path, told: int) -> None:
+def _store_new(store: Store, folder: Path, stored: int) -> None:
     last, _ = last_event(folder)
-    if last is None or last.n <= told:
+    if last is None or last.n <= stored:
         return
-    if not told:
+    if not stored:
         store.write(f"{folder.name}/accepted", {"jobs": [read_row(folder)]})
-    new = (event for event in read_events(folder) if event.n > told)
+    new = (event for event in read_events(folder) if event.n > stored)
     while events := list(islice(new, _BATCH)):
         _write(store, folder.name, events)
 

@@ -328,7 +328,7 @@ def test_a_tracker_hears_what_the_journal_has_and_it_has_not(plain: Order, tmp_p
         heard, journal = Heard(plain, tmp_path, fault), Journal(tmp_path)
         with heard.tracked as tell:
             for step in (first, first + 1):
-                journal.tell("step", {"step": step, "loss": 0.5})
+                journal.append("step", {"step": step, "loss": 0.5})
                 tell("step", {"step": step, "loss": 0.5})
             tell("paused", {})
         journal.close()
