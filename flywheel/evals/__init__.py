@@ -1,1 +1,1 @@
-"""Measuring: the only judge of better."""
+"""Evaluation: evalsets, runs, grading, results and decisions."""

@@ -1,7 +1,7 @@
 """An evalset: items, the prompt that asks them, and the graders that judge the answers.
 
-A folder with `evalset.yaml` and one JSONL file a split, one item a line. A name is looked up in
-./evalsets first and then among the evalsets that ship with Flywheel, so one of your own wins.
+A folder with `evalset.yaml` and one JSONL file per split, one item per line. A name is looked up
+first in ./evalsets and then among the evalsets that ship with Flywheel.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ ItemText = Annotated[TemplateText, AfterValidator(_names_the_item_only)]
 
 
 class PromptMessage(BaseModel):
-    """One message of the prompt. Slots may name the item only: there is no answer yet."""
+    """One message of the prompt. Slots may name only the item, since there is no answer yet."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,16 +78,16 @@ class PromptMessage(BaseModel):
 
     @property
     def text(self) -> str:
-        """The template of what it says in words."""
+        """The template of its text."""
         return "\n".join(texts_of(self.content))
 
     def filled(self, item: Item) -> dict[str, Any]:
-        """The message about this item. Raises BadItem when the item lacks what it names."""
+        """The message for this item. Raises BadItem if the item lacks a field of its slots."""
         fills = partial(fill, item=item)
         return {"role": self.role, "content": filled(self.content, fills, fills)}
 
 
-# A list of messages, or "{{ item.messages }}" for a conversation that each item brings along.
+# A list of messages, or "{{ item.messages }}" for a conversation in each item.
 Prompt = Annotated[
     Annotated[ItemText, Tag("path")]
     | Annotated[tuple[PromptMessage, ...], Field(min_length=1), Tag("messages")],
@@ -96,7 +96,7 @@ Prompt = Annotated[
 
 
 class Sampling(BaseModel):
-    """How answers are sampled, in the words of chat completions."""
+    """The sampling parameters, named as in chat completions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -107,18 +107,19 @@ class Sampling(BaseModel):
 
 
 class EvalsetDefinition(BaseModel):
-    """What evalset.yaml holds.
+    """The content of evalset.yaml.
 
     - `gold` is the right answer to an item, as a model would write it.
-    - `primary` decides; `guards` may fall by at most their margin; `audit` graders are never a
-      reward, so that a model cannot have learnt to please them.
-    - `group` names the item field that ties items together (a template, a conversation): their
+    - `primary` decides; `guards` may drop by at most their margin; `audit` graders are never used
+      as a reward, so that a model cannot learn to exploit them.
+    - `group` names the item field that identifies clusters (a template, a conversation), whose
       errors are not independent. `tags` name the fields by which results are sliced.
-    - `item_schema`, `response_schema`, `tools`: JSON schemas of the items and of the answer, and
-      what the model may call. `options` (texts, or a slot that holds a list) are chosen from by
-      log-probability, without generating. `reference_loss` measures the loss of the gold answer.
-    - `checks` excuses graders from probes of `flywheel graders check`: grader, probe, reason. They
-      are no part of what is measured, so not of the digest; nor are `description` and `tags`.
+    - `item_schema` and `response_schema` are JSON schemas of the items and of the answer, `tools`
+      the functions that the model may call. With `options` (texts, or a slot with a list) the model
+      chooses by log-probability, without generating. `reference_loss` measures the loss of the gold
+      answer.
+    - `checks` excuses graders from probes of `flywheel graders check`: grader, probe, reason. Like
+      `description` and `tags` it does not affect a measurement, so it is not part of the digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -146,7 +147,7 @@ class EvalsetDefinition(BaseModel):
     def _graders_know_the_prompt(
         cls, graders: tuple[Grader, ...], before: ValidationInfo
     ) -> tuple[Grader, ...]:
-        # Prompt and tools stand before the graders, so they are here unless they are wrong.
+        # Prompt and tools are validated before the graders, so they are missing only if invalid.
         prompt, tools = before.data.get("prompt"), before.data.get("tools", ())
         if prompt is None:
             return graders
@@ -154,7 +155,7 @@ class EvalsetDefinition(BaseModel):
         return tuple(grader.about(said, tools) for grader in graders)
 
     def measured(self) -> dict[str, Any]:
-        """All that a measurement depends on, as JSON: what the digest is made of."""
+        """Everything that a measurement depends on, as JSON; the digest is computed from it."""
         left_out = {"checks", "description", "tags"}
         return self.model_dump(mode="json", exclude_unset=True, exclude=left_out)
 
@@ -177,7 +178,7 @@ class EvalsetDefinition(BaseModel):
 
 @dataclass(frozen=True)
 class Evalset:
-    """An evalset that was read from its folder."""
+    """An evalset, read from its folder."""
 
     name: str
     folder: Path
@@ -195,11 +196,11 @@ class Evalset:
 
     @cached_property
     def digest(self) -> str:
-        """The version of the definition. The items have versions of their own, one a split."""
+        """The version of the definition. The items of each split have their own version."""
         return digest(self.definition.measured())
 
     def split(self, name: Split) -> Items:
-        """The items of a split, read as they are wanted."""
+        """The items of a split, read lazily."""
         return Items(self.folder / f"{name}.jsonl")
 
     def ask(self, item: Item) -> list[dict[str, Any]]:
@@ -211,7 +212,7 @@ class Evalset:
         return fill(self.definition.gold, item)
 
     def options(self, item: Item) -> tuple[str, ...]:
-        """What the model chooses from, empty when it writes its answer."""
+        """The options that the model chooses from, empty if it writes its answer."""
         options = self.definition.options
         if isinstance(options, str):
             given = parse_json(fill(options, item))
@@ -222,14 +223,14 @@ class Evalset:
 
 
 def ask(prompt: str | tuple[PromptMessage, ...], item: Item) -> list[dict[str, Any]]:
-    """The messages that put this item to a model, with images as the item names them."""
+    """The messages to a model for this item, with images as the item names them."""
     if isinstance(prompt, str):
         return _messages(parse_json(fill(prompt, item)))
     return [message.filled(item) for message in prompt]
 
 
 def _messages(given: Any) -> list[dict[str, Any]]:
-    """The messages that a template made. Raises BadItem when they are none."""
+    """The messages of a filled template. Raises BadItem if it is not a list of messages."""
     messages = cast("list[Any]", given) if isinstance(given, list) else []
     for message in messages:
         match message:
@@ -243,7 +244,7 @@ def _messages(given: Any) -> list[dict[str, Any]]:
 
 
 def fill(text: str, item: Item) -> str:
-    """A template filled from an item. Raises BadItem when the item lacks what it names."""
+    """A template filled from an item. Raises BadItem if the item lacks a field of its slots."""
     try:
         return template(text).render(Sample(item))
     except Ungraded as gap:

@@ -1,4 +1,4 @@
-"""Graders from files: JSON or YAML, with the place of every fault."""
+"""Graders from JSON or YAML files, with the position of every fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIST: TypeAdapter[Any] = TypeAdapter(list[AnyGrader])
 
 
 def load_grader(path: Path) -> Grader:
-    """The grader that this file defines. Raises BadFile: one line a fault, file:line:col first."""
+    """The grader of this file. Raises BadFile with one line per fault: file:line:col, message."""
     grader: Grader = load_document(path).read_as(_ADAPTER)
     return grader
 

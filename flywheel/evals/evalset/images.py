@@ -1,7 +1,7 @@
 """Images of an evalset: files in its folder, or data URLs, checked and put into messages.
 
-Nothing is fetched, no path leads out of the folder, and what is sent is an image by its first
-bytes, whatever its name says.
+Nothing is downloaded, paths cannot leave the folder, and only files that are images by their first
+bytes are sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items: the rows of one split, streamed from their file so that a million of them fit.
+"""Items: the rows of one split, streamed from their file, which may have a million.
 
 An item's identity within a split is its position; across splits and versions it is the digest of
 its content.
@@ -27,23 +27,23 @@ class Items:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the file: the version of the split."""
+        """The sha256 of the file, which is the version of the split."""
         try:
             return digest_file(self.path)
         except OSError as error:
             raise BadFile(f"{self.path}: cannot be read: {error.strerror}") from None
 
     def lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """(position, line number, line) of each item, unread."""
+        """(position, line number, line) of each item, not parsed."""
         for position, (number, line) in enumerate(read_lines(self.path)):
             yield position, number, line
 
     def read(self, number: int, line: bytes) -> Item:
-        """The item on a line. Raises BadFile with the place when it is no object."""
+        """The item on a line. Raises BadFile with the position if it is not an object."""
         return parse_row(self.path, number, line)
 
     def __iter__(self) -> Iterator[Item]:
-        """Every item. Raises BadFile when a line is no object, or when there is none."""
+        """Every item. Raises BadFile if a line is not an object, or if there are no items."""
         empty = True
         for _, number, line in self.lines():
             empty = False

@@ -1,8 +1,8 @@
-"""What of an evalset stands where it should not: in another split, the prompt's examples, a file.
+"""Leaks: texts of an evalset that also occur in another split, the prompt's examples or a file.
 
-Of an item the fields that the prompt names are compared, and nothing else: the prompt's own words
-are the same for all items, and two items with the same label are no leak. A long field that many
-items share, such as a set of rules, counts: it belongs in the prompt's words.
+Only the fields of an item that the prompt uses are compared: the prompt's own text is the same for
+all items, and two items with the same label are not a leak. A long field that many items share,
+such as a set of rules, counts as a leak: it belongs in the prompt's text.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Leak(NamedTuple):
 def check_evalset(evalset: Evalset, most: int = _MOST) -> list[Leak]:
     """Compare the splits with each other, and the prompt's examples with dev and test.
 
-    Splits without a file are passed over. Raises BadFile at an item that cannot be asked.
+    Splits without a file are skipped. Raises BadFile for an item that does not fill the prompt.
     """
     texts = {
         name: evalset_texts(evalset, name) for name in SPLITS if evalset.split(name).path.is_file()

@@ -1,1 +1,1 @@
-"""Floors: scores that need no skill."""
+"""Floors: the scores of trivial answers."""

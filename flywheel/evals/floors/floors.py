@@ -1,17 +1,17 @@
-"""Floors: what answers that took no skill score, so that a gain over them means something.
+"""Floors: the scores of trivial answers, which a model must exceed to show any skill.
 
 - `majority`: the most frequent gold answer, given to every item.
 - `constant`: the best single answer among the most frequent ones of the run itself, and the empty
   one, given to every item.
-- `chance`: the run's own answers, each given to another item: what an answer scores that is
-  well-formed and about something else. Up to eight seeded pairings, averaged.
-- `echo`: the prompt of each item said back at the length of the run's longer answers, where that
-  scores more than all of these.
+- `chance`: the run's own answers, each given to another item, that is, well-formed answers about
+  something else. The average of up to eight seeded pairings.
+- `echo`: the prompt of each item, cut to the length of the run's longer answers; only if it scores
+  higher than all others.
 
-Every floor is graded by the primary grader. A verdict that the run has already is not asked again.
-Where the grader scores each answer alike on every item (a length, a format), a constant answer and
-chance say nothing, and there is no such floor. The run's own answers cannot show that alone: an
-answer that names every label scores alike as well, so gold answers and fields of items are tried.
+Every floor is graded by the primary grader; existing verdicts of the run are reused. If the grader
+scores each answer the same on every item (a length, a format), `constant` and `chance` mean nothing
+and are omitted. The run's own answers cannot prove that, since an answer that names every label
+also scores the same everywhere, so gold answers and fields of items are tried too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from graders.grader import Grade, Grader
 from graders.sample import Sample
 
 _PAIRINGS = 8
-# Below this a floor is next to nothing, and nobody needs to read about it.
+# A floor below this is negligible and not shown.
 NEAR_ZERO = 0.05
 _MOST_ANSWER, _MOST_LABEL = 400, 40
 NO_FLOOR = (
@@ -92,7 +92,7 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """All floors of a run, the highest first. `note` says why there are none, or not all."""
+    """All floors of a run, the highest first. `note` says why some or all are missing."""
 
     answers: int
     distinct_answers: int
@@ -101,12 +101,12 @@ class Floors:
 
     @property
     def needs_none(self) -> bool:
-        """Whether the grader looks at no item, so that no floor says anything."""
+        """Whether the grader ignores the item, so that floors mean nothing."""
         return self.note == NO_FLOOR and not self.floors
 
     @property
     def highest(self) -> Floor | None:
-        """The floor to be above, None without any."""
+        """The floor to exceed, None without any."""
         return self.floors[0] if self.floors else None
 
     def describe(self) -> str:
@@ -117,8 +117,8 @@ class Floors:
         floors = ", ".join(f"{one.label} {one.mean:.3f}" for one in self.floors)
         if self.highest is not None and self.highest.mean < NEAR_ZERO:
             floors = "near 0"
-        told = [f"floors: {floors or self.note}" if floors or self.note else "", distinct]
-        return "; ".join(text for text in told if text)
+        parts = [f"floors: {floors or self.note}" if floors or self.note else "", distinct]
+        return "; ".join(text for text in parts if text)
 
     def as_json(self) -> dict[str, outputs.Floor | int | str | None]:
         """The object that `baseline`, `eval` and `show` print."""

@@ -1,8 +1,8 @@
-"""Measure a run's floors from the store, once its answers are graded, and keep them there.
+"""Measure the floors of a graded run from the store, and store them.
 
-Nothing here delays an answer: a finished run is read again, at most a twentieth of a large one.
-Only what is free is asked: the sandbox runs Python graders on a hundred items, and a judge is asked
-only on request (`--judge-floors`).
+This happens after the run and delays no answer; at most a twentieth of a large run is read again.
+It costs nothing: the sandbox runs Python graders on a hundred items, and a judge is asked only on
+request (`--judge-floors`).
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from graders.ungraded import Kind
 
 _GRADER: TypeAdapter[Any] = TypeAdapter(AnyGrader)
 _PROMPT: TypeAdapter[Any] = TypeAdapter(str | tuple[PromptMessage, ...])
-# All items of a small run, a twentieth of a large one: no run takes 5% longer for its floors.
+# All items of a small run, a twentieth of a large one: floors add less than 5% to a run's time.
 _FEWEST, _SHARE, _MOST = 500, 20, 20_000
-# A sandboxed call takes milliseconds, and a judge's answer costs money.
+# A sandboxed call takes milliseconds, and a judge request costs money.
 _MOST_IN_SANDBOX, _MOST_BY_MODEL = 100, 50
-# In characters of items and answers, all together: a floor must not cost a run its memory.
+# The total characters of items and answers, which bounds memory.
 _MOST_TEXT = 40_000_000
 _IMPORTED = "the grader of another harness cannot be asked"
 
@@ -66,9 +66,9 @@ class Limits:
 async def keep_floors(
     store: Store, row: RunRow, engine: Answerer, *, models: bool = False
 ) -> Floors:
-    """Measure the floors of a run whose answers are graded, and write them down.
+    """Measure the floors of a graded run, and store them.
 
-    What the store cannot read in the memory that it has costs the floors, and not the run.
+    If the store cannot read the answers within its memory, the run has no floors.
     """
     try:
         found = await measure_floors(store, row, engine, Limits(models=models))

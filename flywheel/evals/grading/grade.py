@@ -1,7 +1,7 @@
 """Grading: the one place where `Ungraded` is caught.
 
-Samples go through in three steps: what does the grader ask, what does the world answer, what is the
-verdict. A sample leaves with a Grade or with the Ungraded that says why there is none.
+Each sample takes three steps: the grader's asks, the engine's answers, the verdict. The result is a
+Grade, or the Ungraded with the reason why there is none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Verdict = Grade | Ungraded
 async def grade_samples(
     grader: Grader, samples: Sequence[Sample], engine: Answerer
 ) -> list[Verdict]:
-    """A verdict for every sample, in order. Raises nothing for a single sample."""
+    """A verdict for every sample, in order. An error of one sample is not raised."""
     questions = [_asks(grader, sample) for sample in samples]
     flat = [ask for asks in questions if not isinstance(asks, Ungraded) for ask in asks]
     answers = iter(await engine.answer(flat) if flat else ())
@@ -35,7 +35,7 @@ async def grade_samples(
 
 
 def grade_answered(grader: Grader, sample: Sample, answers: Sequence[Answer] = ()) -> Verdict:
-    """The verdict on one sample whose asks are answered, with what judges replied."""
+    """The verdict on one sample whose asks are answered, with the judges' replies."""
     verdict = _verdict(grader, sample, answers)
     replies = tuple(answer for answer in answers if isinstance(answer, Reply))
     if not replies:
@@ -68,8 +68,8 @@ def _asks(grader: Grader, sample: Sample) -> Sequence[Ask] | Ungraded:
 
 
 def _bug(grader: Grader, error: Exception) -> Ungraded:
-    """A fault of ours or of a library must not cost the other samples their verdicts.
+    """The verdict for an unexpected error: ungraded, and counted in the summary.
 
-    It is no verdict on this one, and the summary counts it.
+    The other samples still get their verdicts.
     """
     return Ungraded(Kind.OTHER, f"{grader.name} raised {type(error).__name__}: {error}", "bug")

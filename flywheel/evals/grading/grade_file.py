@@ -1,8 +1,8 @@
-"""Grade a file of answers: rows `{"item": ..., "sample": ...}` in, one line of verdict a row out.
+"""Grade a file of answers: rows `{"item": ..., "sample": ...}` in, one verdict per line out.
 
-Every row is read once before anything is graded, so a broken line on the last page costs nothing.
-Graders that ask nothing run in worker processes, the others through the engine, a few hundred rows
-at a time. The output appears under its name only when it is whole.
+Every row is checked before grading starts, so that an invalid last line wastes no work. Graders
+without asks run in worker processes, the others through the engine, a few hundred rows at a time.
+The output gets its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WORTH_PROCESSES = 4 * _CHUNK
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Rows that were read once and found to be sound, and where their verdicts go."""
+    """A file of checked rows, and the file for their verdicts."""
 
     rows: Path
     out: Path
@@ -50,7 +50,7 @@ class Job:
 
 
 def open_job(rows: Path, out: Path, workers: int) -> Job:
-    """Check every row and the place for the verdicts. Raises BadFile for the first fault."""
+    """Check every row and the output path. Raises BadFile for the first fault."""
     if rows.exists() and not rows.is_file():
         raise BadFile(f"{rows}: wanted a file; it is read twice, so a pipe or a folder will not do")
     if out.exists() and not out.is_file():
@@ -67,14 +67,14 @@ def open_job(rows: Path, out: Path, workers: int) -> Job:
 
 
 def grade_file(grader: Grader, job: Job, engine: Answerer, advance: Advance) -> Summary:
-    """Grade every row of the job in order. `advance` hears of each chunk done.
+    """Grade every row of the job in order. `advance` is called after each chunk.
 
-    Until the end the verdicts are in a file of their own beside `out`, which is gone when anything
-    goes wrong or is interrupted.
+    The verdicts are written to a temporary file beside `out`, which is removed after an error or an
+    interrupt.
     """
     summary = Summary()
     try:
-        # A link keeps its target: the file behind it is replaced.
+        # A symbolic link is kept, and its target replaced.
         with whole_file(job.out.resolve()) as file:
             for lines, counted in _chunks(grader, job, engine):
                 file.writelines(lines)
@@ -106,7 +106,7 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     start = (wire_json(grader), rows)
     pool = ProcessPoolExecutor(workers, context, _start_worker, start)
-    # A window of chunks, not all of them: the file may be larger than the memory.
+    # Only a window of chunks is in memory, since the file may be larger.
     window = deque(pool.submit(_grade_in_worker, chunk) for chunk in islice(chunks, 2 * workers))
     try:
         while window:
@@ -122,7 +122,7 @@ _worker: dict[str, Any] = {}
 
 
 def _start_worker(definition: dict[str, Any], rows: Path) -> None:
-    # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
+    # Ctrl-C reaches every process of the terminal, but only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker.update(grader=read_grader(definition), rows=rows)
 
@@ -147,13 +147,13 @@ def _report(grader: Grader, verdicts: Sequence[Verdict]) -> _Graded:
     lines = list[bytes]()
     for verdict in verdicts:
         line = json.dumps(verdict_json(grader, verdict), ensure_ascii=False, allow_nan=False) + "\n"
-        # A lone surrogate is JSON as an escape, and no UTF-8 otherwise.
+        # A lone surrogate can only be written as a JSON escape.
         lines.append(line.encode("utf-8", "backslashreplace"))
     return lines, Summary.of(verdicts)
 
 
 def verdict_json(grader: Grader, verdict: Verdict) -> dict[str, Any]:
-    """One line of the output. An ungraded sample has score null and says why."""
+    """One line of the output. An ungraded sample has score null and an error."""
     if isinstance(verdict, Grade):
         graded: dict[str, Any] = {
             "grader": grader.name,
@@ -168,7 +168,7 @@ def verdict_json(grader: Grader, verdict: Verdict) -> dict[str, Any]:
 
 
 def _split(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
-    """Chunks of lines, cut by number and by bytes: an answer may have 100 MB."""
+    """Chunks of lines, limited by number and by bytes, since an answer may have 100 MB."""
     chunk, size = list[_Line](), 0
     for line in lines:
         chunk.append(line)

@@ -1,4 +1,4 @@
-"""Any grader as an `evaluate.Metric`, for scripts and trainers that speak Hugging Face's evaluate.
+"""Any grader as an `evaluate.Metric`, for scripts and trainers that use Hugging Face's evaluate.
 
     from flywheel.evals.grading.metric import as_metric
 
@@ -7,7 +7,7 @@
         metric.compute(predictions=["Paris"], references=[{"capital": "Paris"}])
 
 `references` are the items, as objects or as JSON text. The result has the mean under the grader's
-name, and beside it how many samples were `ungraded`: those are in no mean.
+name, and the number of `ungraded` samples, which the mean excludes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _GraderMetric(evaluate.Metric):
         )
 
     def compute(self, **inputs: Any) -> Any:
-        """Items may come as objects: evaluate's table holds text, so they are packed here."""
+        """As in evaluate; items may be objects, which become text here, as its table requires."""
         return cast("Any", super()).compute(**_packed(inputs))
 
     def add(self, *, prediction: Any = None, reference: Any = None, **inputs: Any) -> None:
@@ -64,7 +64,7 @@ class _GraderMetric(evaluate.Metric):
             Sample(parse_json(item), answer)
             for answer, item in zip(inputs["predictions"], inputs["references"], strict=True)
         ]
-        # In a thread: a notebook's own event loop may be running in this one.
+        # In another thread, since a notebook's event loop may be running in this one.
         with ThreadPoolExecutor(1) as thread:
             graded = thread.submit(asyncio.run, grade_samples(self._grader, samples, self._engine))
         summary = Summary.of(graded.result())

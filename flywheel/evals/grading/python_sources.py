@@ -1,4 +1,4 @@
-"""Do the Python sources of a grader load? Asked of the sandbox, before anything is graded."""
+"""Checks in the sandbox, before grading, that the Python sources of a grader load."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from graders.grader import Grader
 from graders.python import PythonGrader
 from graders.sample import Sample
 
-# What grade does with a sample is the probes' business; these are about loading.
+# Only loading is checked here; the probes check the grades.
 _DOES_NOT_LOAD = ("syntax", "no_grade", "signature")
 
 
 def check_sources(path: Path, grader: Grader, engine: Answerer) -> None:
     """Load each source in the sandbox. Raises BadFile when one has no `grade(sample, item)`.
 
-    Raises MissingExtra when a package is missing on which the grader runs, BadOption when no
-    sandbox is possible.
+    Raises MissingExtra if a package that the grader needs is missing, BadOption if no sandbox is
+    available.
     """
     check_packages(grader)
     for python in _pythons(grader):
@@ -35,7 +35,7 @@ def check_sources(path: Path, grader: Grader, engine: Answerer) -> None:
 
 
 def _is_about_loading(failed: Failed) -> bool:
-    # An exception at the top of the module has no frame of a function in its traceback.
+    # The traceback of an exception at module level has no frame of a function.
     frames = [line for line in failed.detail.splitlines() if line.startswith("  File ")]
     top = failed.label == "exception" and all(line.endswith("in <module>") for line in frames)
     return failed.label in _DOES_NOT_LOAD or top

@@ -1,7 +1,7 @@
-"""Regrade: other graders over the answers that a run has. Nothing is sampled again.
+"""Regrade: apply other graders to the answers of a run, without sampling again.
 
-Like a run, a regrade is a plan (answers x graders) and the verdicts that are there; going on is the
-plan minus the verdicts. An answer that was left ungraded has no verdict, so going on asks again.
+Like a run, a regrade is a plan (answers x graders) and its verdicts; a resume does the plan minus
+the verdicts. An ungraded answer has no verdict, so a resume grades it again.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def find_regrade(
         raise BadOption(f"{run} is not a regrade; resume with: flywheel eval --resume {run}")
     given = _ready(store, row, graders, judge)
     now = [(grader.name, digest(wire_json(grader))) for grader in given]
-    if given and (told := changed_graders(sorted(pairs_of(row.graders)), sorted(now))):
+    if given and (changed := changed_graders(sorted(pairs_of(row.graders)), sorted(now))):
         raise ChangedPlan(
             f"run {run} cannot be resumed because its graders changed:"
-            f" {'; '.join(told)}. Leave --graders out, or start a new one:"
+            f" {'; '.join(changed)}. Leave --graders out, or start a new one:"
             f" flywheel regrade {row.parent} --graders FILE"
         )
     for grader in graders_of(store, row):
@@ -141,13 +141,13 @@ async def go_on_regrade(
 
 
 def count_left(store: Reader, row: RunRow) -> int:
-    """How many verdicts are missing, over all graders."""
+    """The number of missing verdicts of all graders."""
     left = (LeftToGrade(row.run, row.parent, value) for _, value in _graders(store, row))
     return sum(count_left_to_grade(store, one) for one in left)
 
 
 def graders_of(store: Reader, row: RunRow) -> list[Grader]:
-    """The graders that a regrade began with."""
+    """The graders of a regrade."""
     return [grader for grader, _ in _graders(store, row)]
 
 

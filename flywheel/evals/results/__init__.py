@@ -1,1 +1,1 @@
-"""Results: what the rows of a run add up to."""
+"""Results of a run, computed from its rows."""

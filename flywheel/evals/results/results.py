@@ -1,4 +1,4 @@
-"""What a run measured: means with intervals, what is missing, what it cost."""
+"""The results of a run: means with intervals, missing answers and verdicts, cost."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from flywheel.store.tables.scores import GraderSummary, count_ungraded, item_mea
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One grader's figure.
+    """The mean of one grader.
 
-    The interval is over item means; the items of a cluster are one, where the evalset has clusters.
+    The interval is over item means, or over cluster means if the evalset has clusters.
     """
 
     summary: GraderSummary
     interval: Interval | None
 
     def as_json(self) -> outputs.Figure:
-        """The mean with its interval; null where nothing was graded."""
+        """The mean with its interval; null if nothing was graded."""
         mean, low, high = self.interval or (None, None, None)
         ungraded = sum(self.summary.ungraded.values())
         return {"mean": mean, "low": low, "high": high, "n": self.summary.n, "ungraded": ungraded}
@@ -52,7 +52,7 @@ class Result:
     """A run with its figures.
 
     `failures` are the reasons of the failed requests, `no_verdict` those of the answers that the
-    primary grader left ungraded. `models` counts the answers by the name they came under.
+    primary grader left ungraded. `models` counts the answers by the model's name in the response.
     """
 
     run: RunRow
@@ -67,7 +67,7 @@ class Result:
 
     @property
     def other_models(self) -> dict[str, int]:
-        """Of an endpoint or a function: the answers that came under another name than asked for."""
+        """The answers of an endpoint or a function with another model's name than requested."""
         asked = self.run.model
         if not asks_provider(asked):
             return {}
@@ -75,18 +75,18 @@ class Result:
 
     @property
     def primary(self) -> Figure | None:
-        """The figure that decides, None while nothing was graded."""
+        """The primary grader's figure, None if nothing was graded."""
         return self.figures.get(self.run.primary_grader)
 
     @property
     def n(self) -> int:
-        """How many answers there are. Failed requests are none; a log's own count as they are."""
+        """The number of answers, without failed requests; for an imported log, its own count."""
         imported = self.run.kind == "import"
         return self.cost.samples if imported else self.cost.samples - self.cost.errors
 
     @property
     def planned(self) -> int:
-        """How many answers the plan has; of an import, how many came in."""
+        """The number of planned answers; for an import, the number of imported ones."""
         planned = self.run.items * self.run.repeats
         return self.cost.samples if self.run.kind == "import" else planned
 
@@ -97,7 +97,7 @@ class Result:
 
     @property
     def ungraded(self) -> int:
-        """Answers without a verdict of the primary grader. Failed requests are none of them."""
+        """Answers without a verdict of the primary grader. Failed requests are not counted."""
         graded = self.primary.summary.graded if self.primary else 0
         return self.n - graded
 
@@ -141,7 +141,7 @@ def load_result(store: Reader, run: str) -> Result:
 
 
 def result_of_run(store: Reader, row: RunRow) -> Result:
-    """The result of a run whose row is known."""
+    """The result of the run of this row."""
     group = field_path(definition_of(store, row).get("group"))
     figures = {
         one.name: Figure(one, mean_interval(*item_means(store, row.run, one.grader, group)))
@@ -155,7 +155,7 @@ def result_of_run(store: Reader, row: RunRow) -> Result:
     cost = load_cost(store, row.sampled)
     result = Result(row, status, ordered, cost, seconds, floors, models=models)
     if result.cost.errors:
-        # Of a regrade, those of the run whose answers it graded.
+        # A regrade has the answers of its parent.
         result = replace(result, failures=reasons(count_failures(store, row.sampled)))
     if result.ungraded:
         ungraded = count_ungraded(store, row.run, row.primary_grader)
@@ -190,7 +190,7 @@ def _find(store: Reader, run: str) -> RunRow:
 
 
 def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:
-    """The evalset's definition as it was when the run began."""
+    """The evalset's definition at the start of the run."""
     try:
         return object_of(evalset_definition(store, run.evalset_digest) or "")
     except ValueError:
@@ -198,7 +198,7 @@ def definition_of(store: Reader, run: RunRow) -> dict[str, Any]:
 
 
 def tags_of(store: Reader, run: RunRow) -> tuple[str, ...]:
-    """The item fields by which a run is sliced: its evalset's tags when the run began."""
+    """The item fields by which a run is sliced: its evalset's tags at the start of the run."""
     try:
         # A run of an older version has them in its evalset's definition.
         tags = definition_of(store, run).get("tags", ()) if run.tags is None else list_of(run.tags)

@@ -1,4 +1,4 @@
-"""The count of verdicts: graded and ungraded apart, unreadable answers apart from wrong ones."""
+"""Counts of verdicts. Ungraded ones, and answers that could not be parsed, are separate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graders.grader import Grade
 
 @dataclass(slots=True)
 class Summary:
-    """What became of the samples of one grader. Only graded ones count in `mean`."""
+    """The counts of one grader's verdicts. Only graded samples count in `mean`."""
 
     graded: int = 0
     passed: int = 0
@@ -23,7 +23,7 @@ class Summary:
 
     @classmethod
     def of(cls, verdicts: Iterable[Verdict]) -> Summary:
-        """The count of these verdicts."""
+        """The summary of these verdicts."""
         summary = cls()
         for verdict in verdicts:
             summary.add(verdict)
@@ -40,7 +40,7 @@ class Summary:
             self.ungraded[verdict.kind.value] += 1
 
     def merge(self, other: Summary) -> None:
-        """Count what another summary counted."""
+        """Add the counts of another summary."""
         self.graded += other.graded
         self.passed += other.passed
         self.unparsed += other.unparsed
@@ -54,7 +54,7 @@ class Summary:
 
     @property
     def mean(self) -> float | None:
-        """The mean score of the graded samples, None when there is none."""
+        """The mean score of the graded samples, None without any."""
         return self.total / self.graded if self.graded else None
 
     def as_json(self) -> outputs.Counts:

@@ -1,4 +1,4 @@
-"""Drill down: where a run is weak. Slices by tag, and the items with the lowest scores."""
+"""The weak points of a run: slices by tag, and the items with the lowest scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 300
 
 
 class Slice(NamedTuple):
-    """The items that share a tag, by the primary grader."""
+    """The primary grader's mean over the items with a tag."""
 
     tag: str
     n: int
@@ -24,7 +24,7 @@ class Slice(NamedTuple):
 
 
 class WorstItem(NamedTuple):
-    """An item with a low score, its reason and what the model gave."""
+    """An item with a low score, the grader's reason and the model's answer."""
 
     id: str
     score: float
@@ -33,7 +33,7 @@ class WorstItem(NamedTuple):
 
 
 def slices(store: Reader, run: RunRow) -> list[Slice]:
-    """Every tag with its mean, by name. Intervals are each their own: look at many, trust few."""
+    """Every tag with its mean, by name. Intervals are not corrected for multiple comparisons."""
     by_tag: dict[str, list[float]] = {}
     for field in tags_of(store, run):
         path = field_path(field)

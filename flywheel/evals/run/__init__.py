@@ -1,1 +1,1 @@
-"""Runs: what is asked of a model, and every answer and verdict kept."""
+"""Runs: they sample a model, grade its answers, and store both."""

@@ -1,7 +1,7 @@
-"""The cache: an answer that was ever paid for is not asked for again.
+"""The cache: reuses the answers of earlier runs.
 
-The store is the cache. An answer is known by model digest, prompt digest, item digest, sampling
-and repeat; when one of them differs the answer is another one, and `explain` says which it was.
+The store is the cache. The key of an answer consists of the digests of model, prompt and item,
+sampling and repeat. `explain` lists what differs from earlier runs.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from graders.ungraded import Usage
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Answers of earlier runs. Closed when no earlier run could hold one, which costs nothing."""
+    """Answers of earlier runs. Disabled, at no cost, if no earlier run can have any."""
 
     store: Store
     is_open: bool
 
     @classmethod
     def of(cls, store: Store, plan: Plan, run: str, wanted: bool = True) -> Cache:
-        """The cache for this plan. `wanted` False leaves it closed."""
+        """The cache for this plan, disabled unless `wanted`."""
         same = plan.identity
         made_of = {name: same[name] for name in ("model", "prompt", "sampling")}
         return cls(store, wanted and has_earlier(store, run, **made_of))
 
     async def look_up(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        """The answers that are known, by key."""
+        """The cached answers by key."""
         if not self.is_open:
             return {}
         rows = await asyncio.to_thread(find_cached, self.store, keys)
@@ -44,13 +44,13 @@ class Cache:
 
 
 def output_of(row: SampleRow) -> Output:
-    """A stored answer as the sampler gave it."""
+    """The sampler's output for a stored answer."""
     extra: dict[str, Any] = json.loads(row.extra) if row.extra else {}
     loss = extra.get("reference_loss")
     return Output(
         text=row.output_text,
         model=row.model or "",
-        # A store of an earlier version may hold counts that no endpoint can have meant.
+        # A store of an earlier version may hold absurd counts.
         usage=Usage(
             *(
                 count if 0 <= count <= MOST_COUNT else 0
@@ -73,16 +73,16 @@ def output_of(row: SampleRow) -> Output:
 
 
 def explain(store: Store, plan: Plan) -> list[str]:
-    """For each earlier run of this evalset: what keeps its answers from being used here."""
+    """For each earlier run of this evalset, why its answers cannot be reused here."""
     same = plan.identity
-    told: list[str] = []
+    lines: list[str] = []
     for earlier in runs_of(store, plan.evalset.name):
         made_of = earlier._asdict()
         differs = [name for name in ("model", "prompt", "sampling") if made_of[name] != same[name]]
         if differs:
-            told.append(f"{earlier.run}: another {' and another '.join(differs)}")
+            lines.append(f"{earlier.run}: another {' and another '.join(differs)}")
         elif earlier.split != same["split"]:
-            told.append(f"{earlier.run}: used, for items that stayed the same; the split changed")
+            lines.append(f"{earlier.run}: used, for items that stayed the same; the split changed")
         else:
-            told.append(f"{earlier.run}: used, {earlier.repeats} repeats")
-    return told or ["no earlier run of this evalset is in the store"]
+            lines.append(f"{earlier.run}: used, {earlier.repeats} repeats")
+    return lines or ["no earlier run of this evalset is in the store"]

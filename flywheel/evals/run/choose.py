@@ -1,4 +1,4 @@
-"""From words to a plan: what a command names, or what a run in the store was made of."""
+"""Makes a plan from the arguments of a command, or from a run in the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flywheel.store.tables.runs import RunRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What to measure, by name. None means what the evalset says."""
+    """What to measure, by name. None means the evalset's default."""
 
     evalset: Evalset
     model: str
@@ -31,7 +31,7 @@ class Choice:
 
 
 def plan_of(choice: Choice, spec: EngineSpec) -> Plan:
-    """The plan that these words mean. Raises a FlywheelError for the first that means nothing."""
+    """The plan of this choice. Raises a FlywheelError for the first invalid part."""
     evalset = choice.evalset
     definition = evalset.definition
     sampling = definition.sampling.model_dump()
@@ -53,8 +53,8 @@ def plan_of(choice: Choice, spec: EngineSpec) -> Plan:
 def plan_of_run(store: Reader, run: RunRow, spec: EngineSpec, evalset: str | None = None) -> Plan:
     """The plan of a run as it would be today. `evalset` names a folder that is not found by name.
 
-    Prompt, sampling and repeats are the run's own; evalset and model are read anew, and
-    `Plan.check_same` tells whether they changed.
+    Prompt, sampling and repeats are the run's own; evalset and model are read again, and
+    `Plan.check_same` raises if they changed.
     """
     prompt = json.loads(prompt_messages(store, run.prompt_digest) or "null")
     adapter: TypeAdapter[Any] = TypeAdapter(Prompt)

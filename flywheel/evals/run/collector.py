@@ -1,7 +1,7 @@
-"""Garbage: collect it rarely while answers come in.
+"""Garbage collection: rare while answers arrive.
 
-A full collection walks every object that was ever imported, some 100 ms in which no answer is read
-and no request goes out; a run makes thousands of objects a second, and hardly a cycle.
+A full collection visits every imported object and blocks the event loop for about 100 ms; a run
+creates thousands of objects per second, but hardly any cycles.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _before = (0, 0, 0)
 
 @contextmanager
 def rarely_collected() -> Generator[None]:
-    """Leave what exists now out of collections, and begin one only after many new objects.
+    """Exclude existing objects from collections, and collect only after many new objects.
 
-    Runs may overlap in a process: the last to end puts back what the first has found.
+    Runs may overlap in a process: the last one to end restores the original settings.
     """
     _count(1)
     try:

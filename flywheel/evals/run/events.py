@@ -1,4 +1,4 @@
-"""Events: what becomes of a run, said in the store while it goes on."""
+"""Events of a run, written to the store while it runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from flywheel.store.tables.runs import RunEventRow, RunRow, Status
 
 @contextmanager
 def at_work(store: Store, row: RunRow, options: str = "") -> Generator[None]:
-    """Say that work on a run starts, and at the end whether it finished, failed or was interrupted.
+    """Store that a run starts, and at the end that it finished, failed or was interrupted.
 
-    A store that cannot be written takes no event either: its error tells how to go on instead,
-    with the `options` that the command needs.
+    If the store cannot be written, its error has the command that resumes the run, with `options`.
     """
     try:
         say(store, row.run, "started")
@@ -48,12 +47,12 @@ def at_work(store: Store, row: RunRow, options: str = "") -> Generator[None]:
 
 
 def say(store: Store, run: str, status: Status, detail: str | None = None) -> None:
-    """Write down what became of a run."""
+    """Store an event of a run."""
     event = RunEventRow(run, utc_now(), status, detail)
     store.write(f"{run}/{uuid.uuid4().hex}", {"run_events": [event]})
 
 
 def resume_command(row: RunRow, store: Reader, options: str = "") -> str:
-    """The command that does what is left of a run. It names the store where that is needed."""
+    """The command that resumes a run. It names the store if necessary."""
     verb = "regrade" if row.kind == "regrade" else "eval"
     return f"flywheel {verb} --resume {row.run}{options}{db_option(store.path)}"

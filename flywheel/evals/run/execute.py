@@ -1,8 +1,8 @@
-"""A run: ask what is left of a plan, grade what comes back, and keep every row.
+"""A run: sample the rest of a plan, grade the answers, and store every row.
 
-Chunks of the plan are in the air together, so that a slow answer holds nothing up. A sample and
-its scores are one batch in the store: a pair that has an answer has its scores too, and a run that
-is killed at any moment goes on from the rows that it has.
+Several chunks of the plan are in flight, so that a slow answer does not block others. A sample and
+its scores are one batch in the store: a pair that has an answer also has its scores, and a run that
+was killed at any moment can resume from its rows.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _CHUNK = 2_000
 _CHUNKS_IN_THE_AIR = 3
 _BATCH = 250
 _BATCH_CHARACTERS = 4_000_000
-# Longer work than this on the event loop would keep answers waiting, and places empty.
+# Longer work than this on the event loop would delay answers and new requests.
 _STEP = 50
-# An answer that was paid for is written down this soon, however slowly the next ones come.
+# An answer is stored at most this much later, even if the next ones are slow.
 _BATCH_SECONDS = 0.5
-# So many failures before the first answer mean that there is nobody to answer.
+# This many failures before the first answer mean that the model cannot be reached.
 _FAILURES_TO_GIVE_UP = 20
-# Characters that are kept of what a judge replied; a verdict with its steps takes a tenth.
+# Characters stored of a judge's reply; a verdict with its steps takes a tenth of this.
 _MOST_REPLY = 20_000
 # Fields of an output that most answers lack, so that the store keeps them together.
 _EXTRA = ("tools", "refusal", "violation", "unchecked", "option_nats")
@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 
 class Where(NamedTuple):
-    """Which sample a verdict is about."""
+    """The sample that a verdict is about."""
 
     run: str
     item: str
@@ -69,7 +69,7 @@ class Where(NamedTuple):
 
 @dataclass
 class Runner:
-    """One run under way. `run` is its id in the store, where its plan is written already.
+    """An active run. `run` is its id in the store, which already has its plan.
 
     `again` is the command that resumes it.
     """
@@ -85,25 +85,25 @@ class Runner:
     _kept: int = 0
     _taken: int = 0
     _errors: Counter[str] = field(default_factory=Counter[str])
-    # Answers that wait for the next batch, their characters, and when the last one was recorded.
+    # Answers for the next batch, their characters, and the time of the last batch.
     _ready: list[Answered] = field(default_factory=list[Answered])
     _size: int = 0
     _recorded: float = field(default_factory=time.monotonic)
     _batches: int = 0
-    # Batches of one resume must not be taken for those of another.
+    # Batch ids of one resume must differ from those of another.
     _session: str = field(default_factory=lambda: uuid.uuid4().hex)
     _writes: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _fault: BaseException | None = None
     _spent: BudgetSpent | None = None
 
     async def finish(self) -> None:
-        """Do all that is left. Raises GaveUp when no answer comes at all, and BudgetSpent."""
+        """Do all that is left. Raises GaveUp if the model never answers, and BudgetSpent."""
         done = finished(self.store, self.run, self.plan.count, self.plan.repeats).tobytes()
         self._kept = sum(done)
         self.advance(self._kept)
         left = pairs(self.plan, done)
         spec = self.engine.spec
-        # Under a limit in dollars, what a chunk took says how large the next one may be.
+        # With a limit in dollars, the cost of a chunk decides how large the next one may be.
         most, chunks = (
             (_CHUNK, _CHUNKS_IN_THE_AIR) if spec.max_cost is None else (spec.in_flight, 1)
         )
@@ -115,7 +115,7 @@ class Runner:
                     in_the_air = await self._wait(in_the_air, asyncio.FIRST_COMPLETED)
             await self._wait(in_the_air, asyncio.ALL_COMPLETED)
             await asyncio.gather(*self._writes)
-            if self._fault:  # a batch that was not written is no finished run
+            if self._fault:  # a run is not finished before its last batch is written
                 raise self._fault
             if self._errors and not self._answers + self._kept:
                 raise self._gave_up()
@@ -127,13 +127,13 @@ class Runner:
             await asyncio.gather(*in_the_air, *self._writes, return_exceptions=True)
 
     async def _next(self, left: Iterator[Pair], most: int) -> list[Pair]:
-        """The next chunk of what is left; none when the budget is spent."""
+        """The next chunk of what is left; empty if the budget is spent."""
         if self._spent:
             return []
         try:
             size = self.engine.affordable(self._taken, most)
         except BudgetSpent as spent:
-            # A run that is complete at its limit is complete.
+            # Reaching the limit with the last sample is not an error.
             self._spent = spent if next(left, None) else None
             return []
         chunk = await _unhurried(islice(left, size))
@@ -149,7 +149,7 @@ class Runner:
         return rest
 
     async def _measure(self, chunk: Sequence[Pair]) -> None:
-        """Ask one chunk; its answers join those of the other chunks in the batch to be written."""
+        """Sample one chunk, and add its answers to the next batch."""
         known = await self.cache.look_up([pair.key for pair in chunk])
         answered = [(pair, known[pair.key], True) for pair in chunk if pair.key in known]
         self._kept += len(answered)
@@ -164,15 +164,15 @@ class Runner:
                     if hopeless:
                         raise self._gave_up()
             except BudgetSpent as spent:
-                # What is answered is paid for: it is recorded, here and in the other chunks.
+                # Answers are paid for, so they are stored, here and in the other chunks.
                 self._spent = spent
-            except BadOption:  # a cost that nobody knows
+            except BadOption:  # the cost is unknown
                 await self._keep([], at_once=True)
                 raise
         await self._keep([], at_once=True)
 
     async def _keep(self, answered: Sequence[Answered], *, at_once: bool = False) -> None:
-        """Add answers to the next batch, and record it when it is full, late, or wanted at once."""
+        """Add answers to the next batch, and store it if it is full, due, or wanted immediately."""
         self._ready += answered
         self._size += sum(len(output.text) for _, output, _ in answered)
         now = time.monotonic()
@@ -182,11 +182,11 @@ class Runner:
             await self._record(ready)
 
     def _is_hopeless(self, output: Output) -> bool:
-        """Whether so many requests failed before the first answer that nobody is there."""
+        """Whether enough requests failed before the first answer to give up."""
         if output.error is None:
             self._answers += 1
         elif not self._answers:
-            # After the first answer they are counted in the store only.
+            # After the first answer, failures are counted only in the store.
             self._errors[output.error] += 1
         return not self._answers and self._errors.total() >= _FAILURES_TO_GIVE_UP
 
@@ -200,7 +200,7 @@ class Runner:
         )
 
     async def _record(self, answered: Sequence[Answered]) -> None:
-        """Grade a batch and hand it to the store; it counts once the store has it on disk."""
+        """Grade a batch and store it; it counts as done once it is on disk."""
         now = utc_now()
         good = [(pair, output) for pair, output, _ in answered if output.error is None]
         samples = [sample_of(pair.item, output) for pair, output in good]
@@ -226,7 +226,7 @@ class Runner:
             write.add_done_callback(self._written)
 
     async def _append(self, rows: Rows) -> asyncio.Future[bool]:
-        """Queue a batch; the future says when it is on disk. Raises BadRow."""
+        """Queue a batch; the future is done when it is on disk. Raises BadRow."""
         if self._fault:
             raise self._fault
         self._batches += 1
@@ -246,7 +246,7 @@ class Runner:
             self.advance(len(rows.samples))
 
     async def _write_singly(self, rows: Rows, error: Exception) -> None:
-        """Write sample by sample what the store refused together; the bad one as a failed one."""
+        """Write the samples of a refused batch one by one; a bad one becomes a failed sample."""
         singles = rows.singles()
         for one in singles:
             reason = error if len(singles) == 1 else await self._refusal(one)
@@ -255,7 +255,7 @@ class Runner:
             self.advance(1)
 
     async def _refusal(self, rows: Rows) -> Exception | None:
-        """Write a batch; give back why the store refuses it, None when it is on disk."""
+        """Write a batch; returns why the store refuses it, None once it is on disk."""
         try:
             await (await self._append(rows))
         except REFUSED as error:
@@ -287,7 +287,7 @@ class Runner:
 
 
 async def _unhurried(work: Iterable[T]) -> list[T]:
-    """The list of what `work` makes. Between small steps of it the answers that came are read."""
+    """The list of the results of `work`, yielding to the event loop between short steps."""
     made: list[T] = []
     steps = iter(work)
     while step := list(islice(steps, _STEP)):
@@ -306,12 +306,12 @@ def _settle(written: asyncio.Future[bool], ack: Future[bool]) -> None:
 
 
 def sample_of(item: Any, output: Output) -> Sample:
-    """The answer as graders see it."""
+    """The sample that graders get."""
     return Sample(item, output.text, output_tools=output.tools, model=output.model)
 
 
 def sample_row(run: str, pair: Pair, output: Output, cached: bool, now: datetime) -> SampleRow:
-    """The answer as the store keeps it."""
+    """The row of an answer."""
     extra = {name: value for name in _EXTRA if (value := getattr(output, name))}
     if output.reference_loss:
         extra["reference_loss"] = output.reference_loss._asdict()
@@ -341,7 +341,7 @@ def sample_row(run: str, pair: Pair, output: Output, cached: bool, now: datetime
 def score_row(
     where: Where, grader: Grader, digest: str, verdict: Verdict, now: datetime
 ) -> ScoreRow:
-    """The verdict as the store keeps it: a score, or why there is none."""
+    """The row of a verdict: a score, or the reason why there is none."""
     run, item, position, repeat = where
     usage, replies = _judged(verdict)
     parts = error_kind = error_label = error_detail = None
@@ -352,7 +352,7 @@ def score_row(
         parts = json.dumps(verdict.parts) if verdict.parts else None
     else:
         error_kind, error_label, error_detail = verdict.kind.value, verdict.label, verdict.detail
-    # Built in one go: `_replace` would cost more than the grade itself.
+    # Not built with `_replace`, which would cost more than the grade itself.
     return ScoreRow(
         run,
         item,
@@ -375,7 +375,7 @@ def score_row(
 
 
 def _judged(verdict: Verdict) -> tuple[str | None, str | None]:
-    """What a judge took and said, as JSON; None where none was asked."""
+    """A judge's usage and replies as JSON; None if no judge was asked."""
     if not verdict.replies:
         return None, None
     usage = {model: used._asdict() for model, used in verdict.usage.items()}

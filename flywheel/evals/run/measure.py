@@ -1,4 +1,4 @@
-"""Measure: start a run or go on with one, and sum up what came of it."""
+"""Measure: start or resume a run, and summarise it."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from graders.definition import wire_json
 from graders.grader import Grader
 
 Advance = Callable[[int], None]
-# Written by trainings. Not .json, which would make it a part of the model's digest.
+# Written by trainings. Not .json, which would be part of the model's digest.
 MANIFEST = "flywheel.manifest"
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where measuring happens: the store, and the engine that samples and grades.
+    """What a measurement uses: the store, and the engine that samples and grades.
 
-    `judge_floors` lets a grader ask its judge about floors, too. `options` is what the command that
-    resumes a run needs beside its name.
+    With `judge_floors` the judge grades the floors too. `options` are those of the command that
+    resumes a run.
     """
 
     store: Store
@@ -57,7 +57,7 @@ class Bench:
 
 
 def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
-    """Check the plan and write it down as a new run. Raises BadFile before anything is asked."""
+    """Check the plan and store it as a new run. Raises BadFile before the first request."""
     check_items(plan)
     row = plan.row(kind)
     tables: dict[str, Sequence[tuple[Any, ...]]] = {"runs": [row], **definitions(plan, row)}
@@ -71,7 +71,7 @@ def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
 
 
 async def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
-    """Do what is left of a run. Raises ChangedPlan when it is not the plan that it began with."""
+    """Do what is left of a run. Raises ChangedPlan if this is not the plan that it began with."""
     store = bench.store
     with store.frugal():
         plan.check_same(row)
@@ -91,7 +91,7 @@ async def go_on(plan: Plan, row: RunRow, bench: Bench) -> Result:
 
 
 def _check_graded(result: Result) -> None:
-    """Raise NothingGraded for a run that no candidate could be compared with."""
+    """Raise NothingGraded for a run that cannot be compared, since it has no verdict."""
     if result.primary is not None and result.primary.summary.graded:
         return
     row = result.run
@@ -103,13 +103,13 @@ def _check_graded(result: Result) -> None:
 
 
 def appoint_baseline(store: Store, row: RunRow) -> None:
-    """Make a finished run the one that candidates have to beat. Doing so again adds nothing."""
+    """Make a finished run the baseline. Does nothing if it already is."""
     if appointed := baseline_rows(store, [row]):
         store.write(f"{row.run}/baseline/{uuid.uuid4().hex}", {"baselines": appointed})
 
 
 def baseline_rows(store: Reader, rows: Sequence[RunRow]) -> list[BaselineRow]:
-    """The rows that make these runs the baselines of their splits; none for one that is already."""
+    """The rows that make these runs the baselines of their splits, unless they already are."""
     return [
         BaselineRow(
             evalset=row.evalset,
@@ -128,7 +128,7 @@ def baseline_rows(store: Reader, rows: Sequence[RunRow]) -> list[BaselineRow]:
 
 
 def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...]]]:
-    """The rows that say what the digests of a run stand for."""
+    """The rows of the definitions that a run refers to by digest."""
     definition = plan.evalset.definition.measured()
     evalset = EvalsetRow(row.evalset_digest, row.evalset, canonical_json(definition), row.created)
     detail = canonical_json({"name": plan.model, **manifest(plan.model)})
@@ -141,21 +141,21 @@ def definitions(plan: Plan, row: RunRow) -> Mapping[str, Sequence[tuple[Any, ...
 
 
 def manifest(model: str) -> Mapping[str, Any]:
-    """What a trained model's folder says of how it was made; nothing, for any other model.
+    """The manifest in a trained model's folder; empty for any other model.
 
-    With a `lever` in it the gate asks for a second seed. Raises BadFile.
+    If it names a `lever`, the gate requires a second seed. Raises BadFile.
     """
     path = Path(model) / MANIFEST
     if not path.is_file():
         return {}
-    told = load_document(path).value
-    if not isinstance(told, dict):
+    value = load_document(path).value
+    if not isinstance(value, dict):
         raise BadFile(f"{path}:1:1: a manifest is a JSON object; copy the model's folder again")
-    return cast("dict[str, Any]", told)
+    return cast("dict[str, Any]", value)
 
 
 def grader_rows(graders: Sequence[Grader], digests: Sequence[tuple[str, str]]) -> list[GraderRow]:
-    """The definitions of graders as the store keeps them."""
+    """The rows of the definitions of graders."""
     return [
         GraderRow(digest, name, str(wire_json(grader)["type"]), json.dumps(wire_json(grader)))
         for grader, (name, digest) in zip(graders, digests, strict=True)

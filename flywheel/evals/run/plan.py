@@ -1,7 +1,7 @@
 """A plan: one evalset split, asked of one model with one prompt, a number of times.
 
-A run is its plan and the rows that are finished; resuming is the plan minus the rows. What the
-plan is made of is named by digests, and a run goes on only when every one of them is the same.
+A run is a plan and its finished rows; a resume does the plan minus these rows. Digests identify the
+parts of a plan, and a run can be resumed only if all of them are unchanged.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Plan:
 
     @cached_property
     def count(self) -> int:
-        """How many items the plan has."""
+        """The number of items of the plan."""
         total = sum(1 for _ in self.items.lines())
         return total if self.limit is None else min(total, self.limit)
 
@@ -80,7 +80,7 @@ class Plan:
 
     @cached_property
     def asking(self) -> dict[str, Any]:
-        """Everything beside prompt and item that shapes the answer, as JSON."""
+        """Everything besides prompt and item that affects the answer, as JSON."""
         definition = self.evalset.definition
         asked = {
             "sampling": dict(self.sampling),
@@ -88,7 +88,7 @@ class Plan:
             "tools": list(definition.tools),
             "options": definition.options,
         }
-        # The text whose loss is measured beside the answer.
+        # The text whose loss is measured along with the answer.
         return asked | ({"loss_of": definition.gold} if definition.reference_loss else {})
 
     @cached_property
@@ -98,7 +98,7 @@ class Plan:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """What must be the same for two measurements to be one, by name."""
+        """The digests that must be equal for a run to be resumed, by name."""
         return {
             "evalset": self.evalset.digest,
             "split": self._split_digest,
@@ -119,9 +119,9 @@ class Plan:
                 yield digest_bytes(line.strip())
 
     def read(self, number: int, line: bytes) -> tuple[Item, str]:
-        """The item on a line, and its digest with the images that are shown of it.
+        """The item on a line, and its digest, which includes the images that are shown.
 
-        Images that graders show stand in it as data URLs. Raises BadFile, and BadItem.
+        Images that graders show become data URLs in the item. Raises BadFile, and BadItem.
         """
         item, line = self.items.read(number, line), line.strip()
         if not self._shows_images:
@@ -133,7 +133,7 @@ class Plan:
         )
 
     def ask(self, item: Item) -> list[dict[str, Any]]:
-        """The messages that put this item to the model. Raises BadItem."""
+        """The messages to the model for this item. Raises BadItem."""
         messages = ask(self.prompt, item)
         if not self._shows_images:
             return messages
@@ -158,7 +158,7 @@ class Plan:
     def _split_digest(self) -> str:
         if not self._shows_images:
             return self.items.digest
-        # The file names its images; what they show counts as much.
+        # The file only names its images, so their content is part of the digest.
         return digest([self.items.digest, *self.item_digests()])
 
     def _with_pictures(self, item: Item) -> tuple[Item, list[str]]:
@@ -198,7 +198,7 @@ class Plan:
         )
 
     def check_same(self, run: RunRow, graders: Collection[str] | None = None) -> None:
-        """Raise ChangedPlan, naming what differs, when this is not the plan of that run.
+        """Raise ChangedPlan, naming what differs, if this is not the plan of that run.
 
         With `graders` only those of these names need to be the same.
         """
@@ -206,13 +206,13 @@ class Plan:
         then |= {"repeats": str(run.repeats), "items": str(run.items)}
         now = self.identity
         differs = [name for name in then if now[name] != then[name]]
-        told = [f"{name} was {then[name]:.60}, is {now[name]:.60}" for name in differs]
+        changed = [f"{name} was {then[name]:.60}, is {now[name]:.60}" for name in differs]
         if changes := changed_graders(json.loads(run.graders), self.grader_digests, graders):
-            differs, told = [*differs, "graders"], [*told, *changes]
+            differs, changed = [*differs, "graders"], [*changed, *changes]
         if differs:
             raise ChangedPlan(
                 f"run {run.run} cannot be resumed because {', '.join(differs)} changed:"
-                f" {'; '.join(told)}. Start a new run; what is the same comes from the cache"
+                f" {'; '.join(changed)}. Start a new run; what is the same comes from the cache"
             )
 
 
@@ -221,7 +221,7 @@ def changed_graders(
     now: Iterable[tuple[str, str]],
     names: Collection[str] | None = None,
 ) -> list[str]:
-    """How graders, as (name, digest), differ in definition, judge or weights, and in their order.
+    """How lists of graders, as (name, digest), differ: in definition, judge, weights or order.
 
     With `names`, only whether these graders differ.
     """
@@ -241,7 +241,7 @@ def one_of(digests: Iterable[str]) -> str | None:
 
 
 def new_run_id() -> str:
-    """A name for a run: when it began, and four letters against a clash."""
+    """A name for a run: its start time, and four random hex digits to keep it unique."""
     return f"run-{datetime.now(UTC):%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 

@@ -1,7 +1,7 @@
-"""Preflight: what would go wrong in the middle of a run, found before the first request.
+"""Preflight: finds errors that would stop a run halfway, before the first request.
 
-Every item is read and put into the prompt, the gold answer and the options; its id must be its
-own and its content must fit the evalset's schema.
+The prompt, the gold answer and the options are filled for every item; its id must be unique and its
+content must match the evalset's schema.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def check_items(plan: Plan) -> None:
         fault = _fault(plan, item, number, line)
         if fault:
             raise BadFile(f"{plan.items.path}:{number}:1: {fault}")
-        # Without an id the content is the name: two equal items could not be told apart.
+        # An item without an id is identified by its content, so two equal items are refused.
         names.append(hash(str(item["id"]) if "id" in item else line.strip()))
         numbers.append(number)
     if not names:
@@ -55,7 +55,7 @@ def _fault(plan: Plan, item: Item, number: int, line: bytes) -> str | None:
 
 
 def _refuse_doubles(plan: Plan, names: array[int], numbers: array[int]) -> None:
-    """Eight bytes a name: a dict of a million of them would be the largest thing of a run."""
+    """Refuse duplicates. Uses eight bytes per name, since a dict of a million names is large."""
     found = np.frombuffer(names, dtype=np.int64)
     order = np.argsort(found, kind="stable")
     doubled = np.flatnonzero(np.diff(found[order]) == 0)

@@ -1,7 +1,7 @@
-"""Refused rows: what stands in the store for an answer or a verdict that it does not take.
+"""Refused rows: placeholders for answers and verdicts that the store refuses.
 
-A batch that the store refuses is written again, sample by sample. The one that is refused by itself
-becomes a failed sample that says why, so that the run finishes; resuming asks for it again.
+A batch that the store refuses is written again sample by sample. A sample that is refused alone
+becomes a failed sample with the reason, so that the run finishes; a resume samples it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_STORY = 500
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a run writes in one batch: samples, the item of each, and their scores."""
+    """The rows of one batch of a run: samples, the item of each, and their scores."""
 
     items: Sequence[ItemRow]
     samples: Sequence[SampleRow]
@@ -34,7 +34,7 @@ class Rows:
         return {"items": self.items, "samples": self.samples, "scores": self.scores}
 
     def singles(self) -> list[Rows]:
-        """The rows of each sample by itself."""
+        """The rows split by sample."""
         scores: dict[tuple[int, int], list[ScoreRow]] = {}
         for score in self.scores:
             scores.setdefault((score.position, score.repeat), []).append(score)
@@ -44,12 +44,12 @@ class Rows:
         ]
 
     def refused(self, error: Exception) -> Rows:
-        """The same samples as failed ones, without what the store may have refused in them."""
+        """The same samples as failed ones, without the parts that the store may refuse."""
         return Rows(self.items, [refused_sample(sample, error) for sample in self.samples], [])
 
 
 def refused_sample(row: SampleRow, error: Exception) -> SampleRow:
-    """The failed sample that stands for one that was refused."""
+    """The failed sample that replaces a refused one."""
     return row._replace(
         output_text="",
         extra=None,
@@ -67,7 +67,7 @@ def refused_sample(row: SampleRow, error: Exception) -> SampleRow:
 
 
 def refused_score(row: ScoreRow, error: Exception) -> ScoreRow:
-    """The ungraded verdict that stands for one that was refused."""
+    """The ungraded verdict that replaces a refused one."""
     return row._replace(
         score=None,
         passed=None,

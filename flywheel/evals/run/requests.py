@@ -1,4 +1,4 @@
-"""From items to requests: what is asked, and the name under which the answer is cached."""
+"""From items to requests and their cache keys."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from flywheel.samplers.sampler import Request
 
 
 class Pair(NamedTuple):
-    """One item of the plan, for one of its repeats; `text` is its line.
+    """One item of the plan in one repeat; `text` is its line in the file.
 
-    `key` is what the cache knows the answer by.
+    `key` is the cache key of the answer.
     """
 
     position: int
@@ -28,8 +28,8 @@ class Pair(NamedTuple):
 def pairs(plan: Plan, done: bytes) -> Iterator[Pair]:
     """What is left of the plan, item by item.
 
-    `done` has a byte for each pair, at position * repeats + repeat, 1 when it is finished. An item
-    of which nothing is left is not even parsed.
+    `done` has a byte for each pair, at position * repeats + repeat, 1 if it is finished. A finished
+    item is not parsed.
     """
     same = plan.identity
     stem = f"{same['model']} {same['prompt']} {same['sampling']}"
@@ -48,7 +48,7 @@ def pairs(plan: Plan, done: bytes) -> Iterator[Pair]:
 
 
 def request(plan: Plan, pair: Pair) -> Request:
-    """What the model is asked. Each repeat has a seed of its own, so that repeats may differ."""
+    """The request to the model. Each repeat has its own seed, so that repeats may differ."""
     sampling = dict(plan.sampling)
     if "seed" in sampling:
         sampling["seed"] = int(sampling["seed"]) + pair.repeat

@@ -1,7 +1,7 @@
-"""Run names: what a run may be called, and which names mean a run by its age.
+"""Run names: which are valid, and the aliases `latest` and `latest~N`.
 
-A name is typed on a command line. So it fits a line, is no option, and is none of the words that
-mean another run tomorrow.
+A name is typed on a command line. So it fits on a line, does not look like an option, and is not an
+alias, which would mean another run tomorrow.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 
 
 def steps_back(name: str) -> int | None:
-    """How many runs before the newest one a name means: `latest` 0, `latest~1` 1; None for none."""
+    """The N of an alias: 0 for `latest`, 1 for `latest~1`; None for other names."""
     found = _LATEST.fullmatch(name)
     return int(found[1] or 0) if found else None
 
 
 def why_not(name: object) -> str | None:
-    """Why a run cannot have this name, None when it can."""
+    """Why a run cannot have this name, None if it can."""
     if not isinstance(name, str) or not 0 < len(name) <= MOST_CHARACTERS or not name.isprintable():
         return f"a run's name is 1 to {MOST_CHARACTERS} printable characters"
     if name == "latest" or name.startswith("latest~"):

@@ -1,4 +1,4 @@
-"""The run that a lever has to beat: found where a baseline measured just this plan, or measured."""
+"""The run that a lever has to beat: an existing baseline of the same plan, or a new one."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def find_run_to_beat(
     try:
         plan.check_same(the_run(store, found.run), graders)
     except ChangedPlan as change:
-        told = str(change).partition(" changed: ")[2].partition(". Start")[0]
-        return None, f"{named}: {found.run} measured something else ({told})"
+        difference = str(change).partition(" changed: ")[2].partition(". Start")[0]
+        return None, f"{named}: {found.run} measured something else ({difference})"
     return found.run, ""
 
 
 def measure_baseline(plan: Plan, store: Store, engine: Engine) -> str:
-    """Measure the model as it is, and appoint the run. Its name."""
+    """Measure the unchanged model, make the run the baseline, and return its name."""
     engine.open(plan.model)
     row = begin(plan, store, "baseline")
     result_of(go_on(plan, row, Bench(store, engine)))

@@ -1,1 +1,1 @@
-"""Is a grader worth trusting? Asked with answers whose verdict is known beforehand."""
+"""Checks whether a grader can be trusted, with answers whose verdict is known."""

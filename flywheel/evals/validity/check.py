@@ -1,7 +1,7 @@
-"""Check graders: play every probe of the battery to every grader of an evalset.
+"""Check graders: apply every probe of the battery to every grader of an evalset.
 
-Deterministic: the items are drawn, and the answers made, from a seed. A probe that cannot be made
-of an evalset is reported with the reason, and a probe that its author excuses with theirs.
+Items and answers are drawn from a seed, so a check is deterministic. A probe that does not apply to
+an evalset is reported with the reason, and one that its author excuses with theirs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OPTIONS = "the model chooses from options"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One answer of a probe, and what a grader made of it. `score` is None without a verdict."""
+    """One answer of a probe, and a grader's verdict. `score` is None without a verdict."""
 
     item: str
     answer: str
@@ -44,10 +44,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one grader made of one probe.
+    """The result of one probe of one grader.
 
-    `story` says what is BAD, or why the probe is not applicable. `excuse` is the evalset's own.
-    `worst` is the answer that shows the fault best, or came nearest to one.
+    `story` says what is BAD, or why the probe does not apply. `excuse` is the evalset's reason.
+    `worst` is the answer that shows the fault most clearly, or came closest to one.
     """
 
     grader: str
@@ -63,7 +63,7 @@ class ProbeResult:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is BAD about it."""
+        """Whether the probe found no fault."""
         return self.status != "BAD"
 
     def as_json(self) -> outputs.Probe:
@@ -75,7 +75,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class GraderCheck:
-    """What one grader made of the whole battery. `format_only`: any item's answer passes."""
+    """The results of the battery for one grader. `format_only`: any item's answer passes."""
 
     grader: str
     probes: tuple[ProbeResult, ...]
@@ -100,12 +100,12 @@ def draw_items(evalset: Evalset, split: Split, most: int, seed: int = 0) -> list
 
 
 def default_most(graders: Sequence[Grader]) -> int:
-    """How many items to check with: fewer where each answer costs the call of a judge."""
+    """The number of items to check with: fewer if each answer costs a judge request."""
     return MOST_JUDGED if any(Judge in grader.needs() for grader in graders) else MOST
 
 
 def judge_calls(material: Material, graders: Sequence[Grader]) -> int:
-    """How often a check asks a judge."""
+    """The number of judge requests of a check."""
     asking = [grader for grader in graders if Judge in grader.needs()]
     return sum(
         isinstance(ask, Judge)
@@ -154,8 +154,8 @@ async def _check(grader: Grader, material: Material, engine: Answerer) -> Grader
     fail = {probe.name for probe in BATTERY if probe.wanted == "fail"}
     passed = (one.summary.passed == one.summary.n for one in results if one.probe in fail)
     if by.format_only and all(passed):
-        told = "passes, as does everything that is said"
-        results = [replace(one, status="BAD", story=told) if one.wrong else one for one in results]
+        story = "passes, as does everything that is said"
+        results = [replace(one, status="BAD", story=story) if one.wrong else one for one in results]
     excuses = material.evalset.definition.checks.get(grader.name, {})
     for at, one in enumerate(results):
         if excuse := excuses.get(one.probe):
