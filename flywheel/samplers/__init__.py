@@ -1,1 +1,1 @@
-"""Prompt in, text out: every way to get a model's answer."""
+"""Samplers: every way to get a model's answer to a prompt."""

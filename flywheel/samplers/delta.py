@@ -1,4 +1,4 @@
-"""What a model says as it says it: the pieces of an answer, with the chances of its tokens."""
+"""Streaming: the pieces of an answer, with the log-probabilities of its tokens."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Delta(NamedTuple):
 
 
 class StreamingModel(Protocol):
-    """A model that can be read while it writes."""
+    """A model that streams its answers."""
 
     def submit(self, request: Request, adapter: str | None = None) -> AsyncGenerator[Delta]:
         """The answers to one request, piece by piece; `n` in its sampling is how many.

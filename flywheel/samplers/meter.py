@@ -1,7 +1,7 @@
-"""A meter between whoever asks and a sampler: what the answers take, counted while they come.
+"""A meter around a sampler: counts the usage of the answers as they arrive.
 
-It also says what an answer costs, where the sampler does not: prices are the user's, whoever
-answers. What comes from the cache passes no meter, and costs nothing.
+It also computes the cost of an answer from the user's prices, if the sampler does not report it.
+Cached answers do not pass the meter, and cost nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from flywheel.samplers.sampler import Output, Request, Sampler
 class Meter:
     """A sampler that counts another one's answers, tokens and dollars.
 
-    `silent` counts the answers that told no usage. `price` is None until a price was known.
-    `unpriced` names the models that no rate fits, when there are rates; their answers are
-    missing in `price`.
+    `silent` counts the answers without usage. `price` is None until a price is known. `unpriced`
+    names the models without a rate, if there are rates; `price` does not include their answers.
     """
 
     def __init__(self, sampler: Sampler, prices: Prices | None = None) -> None:
@@ -29,13 +28,13 @@ class Meter:
         self.unpriced: set[str] = set()
 
     async def sample(self, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
-        """What the sampler gives, with prices."""
+        """The sampler's outputs, with prices."""
         async for index, output in self._sampler.sample(requests):
             yield index, self._counted(output)
 
     def _counted(self, output: Output) -> Output:
         prompt, completion, _ = output.usage
-        # A failed request may have taken tokens; one that took none has no price.
+        # A failed request may have used tokens; one without tokens has no price.
         if self._prices is not None and output.price is None and prompt + completion:
             output = output._replace(price=self._prices.price(output.model, output.usage))
             if output.price is None:

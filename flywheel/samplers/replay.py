@@ -1,12 +1,12 @@
-"""replay: answers that were recorded, as a sampler. Nothing is asked and nothing is spent.
+"""replay: a sampler that returns recorded answers, without a model and without cost.
 
-A line of the file is `{"prompt": DIGEST, "text": "…"}`, with `refusal`, `truncated`, `model` and
-`error` as they were. DIGEST is `prompt_digest` of the messages; `messages` themselves may stand in
-its place, for files written by hand. A prompt that was recorded several times gives its answers in
-turn. Lines with neither answer, in order, the prompts that are not known by name: the n-th such
-prompt gets the n-th such line. When nothing is left for a prompt, that is an error.
+A line of the file is `{"prompt": DIGEST, "text": "…"}`, with the recorded `refusal`, `truncated`,
+`model` and `error`. DIGEST is `prompt_digest` of the messages; a file written by hand may have the
+`messages` instead. A prompt that was recorded several times gets its answers in order. Lines
+without a prompt answer, in order, the prompts that were not recorded. A prompt without a remaining
+answer is an error.
 
-Sampling parameters are not part of the digest: whoever replays wants the answers that are there.
+Sampling parameters are not part of the digest: a replay with others returns the same answers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from graders.ungraded import Usage
 
 
 class Recorded(BaseModel):
-    """One line of the file: an answer, and the prompt that it belongs to if that is known."""
+    """One line of the file: an answer, and its prompt if known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,12 +43,12 @@ class Recorded(BaseModel):
     usage: tuple[int, int, int] = (0, 0, 0)
 
     def key(self) -> str | None:
-        """The digest of the prompt, None for a line that answers by its place."""
+        """The digest of the prompt, None for a line without a prompt."""
         return self.prompt if self.messages is None else prompt_digest(self.messages)
 
 
 class ReplaySampler:
-    """Answers from records. A sampler of its own remembers what it has given."""
+    """Answers from records. Each sampler counts the answers that it has given."""
 
     def __init__(self, records: Iterable[Recorded]) -> None:
         self._known: defaultdict[str | None, deque[Recorded]] = defaultdict(deque)
@@ -56,7 +56,7 @@ class ReplaySampler:
             self._known[record.key()].append(record)
 
     async def sample(self, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Output]]:
-        """Answer every request once, in their order."""
+        """Answer every request once, in order."""
         for index, request in enumerate(requests):
             yield index, self._answer(request)
 

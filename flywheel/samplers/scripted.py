@@ -1,10 +1,10 @@
-"""scripted: a model that says what a file tells it to. The shipped fake, for tests, demos and docs.
+"""scripted: a fake model that answers by the rules in a file, for tests, demos and docs.
 
 A line of the file is a rule: `{"when": "text in the prompt", "text": "..."}` answers every prompt
-that holds the text, `match` does the same with a regular expression, and `{"text": "..."}` without
-either answers one prompt and is used up. The first rule that fits counts. `refusal` and `error`
-stand in the place of `text` for a judge that refuses or is out. A prompt that no rule fits is an
-error, never an empty answer.
+that contains the text, `match` does the same with a regular expression, and `{"text": "..."}`
+without either answers one prompt and is used up. The first rule that matches counts. `refusal` and
+`error` replace `text` for a judge that refuses or fails. A prompt that no rule matches is an error,
+never an empty answer.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ScriptedSampler:
                 continue
             if rule.when is None and rule.match is None:
                 del self._rules[position]
-            # Words stand for tokens: a fake has no tokenizer, and counts must not be zero.
+            # Words are counted as tokens: a fake has no tokenizer, and counts must not be zero.
             usage = Usage(len(prompt.split()), len(rule.text.split()))
             return Output(rule.text, self._name, usage, rule.refusal, error=rule.error)
         return Output(model=self._name, error="the script has no answer left for this prompt")

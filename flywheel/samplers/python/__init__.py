@@ -1,1 +1,1 @@
-"""Python functions as models, in a process of their own."""
+"""Python functions as models, in a separate process."""

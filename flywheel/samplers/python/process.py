@@ -1,7 +1,7 @@
-"""The process that a `python:` sampler asks: started, asked, and ended with all it has started.
+"""The process of a `python:` sampler: starts it, sends it calls, and kills it with its children.
 
-Threads write what is asked, read what comes back and give each answer to whoever waits for it, and
-watch the process: when it ends, all who wait hear how.
+Threads send the calls, read the answers and resolve their futures, and watch the process: when it
+ends, all pending futures raise Ended.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class PythonProcess:
 
     @property
     def lives(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it can take calls."""
         return self._link.open
 
     @property
     def answered(self) -> int:
-        """How many calls it has answered."""
+        """The number of calls that it has answered."""
         return self._link.answered
 
     def ask(self, call: Sequence[Any]) -> Future[dict[str, Any]]:
@@ -75,7 +75,7 @@ class PythonProcess:
         return self._link.ask(call)
 
     def kill(self) -> None:
-        """End it and what it has started."""
+        """Kill it and its children."""
         self._link.open = False
         self._end()
 
@@ -95,7 +95,7 @@ class _Link:
         self.open = True
 
     def loaded(self) -> Future[dict[str, Any]]:
-        # One for each who waits: to cancel it is to stop waiting.
+        # One future per caller: cancelling it stops the wait.
         future: Future[dict[str, Any]] = Future()
         self._loaded.add_done_callback(
             lambda done: _settle(future, cast("Any", done.exception() or done.result()))
@@ -128,7 +128,7 @@ class _Link:
             self._link.shutdown(socket.SHUT_RDWR)
 
     def listen(self) -> None:
-        """Give each answer to whoever waits for it, until the process ends."""
+        """Resolve the future of each answer, until the process ends."""
         if (said := self.read()) is not None:
             self.is_async = said.get("ready") == "async"
             self._loaded.set_result(said)
@@ -159,7 +159,7 @@ class _Link:
             return None
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self._to_write.put(None)
         self._lines.close()
         self._link.close()
