@@ -1,9 +1,8 @@
-"""What a grader may ask of the world, and what it may hear back.
+"""Asks: the requests of graders to an engine, and the answers.
 
-Graders do no I/O. They say what they need (`Judge`, `Run`, `Embed`, `Rate`), an engine finds it
-out, and the answers come back in the same order: a `Reply`, a `Returned`, `Vectors` or a `Rated`,
-or `Failed` when the world let the grader down. So asking is batched, retried, cached and metered in
-one place, and a test hands a grader a list of answers.
+Graders do no I/O. They return what they need (`Judge`, `Run`, `Embed`, `Rate`), and an engine
+answers in the same order: a `Reply`, a `Returned`, `Vectors` or a `Rated`, or `Failed`. So requests
+are batched, retried, cached and metered in one place, and a test gives a grader a list of answers.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from graders.ungraded import Kind, Ungraded, Usage
 
 
 class Judge(NamedTuple):
-    """Ask the model named `model`, and want its answer in the shape of `schema`.
+    """Ask the model named `model` for an answer that matches `schema`.
 
     `fence` is the random word around model output in `messages`. It differs at every call, so a
     cache replaces it by a constant before it makes its key.
@@ -55,7 +54,7 @@ class Rate(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a judge said. `truncated` means that it ran out of tokens before it was done."""
+    """A judge's reply; `truncated` if it reached its token limit."""
 
     text: str
     model: str

@@ -1,11 +1,12 @@
 """The contract of every grader: its own wire JSON, frozen, and two plain methods.
 
-`asks(sample)` says what the grader needs from the world, nothing for most. `grade(sample, answers)`
-gives the verdict. Neither does I/O. The same object is an eval's criterion, a reward, a filter.
+`asks(sample)` returns what the grader needs from the engine, for most graders nothing.
+`grade(sample, answers)` returns the verdict. Neither does I/O. The same object is an eval's
+criterion, a reward, a filter.
 
-The line to hold: no answer from the model under test is a score, no verdict from the judge is not.
-So `grade` raises `Ungraded` when it reaches no verdict, and returns a bottom score with `parsed`
-unset when the answer does not hold what was looked for.
+A missing answer of the model under test is a score; a missing verdict of the judge is not. So
+`grade` raises `Ungraded` if it reaches no verdict, and returns the lowest score with `parsed` False
+if the answer does not contain what the grader looks for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every grader that stands alone: the one list. A new grader is two lines here."""
+"""The list of all graders that are not combinations. A new grader adds two lines here."""
 
 from __future__ import annotations
 

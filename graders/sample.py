@@ -1,4 +1,4 @@
-"""A sample: an answer that a model gave to an item, as graders see it."""
+"""A sample: a model's answer to an item, as graders get it."""
 
 from __future__ import annotations
 

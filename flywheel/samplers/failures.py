@@ -1,4 +1,4 @@
-"""Why requests failed, as counts of reasons that people can read."""
+"""The reasons of failed requests, with counts."""
 
 from __future__ import annotations
 

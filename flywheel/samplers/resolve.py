@@ -1,4 +1,4 @@
-"""A model's name as a sampler, and as the digest of what it stands for: the place that reads it.
+"""Resolves a model's name to a sampler and to a digest. The forms of a name:
 
 scripted:FILE            a script of answers
 replay:FILE              recorded answers
@@ -40,11 +40,11 @@ _FORMS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a name alone does not tell.
+    """The settings for resolving names.
 
-    `folders` gives short names to folders. `endpoint` tells how endpoints are asked; its `url`
-    is the one that the name `endpoint` means, and may be empty. `local` tells how models of this
-    machine are held; its `name` is not looked at.
+    `folders` maps short names to folders. `endpoint` configures requests to endpoints; its `url`,
+    which may be empty, is that of the name `endpoint`. `local` configures how local models are
+    loaded; its `name` is ignored.
     """
 
     folders: Mapping[str, Path] | None = None
@@ -55,7 +55,7 @@ class Setting:
 def open_sampler(name: str, setting: Setting | None = None) -> Sampler:
     """The sampler of that name. Raises BadOption, which lists the forms, or BadFile.
 
-    A local model is not loaded yet: that happens when it is first asked.
+    A local model is loaded on the first request.
     """
     setting = setting or Setting()
     kind, _, rest = name.partition(":")
@@ -72,29 +72,29 @@ def open_sampler(name: str, setting: Setting | None = None) -> Sampler:
 
 
 def is_played(name: str) -> bool:
-    """Whether the name is of a file whose answers are given in turn, so that it can run out."""
+    """Whether the name is a script or a replay, which can run out of answers."""
     return name.startswith(("scripted:", "replay:"))
 
 
 def judge_name(name: str) -> str:
-    """A judge's name as a model's name: the bare name of a file stands for its script."""
+    """The model's name of a judge: a plain file name means `scripted:FILE`."""
     return f"scripted:{name}" if Path(name).is_file() else name
 
 
 def judge_digest(name: str | None, setting: Setting | None = None) -> str | None:
-    """The digest of the judge of this name, None where none is named."""
+    """The digest of the judge of this name, None without a name."""
     return model_digest(judge_name(name), setting) if name else None
 
 
 def pins_of(graders: Iterable[Grader], judge: str | None = None) -> Pins:
-    """What these graders are tied to: the judge of this digest, and the models of this machine."""
+    """The pins of these graders: the digest of the judge, and those of local models."""
     embeds = any(Embed in grader.needs() for grader in graders)
     folder = default_folder() if embeds else None
     return Pins(content_digest, judge, content_digest(str(folder)) if folder else None)
 
 
 def model_digest(name: str, setting: Setting | None = None) -> str:
-    """The sha256 of what the name stands for, in hex.
+    """The sha256 of the model of this name, in hex.
 
     Of a script or a replay: its bytes. Of a function: its name, and the bytes of its file, not of
     what that imports. Of an endpoint: its URL and model, for its weights cannot be
@@ -127,7 +127,7 @@ def _function(rest: str) -> tuple[Path, str]:
 
 
 def _endpoint(name: str, setting: Setting) -> EndpointOptions | None:
-    """The options of the endpoint that the name stands for, None for another kind of name."""
+    """The options of the endpoint of this name, None for another kind of name."""
     options = setting.endpoint
     if name == "endpoint" and options is not None and options.url:
         url, model = urldefrag(options.url)
@@ -143,7 +143,7 @@ def _endpoint(name: str, setting: Setting) -> EndpointOptions | None:
 
 
 def _local_name(name: str, setting: Setting) -> str:
-    """The folder or hub id that the name stands for. Raises BadOption when it can be neither."""
+    """The folder or hub id of this name. Raises BadOption if it can be neither."""
     folders = setting.folders or {}
     if name in folders:
         return str(folders[name])

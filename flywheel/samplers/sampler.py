@@ -1,8 +1,8 @@
 """The contract of every sampler: a batch of requests in, outputs out as they finish.
 
-A sampler never raises for one request: what failed is an output with an `error`. It says what each
-output cost. A request may ask for more than text: the log-probabilities of given options (multiple
-choice without generating), or the loss of a reference answer.
+A sampler never raises for one request: a failed request gives an output with an `error`. Each
+output has its cost. A request may ask for more than text: the log-probabilities of given options
+(multiple choice without generating), or the loss of a reference answer.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ LENGTHS = ("max_completion_tokens", "max_completions_tokens", "max_tokens", "max
 
 
 class Request(NamedTuple):
-    """One question to a model, in the words of chat completions.
+    """One request to a model, with the field names of chat completions.
 
-    `schema` is the JSON schema that the answer must have, `tools` what the model may call. With
-    `options` nothing is generated: the text is the likeliest option. With `reference` the output
-    also tells the loss of that answer. A sampler that cannot do one of these says so as an `error`.
-    `item` is what the messages are about, for a function of the user's; no model is shown it.
+    `schema` is the JSON schema of the answer, `tools` are the functions that the model may call.
+    With `options` the text is the likeliest option, and no text is generated. With `reference` the
+    output has the loss of that answer. A sampler that does not support one of these returns an
+    `error`. `item` is only for a function of the user; models do not see it.
     """
 
     model: str
@@ -35,7 +35,7 @@ class Request(NamedTuple):
     item: Any = None
 
     def text(self) -> str:
-        """Everything that the messages say, for matching and for echoing."""
+        """The text of all messages, for matching and for echoing."""
         contents = (message.get("content") for message in self.messages)
         return "\n".join(
             one if isinstance(one, str) else "\n".join(part.get("text", "") for part in one or ())
@@ -44,21 +44,21 @@ class Request(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """The loss of a text: the sum over its tokens, in nats, and how many tokens it has."""
+    """The loss of a text: the sum over its tokens, in nats, and the number of tokens."""
 
     nats: float
     tokens: int
 
 
 class Output(NamedTuple):
-    """What a model gave, or the `error` that stands in its place, and what it cost.
+    """The answer of a model, or an `error`, and its cost.
 
     `price` is in US dollars, None when unknown. `seconds` is from sending to receiving, without
     the time in a queue. `option_nats` are the negative log-probabilities of `Request.options`, sums
-    over `option_tokens` tokens each. `violation` tells where the text breaks `Request.schema`: that
-    is the model's doing, so it is no error. `unchecked` says why nobody can tell whether it does.
-    `model` is the name that the answer came under, `finish_reason` why it ended in the words of
-    chat completions, `response` what else the provider sent with it, as JSON.
+    over `option_tokens` tokens each. `violation` says where the text violates `Request.schema`,
+    which is not an error; `unchecked` says why this could not be checked. `model` is the name in
+    the response, `finish_reason` as in chat completions, `response` other fields of the provider's
+    response as JSON.
     """
 
     text: str = ""
@@ -88,5 +88,5 @@ class Sampler(Protocol):
 
 
 def asks_provider(name: str) -> bool:
-    """Whether who answers under this name may cost money, and may answer with another model."""
+    """Whether requests to this model may cost money and be answered by another model."""
     return name.lower().startswith(("http://", "https://", "endpoint", "python:"))

@@ -1,6 +1,6 @@
-"""Whether a text has the shape of a JSON schema (draft 2020-12), in a few words where it has not.
+"""Validates a text against a JSON schema (draft 2020-12), with short messages.
 
-What cannot be checked is no violation: that is the schema's doing, and not the model's.
+A text that cannot be checked is not a violation: the schema is at fault, not the model.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from graders.text.strict_json import parse_json
 
 
 def violation(text: str, schema: Mapping[str, Any]) -> str | None:
-    """Where and how the text breaks the schema first, None when it fits.
+    """The first violation of the schema in the text, None if it is valid.
 
-    Raises Unchecked when nobody can tell, and BadSchema.
+    Raises Unchecked if the text cannot be checked, and BadSchema.
     """
     try:
         value = parse_json(text)
@@ -30,7 +30,7 @@ def violation(text: str, schema: Mapping[str, Any]) -> str | None:
 
 
 def checked(output: Output, schema: Mapping[str, Any] | None) -> Output:
-    """The output with what the schema says of its text: a `violation`, or why it is `unchecked`."""
+    """The output with the `violation` of its schema, or the reason why it is `unchecked`."""
     if schema is None:
         return output
     try:

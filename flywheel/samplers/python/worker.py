@@ -87,7 +87,7 @@ def _parameters(function: Callable[..., Any]) -> int:
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except ValueError:  # one in C, that tells nothing
+    except ValueError:  # a C function without a signature
         return 1
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return 3
