@@ -24,7 +24,7 @@ def db(tmp_path: Path) -> Path:
 def test_a_store_goes_out_and_comes_back(db: Path, tmp_path: Path) -> None:
     folder, again = tmp_path / "export", tmp_path / "again.duckdb"
     done = flywheel("store", "export", folder, "--db", db)
-    assert done.stdout == f"{db} -> {folder}: 17 rows in 20 tables\n", done.stderr
+    assert done.stdout == f"{db} -> {folder}: 17 rows in 21 tables\n", done.stderr
     done = flywheel("store", "rebuild", folder, "--db", again, "--json")
     told = json.loads(done.stdout)
     assert (told["ok"], told["rows"]["samples"], told["rows"]["batches"]) == (True, 4, 1)

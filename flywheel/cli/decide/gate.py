@@ -80,6 +80,9 @@ def gate(
     non_inferior: Annotated[
         bool, typer.Option(help="Ask only for no loss beyond a negative --margin.")
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option(help="Decide on the items that no other candidate has read.")
+    ] = False,
     promote: Annotated[bool, typer.Option(help="Make a promoted candidate the baseline.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
     markdown: Annotated[
@@ -102,7 +105,7 @@ def gate(
             seeds=seed_run or (),
             served=served,
             tried=tried,
-            rules=Rules(margin=margin, effect=effect, non_inferior=non_inferior),
+            rules=Rules(margin=margin, effect=effect, non_inferior=non_inferior, fresh=fresh),
         )
         verdict = decision.decided
         # First, so that nothing is promoted when the command then ends with an error.

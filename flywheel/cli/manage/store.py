@@ -34,12 +34,18 @@ def _group() -> None:
 
 
 @store.command()
-def check(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
+def check(
+    head: Annotated[
+        str | None, typer.Option(help="A head that `gate` printed; it must still be in the chain.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
     """Read the whole store and verify every row's references.
 
     Changes nothing. Exits with 1 when something is wrong.
     """
-    report = check_store(db)
+    report = check_store(db, head)
     ok = not report.findings
     if as_json:
         print_json(outputs.StoreCheck(ok=ok, db=str(db), **asdict(report)))

@@ -40,6 +40,7 @@ class Rules:
     the trouble: once it is excluded, the baseline is kept. `alpha` is the chance of a wrong
     promotion over all looks at a split, `most_ungraded` the share of samples without a verdict.
     Only a `non_inferior` rule has a margin below 0: the candidate may then be worse by that much.
+    A `fresh` one decides by the items that no other candidate has read.
     """
 
     margin: float = 0.0
@@ -48,6 +49,7 @@ class Rules:
     power: float = 0.8
     most_ungraded: float = 0.02
     non_inferior: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

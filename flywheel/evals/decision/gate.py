@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from flywheel.errors import BadOption, NotComparable
@@ -17,6 +17,7 @@ from flywheel.evals.decision.eligible import (
     check_items,
     check_leaks,
     check_seeds,
+    keys_of,
     made_by,
 )
 from flywheel.evals.decision.pairs import (
@@ -26,7 +27,14 @@ from flywheel.evals.decision.pairs import (
     load_pairs,
     no_pairs,
 )
-from flywheel.evals.decision.sealed_reads import LookNumber, look_number, read_by, rules_json
+from flywheel.evals.decision.sealed_reads import (
+    LookNumber,
+    fresh_items,
+    fresh_look,
+    look_number,
+    read_by,
+    rules_json,
+)
 from flywheel.evals.floors.above_floor import above_floor
 from flywheel.evals.floors.measure_floors import floors_of
 from flywheel.evals.results.results import definition_of, the_run
@@ -34,6 +42,7 @@ from flywheel.evals.run.measure import baseline_rows
 from flywheel.outputs import runs as outputs
 from flywheel.samplers.sampler import asks_provider
 from flywheel.store.reader import Reader
+from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.decisions import ComparisonRow, PromotionRow, was_promoted
@@ -41,6 +50,8 @@ from flywheel.store.tables.reads import Head, chain_head, read_of
 from flywheel.store.tables.runs import RunRow, measured_alike, on_dev, run_status
 from flywheel.store.tables.samples import compare_answers, self_agreement
 
+# Fewer items than that show no gain at the level of a first look.
+_FEWEST_FRESH = 20
 # Answers of one deterministic model that may differ for the bits of a batch.
 _TIES = 2
 # How often one answer of a provider differs from its next one, where nobody measured it; and
@@ -116,11 +127,7 @@ def judge(store: Store, case: Case, rules: Rules | None = None) -> Verdict:
     name = f"gate-{uuid.uuid4().hex[:12]}"
     look = LookNumber(1)
     if candidate.split == "test":
-        read, other = read_by(store, candidate), read_by(store, baseline)
-        said = rules_json({**asdict(rules), "tried": case.tried}, other)
-        row = read_of(candidate, "gate", read, utc_now(), name, said)
-        store.write(f"{name}/read", {"reads_chain": [row]})
-        look = look_number(store, read, other, said)
+        look = _look(store, case, (baseline, candidate), rules, name)
     decision = decide(gather(store, case, (baseline, candidate), seeds, look), rules)
     verdict = Verdict(name, baseline, candidate, decision, margin=rules.margin)
     row = ComparisonRow(
@@ -135,6 +142,29 @@ def judge(store: Store, case: Case, rules: Rules | None = None) -> Verdict:
     )
     store.write(name, {"comparisons": [row]})
     return replace(verdict, head=chain_head(store))
+
+
+def _look(
+    store: Store, case: Case, runs: tuple[RunRow, RunRow], rules: Rules, name: str
+) -> LookNumber:
+    """Write down the read of a gate, and say which look it is. Raises NotComparable."""
+    baseline, candidate = runs
+    read, other = read_by(store, candidate), read_by(store, baseline)
+    said = rules_json({**asdict(rules), "tried": case.tried}, other)
+    items = fresh_items(store, read, other, said) if rules.fresh else None
+    if items is not None:
+        if len(items) < _FEWEST_FRESH:
+            raise NotComparable(
+                f"no other candidate has read {len(items):,} items of {candidate.run};"
+                f" --fresh decides on {_FEWEST_FRESH} or more: add items to the test split, and"
+                " measure both runs on it"
+            )
+        read = read._replace(item_set=keep_item_set(store, items))
+    row = read_of(candidate, "gate", read, utc_now(), name, said)
+    store.write(f"{name}/read", {"reads_chain": [row]})
+    if items is not None:
+        return LookNumber(fresh_look(store, read, said), items=frozenset(items))
+    return look_number(store, read, other, said)
 
 
 def _check(store: Reader, case: Case, runs: Sequence[RunRow], rules: Rules) -> None:
@@ -200,7 +230,8 @@ def gather(
     baseline, candidate = runs
     definition = definition_of(store, baseline)
     facts = load_facts(store, [baseline, candidate, *seeds])
-    pairs = load_pairs(store, baseline, candidate, facts)
+    only = None if look.items is None else _with_keys(store, candidate, look.items)
+    pairs = _within(load_pairs(store, baseline, candidate, facts), only)
     primary = pairs.get(baseline.primary_grader)
     if primary is None:
         raise NotComparable(
@@ -208,7 +239,7 @@ def gather(
         )
     gains: list[float] | None = None
     if made_by(store, candidate):
-        others = [load_pairs(store, baseline, row, facts) for row in seeds]
+        others = [_within(load_pairs(store, baseline, row, facts), only) for row in seeds]
         gains = [
             _gain(other.get(primary.grader), row) for other, row in zip(others, seeds, strict=True)
         ]
@@ -235,6 +266,23 @@ def gather(
             (baseline, floors_of(store, baseline, len(primary.items))),
         ),
     )
+
+
+def _with_keys(store: Reader, run: RunRow, keys: frozenset[str]) -> set[str]:
+    """The digests of the items of a run that have these keys alone."""
+    return {item for item, known in keys_of(store, run).items() if keys >= set(known)}
+
+
+def _within(pairs: dict[str, Pairs], items: Collection[str] | None) -> dict[str, Pairs]:
+    """The pairs of these items; all pairs for None."""
+    import numpy as np
+
+    if items is None:
+        return pairs
+    return {
+        name: one.only(np.array([item in items for item in one.items], dtype=np.bool_))
+        for name, one in pairs.items()
+    }
 
 
 def _answers(store: Reader, baseline: RunRow, candidate: RunRow) -> Answers | None:

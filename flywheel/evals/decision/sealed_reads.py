@@ -24,10 +24,12 @@ from flywheel.store.store import Store
 from flywheel.store.tables.reads import (
     Look,
     Read,
+    gates_of,
     looks_at,
     most_read,
     read_of,
     run_read,
+    unread_items,
     was_appointed,
 )
 from flywheel.store.tables.runs import RunRow
@@ -37,10 +39,14 @@ _NO_RULE = ("effect", "power")
 
 
 class LookNumber(NamedTuple):
-    """Which look a decision is, and what the rules of the first look were that changed since."""
+    """Which look a decision is, and which rules changed since the first look.
+
+    `items` are the keys of the only items that it may be about, None for all of the run.
+    """
 
     number: int
     changes: tuple[str, ...] = ()
+    items: frozenset[str] | None = None
 
 
 def read_by(store: Reader, run: RunRow) -> Read:
@@ -69,15 +75,52 @@ def look_number(store: Reader, candidate: Read, baseline: Read, rules: str) -> L
     """
     looks = looks_at(store, candidate.item_set)
     own = [row for row in looks if _read(row) == candidate]
+    earlier = _earlier(store, looks, (candidate, baseline), _position(own, rules))
+    number = 1 + most_read(store, candidate.item_set, _weights(earlier, candidate, rules))
+    return LookNumber(number, tuple(_changes(looks, candidate, rules)))
+
+
+def fresh_items(store: Reader, candidate: Read, baseline: Read, rules: str) -> list[str]:
+    """The items of a candidate that no other read; of a gate that is repeated, those that it had.
+
+    Items that the candidate was gated on are not fresh.
+    """
+    own = [row for row in gates_of(store, candidate.candidate) if row.scoring == candidate.scoring]
+    same = [row.item_set for row in own if _same_rules(row.rules, rules)]
+    if same:
+        return unread_items(store, same[0], [])
+    looks = looks_at(store, candidate.item_set)
+    mine = [row for row in looks if _read(row) == candidate]
+    gated = any(row.rules is not None for row in mine)
+    position = looks[-1].n + 1 if gated else mine[0].n
+    earlier = _earlier(store, looks, (candidate, baseline), position)
+    return unread_items(store, candidate.item_set, list(_weights(earlier, candidate, rules)))
+
+
+def fresh_look(store: Reader, candidate: Read, rules: str) -> int:
+    """Which look a gate on fresh items is: each gate of the same candidate on others was one."""
+    gates = [
+        (row.item_set, row.scoring, _rule(row.rules or "{}"))
+        for row in gates_of(store, candidate.candidate)
+    ]
+    own = (candidate.item_set, candidate.scoring, _rule(rules))
+    return 1 + list(dict.fromkeys(gates)).index(own)
+
+
+def _earlier(
+    store: Reader, looks: list[Look], pair: tuple[Read, Read], position: int
+) -> list[Look]:
+    """The reads before a pair of runs could be compared, without those of its baseline."""
+    candidate, baseline = pair
     theirs = [row for row in looks if row.candidate == baseline.candidate]
     # A baseline that was read after the candidate may have been chosen among those before it.
     shared = (row.n for row in theirs if row.item_set == candidate.item_set)
-    position = max(_position(own, rules), next(shared, 0))
+    position = max(position, next(shared, 0))
     earlier = [row for row in looks if row.n < position]
-    if _is_baseline(store, baseline, own[0].n, theirs):
-        earlier = [row for row in earlier if row.candidate != baseline.candidate]
-    number = 1 + most_read(store, candidate.item_set, _weights(earlier, candidate, rules))
-    return LookNumber(number, tuple(_changes(looks, candidate, rules)))
+    first = next(row.n for row in looks if _read(row) == candidate)
+    if _is_baseline(store, baseline, first, theirs):
+        return [row for row in earlier if row.candidate != baseline.candidate]
+    return earlier
 
 
 def _position(own: list[Look], rules: str) -> int:
@@ -119,8 +162,10 @@ def _changes(looks: list[Look], candidate: Read, rules: str) -> list[str]:
     changes = scoring_changes(looks[0].scoring, candidate.scoring)
     first = next((row.rules for row in looks if row.rules is not None), rules)
     then, now = json.loads(_rule(first)), json.loads(_rule(rules))
-    names = [name for name in now if name in then and name != "baseline"]
-    return changes + [f"{name} was {then[name]}" for name in names if then[name] != now[name]]
+    names = [name for name in then | now if name != "baseline"]
+    return changes + [
+        f"{name} was {then.get(name, False)}" for name in names if then.get(name) != now.get(name)
+    ]
 
 
 def rules_json(rules: dict[str, Any], baseline: Read) -> str:
@@ -134,7 +179,9 @@ def _same_rules(one: str | None, other: str) -> bool:
 
 def _rule(rules: str) -> str:
     found: dict[str, Any] = json.loads(rules)
-    return canonical_json({name: found[name] for name in found if name not in _NO_RULE})
+    # What nobody asked for is not in the rules of an older version.
+    asked = {name: one for name, one in found.items() if name not in _NO_RULE and one is not False}
+    return canonical_json(asked)
 
 
 def _read(row: Look) -> Read:

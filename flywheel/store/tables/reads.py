@@ -8,7 +8,7 @@ whole new chain: a head that was printed earlier is then in it no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -74,6 +74,12 @@ class Head(NamedTuple):
 
     reads: int
     hash: str
+
+
+def has_read(store: Reader, head: str) -> bool:
+    """Whether a head is one of the chain. That of an empty chain is one of every chain."""
+    sql = 'SELECT 1 FROM "reads_chain" WHERE "hash" = ? LIMIT 1'
+    return head == BEGINNING or bool(store.query(sql, [head]))
 
 
 class Read(NamedTuple):
@@ -193,6 +199,31 @@ def most_read(store: Reader, item_set: str, weights: Mapping[str, int]) -> int:
         {"item_set": item_set, "sets": list(weights), "counts": list(weights.values())},
     )
     return int(found or 0)
+
+
+def unread_items(store: Reader, item_set: str, sets: Sequence[str]) -> list[str]:
+    """The items of a set that are in none of the other sets."""
+    return store.values(
+        """
+        SELECT own."item" FROM "item_sets" AS own ANTI JOIN (
+            SELECT "item" FROM "item_sets" WHERE list_contains($sets, "item_set")
+        ) AS other ON other."item" = own."item"
+        WHERE own."item_set" = $item_set
+        """,
+        {"item_set": item_set, "sets": list(sets)},
+    )
+
+
+def gates_of(store: Reader, candidate: str) -> list[Look]:
+    """The distinct gates of a candidate on any items, the first ones first."""
+    return store.rows(
+        Look,
+        """
+        SELECT min("n") AS "n", "candidate", "item_set", "scoring", "rules" FROM "reads_chain"
+        WHERE "candidate" = ? AND "rules" IS NOT NULL GROUP BY ALL ORDER BY 1
+        """,
+        [candidate],
+    )
 
 
 def set_differences(store: Reader, one: str, other: str) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from flywheel.store.reads.chain import broken_links, broken_sets
 from flywheel.store.rows.table import MOST_COUNT, Table
 from flywheel.store.rows.values import wrong_values
 from flywheel.store.store import connect
-from flywheel.store.tables.reads import set_digest
+from flywheel.store.tables.reads import has_read, set_digest
 from flywheel.store.tables.tables import TABLES
 
 
@@ -136,20 +136,21 @@ _UNCOUNTABLE = " OR ".join(
 _COUNTS = {"samples": '"error" IS NULL', "scores": '"score" IS NOT NULL'}
 
 
-def check_store(path: Path) -> Report:
+def check_store(path: Path, head: str | None = None) -> Report:
     """Read all of a store that no process has open, without changing it.
 
-    Raises StoreInUse, NewerStore, OlderStore, and StoreFailed if it cannot be opened. Unreadable
-    data in an open store is a finding.
+    `head` is one that a gate printed: while it is in the chain of reads, no read up to it was taken
+    back. Raises StoreInUse, NewerStore, OlderStore, and StoreFailed if it cannot be opened.
+    Unreadable data in an open store is a finding.
     """
     if not path.is_file():
         raise StoreFailed(f"{path}: no such file; name the store with --db")
     path = real_path(path)
     with own(path), closing(connect(path, read_only=True)) as connection:
-        return _check(Reader(path, connection))
+        return _check(Reader(path, connection), head)
 
 
-def _check(store: Reader) -> Report:
+def _check(store: Reader, head: str | None) -> Report:
     rows: dict[str, int] = {}
     findings: list[Finding] = []
     with store.cursor() as cursor:
@@ -169,6 +170,9 @@ def _check(store: Reader) -> Report:
             findings.append(Finding(table.name, f"cannot be read: {error}", 1))
     if not findings:
         findings += _faults(store, rows)
+        if head is not None and not has_read(store, head):
+            story = "head that was printed and is no longer in the chain: reads were taken back"
+            findings.append(Finding("reads_chain", story, 1, head))
     sql = "SELECT block_size * free_blocks AS free FROM pragma_database_size()"
     return Report(rows, findings, store.path.stat().st_size, int(store.query(sql)[0]["free"]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,10 @@ def run_of(store: Store, folder: Path, model: Echo, name: str, **choice: Any) ->
     return measure(store, of, model, **bench).run.run
 
 
-def gate(store: Store, baseline: str, candidate: str, **case: Any) -> Verdict:
-    return judge(store, Case(baseline=baseline, candidate=candidate, **case))
+def gate(
+    store: Store, baseline: str, candidate: str, seeds: Sequence[str] = (), **rules: Any
+) -> Verdict:
+    return judge(store, Case(baseline=baseline, candidate=candidate, seeds=seeds), Rules(**rules))
 
 
 def sealed(verdict: Verdict) -> str:
@@ -337,3 +339,41 @@ def test_a_provider_is_held_to_how_often_it_differs_from_itself(store: Store, fo
     again = provided(store, folder, "again", wrong_on(*range(20)), repeats=2)
     state, reason = artifact(gate(store, twice, again))
     assert (state, "40 of 120 answers differ" in reason) == ("pass", True), "1 in 10 is below"
+
+
+def add_items(folder: Path, first: int, last: int) -> None:
+    rows = [{"id": f"n{n}", "gold": f"+{n}", "kind": "even"} for n in range(first, last)]
+    edit(lambda old: [*old, *rows])(folder)
+
+
+def test_fresh_items_are_a_first_look(store: Store, folder: Path) -> None:
+    base = run_of(store, folder, BAD, "base")
+    gate(store, base, run_of(store, folder, wrong_on(*range(20)), "c1"))
+    with pytest.raises(NotComparable, match="no other candidate has read 0 items of"):
+        gate(store, base, run_of(store, folder, wrong_on(*range(19)), "c2"), fresh=True)
+    add_items(folder, 60, 110)
+    worse = wrong_on(*range(40), *range(60, 90))
+    base = run_of(store, folder, worse, "base")
+    candidate = run_of(store, folder, Echo(), "c3")
+    assert gate(store, base, candidate).decision.look == 3
+    # That gate has decided on the new items, too.
+    with pytest.raises(NotComparable, match="no other candidate has read 0 items of"):
+        gate(store, base, candidate, fresh=True)
+    add_items(folder, 110, 170)
+    worse = wrong_on(*range(40), *range(110, 150))
+    base, candidate = run_of(store, folder, worse, "base"), run_of(store, folder, Echo(), "c4")
+    verdict = gate(store, base, candidate, fresh=True)
+    gain = verdict.decision.gain
+    assert gain and (verdict.decision.look, gain.n, gain.wins) == (1, 60, 40)
+    again = gate(store, base, candidate, fresh=True)
+    assert (again.decision.look, again.decision.gain) == (1, gain), "the same look"
+
+
+def test_one_candidate_has_no_first_look_at_each_addition(store: Store, folder: Path) -> None:
+    looks: list[int] = []
+    for items in (60, 100, 140):
+        add_items(folder, items, items + 40)
+        base = run_of(store, folder, BAD, "base")
+        candidate = run_of(store, folder, Echo(), "c")
+        looks.append(gate(store, base, candidate, fresh=True).decision.look)
+    assert looks == [1, 2, 3]

@@ -77,7 +77,7 @@ def test_a_gate_that_is_killed_has_looked(tmp_path: Path, folder: Path) -> None:
 
 def test_a_measurement_that_is_killed_has_read(tmp_path: Path, folder: Path) -> None:
     path = tmp_path / "s.duckdb"
-    with python(KILLED, path, folder, "load_result") as process:
+    with python(KILLED, path, folder, "keep_floors") as process:
         assert line(process) == "killed"
         process.wait()
     with open_store(path) as store:
@@ -99,3 +99,23 @@ def test_gates_at_once_are_different_looks(store: Store, folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         looks = list(pool.map(look, margins))
     assert sorted(looks) == list(range(2, 10))
+
+
+def test_a_store_copied_back_lacks_the_head_that_was_printed(tmp_path: Path, folder: Path) -> None:
+    path, copy = tmp_path / "s.duckdb", tmp_path / "earlier.duckdb"
+    with open_store(path) as store:
+        base = run_of(store, folder, wrong_on(*range(30)), "base")
+        first = judge(store, Case(baseline=base, candidate=run_of(store, folder, Echo(), "c1")))
+    copy.write_bytes(path.read_bytes())
+    with open_store(path) as store:
+        second = judge(store, Case(baseline=base, candidate=run_of(store, folder, Echo(), "c2")))
+    assert first.head and second.head
+    for head, where, wrong in (
+        (first.head, path, 0),
+        (second.head, path, 0),
+        (first.head, copy, 0),
+        (second.head, copy, 1),
+    ):
+        assert len(check_store(where, head.hash).findings) == wrong
+    (finding,) = check_store(copy, second.head.hash).findings
+    assert finding.story.endswith("reads were taken back") and finding.example == second.head.hash
