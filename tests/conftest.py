@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,3 +21,18 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that take longest."""
     items.sort(key=lambda item: item.path.name not in _LONG)
+
+
+@pytest.fixture(scope="session")
+def _states() -> Iterator[Path]:
+    """A folder for the ledgers of all tests of a process."""
+    with TemporaryDirectory(prefix="flywheel-states-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def ledger(_states: Path, request: pytest.FixtureRequest) -> Path:
+    """A ledger of reads for each test: none is the user's, and none has read for another."""
+    folder = _states / f"{hash(request.node.nodeid):x}"
+    os.environ["FLYWHEEL_STATE"] = str(folder)
+    return folder

@@ -34,6 +34,7 @@ from flywheel.outputs import work as outputs
 from flywheel.store.errors import StoreFailed
 from flywheel.store.reads.identity import scoring_of
 from flywheel.store.reads.item_sets import keep_item_set, keep_split_set
+from flywheel.store.reads.ledger import keep_reads
 from flywheel.store.rows.digest import canonical_json, digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
@@ -203,6 +204,8 @@ def _write_run(store: Store, one: _Writing, gathered: Gathered, advance: Advance
     items = item_rows(one.run, one.row, gathered.spool, digests)
     _write_rows(store, one, [("items", items)], advance)
     store.write(f"{one.id}/begin", _beginning(one, _read(store, one, gathered.spool)))
+    if one.row.split == "test":
+        keep_reads(store)
     samples = sample_rows(one.run, gathered.spool, digests, one.row.created)
     scores = score_rows(one.run, gathered.spool, digests, one.row)
     _write_rows(store, one, [("samples", samples), ("scores", scores)], advance)

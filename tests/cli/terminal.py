@@ -60,7 +60,8 @@ def each_on_a_terminal(
 
 def _run(command: Sequence[str], cwd: Path, columns: int, env: Mapping[str, str]) -> Shown:
     ours, theirs = pty.openpty()
-    settings = {"COLUMNS": str(columns), "TERM": "xterm", "HOME": str(Path.home()), **env}
+    own = {"HOME": str(Path.home()), "FLYWHEEL_STATE": os.environ["FLYWHEEL_STATE"]}
+    settings = {"COLUMNS": str(columns), "TERM": "xterm", **own, **env}
     with subprocess.Popen(
         command,
         cwd=cwd,

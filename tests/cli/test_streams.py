@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -42,7 +43,11 @@ def shell(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "F": str(EXECUTABLE)},
+        env={
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "F": str(EXECUTABLE),
+            "FLYWHEEL_STATE": os.environ["FLYWHEEL_STATE"],
+        },
         capture_output=True,
         text=True,
         check=False,

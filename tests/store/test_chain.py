@@ -161,9 +161,9 @@ def test_reads_of_an_older_store_are_carried_into_the_chain(tmp_path: Path) -> N
         assert a and b
         base, candidate = read_by(store, a), read_by(store, b)
         rules = rules_json({}, base)
-        assert look_number(store, candidate, base, rules).number == 1
+        assert look_number(store, (base, candidate), rules).number == 1
         # No look is given back: a third candidate is the second one that reads these items.
         third = candidate._replace(candidate="c")
         row = read_of(b, "gate", third, NOON, "c2", rules)
         store.write("third", {"reads_chain": [row]})
-        assert look_number(store, third, base, rules).number == 2
+        assert look_number(store, (base, third), rules).number == 2

@@ -83,6 +83,9 @@ def gate(
     fresh: Annotated[
         bool, typer.Option(help="Decide on the items that no other candidate has read.")
     ] = False,
+    no_ledger: Annotated[
+        bool, typer.Option(help="Do not count what other database files have read.")
+    ] = False,
     promote: Annotated[bool, typer.Option(help="Make a promoted candidate the baseline.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
     markdown: Annotated[
@@ -105,7 +108,13 @@ def gate(
             seeds=seed_run or (),
             served=served,
             tried=tried,
-            rules=Rules(margin=margin, effect=effect, non_inferior=non_inferior, fresh=fresh),
+            rules=Rules(
+                margin=margin,
+                effect=effect,
+                non_inferior=non_inferior,
+                fresh=fresh,
+                ledger=not no_ledger,
+            ),
         )
         verdict = decision.decided
         # First, so that nothing is promoted when the command then ends with an error.

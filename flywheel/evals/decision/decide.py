@@ -40,7 +40,8 @@ class Rules:
     the trouble: once it is excluded, the baseline is kept. `alpha` is the chance of a wrong
     promotion over all looks at a split, `most_ungraded` the share of samples without a verdict.
     Only a `non_inferior` rule has a margin below 0: the candidate may then be worse by that much.
-    A `fresh` one decides by the items that no other candidate has read.
+    A `fresh` one decides by the items that no other candidate has read. Without `ledger` the reads
+    by other stores do not count.
     """
 
     margin: float = 0.0
@@ -50,6 +51,7 @@ class Rules:
     most_ungraded: float = 0.02
     non_inferior: bool = False
     fresh: bool = False
+    ledger: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from flywheel.outputs import runs as outputs
 from flywheel.samplers.sampler import asks_provider
 from flywheel.store.reader import Reader
 from flywheel.store.reads.item_sets import keep_item_set
+from flywheel.store.reads.ledger import Entry, keep_reads, sync
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
 from flywheel.store.tables.decisions import ComparisonRow, PromotionRow, was_promoted
@@ -148,23 +149,38 @@ def _look(
     store: Store, case: Case, runs: tuple[RunRow, RunRow], rules: Rules, name: str
 ) -> LookNumber:
     """Write down the read of a gate, and say which look it is. Raises NotComparable."""
-    baseline, candidate = runs
-    read, other = read_by(store, candidate), read_by(store, baseline)
-    said = rules_json({**asdict(rules), "tried": case.tried}, other)
-    items = fresh_items(store, read, other, said) if rules.fresh else None
-    if items is not None:
+    baseline, candidate = read_by(store, runs[0]), read_by(store, runs[1])
+    said = rules_json({**asdict(rules), "tried": case.tried}, baseline)
+    elsewhere, missing = _elsewhere(store, rules)
+    items: list[str] | None = None
+    read = candidate
+    if rules.fresh:
+        items = fresh_items(store, (baseline, candidate), said, elsewhere)
         if len(items) < _FEWEST_FRESH:
             raise NotComparable(
-                f"no other candidate has read {len(items):,} items of {candidate.run};"
+                f"no other candidate has read {len(items):,} items of {runs[1].run};"
                 f" --fresh decides on {_FEWEST_FRESH} or more: add items to the test split, and"
                 " measure both runs on it"
             )
-        read = read._replace(item_set=keep_item_set(store, items))
-    row = read_of(candidate, "gate", read, utc_now(), name, said)
+        read = candidate._replace(item_set=keep_item_set(store, items))
+    row = read_of(runs[1], "gate", read, utc_now(), name, said)
     store.write(f"{name}/read", {"reads_chain": [row]})
+    keep_reads(store)
     if items is not None:
-        return LookNumber(fresh_look(store, read, said), items=frozenset(items))
-    return look_number(store, read, other, said)
+        number = fresh_look(store, read, said, elsewhere)
+        return LookNumber(number, items=frozenset(items), ledger=missing)
+    return look_number(store, (baseline, read), said, elsewhere)._replace(ledger=missing)
+
+
+def _elsewhere(store: Reader, rules: Rules) -> tuple[Sequence[Entry], str]:
+    """The reads by other stores, and why they are not known."""
+    if not rules.ledger:
+        return (), ""
+    try:
+        return sync(store), ""
+    except OSError as error:
+        told = f"the ledger of reads by other database files cannot be used: {error}."
+        return (), f"{told} FLYWHEEL_STATE names its folder; --no-ledger decides without it"
 
 
 def _check(store: Reader, case: Case, runs: Sequence[RunRow], rules: Rules) -> None:
@@ -256,7 +272,9 @@ def gather(
         changes=look.changes,
         tried=case.tried,
         seeds=gains,
-        sealed="" if baseline.split == "test" else _NOT_SEALED.format(split=baseline.split),
+        sealed=look.ledger
+        if baseline.split == "test"
+        else _NOT_SEALED.format(split=baseline.split),
         answers=_answers(store, baseline, candidate),
         served=agreed.share_same if agreed else None,
         floor=above_floor(

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from flywheel.evals.decision.compare import Comparison
 from flywheel.store.errors import wrong_data
 from flywheel.store.reader import Reader
 from flywheel.store.reads.identity import scoring_changes
+from flywheel.store.reads.ledger import Entry, keep_reads, shared_items
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
@@ -26,27 +27,30 @@ from flywheel.store.tables.reads import (
     Read,
     gates_of,
     looks_at,
-    most_read,
+    read_counts,
     read_of,
+    read_time,
     run_read,
-    unread_items,
+    set_items,
     was_appointed,
 )
 from flywheel.store.tables.runs import RunRow
 
 # Rules that make no promotion easier, so that another value of them is not another look.
-_NO_RULE = ("effect", "power")
+_NO_RULE = ("effect", "power", "ledger")
 
 
 class LookNumber(NamedTuple):
     """Which look a decision is, and which rules changed since the first look.
 
-    `items` are the keys of the only items that it may be about, None for all of the run.
+    `items` are the keys of the only items that it may be about, None for all of the run. `ledger`
+    says why the reads by other stores are not counted, "" where they are.
     """
 
     number: int
     changes: tuple[str, ...] = ()
     items: frozenset[str] | None = None
+    ledger: str = ""
 
 
 def read_by(store: Reader, run: RunRow) -> Read:
@@ -66,61 +70,84 @@ def note_read(store: Store, comparison: Comparison, purpose: str) -> None:
         read_of(one.run, purpose, read_by(store, one.run), now) for one in comparison.candidates
     ]
     store.write(f"{purpose}/{uuid.uuid4().hex}", {"reads_chain": rows})
+    keep_reads(store)
 
 
-def look_number(store: Reader, candidate: Read, baseline: Read, rules: str) -> LookNumber:
-    """Which look at its items a gate of a candidate is. `rules` are as the chain has them.
+def look_number(
+    store: Reader, pair: tuple[Read, Read], rules: str, elsewhere: Sequence[Entry] = ()
+) -> LookNumber:
+    """Which look at its items a gate is. `pair` reads as baseline and candidate.
 
-    The read of the gate itself is in the chain already, so that two gates at once differ.
+    `rules` are as the chain has them, and `elsewhere` are the reads by other stores. The read of
+    the gate itself is in the chain already, so that two gates at once differ.
     """
+    candidate = pair[1]
     looks = looks_at(store, candidate.item_set)
-    own = [row for row in looks if _read(row) == candidate]
-    earlier = _earlier(store, looks, (candidate, baseline), _position(own, rules))
-    number = 1 + most_read(store, candidate.item_set, _weights(earlier, candidate, rules))
-    return LookNumber(number, tuple(_changes(looks, candidate, rules)))
+    position = _position([row for row in looks if _read(row) == candidate], rules)
+    counts = _counts(store, looks, pair, (position, rules), elsewhere)
+    return LookNumber(1 + max(counts.values(), default=0), tuple(_changes(looks, candidate, rules)))
 
 
-def fresh_items(store: Reader, candidate: Read, baseline: Read, rules: str) -> list[str]:
+def fresh_items(
+    store: Reader, pair: tuple[Read, Read], rules: str, elsewhere: Sequence[Entry] = ()
+) -> list[str]:
     """The items of a candidate that no other read; of a gate that is repeated, those that it had.
 
     Items that the candidate was gated on are not fresh.
     """
-    own = [row for row in gates_of(store, candidate.candidate) if row.scoring == candidate.scoring]
-    same = [row.item_set for row in own if _same_rules(row.rules, rules)]
-    if same:
-        return unread_items(store, same[0], [])
-    looks = looks_at(store, candidate.item_set)
-    mine = [row for row in looks if _read(row) == candidate]
-    gated = any(row.rules is not None for row in mine)
-    position = looks[-1].n + 1 if gated else mine[0].n
-    earlier = _earlier(store, looks, (candidate, baseline), position)
-    return unread_items(store, candidate.item_set, list(_weights(earlier, candidate, rules)))
-
-
-def fresh_look(store: Reader, candidate: Read, rules: str) -> int:
-    """Which look a gate on fresh items is: each gate of the same candidate on others was one."""
+    candidate = pair[1]
     gates = [
-        (row.item_set, row.scoring, _rule(row.rules or "{}"))
-        for row in gates_of(store, candidate.candidate)
+        row for row in gates_of(store, candidate.candidate) if row.scoring == candidate.scoring
     ]
+    same = [row.item_set for row in gates if _same_rules(row.rules, rules)]
+    if same:
+        return set_items(store, same[0])
+    looks = looks_at(store, candidate.item_set)
+    own = [row for row in looks if _read(row) == candidate]
+    if any(row.rules is not None for row in own):
+        return []
+    counts = _counts(store, looks, pair, (own[0].n, rules), elsewhere)
+    return [item for item in set_items(store, candidate.item_set) if item not in counts]
+
+
+def fresh_look(store: Reader, candidate: Read, rules: str, elsewhere: Sequence[Entry] = ()) -> int:
+    """Which look a gate on fresh items is: each gate of the same candidate on others was one."""
+    here = gates_of(store, candidate.candidate)
+    there = [row for row in elsewhere if row.candidate == candidate.candidate and row.rules]
+    gates = [(row.item_set, row.scoring, _rule(row.rules or "{}")) for row in (*there, *here)]
     own = (candidate.item_set, candidate.scoring, _rule(rules))
     return 1 + list(dict.fromkeys(gates)).index(own)
 
 
-def _earlier(
-    store: Reader, looks: list[Look], pair: tuple[Read, Read], position: int
-) -> list[Look]:
-    """The reads before a pair of runs could be compared, without those of its baseline."""
-    candidate, baseline = pair
+def _counts(
+    store: Reader,
+    looks: list[Look],
+    pair: tuple[Read, Read],
+    gate: tuple[int, str],
+    elsewhere: Sequence[Entry],
+) -> dict[str, int]:
+    """How often each item of a candidate was read before it could be compared with its baseline."""
+    baseline, candidate = pair
+    position, rules = gate
     theirs = [row for row in looks if row.candidate == baseline.candidate]
     # A baseline that was read after the candidate may have been chosen among those before it.
     shared = (row.n for row in theirs if row.item_set == candidate.item_set)
     position = max(position, next(shared, 0))
-    earlier = [row for row in looks if row.n < position]
     first = next(row.n for row in looks if _read(row) == candidate)
-    if _is_baseline(store, baseline, first, theirs):
-        return [row for row in earlier if row.candidate != baseline.candidate]
-    return earlier
+    left_out = baseline.candidate if _is_baseline(store, baseline, first, theirs) else None
+    earlier = [row for row in looks if row.n < position and row.candidate != left_out]
+    counts = read_counts(store, candidate.item_set, _weights(earlier, candidate, rules))
+    before = read_time(store, position)
+    others = [
+        Look(0, row.candidate, row.item_set, row.scoring, row.rules)
+        for row in elsewhere
+        if row.at < before and row.candidate != left_out
+    ]
+    # Another measurement of this candidate in another store is a read like any other.
+    for name, count in _weights(others).items():
+        for item in shared_items(name, set_items(store, candidate.item_set)):
+            counts[item] = counts.get(item, 0) + count
+    return counts
 
 
 def _position(own: list[Look], rules: str) -> int:
@@ -135,8 +162,13 @@ def _position(own: list[Look], rules: str) -> int:
     return own[0].n if is_first else min(same)
 
 
-def _weights(rows: Iterable[Look], candidate: Read, rules: str) -> dict[str, int]:
-    """How many reads there were of each set of items: one for each candidate, graders and rules."""
+def _weights(
+    rows: Iterable[Look], candidate: Read | None = None, rules: str = "{}"
+) -> dict[str, int]:
+    """How many reads there were of each set of items: one for each candidate, graders and rules.
+
+    Of the candidate itself only other rules count.
+    """
     used: dict[Read, set[str]] = {}
     for row in rows:
         kinds = used.setdefault(_read(row), set())

@@ -26,6 +26,7 @@ from flywheel.evals.run.refused import REFUSED, refused_score
 from flywheel.samplers.resolve import pins_of
 from flywheel.store.reader import Reader
 from flywheel.store.reads.identity import scoring_of
+from flywheel.store.reads.ledger import keep_reads
 from flywheel.store.rows.digest import digest
 from flywheel.store.rows.table import utc_now
 from flywheel.store.rows.values import pairs_of
@@ -74,6 +75,8 @@ def begin_regrade(
         read = read._replace(scoring=scoring_of(row, definition_of(store, row)))
         tables["reads_chain"] = [read_of(row, "regrade", read, row.created)]
     store.write(f"{row.run}/begin", tables)
+    if "reads_chain" in tables:
+        keep_reads(store)
     return row
 
 

@@ -25,6 +25,7 @@ from flywheel.evals.run.preflight import check_items
 from flywheel.samplers.failures import summary
 from flywheel.store.reader import Reader
 from flywheel.store.reads.identity import candidate_of, scoring_of
+from flywheel.store.reads.ledger import keep_reads
 from flywheel.store.rows.digest import canonical_json
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
@@ -67,6 +68,8 @@ def begin(plan: Plan, store: Store, kind: Kind = "eval") -> RunRow:
         read = Read(candidate_of(row), items, scoring)
         tables["reads_chain"] = [read_of(row, kind, read, row.created)]
     store.write(f"{row.run}/begin", tables)
+    if plan.split == "test":
+        keep_reads(store)
     return row
 
 

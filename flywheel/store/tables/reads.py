@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flywheel.store.reader import Reader
 from flywheel.store.rows.digest import digest
@@ -181,37 +181,45 @@ def looks_at(store: Reader, item_set: str) -> list[Look]:
     )
 
 
-def most_read(store: Reader, item_set: str, weights: Mapping[str, int]) -> int:
-    """How often the item of a set was read that was read most often.
+def read_counts(store: Reader, item_set: str, weights: Mapping[str, int]) -> dict[str, int]:
+    """How often each item of a set was read that was read at all.
 
     `weights` says for each set how many reads there were of it.
     """
-    found = store.value(
+    found = store.tuples(
         """
         WITH "weights" AS (SELECT unnest($sets) AS "item_set", unnest($counts) AS "count")
-        SELECT max("total") FROM (
-            SELECT sum(w."count") AS "total" FROM "item_sets" AS i
-            JOIN "weights" AS w ON w."item_set" = i."item_set"
-            SEMI JOIN "item_sets" AS own ON own."item" = i."item" AND own."item_set" = $item_set
-            GROUP BY i."item"
-        )
+        SELECT i."item", sum(w."count")::BIGINT AS "total" FROM "item_sets" AS i
+        JOIN "weights" AS w ON w."item_set" = i."item_set"
+        SEMI JOIN "item_sets" AS own ON own."item" = i."item" AND own."item_set" = $item_set
+        GROUP BY i."item"
         """,
         {"item_set": item_set, "sets": list(weights), "counts": list(weights.values())},
     )
-    return int(found or 0)
+    return dict(found)
 
 
-def unread_items(store: Reader, item_set: str, sets: Sequence[str]) -> list[str]:
-    """The items of a set that are in none of the other sets."""
-    return store.values(
-        """
-        SELECT own."item" FROM "item_sets" AS own ANTI JOIN (
-            SELECT "item" FROM "item_sets" WHERE list_contains($sets, "item_set")
-        ) AS other ON other."item" = own."item"
-        WHERE own."item_set" = $item_set
-        """,
-        {"item_set": item_set, "sets": list(sets)},
-    )
+def set_items(store: Reader, item_set: str) -> list[str]:
+    """The items of a set."""
+    sql = 'SELECT "item" FROM "item_sets" WHERE "item_set" = ? ORDER BY "item"'
+    return store.values(sql, [item_set])
+
+
+def read_hashes(store: Reader) -> set[str]:
+    """The hashes of the chain."""
+    return set(store.values('SELECT "hash" FROM "reads_chain"'))
+
+
+def reads_by_content(store: Reader, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """These columns of the reads that know their items by content, in the order of the chain."""
+    listed = ", ".join(f'"{name}"' for name in columns)
+    sql = f'SELECT {listed} FROM "reads_chain" WHERE "candidate" IS NOT NULL ORDER BY "n"'
+    return store.query(sql)
+
+
+def read_time(store: Reader, n: int) -> datetime:
+    """When a read of the chain was made."""
+    return store.value('SELECT "at" FROM "reads_chain" WHERE "n" = ?', [n])
 
 
 def gates_of(store: Reader, candidate: str) -> list[Look]:
