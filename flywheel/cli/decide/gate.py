@@ -25,6 +25,10 @@ EXIT_CODES = {"promote": 0, "keep": 1, "undecided": 2}
 _ERROR = 3
 _MARKS = {"pass": "ok  ", "fail": "NO  ", "open": "?   "}
 
+NonInferior = Annotated[bool, typer.Option(help="Ask only for no loss beyond a negative --margin.")]
+Fresh = Annotated[bool, typer.Option(help="Decide on the items that no other candidate has read.")]
+NoLedger = Annotated[bool, typer.Option(help="Do not count what other database files have read.")]
+
 
 class GateCommand(TyperCommand):
     """The command, with one exit code for everything that is no decision."""
@@ -77,15 +81,9 @@ def gate(
     effect: Annotated[
         float, typer.Option(callback=finite, help="The smallest gain worth having.")
     ] = 0.05,
-    non_inferior: Annotated[
-        bool, typer.Option(help="Ask only for no loss beyond a negative --margin.")
-    ] = False,
-    fresh: Annotated[
-        bool, typer.Option(help="Decide on the items that no other candidate has read.")
-    ] = False,
-    no_ledger: Annotated[
-        bool, typer.Option(help="Do not count what other database files have read.")
-    ] = False,
+    non_inferior: NonInferior = False,
+    fresh: Fresh = False,
+    no_ledger: NoLedger = False,
     promote: Annotated[bool, typer.Option(help="Make a promoted candidate the baseline.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, for a build.")] = None,
     markdown: Annotated[
