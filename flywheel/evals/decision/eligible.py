@@ -14,13 +14,15 @@ from flywheel.errors import NotComparable
 from flywheel.evals.decision.sealed_reads import read_by
 from flywheel.evals.results.results import definition_of
 from flywheel.store.reader import Reader
-from flywheel.store.reads.item_keys import item_keys, slots_of
-from flywheel.store.tables.definitions import find_model, item_texts, texts_of_run
+from flywheel.store.reads.item_keys import item_keys, longest_value, normal, slots_of, texts_in
+from flywheel.store.tables.definitions import find_model, item_texts, prompt_messages, texts_of_run
 from flywheel.store.tables.reads import also_held, runs_reading, set_differences
 from flywheel.store.tables.runs import RunRow, find_run
 from flywheel.store.tables.samples import has_answers
 
 _NAMED = 3
+# A shorter text may stand in a prompt by chance.
+_SHORTEST = 24
 _RECIPE = ("lever", "base_digest", "data_digest")
 
 
@@ -74,6 +76,24 @@ def check_leaks(store: Reader, run: RunRow) -> None:
         f"{len(ids):,} items of {run.run} are in {splits} too, so they are not sealed: {named}."
         " Remove them from test.jsonl and measure both runs again"
     )
+
+
+def check_prompt(store: Reader, run: RunRow) -> None:
+    """Raise NotComparable when the run's prompt shows an item of the run, as an example or so."""
+    prompt = json.loads(prompt_messages(store, run.prompt_digest) or "[]")
+    words = normal("\n".join(texts_in(prompt)))
+    slots = slots_of(definition_of(store, run).get("prompt"))
+    shown: list[str] = []
+    for digest, text in texts_of_run(store, run.sampled):
+        asked = longest_value(slots, json.loads(text))
+        if len(asked) >= _SHORTEST and asked in words:
+            shown.append(digest)
+    if shown:
+        ids = item_ids(store, shown)
+        raise NotComparable(
+            f"the prompt of {run.run} shows {len(ids):,} of the items that it is measured on:"
+            f" {', '.join(ids[:_NAMED])}. Take examples from train, and measure the prompt again"
+        )
 
 
 def keys_of(store: Reader, run: RunRow) -> dict[str, list[str]]:

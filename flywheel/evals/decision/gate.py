@@ -16,6 +16,7 @@ from flywheel.evals.decision.eligible import (
     check_first,
     check_items,
     check_leaks,
+    check_prompt,
     check_seeds,
     keys_of,
     made_by,
@@ -205,6 +206,7 @@ def _check(store: Reader, case: Case, runs: Sequence[RunRow], rules: Rules) -> N
     for row in (candidate, *seeds):
         check_items(store, baseline, row)
     check_leaks(store, candidate)
+    check_prompt(store, candidate)
 
 
 def promote(store: Store, verdict: Verdict) -> None:

@@ -29,7 +29,7 @@ _DIGITS = 32
 
 def slots_of(prompt: Any) -> tuple[str, ...]:
     """The paths of an item that a prompt, as JSON, reads."""
-    found = dict.fromkeys(slot for text in _texts(prompt) for slot in _SLOT.findall(text))
+    found = dict.fromkeys(slot for text in texts_in(prompt) for slot in _SLOT.findall(text))
     return tuple(slot.strip() for slot in found)
 
 
@@ -45,6 +45,11 @@ def item_keys(
     if not values and not images:
         values = {f"{named}\0{item.get('id', '')}"}
     return [_key(values), *([_key({*values, *images})] if images else [])]
+
+
+def longest_value(slots: Sequence[str], item: Mapping[str, Any]) -> str:
+    """The longest of the values that are read from an item, in normal form."""
+    return max(_values(slots, item), key=len, default="")
 
 
 def normal(text: str) -> str:
@@ -109,16 +114,16 @@ def _leaves_of_text(text: str) -> Iterator[str]:
         yield from _leaves(value)
 
 
-def _texts(prompt: Any) -> Iterator[str]:
-    """Every template in a prompt."""
+def texts_in(prompt: Any) -> Iterator[str]:
+    """Every template in a prompt, as JSON."""
     match prompt:
         case str():
             yield prompt
         case Mapping():
             for value in cast("Mapping[str, Any]", prompt).values():
-                yield from _texts(value)
+                yield from texts_in(value)
         case list() | tuple():
             for value in cast("Sequence[Any]", prompt):
-                yield from _texts(value)
+                yield from texts_in(value)
         case _:
             pass

@@ -377,3 +377,19 @@ def test_one_candidate_has_no_first_look_at_each_addition(store: Store, folder: 
         candidate = run_of(store, folder, Echo(), "c")
         looks.append(gate(store, base, candidate, fresh=True).decision.look)
     assert looks == [1, 2, 3]
+
+
+def test_examples_of_the_prompt_are_not_from_test(store: Store, folder: Path) -> None:
+    words = "a question that is long enough to be told from others, number"
+    edit(lambda rows: [{**row, "question": f'{words} "{n}"'} for n, row in enumerate(rows)])(folder)
+    definition = yaml.safe_load((folder / "evalset.yaml").read_text())
+    definition["prompt"] = [{"role": "user", "content": "{{ item.question }} {{ item.gold }}"}]
+    (folder / "evalset.yaml").write_text(yaml.safe_dump(definition))
+    examples = [{"role": "user", "content": f'{words.upper()}\n "7" +7'}]
+    prompt = folder / "prompt.json"
+    prompt.write_text(json.dumps([*examples, *definition["prompt"]]))
+    models = [Echo(lambda _: Output("a")), Echo(lambda _: Output("b"))]
+    base = run_of(store, folder, models[0], "m")
+    candidate = run_of(store, folder, models[1], "m", prompt=prompt)
+    with pytest.raises(NotComparable, match=r"the prompt of .* shows 1 of the items .*: i7\. Take"):
+        gate(store, base, candidate)
