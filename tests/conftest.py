@@ -23,10 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in _LONG)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def _states() -> Iterator[Path]:
-    """A folder for the ledgers of all tests of a process."""
+    """A folder for the ledgers of all tests of a process, and of what they share."""
     with TemporaryDirectory(prefix="flywheel-states-") as folder:
+        os.environ["FLYWHEEL_STATE"] = str(Path(folder) / "shared")
         yield Path(folder)
 
 

@@ -120,3 +120,38 @@ def test_only_what_is_promoted_becomes_the_baseline(world: World, tmp_path: Path
         assert row is not None
         found = find_baseline(store, row.evalset_digest, "test")
         assert found is not None and found.run == row.run
+
+
+def test_not_worse_is_said_and_needs_its_option(world: World) -> None:
+    base = ("--baseline", world.runs["a"])
+    refused = gate(world, "winner", *base, "--margin", -0.2)
+    assert refused.exit_code == 3
+    assert "--non-inferior says so; got --margin -0.2 without it" in refused.stderr
+    asked = (*base, "--margin", -0.2, "--non-inferior")
+    done = gate(world, "winner", *asked)
+    name = world.runs["winner"]
+    told = f"PROMOTE {name}: not worse by more than 20 points; --promote makes it the baseline"
+    assert lines_of(done.stdout)[-1] == told
+    assert json.loads(gate(world, "winner", *asked, "--json").stdout)["claim"] == (
+        "not worse by more than 20 points"
+    )
+    summary = gate(world, "winner", *asked, "--markdown", "-").stdout
+    assert summary.startswith("## PROMOTE `") and "`: not worse by more than 20 points" in summary
+
+
+def test_the_head_that_a_gate_prints_is_in_the_chain(world: World) -> None:
+    lines = gate(world, "winner").stdout.splitlines()
+    (head,) = [line.rpartition(" ")[2] for line in lines if line.startswith("     sealed reads")]
+    assert world.flywheel("store", "check", "--head", head).exit_code == 0
+    done = world.flywheel("store", "check", "--head", "0" * 63 + "1")
+    assert done.exit_code == 1
+    assert "is no longer in the chain: reads were taken back, such as 000" in done.stdout
+
+
+def test_a_run_that_is_no_seed_is_an_error(world: World) -> None:
+    base = ("--baseline", world.runs["a"])
+    done = gate(world, "winner", *base, "--seed-run", world.runs["hopeful"])
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "no lever of Flywheel trained the candidate" in done.stderr
+    done = gate(world, "loser", *base, "--fresh")
+    assert done.exit_code == 3 and "--fresh decides on 20 or more" in done.stderr
