@@ -1,6 +1,6 @@
-"""The review pages: runs, two of them compared, a blind vote, what the votes say, and trainings.
+"""The Streamlit app of `flywheel review`: Runs, Compare, Judge, Votes and Trainings.
 
-`flywheel review` starts this under Streamlit, with the store and the person in the environment.
+Environment variables name the store and the person; see `flywheel/review/pages/chosen.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flywheel.review.pages.text import trouble
 st.set_page_config(page_title="Flywheel", layout="wide")
 # Streamlit draws the labels of charts in a pale grey.
 st.html("<style>[data-testid=stVegaLiteChart] svg text { fill: currentColor; }</style>")
-# No icons here: the browser would fetch them from Google, as the page's own icon.
+# No page icons: the browser would fetch them from Google.
 page = st.navigation(
     [
         st.Page(PAGES["runs"], title="Runs", default=True),
@@ -34,6 +34,6 @@ try:
 except FlywheelError as error:
     trouble(str(error))
 except Exception:
-    # Our own mistake: whoever reads the page cannot mend it, whoever started it can report it.
+    # A bug in Flywheel. The traceback is for the terminal, not for people who use the pages.
     traceback.print_exc(file=sys.stderr)
-    trouble("Flywheel itself made a mistake here; the terminal that runs the review tells more.")
+    trouble("Internal error in Flywheel; the terminal that runs flywheel review has the traceback.")

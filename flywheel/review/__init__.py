@@ -1,1 +1,1 @@
-"""Review: runs side by side, and people's blind votes on them. The pages show what `data` tells."""
+"""Review: web pages to compare two runs and to vote on their answers blind."""

@@ -1,4 +1,4 @@
-"""What two runs answered to the same items: where they differ, and the texts of a few of them."""
+"""The answers of two runs to the same items: which pairs differ, and their texts."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _SLOT = re.compile(r"\bitem\.(\w+)")
 
 
 class Asked(NamedTuple):
-    """An item's fields as text: those that a prompt shows to the model, and the others."""
+    """An item's fields as text: `asked` are used by a prompt, `rest` are not."""
 
     asked: dict[str, str]
     rest: dict[str, str]
 
 
 def differing(store: Reader, one: RunRow, other: RunRow) -> list[Place]:
-    """The pairs where both runs have an answer, and not the same one.
+    """The pairs for which both runs have an answer and the answers differ.
 
-    White space around an answer makes no difference, nor do the ids of tool calls.
+    Surrounding white space and the ids of tool calls are ignored.
     """
     a, b = one.sampled, other.sampled
     if a == b:
@@ -43,14 +43,14 @@ def differing(store: Reader, one: RunRow, other: RunRow) -> list[Place]:
 
 
 def said(text: str, extra: str | None) -> str:
-    """All that the model gave: its text, what it refused, and the tools that it called."""
+    """The model's whole output as text: content, refusal and tool calls."""
     more: dict[str, Any] = json.loads(extra) if extra else {}
     parts = [text.strip(_SPACE), more.get("refusal") or "", *map(_call, more.get("tools") or ())]
     return "\n".join(part for part in parts if part)
 
 
 def texts(store: Reader, run: RunRow, items: Sequence[str]) -> dict[Place, str | None]:
-    """What a run answered to these items, None for a request that failed."""
+    """A run's answers to these items; None if the request failed."""
     return {
         Place(one.item, one.repeat): None if one.error else said(one.output_text, one.extra)
         for one in newest_answers(store, run.sampled, items)
@@ -58,27 +58,27 @@ def texts(store: Reader, run: RunRow, items: Sequence[str]) -> dict[Place, str |
 
 
 def verdicts(store: Reader, run: RunRow, grader: str, items: Sequence[str]) -> dict[Place, Verdict]:
-    """The answers of a run to these items, each with what the grader said."""
-    known = item_verdicts(store, run.run, grader, items)
-    by_place = {Place(one.item, one.repeat): one for one in known}
-    found: dict[Place, Verdict] = {}
+    """A run's answers to these items, each with the grader's score or error."""
+    rows = item_verdicts(store, run.run, grader, items)
+    by_place = {Place(row.item, row.repeat): row for row in rows}
+    by_answer: dict[Place, Verdict] = {}
     for place, text in texts(store, run, items).items():
         one = by_place.get(place)
         kind = "the request failed" if text is None else one and one.error_kind
-        found[place] = Verdict(text or "", kind, one and one.score, one.reason if one else "")
-    return found
+        by_answer[place] = Verdict(text or "", kind, one and one.score, one.reason if one else "")
+    return by_answer
 
 
 def item_fields(store: Reader, items: Sequence[str], runs: Sequence[RunRow]) -> dict[str, Asked]:
-    """The fields of these items by digest, split by whether a prompt of the runs names them."""
+    """The fields of these items by digest, split by whether a prompt of the runs uses them."""
     prompts = (prompt_messages(store, run.prompt_digest) or "" for run in runs)
     named = {name for text in prompts for name in _SLOT.findall(text)}
-    found = item_texts(store, items)
-    return {digest: _split(json.loads(text), named) for digest, text in found.items()}
+    stored = item_texts(store, items)
+    return {digest: _split(json.loads(text), named) for digest, text in stored.items()}
 
 
 def prompt_text(store: Reader, run: RunRow) -> str:
-    """The messages of the run's prompt, each after its role; empty where no prompt is known."""
+    """The messages of the run's prompt, each as `role: content`; empty if the store has none."""
     messages: Any = json.loads(prompt_messages(store, run.prompt_digest) or "[]")
     if isinstance(messages, str):
         return messages
@@ -92,7 +92,7 @@ def _split(item: Mapping[str, Any], named: set[str]) -> Asked:
 
 
 def as_text(value: Any) -> str:
-    """A field of an item as a person reads it: a text as it is, all else as JSON."""
+    """A field of an item for display: strings unchanged, everything else as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, indent=None if len(str(value)) < 80 else 2)

@@ -1,7 +1,7 @@
-"""Blind judging: who sees which pairs, in which order, on which side; and what the votes say.
+"""Blind judging: the order and the sides of the pairs, and the tally of the votes.
 
-Order and sides follow from the two runs, the item and the person, so a reload shows the same again,
-and another person sees another order. Which run is called the first plays no part.
+Order and sides are a hash of the two runs, the item and the person: a reload shows the same, and
+each person has a different order. Swapping the two runs changes nothing.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ def in_order(places: Iterable[Place], one: str, other: str, who: str) -> list[Pl
 
 
 def sides(place: Place, one: str, other: str, who: str) -> tuple[str, str]:
-    """The runs that stand left and right of this pair for this person."""
+    """The run shown on the left and the run shown on the right, for this pair and person."""
     first, second = sorted((one, other))
     swapped = _draw("sides", one, other, place, who)[0] % 2
     return (second, first) if swapped else (first, second)
 
 
 def tally(votes: Sequence[VoteRow], candidate: str) -> Tally:
-    """What standing votes say of the candidate. A skipped pair says nothing.
+    """The candidate's win rate from standing votes; skipped pairs do not count.
 
-    Wilson's interval with ties counted half is wide enough: a value between 0 and 1 varies less
-    than one of 0 and 1 with the same mean.
+    Wilson's interval is conservative with ties counted half: a value in [0, 1] has at most the
+    variance of a binary value with the same mean.
     """
     values = [_value(vote, candidate) for vote in votes]
     by_item: dict[str, list[float]] = defaultdict(list)
     for vote, value in zip(votes, values, strict=True):
         if value is not None:
             by_item[vote.item].append(value)
-    means = [sum(found) / len(found) for found in by_item.values()]
+    means = [sum(values) / len(values) for values in by_item.values()]
     left = sum(vote.choice == "left" for vote in votes)
     right = sum(vote.choice == "right" for vote in votes)
     return Tally(
@@ -57,7 +57,7 @@ def tally(votes: Sequence[VoteRow], candidate: str) -> Tally:
         ties=values.count(0.5),
         skipped=values.count(None),
         rate=_share(sum(means), len(means)),
-        lean=_share(left, left + right),
+        left_share=_share(left, left + right),
         voters=[_voter(who, votes) for who in sorted({vote.who for vote in votes})],
     )
 
@@ -70,7 +70,7 @@ def _voter(who: str, votes: Sequence[VoteRow]) -> Voter:
 
 
 def _value(vote: VoteRow, candidate: str) -> float | None:
-    """1 for the candidate, 0 against it, a half for a tie."""
+    """1 for the candidate, 0 against it, 0.5 for a tie, None for a skipped pair."""
     if vote.choice == "tie":
         return 0.5
     if vote.choice not in ("left", "right"):

@@ -1,7 +1,7 @@
-"""All that the pages know of the store: results and comparisons out, votes in.
+"""The data of the pages: reads runs, comparisons and trainings, writes votes.
 
-One process owns the store, and opens it once for all its pages. A run that is finished never
-changes, so what was computed of it is kept.
+One process owns the store and opens it once for all pages. Finished runs never change, so
+results are cached.
 
     review = open_review(Path("flywheel.duckdb"))
     turn = review.turn("run-a", "run-b", "ada")
@@ -49,10 +49,9 @@ _opening = threading.Lock()
 
 
 def open_review(path: Path, url: str | None = None) -> Review:
-    """The review of this store, opened by whoever asks first, who becomes its owner.
+    """The review of this store, opened on the first call; this process then owns the store.
 
-    `url` is where this process shows it. Raises StoreInUse and StoreFailed; a later call tries
-    again.
+    `url` is the address of the pages. Raises StoreInUse and StoreFailed; the next call retries.
     """
     with _opening:
         key = path.resolve()
@@ -62,19 +61,19 @@ def open_review(path: Path, url: str | None = None) -> Review:
 
 
 class Review:
-    """The questions of the pages. From any thread; each person votes under a name of their own."""
+    """The queries of the pages. Thread-safe. Each person votes under their own name."""
 
     def __init__(self, workspace: Local) -> None:
         self._workspace, self.store = workspace, workspace.store
         self._voting = threading.Lock()
-        self._telling = threading.Lock()
+        self._keeping = threading.Lock()
         self._result: Callable[[str], Result] = lru_cache(1000)(self._load_result)
         self._compared: Callable[[str, str], Comparison] = lru_cache(4)(self._load_comparison)
         self._places: Callable[[str, str], list[Place]] = lru_cache(4)(self._load_places)
         self._queue: Callable[[str, str, str], list[Place]] = lru_cache(16)(self._load_queue)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         with _opening:
             _open.pop(self.store.path.resolve(), None)
             self._workspace.close()
@@ -84,7 +83,7 @@ class Review:
         return [self._result(str(row["run"])) for row in list_runs(self.store, most)]
 
     def offers(self, baseline: str, most: int = 50) -> Offers:
-        """Which of the newest runs can be compared with this one, and why others cannot."""
+        """The newest runs that can be compared with this one, and why the others cannot."""
         base, offers = the_run(self.store, baseline), Offers([], {})
         for result in self.runs(most):
             if result.run.run == base.run:
@@ -97,28 +96,28 @@ class Review:
         return offers
 
     def compared(self, baseline: str, candidate: str) -> Compared:
-        """Figures, intervals and slices. Raises NoRun, NotComparable, BadOption."""
+        """Scores, intervals and slices. Raises NoRun, NotComparable, BadOption."""
         comparison = self._compared(*self._names(baseline, candidate))
-        (found,) = comparison.candidates
+        (one,) = comparison.candidates
         return Compared(
             comparison.baseline,
-            found.run,
-            (prompt_text(self.store, comparison.baseline), prompt_text(self.store, found.run)),
-            sorted(found.graders.values(), key=lambda one: one.role != "primary"),
-            sorted(found.slices, key=lambda part: -abs(part.paired.difference)),
-            describe_floor(found),
+            one.run,
+            (prompt_text(self.store, comparison.baseline), prompt_text(self.store, one.run)),
+            sorted(one.graders.values(), key=lambda grader: grader.role != "primary"),
+            sorted(one.slices, key=lambda part: -abs(part.paired.difference)),
+            describe_floor(one),
         )
 
     def changes(
         self, baseline: str, candidate: str, grader: str, which: Which, page: int = 0, size: int = 5
     ) -> list[Change]:
-        """A page of the items that a grader passed in one of the runs only."""
+        """A page of the items that a grader passed in only one of the runs."""
         comparison = self._compared(*self._names(baseline, candidate))
-        (found,) = comparison.candidates
-        if grader not in found.graders:
-            raise BadOption(f"no grader {grader!r} in both runs: {', '.join(found.graders)}")
-        items = _changed(found.graders[grader].pairs, which)[page * size : (page + 1) * size]
-        base, row = comparison.baseline, found.run
+        (one,) = comparison.candidates
+        if grader not in one.graders:
+            raise BadOption(f"no grader {grader!r} in both runs: {', '.join(one.graders)}")
+        items = _changed(one.graders[grader].pairs, which)[page * size : (page + 1) * size]
+        base, row = comparison.baseline, one.run
         fields = item_fields(self.store, items, [base, row])
         before = verdicts(self.store, base, grader, items)
         after = verdicts(self.store, row, grader, items)
@@ -135,10 +134,7 @@ class Review:
         ]
 
     def turn(self, one: str, other: str, who: str) -> Turn:
-        """The next pair for this person, its sides as they always are for them.
-
-        Raises NoRun and NotComparable.
-        """
+        """The next pair for this person. Raises NoRun and NotComparable."""
         one, other = self._names(one, other)
         places = self._queue(one, other, who)
         judged = {
@@ -151,16 +147,16 @@ class Review:
     def vote(
         self, one: str, other: str, who: str, pair: BlindPair, choice: str, *, seconds: float
     ) -> bool:
-        """Write a vote, on disk when this returns. False when this person's vote stands already.
+        """Write a vote to disk. False if this person has already voted on the pair.
 
-        Raises BadOption for a choice that is none, a nameless person, and a pair that is none.
+        Raises BadOption for an unknown choice, an empty name or an unknown pair.
         """
         one, other = self._names(one, other)
         place = Place(pair.item, pair.repeat)
         if choice not in get_args(Choice) or not who.strip():
             raise BadOption(f"wanted a name and one of {get_args(Choice)}, got {who!r}, {choice!r}")
         if place not in self._differing(one, other):
-            raise BadOption(f"{one} and {other} have no two answers to {place.item[:12]!r}")
+            raise BadOption(f"{one} and {other} have no differing answers to {place.item[:12]!r}")
         left, right = sides(place, one, other, who)
         with self._voting:
             if any(
@@ -175,7 +171,7 @@ class Review:
             return self.store.write(f"vote-{name}", {"votes": [row]})
 
     def undo(self, one: str, other: str, who: str) -> bool:
-        """Take back the newest vote of this person on these runs. False when there is none."""
+        """Undo this person's newest vote on these runs. False if there is none."""
         one, other = self._names(one, other)
         with self._voting:
             mine = [vote for vote in standing_votes(self.store, one, other) if vote.who == who]
@@ -188,16 +184,17 @@ class Review:
             return self.store.write(f"vote-{name}", {"votes": [row]})
 
     def tally(self, baseline: str, candidate: str) -> Tally:
-        """What all people's votes on two runs say."""
+        """The votes of all people on two runs."""
         base, row = self._names(baseline, candidate)
         return tally(standing_votes(self.store, base, row), row)
 
     def trainings(self, most: int = 50) -> list[TrainingLine]:
-        """The newest jobs first, with all that their folders tell by now.
+        """The jobs, newest first, with their current events.
 
-        Whoever follows a job cannot tell the store while this process owns it, so it is done here.
+        Other processes cannot write to the store while this one owns it, so the events of running
+        jobs are copied into it here.
         """
-        with self._telling:
+        with self._keeping:
             self._workspace.keep_jobs(job_folders(jobs_root(self.store.path)))
         return training_lines(self.store, most)
 
@@ -206,7 +203,7 @@ class Review:
         return training(self.store, job)
 
     def _names(self, one: str, other: str) -> tuple[str, str]:
-        """The runs' own names: `latest` is another run tomorrow."""
+        """The full names of the runs: `latest` may later be another run."""
         return the_run(self.store, one).run, the_run(self.store, other).run
 
     def _pair(self, place: Place, one: str, other: str, who: str) -> BlindPair:
@@ -228,16 +225,16 @@ class Review:
         return in_order(self._differing(one, other), one, other, who)
 
     def _load_comparison(self, baseline: str, candidate: str) -> Comparison:
-        found = compare(self.store, baseline, [candidate])
-        note_read(self.store, found, "review")
-        return found
+        comparison = compare(self.store, baseline, [candidate])
+        note_read(self.store, comparison, "review")
+        return comparison
 
     def _load_result(self, run: str) -> Result:
         return load_result(self.store, run)
 
 
 def _changed(pairs: Pairs, which: Which) -> list[str]:
-    """The items that passed in one run only: the fixed ones, or the broken ones."""
+    """The items that passed in only one run: fixed by the candidate, or broken by it."""
     was, now = pairs.was_passed >= 0.5, pairs.is_passed >= 0.5
     keep = ~was & now if which == "fixed" else was & ~now
     return [item for item, kept in zip(pairs.items, keep.tolist(), strict=True) if kept]

@@ -1,4 +1,4 @@
-"""What the pages show, where it is not a result or a comparison of its own."""
+"""The rows that the pages show."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from flywheel.store.tables.runs import RunRow
 
 
 class Offers(NamedTuple):
-    """The runs that can be compared with a given one; why others, by name, cannot."""
+    """The runs that can be compared with a given one; for each other run, the reason why not."""
 
     runs: list[Result]
     refused: dict[str, str]
 
 
 class Compared(NamedTuple):
-    """A baseline and a candidate, the primary grader and the largest slices' differences first.
+    """A baseline and a candidate; the primary grader and the largest differences come first.
 
-    `prompts` are the wordings of the two, as text. `floor` says how the candidate stands to answers
-    that take no skill.
+    `prompts` are the two prompts as text. `floor` compares the candidate with answers that take no
+    skill.
     """
 
     baseline: RunRow
@@ -34,7 +34,7 @@ class Compared(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """An answer and what a grader said of it. `text` is what the model gave, tool calls and all."""
+    """An answer with a grader's verdict. `text` includes tool calls."""
 
     text: str
     error: str | None
@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An item that passed with one of two runs only."""
+    """An item that passed in only one of two runs."""
 
     id: str
     repeat: int
@@ -53,9 +53,9 @@ class Change(NamedTuple):
 
 
 class BlindPair(NamedTuple):
-    """Two answers to one item, and nothing that tells whose they are.
+    """Two answers to one item, without the runs that they come from.
 
-    `asked` has the fields of the item that a prompt shows to the model, `rest` the others.
+    `asked` has the fields of the item that a prompt uses, `rest` the others.
     """
 
     item: str
@@ -67,7 +67,7 @@ class BlindPair(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """How many pairs of `total` a person has judged, and the next one, None when all are."""
+    """How many of `total` pairs a person has judged, and the next pair; None after the last."""
 
     done: int
     total: int
@@ -75,7 +75,7 @@ class Turn(NamedTuple):
 
 
 class Voter(NamedTuple):
-    """What one person gave. `seconds` is the median time of a vote."""
+    """One person's votes. `seconds` is the median time of a vote."""
 
     who: str
     votes: int
@@ -84,10 +84,10 @@ class Voter(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What the votes on two runs say. The item is the unit: several votes on one are averaged.
+    """The votes on two runs. The unit is the item: several votes on one are averaged.
 
-    `rate` is the candidate's win rate with ties counted half, `lean` the share of decided votes
-    that went to the left side. Both are None before anything was decided.
+    `rate` is the candidate's win rate with ties counted half, `left_share` the share of decided
+    votes for the left side. Each is None without such votes.
     """
 
     items: int
@@ -96,15 +96,15 @@ class Tally(NamedTuple):
     ties: int
     skipped: int
     rate: Interval | None
-    lean: Interval | None
+    left_share: Interval | None
     voters: list[Voter]
 
 
 class TrainingLine(NamedTuple):
-    """A job, as far as its events tell. `before` and `best` are dev means of the primary grader.
+    """A job, from its events. `before` and `best` are dev means of the primary grader.
 
-    `best` is None until the training reports the best step, `before` until its first exam; both
-    also where the evalset is gone, for then nobody knows which grader is the primary.
+    `before` is None until the first exam, `best` until the training reports the best step. Both are
+    None if the evalset no longer exists, since it names the primary grader.
     """
 
     job: str
@@ -123,7 +123,7 @@ class TrainingLine(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What an exam found at a step. `n` items count."""
+    """One exam's result at a step, over `n` items."""
 
     step: int
     mean: Interval
@@ -131,10 +131,9 @@ class Point(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A grader from exam to exam, or the reward. `role` is the one that it is drawn in.
+    """A grader, or the reward, over the exams. `role` sets its colour; `also` are its other roles.
 
-    `also` are its other roles. Points are changes since the first exam in shares of span, or the
-    plain means.
+    Points are changes since the first exam as a share of the grader's range, or plain means.
     """
 
     name: str
@@ -144,7 +143,7 @@ class Curve(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """An answer that an alarm shows, with its scores by grader and their roles."""
+    """An answer attached to an alarm; `scores` are (grader, roles, score)."""
 
     item: str
     asked: dict[str, str]
@@ -152,25 +151,25 @@ class Suspect(NamedTuple):
     scores: list[tuple[str, str, float | None]]
 
 
-class AlarmTold(NamedTuple):
-    """An alarm, such as reward_hacking, in the words in which the training told it."""
+class Alarm(NamedTuple):
+    """An alarm, such as reward_hacking, with its message."""
 
     name: str
-    told: str
+    message: str
     suspects: list[Suspect]
 
 
 class Series(NamedTuple):
-    """A figure that the steps tell: (step, value), neighbours averaged where there are many."""
+    """A value logged by step, as (step, value); neighbours are averaged if there are many."""
 
     name: str
     values: list[tuple[int, float]]
 
 
 class Training(NamedTuple):
-    """One job. `trouble` says why there are means in place of changes, None where there are not.
+    """One job. `trouble` is the reason why the curves are means instead of changes, or None.
 
-    `events` counts what the store was told. `error` and `remedy` are of one that did not end well.
+    `events` counts the events in the store. `error` and `remedy` are those of a failed job.
     """
 
     line: TrainingLine
@@ -178,7 +177,7 @@ class Training(NamedTuple):
     notes: list[str]
     trouble: str | None
     curves: list[Curve]
-    alarms: list[AlarmTold]
+    alarms: list[Alarm]
     series: list[Series]
     error: str | None
     remedy: str | None

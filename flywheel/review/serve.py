@@ -1,7 +1,7 @@
-"""The process behind `flywheel review`: it owns the store, and serves the pages with Streamlit.
+"""The process behind `flywheel review`: owns the store and serves the pages with Streamlit.
 
-The store is opened first, so a store that cannot be had is one line and no server. The process ends
-when its standard input does, which is when the command that began it is gone, however it went.
+The store is opened first: if that fails, the process prints one line and starts no server. It exits
+when its standard input closes, so it never outlives the command that started it.
 
     python -m flywheel.review.serve --host 127.0.0.1 --port 8501
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from flywheel.errors import FlywheelError
 from flywheel.visible import visible
 
-# Streamlit's own captions and chosen buttons have too little contrast with their background.
+# Streamlit's default captions and selected buttons have too little contrast.
 _COLOURS = {
     "theme.light.textColor": "#0e1117",
     "theme.light.primaryColor": "#c22f2f",
@@ -30,17 +30,17 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def app_path() -> Path:
-    """The script of the pages: at the top of a checkout, or beside this file once installed."""
+    """The app's script: at the top of a checkout, or beside this file once installed."""
     here = Path(__file__).parent
     installed = here / "installed" / "app.py"
     return installed if installed.is_file() else here.parents[1] / "app.py"
 
 
 def flags(host: str, port: int) -> list[str]:
-    """How Streamlit is to behave, whatever its own configuration files say.
+    """Streamlit's flags, which override its configuration files.
 
-    Nothing is sent home, nothing is watched, no error tells about the code, and with a loopback
-    address only pages that were loaded from this machine may ask (no DNS rebinding).
+    No usage statistics, no file watcher, no tracebacks in the browser; with a loopback address,
+    only that host is allowed (no DNS rebinding).
     """
     given = {
         "server.address": host,
@@ -68,7 +68,7 @@ def flags(host: str, port: int) -> list[str]:
 
 
 def main() -> None:
-    """Serve until a signal or the end of standard input. Settings are in the environment."""
+    """Serve until a signal or the end of standard input."""
     from flywheel.review.data import open_review
 
     parser = argparse.ArgumentParser()
@@ -80,13 +80,13 @@ def main() -> None:
     except FlywheelError as error:
         sys.stderr.write(f"Error: {visible(str(error))}\n")
         sys.exit(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     sys.argv = ["streamlit", "run", str(app_path()), *flags(given.host, given.port)]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 
 
-def _end_with_parent() -> None:
-    # Not sys.stdin, whose lock a thread may not hold when the interpreter ends.
+def _exit_with_parent() -> None:
+    # Not sys.stdin: a thread that holds its lock would block the interpreter's exit.
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,8 +1,7 @@
-"""Trainings as plain rows: the jobs that the store was told of, and one of them from exam to exam.
+"""Trainings as rows: the jobs in the store, and one job's exams, alarms and logged values.
 
-A change is since the first exam, item by item, as the alarm takes it. Which grader is the reward
-and which audits it follows from the order and from the evalset as it is now; where that cannot be
-read any more, the means are all that there is.
+Changes are since the first exam, paired by item, as in the alarm. The graders' roles are read from
+the job's order and the current evalset; without them, only means are available.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.orders.order import stored_config
 from flywheel.review.answers import as_text
 from flywheel.review.exams import changes, curve_roles, means
-from flywheel.review.rows import AlarmTold, Curve, Series, Suspect, Training, TrainingLine
+from flywheel.review.rows import Alarm, Curve, Series, Suspect, Training, TrainingLine
 from flywheel.store.reader import Reader
 from flywheel.store.tables.jobs import JobEventRow, JobRow, job_events, list_jobs, newest_events
 
-# What is worth a chart of a training with rewards, whose loss says nothing.
+# The charts of a training with rewards, whose loss is not informative.
 _OF_REWARDS: Mapping[str, str] = {
     "reward": "mean reward",
     "entropy": "entropy",
@@ -49,23 +48,24 @@ class _Setting(NamedTuple):
 def training_lines(store: Reader, most: int) -> list[TrainingLine]:
     """The newest jobs first."""
     rows = list_jobs(store)[:most]
-    told: dict[str, list[JobEventRow]] = {row.job: [] for row in rows}
-    for event in newest_events(store, list(told)):
-        told[event.job].append(event)
+    events: dict[str, list[JobEventRow]] = {row.job: [] for row in rows}
+    for event in newest_events(store, list(events)):
+        events[event.job].append(event)
     primary = lru_cache(None)(_primary)
     return [
-        _line(row, summed(row, events_of(told[row.job])), primary(_config(row)[0])) for row in rows
+        _line(row, summed(row, events_of(events[row.job])), primary(_config(row)[0]))
+        for row in rows
     ]
 
 
 def training(store: Reader, job: str) -> Training:
-    """All that is shown of one job. Raises NoJob."""
+    """One job, for its page. Raises NoJob."""
     row = next((row for row in list_jobs(store) if row.job == job), None)
     if row is None:
         raise NoJob(f"no job {job!r} in {store.path}; flywheel jobs lists them")
     events = list(events_of(job_events(store, job)))
     view = summed(row, events)
-    setting, trouble = _known(row)
+    setting, trouble = _setting(row)
     curves: list[Curve] = []
     if setting is not None:
         try:
@@ -73,7 +73,7 @@ def training(store: Reader, job: str) -> Training:
         except FlywheelError as error:
             trouble = str(error)
     if not curves and view.exams:
-        trouble = trouble or "the store has no scores of single items"
+        trouble = trouble or "the store has no scores per item"
         curves = means(view.exams)
     return Training(
         line=_line(row, view, setting and setting.evalset.definition.primary),
@@ -103,17 +103,17 @@ def _line(row: JobRow, view: View, primary: str | None) -> TrainingLine:
         before=_mean(view, first, primary),
         best=_mean(view, best, primary),
         best_step=best,
-        alarms=len(_told_once(view)),
+        alarms=len(_unique_alarms(view)),
     )
 
 
 def _mean(view: View, step: int | None, grader: str | None) -> float | None:
-    told: Mapping[str, Any] = view.exams.get(step, {}) if step is not None else {}
-    return told.get("graders", {}).get(grader, {}).get("mean")
+    exam: Mapping[str, Any] = view.exams.get(step, {}) if step is not None else {}
+    return exam.get("graders", {}).get(grader, {}).get("mean")
 
 
 def _status(row: JobRow, view: View) -> str:
-    """What became of the job: its own word, and for one that said none, what its folder shows."""
+    """The job's state from its events; without a final event, from its folder."""
     folder = Path(row.folder)
     if is_held(folder):
         return "queued" if view.status == "queued" else "running"
@@ -123,7 +123,7 @@ def _status(row: JobRow, view: View) -> str:
 
 
 def _config(row: JobRow) -> tuple[str, int | None]:
-    """The evalset as it was named, and the seed."""
+    """The evalset's name or path in the config, and the seed."""
     config: Mapping[str, Any] = order_of(row).get("config", {})
     seed = config.get("seed")
     return str(config.get("evalset", "")), seed if isinstance(seed, int) else None
@@ -136,15 +136,15 @@ def _primary(evalset: str) -> str | None:
         return None
 
 
-def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
-    """The evalset of a job and what its graders are to it, or why nobody can tell any more."""
+def _setting(row: JobRow) -> tuple[_Setting | None, str | None]:
+    """A job's evalset and its graders' roles, or the reason why they cannot be read."""
     order = order_of(row)
     try:
         config = OBJECTIVE.validate_python(stored_config(order.get("config", {})))
         evalset = load_evalset(config.evalset)
         roles = config.roles(evalset.definition)
     except ValidationError as error:
-        return None, f"its config is none that this version knows: {error}"
+        return None, f"this version cannot read the job's config: {error}"
     except FlywheelError as error:
         return None, str(error)
     then = order.get("digests", {}).get("evalset")
@@ -154,46 +154,46 @@ def _known(row: JobRow) -> tuple[_Setting | None, str | None]:
 def _scores(
     view: View, events: Sequence[Event]
 ) -> dict[int, Mapping[str, Mapping[str, float | None]]]:
-    """step -> item -> grader -> score, of the exams that hold, in their order."""
-    found: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
+    """step -> item -> grader -> score, of the valid exams, by step."""
+    scores: dict[int, Mapping[str, Mapping[str, float | None]]] = {}
     for event in events:
         if event.kind == "exam_items" and fits(event):
-            found[event.detail["step"]] = event.detail["items"]
-    return {step: found[step] for step in sorted(found) if step in view.exams}
+            scores[event.detail["step"]] = event.detail["items"]
+    return {step: scores[step] for step in sorted(scores) if step in view.exams}
 
 
 def _notes(view: View, setting: _Setting | None) -> list[str]:
     notes: list[str] = []
     if setting and setting.changed:
         notes.append(
-            "The evalset was changed since this job was ordered; roles and groups are those that"
-            " it gives now."
+            "The evalset has changed since this job started; roles and groups are read from its"
+            " current version."
         )
     if setting and setting.roles.rewards and not setting.roles.audits:
-        notes.append("Every grader is a reward, so nothing here can tell when it is hacked.")
+        notes.append("Every grader is a reward, so reward hacking cannot be detected.")
     if view.resumed:
-        notes.append(f"It stopped and went on {view.resumed} times; later words hold.")
+        notes.append(f"Resumed {view.resumed} times; repeated steps show their latest values.")
     return notes
 
 
-def _told_once(view: View) -> list[Mapping[str, Any]]:
-    """A job that went on may have told an alarm twice."""
+def _unique_alarms(view: View) -> list[Mapping[str, Any]]:
+    """The alarms without repeats: a resumed job may have reported one twice."""
     return list({str(alarm.get("told")): alarm for alarm in view.alarms}.values())
 
 
-def _alarms(view: View, setting: _Setting | None) -> list[AlarmTold]:
-    told = _told_once(view)
-    samples: list[list[dict[str, Any]]] = [alarm.get("samples") or [] for alarm in told]
+def _alarms(view: View, setting: _Setting | None) -> list[Alarm]:
+    alarms = _unique_alarms(view)
+    samples: list[list[dict[str, Any]]] = [alarm.get("samples") or [] for alarm in alarms]
     wanted = {str(one.get("item")) for each in samples for one in each}
     items = _items(setting.evalset, wanted) if setting and wanted else {}
     roles = curve_roles(setting.roles) if setting else {}
     return [
-        AlarmTold(
+        Alarm(
             str(alarm.get("name")),
             str(alarm.get("told")),
             [_suspect(one, items, roles) for one in each],
         )
-        for alarm, each in zip(told, samples, strict=True)
+        for alarm, each in zip(alarms, samples, strict=True)
     ]
 
 
@@ -211,39 +211,39 @@ def _suspect(
 
 
 def _items(evalset: Evalset, wanted: set[str]) -> dict[str, dict[str, str]]:
-    """The fields of these dev items, as text; none where the split is gone."""
-    found: dict[str, dict[str, str]] = {}
+    """The fields of these dev items, as text; empty if the split no longer exists."""
+    fields: dict[str, dict[str, str]] = {}
     try:
         for position, item in enumerate(evalset.split("dev")):
             name = str(item.get("id", position))
             if name in wanted:
-                found[name] = {field: as_text(value) for field, value in item.items()}
+                fields[name] = {field: as_text(value) for field, value in item.items()}
     except FlywheelError:
-        return found
-    return found
+        return fields
+    return fields
 
 
 def _series(view: View) -> list[Series]:
-    rewarded = any("reward" in told for told in view.steps.values())
+    rewarded = any("reward" in values for values in view.steps.values())
     names = _OF_REWARDS if rewarded else {"loss": "loss"}
-    found = [
+    charts = [
         Series(
             title,
             _thinned(
                 [
-                    (step, float(told[name]))
-                    for step, told in sorted(view.steps.items())
-                    if isinstance(told.get(name), int | float)
+                    (step, float(values[name]))
+                    for step, values in sorted(view.steps.items())
+                    if isinstance(values.get(name), int | float)
                 ]
             ),
         )
         for name, title in names.items()
     ]
-    return [series for series in found if series.values]
+    return [series for series in charts if series.values]
 
 
 def _thinned(values: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """At most so many points: each the mean of its neighbours, at the last step of them."""
+    """At most `_MOST_POINTS` points: each the mean of its neighbours, at their last step."""
     size = -(-len(values) // _MOST_POINTS)
     if size < 2:
         return values

@@ -49,7 +49,7 @@ def test_a_vote_counts_for_the_run_that_stood_there() -> None:
     ]
     found = tally(votes, "new")
     assert (found.wins, found.losses, found.ties, found.skipped, found.items) == (2, 1, 1, 1, 4)
-    assert found.lean == (2 / 3, *wilson(2, 3))
+    assert found.left_share == (2 / 3, *wilson(2, 3))
     # Wilson's formula by hand, at 2.5 and at 1.5 of 4.
     assert found.rate == pytest.approx((0.625, 0.2194, 0.9082), abs=1e-4)
     assert tally(votes, "old").rate == pytest.approx((0.375, 0.0918, 0.7806), abs=1e-4)
@@ -70,7 +70,7 @@ def test_several_votes_on_an_item_are_one_item() -> None:
 def test_without_a_decision_there_is_no_rate() -> None:
     for votes in ([], [vote("1", "skip")]):
         found = tally(votes, "new")
-        assert (found.rate, found.lean, found.items) == (None, None, 0)
+        assert (found.rate, found.left_share, found.items) == (None, None, 0)
     (voter,) = tally([vote("1", "skip")], "new").voters
     assert voter.seconds is None
-    assert tally([vote("1", "tie")], "new").lean is None
+    assert tally([vote("1", "tie")], "new").left_share is None

@@ -161,7 +161,7 @@ def test_a_vote_that_is_none_is_refused(world: World, who: str, choice: str) -> 
     assert pair
     with pytest.raises(BadOption, match="wanted a name and one of"):
         review.vote(a, b, who, pair, choice, seconds=1.0)
-    with pytest.raises(BadOption, match="no two answers"):
+    with pytest.raises(BadOption, match="no differing answers"):
         review.vote(a, b, "ada", pair._replace(item="nothing"), "left", seconds=1.0)
 
 

@@ -114,7 +114,7 @@ def test_one_run_alone_asks_for_another(pages: Open, tmp_path: Path) -> None:
     runs = make_store(tmp_path, right, items=4)
     app = pages().at()
     assert list(app.dataframe[0].value["run"]) == runs
-    assert "One run alone" in words(app, "info")
+    assert "To compare, measure another prompt" in words(app, "info")
     assert not app.selectbox
 
 
@@ -137,17 +137,17 @@ def test_runs_of_other_things_are_not_offered_and_it_says_why(
     run_of(opened.review.store, tmp_path / "e", right, "later", split="train")
     app = opened.at()
     assert [len(box.options) for box in app.selectbox] == [3, 1]
-    assert app.expander[0].label == "1 not offered: they do not measure the same thing"
+    assert app.expander[0].label == "1 runs cannot be compared with it"
     assert "they differ in split (dev against train)" in words(app, "text")
     app.selectbox[0].set_value(opened.review.runs()[0].run.run).run()
-    assert "No other run measures the same thing" in words(app, "info")
+    assert "No other run can be compared with this one" in words(app, "info")
     assert not app.button
 
 
 def test_a_comparison_shows_every_interval(pages: Open, measured: World) -> None:
     app = pages(measured).at("compare")
     assert "The candidate scores higher." in words(app, "markdown")
-    assert "By same, on 18 items in both: +0.444 [+0." in words(app, "text")
+    assert "By same, on 18 items graded in both runs: +0.444 [+0." in words(app, "text")
     assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == 2
     graders, slices = (frame.value for frame in app.dataframe)
     assert graders["difference [95%]"][0].startswith("+0.444 [+0.")
@@ -213,7 +213,7 @@ def test_a_reload_shows_the_same_pair_and_undo_brings_it_back(pages: Open, measu
 def test_a_key_held_down_does_not_vote(pages: Open, measured: World) -> None:
     opened = pages(measured)
     app = press(opened.at("judge"), "Left is better", waited=0.0)
-    assert "too fast" in words(app, "text")
+    assert "Not counted" in words(app, "text")
     assert progress(app) == "0 of 10 judged"
 
 
@@ -231,7 +231,7 @@ def test_votes_are_shown_once_all_pairs_are_judged(pages: Open, measured: World)
     early = opened.at("votes")
     assert "10 pairs are left to judge" in words(early, "info")
     assert not early.dataframe
-    press(early, "Show the votes all the same")
+    press(early, "Show the votes anyway")
     assert "No vote on these two runs yet." in words(early, "info")
     while pair := opened.review.turn(a, b, "ada").pair:
         best = "left" if pair.left == pair.asked["gold"] else "right"
@@ -251,7 +251,7 @@ def test_equal_answers_leave_nothing_to_judge(pages: Open, tmp_path: Path) -> No
     opened = pages()
     opened.runs = runs
     assert "the same answer to every item" in words(opened.at("judge"), "info")
-    assert "No difference is shown" in words(opened.at("compare"), "markdown")
+    assert "No significant difference" in words(opened.at("compare"), "markdown")
 
 
 def test_prompts_that_differ_are_shown(pages: Open, measured: World, tmp_path: Path) -> None:

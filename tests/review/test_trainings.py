@@ -114,7 +114,7 @@ def test_without_a_reward_the_primary_grader_and_guards_are_drawn(tmp_path: Path
 
 def test_an_alarm_comes_with_its_answers_their_items_and_scores(seen: Training) -> None:
     (alarm,) = seen.alarms
-    assert "the reward (fields) rose by" in alarm.told and "exact fell by" in alarm.told
+    assert "the reward (fields) rose by" in alarm.message and "exact changed by" in alarm.message
     assert len(alarm.suspects) == 5
     first = alarm.suspects[0]
     assert first.answer == "an answer" and first.asked["gold"] == first.item.removeprefix("i")
@@ -168,7 +168,7 @@ def test_a_split_that_is_gone_leaves_no_intervals_without_groups(tmp_path: Path)
 def test_an_evalset_that_changed_meanwhile_is_told(tmp_path: Path) -> None:
     hacked(tmp_path)
     evalset(tmp_path / "e", group="kind")
-    assert "The evalset was changed" in opened(tmp_path, "job-hacked").notes[0]
+    assert "The evalset has changed" in opened(tmp_path, "job-hacked").notes[0]
 
 
 def test_steps_done_again_hold_by_their_later_word(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_steps_done_again_hold_by_their_later_word(tmp_path: Path) -> None:
     job.tell("started", resumed_from=20)
     found = opened(tmp_path, "job-again")
     assert [point.step for point in found.curves[0].points] == [0, 20]
-    assert "went on 1 times" in found.notes[0]
+    assert "Resumed 1 times" in found.notes[0]
 
 
 def test_a_job_that_said_nothing_yet_has_nothing_to_show(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def charts(app: Any) -> list[dict[str, Any]]:
 def rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """The points that a chart draws."""
     data = [spec.get("data", {}), *(layer.get("data", {}) for layer in spec["layer"])]
-    return [row for one in data for row in one.get("values", ()) if "told" in row]
+    return [row for one in data for row in one.get("values", ()) if "text" in row]
 
 
 def test_without_a_job_it_says_how_to_begin_one(pages: Open) -> None:
@@ -43,9 +43,7 @@ def test_jobs_are_listed_and_the_newest_is_shown(pages: Open, tmp_path: Path) ->
     assert list(jobs["job"]) == ["job-hacked"]
     assert list(jobs["step"]) == ["40 of 40"] and list(jobs["dev at best"]) == [0.1]
     assert app.query_params["job"] == "job-hacked"
-    assert "There is no job 'job-x' among these" in words(
-        opened.at("trainings", job="job-x"), "text"
-    )
+    assert "No job 'job-x' in this list" in words(opened.at("trainings", job="job-x"), "text")
 
 
 def test_reward_and_audits_are_drawn_around_zero_with_intervals(
@@ -65,8 +63,8 @@ def test_reward_and_audits_are_drawn_around_zero_with_intervals(
     assert last["mean"] == 50.0 and 30 < last["low"] < 50 < last["high"] < 70
     shown = app.dataframe[1].value
     assert shown["grader"][0] == "reward: fields"
-    assert shown["change, points [95%]"][0].startswith("+50.0 [+3")
-    assert "each with its 95% interval" in words(app, "caption")
+    assert shown["change, % of range [95%]"][0].startswith("+50.0 [+3")
+    assert "with 95% intervals" in words(app, "caption")
 
 
 def test_an_alarm_shows_what_was_told_and_the_answers(pages: Open, tmp_path: Path) -> None:
@@ -83,7 +81,7 @@ def test_an_evalset_that_is_gone_leaves_means(pages: Open, tmp_path: Path) -> No
     hacked(tmp_path)
     shutil.rmtree(tmp_path / "e")
     app = pages().at("trainings")
-    assert "Only plain means can be shown" in words(app, "text")
+    assert "Only means can be shown" in words(app, "text")
     assert len(charts(app)) == 5
 
 

@@ -11,7 +11,7 @@ from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.folder import job_folders, jobs_root
 from flywheel.jobs.records.journal import Journal
 from flywheel.jobs.records.ledger import update_store
-from flywheel.levers.training.exams.alarm import look
+from flywheel.levers.training.exams.alarm import emit_alarm
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.orders.order import Order, digests_of
@@ -84,7 +84,7 @@ class Job:
             taken.append(result(step, scores, answer))
             self.tell("exam", **taken[-1].describe())
             self.tell("exam_items", step=step, items=taken[-1].by_item())
-            look(roles, taken, lambda kind, detail: self._told([(kind, detail)]))
+            emit_alarm(roles, taken, lambda kind, detail: self._told([(kind, detail)]))
 
     def finish(self, best: int) -> None:
         """The last word of a job that ended well."""

@@ -1,1 +1,1 @@
-"""The pages, one Streamlit script each, and what they share. Streamlit is imported here alone."""
+"""The pages, one Streamlit script each, and what they share. No other folder imports Streamlit."""

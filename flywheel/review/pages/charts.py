@@ -1,4 +1,4 @@
-"""Intervals: a rule from low to high, a point at the mean. No figure stands without its doubt."""
+"""Interval charts: a line from low to high, a point at the mean."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import streamlit as st
 from flywheel.stats.intervals import Interval
 
 _ROW, _AXIS = 36, 84  # pixels
-# Both stand out from a white page and from a black one; Vega's own rules are black on either.
+# Visible on a white and on a black page; Vega's default for rules is black on both.
 MARK, LINE = "#3b82c4", "#8d8d8d"
-# Vega measures text before the page's font is there, so labels can be wider than it thinks.
+# Vega measures text before the page's font has loaded, so labels can be wider than it assumes.
 _ROOM = {"left": 10, "right": 14, "top": 8, "bottom": 16}  # pixels
 # Without a format Vega writes the only tick of an axis as 2.500000.
 NUMBER, STEP = ",.6~r", ",d"
 
 
 def draw(chart: Any, height: int, alt_text: str) -> None:
-    """Show a chart with room for its labels, each at its own tick."""
+    """Show a chart with room for its labels."""
     roomy = chart.properties(height=height, padding=_ROOM)
     # Streamlit moves the first and the last label of an axis inwards, away from their ticks.
     whole = roomy.configure_axis(labelFlush=False)
@@ -28,9 +28,14 @@ def draw(chart: Any, height: int, alt_text: str) -> None:
 
 
 def intervals(title: str, means: Mapping[str, Interval | None], mark: float | None = None) -> None:
-    """One line a mean, and a dashed line at `mark`. Names and title are ours, never a user's."""
+    """One row per mean, and a dashed line at `mark`.
+
+    Vega may interpret names and title, so neither may come from a user.
+    """
     rows = [
-        {"name": name, **mean._asdict(), "told": told(mean)} for name, mean in means.items() if mean
+        {"name": name, **mean._asdict(), "text": interval_text(mean)}
+        for name, mean in means.items()
+        if mean
     ]
     if not rows:
         st.caption("No item was graded in both runs.")
@@ -44,7 +49,7 @@ def intervals(title: str, means: Mapping[str, Interval | None], mark: float | No
         y=alt.Y(
             "name:N", title=None, sort=list(means), axis=alt.Axis(labelLimit=160, labelPadding=8)
         ),
-        tooltip=[alt.Tooltip("name:N"), alt.Tooltip("told:N", title="mean, 95% interval")],
+        tooltip=[alt.Tooltip("name:N"), alt.Tooltip("text:N", title="mean, 95% interval")],
     )
     bounded = base.transform_filter("isValid(datum.low)")
     rule = bounded.mark_rule(strokeWidth=3, color=MARK).encode(x=alt.X("low:Q", **x), x2="high:Q")
@@ -55,12 +60,12 @@ def intervals(title: str, means: Mapping[str, Interval | None], mark: float | No
     if mark is not None:
         line = alt.Chart(alt.Data(values=[{"at": mark}])).mark_rule(strokeDash=[4, 4], color=LINE)
         layers.insert(0, line.encode(x=alt.X("at:Q", **x)))
-    shown = "; ".join(f"{row['name']} {row['told']}" for row in rows)
+    shown = "; ".join(f"{row['name']} {row['text']}" for row in rows)
     draw(alt.layer(*layers), _ROW * len(rows) + _AXIS, shown)
 
 
-def told(mean: Interval | None, sign: bool = False) -> str:
-    """A mean with its interval in words: 0.455 [0.387, 0.524]."""
+def interval_text(mean: Interval | None, sign: bool = False) -> str:
+    """A mean with its interval as text: 0.455 [0.387, 0.524]."""
     if mean is None:
         return "-"
     form = "+.3f" if sign else ".3f"

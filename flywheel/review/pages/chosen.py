@@ -1,7 +1,7 @@
-"""What was chosen: the store, the person, the two runs, the job. The URL has it, so a reload does.
+"""The current choices (store, person, two runs, job), kept in the URL so that a reload has them.
 
-The environment says where the store is (FLYWHEEL_DB), who votes (FLYWHEEL_WHO) and under which URL
-these pages are shown (FLYWHEEL_URL).
+Environment variables: FLYWHEEL_DB is the store, FLYWHEEL_WHO the person who votes, FLYWHEEL_URL the
+address of these pages.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _KEPT = ("baseline", "candidate", "who", "job")
 
 
 class Two(NamedTuple):
-    """Two runs that were chosen."""
+    """The names of the two chosen runs."""
 
     baseline: str
     candidate: str
 
 
 def the_review() -> Review:
-    """The data behind the pages. Raises StoreInUse and the store's other conditions."""
+    """The data of the pages. Raises StoreInUse and StoreFailed."""
     path = Path(os.environ.get("FLYWHEEL_DB", "flywheel.duckdb"))
     return open_review(path, os.environ.get("FLYWHEEL_URL"))
 
 
 def remember() -> None:
-    """Take what the URL says when a session begins, and have the URL say it from then on."""
+    """Read the choices from the URL when a session begins; keep them in the URL afterwards."""
     if "who" not in st.session_state:
         st.session_state["who"] = os.environ.get("FLYWHEEL_WHO") or getpass.getuser()
         for name in _KEPT:
@@ -46,25 +46,25 @@ def remember() -> None:
 
 
 def choose(**what: str) -> None:
-    """Keep a choice."""
+    """Save choices in the session and the URL."""
     for name, value in what.items():
         st.session_state[name] = value
     remember()
 
 
 def who() -> str:
-    """Who votes."""
+    """The name of the person who votes."""
     return str(st.session_state["who"])
 
 
 def baseline() -> str | None:
-    """The run that was chosen as the baseline."""
-    found = st.session_state.get("baseline")
-    return str(found) if found else None
+    """The run chosen as the baseline, None before a choice."""
+    chosen = st.session_state.get("baseline")
+    return str(chosen) if chosen else None
 
 
 def two() -> Two | None:
-    """The runs that were chosen. Without them the page says where to choose, and this is None."""
+    """The chosen runs, or None after showing a link to the page where they are chosen."""
     candidate = st.session_state.get("candidate")
     first = baseline()
     if first and candidate:

@@ -1,4 +1,4 @@
-"""Compare: a candidate against the baseline, with every interval, and the items that changed."""
+"""The Compare page: a candidate against the baseline, with intervals, and the changed items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flywheel.evals.decision.compare import GraderComparison
 from flywheel.evals.decision.decide import p_of
 from flywheel.evals.decision.finding import Finding, finding_of
 from flywheel.review.data import Review, Which
-from flywheel.review.pages.charts import intervals, told
+from flywheel.review.pages.charts import interval_text, intervals
 from flywheel.review.pages.chosen import Two, the_review, two
 from flywheel.review.pages.text import answer, fields, plain, table
 from flywheel.review.rows import Change, Compared, Verdict
@@ -22,50 +22,50 @@ _PAGE = 5
 _VERDICTS: Mapping[Finding, str] = {
     "better": "The candidate scores higher.",
     "worse": "The candidate scores lower.",
-    "not shown": "No difference is shown.",
-    "too few": "Nothing can be said: too few items were graded in both.",
+    "not shown": "No significant difference.",
+    "too few": "Too few items were graded in both runs for a conclusion.",
 }
 
 
 def show() -> None:
-    """Figures first, then the items themselves."""
+    """Scores first, then the changed items."""
     st.header("Compare")
     chosen = two()
     if chosen is None:
         return
     review = the_review()
-    found = review.compared(*chosen)
-    _figures(found)
-    _prompts(found)
+    compared = review.compared(*chosen)
+    _scores(compared)
+    _prompts(compared)
     st.subheader("Graders")
-    table([_grader(line) for line in found.graders])
-    st.caption("Differences are candidate less baseline, over the items graded in both.")
-    _slices(found)
-    _changes(review, chosen, found)
+    table([_grader(line) for line in compared.graders])
+    st.caption("Differences are candidate minus baseline, over the items graded in both runs.")
+    _slices(compared)
+    _changes(review, chosen, compared)
 
 
-def _figures(found: Compared) -> None:
-    primary = found.graders[0]
-    plain(f"baseline   {found.baseline.run}   {found.baseline.model}")
-    plain(f"candidate  {found.candidate.run}   {found.candidate.model}")
+def _scores(compared: Compared) -> None:
+    primary = compared.graders[0]
+    plain(f"baseline   {compared.baseline.run}   {compared.baseline.model}")
+    plain(f"candidate  {compared.candidate.run}   {compared.candidate.model}")
     left, right = st.columns(2)
     with left:
         sides = zip(("baseline", "candidate"), _means(primary), strict=True)
         intervals("mean score, 95% interval", dict(sides))
     with right:
-        intervals("candidate less baseline", {"difference": _gap(primary.paired)}, mark=0.0)
+        intervals("candidate minus baseline", {"difference": _gap(primary.paired)}, mark=0.0)
     st.markdown(f"**{_VERDICTS[finding_of(primary)]}**")
-    for sentence in found.floor:
+    for sentence in compared.floor:
         plain(sentence)
     plain(
-        f"By {primary.grader}, on {_items(_count(primary))} in both:"
-        f" {told(_gap(primary.paired), sign=True)},"
+        f"By {primary.grader}, on {_items(_count(primary))} graded in both runs:"
+        f" {interval_text(_gap(primary.paired), sign=True)},"
         f" p {p_of(primary.paired.p if primary.paired else None)}. {_smallest(primary)}"
     )
 
 
-def _prompts(found: Compared) -> None:
-    before, after = found.prompts
+def _prompts(compared: Compared) -> None:
+    before, after = compared.prompts
     if before == after:
         st.caption("Both runs have the same prompt.")
         return
@@ -92,7 +92,7 @@ def _gap(paired: Paired | None) -> Interval | None:
 
 
 def _means(line: GraderComparison) -> list[Interval | None]:
-    """The means of both runs, over the items in both."""
+    """The means of both runs, over the items graded in both."""
     pairs = line.pairs
     return [mean_interval(side, pairs.clusters) for side in (pairs.baseline, pairs.candidate)]
 
@@ -109,10 +109,10 @@ def _grader(line: GraderComparison) -> dict[str, object]:
     return {
         "grader": line.grader,
         "role": line.role,
-        "difference [95%]": told(_gap(line.paired), sign=True),
+        "difference [95%]": interval_text(_gap(line.paired), sign=True),
         "p": p_of(line.paired.p if line.paired else None),
-        "baseline [95%]": told(baseline),
-        "candidate [95%]": told(candidate),
+        "baseline [95%]": interval_text(baseline),
+        "candidate [95%]": interval_text(candidate),
         "fixed": line.fixed,
         "broken": line.broken,
         "n": _count(line),
@@ -120,29 +120,29 @@ def _grader(line: GraderComparison) -> dict[str, object]:
     }
 
 
-def _slices(found: Compared) -> None:
-    if not found.slices:
+def _slices(compared: Compared) -> None:
+    if not compared.slices:
         return
     st.subheader("Slices")
     rows = [
         {
             "slice": part.tag,
             "n": part.paired.n,
-            "difference [95%]": told(_gap(part.paired), sign=True),
+            "difference [95%]": interval_text(_gap(part.paired), sign=True),
             "p, adjusted": p_of(part.adjusted),
         }
-        for part in found.slices
+        for part in compared.slices
     ]
     table(rows)
     st.caption(
-        f"p is adjusted for {len(rows):d} slices (Holm). The intervals are each their own: among"
-        " many, one misses by chance."
+        f"p is adjusted for {len(rows):d} slices (Holm). The intervals are not: with many slices,"
+        " some miss the true difference by chance."
     )
 
 
-def _changes(review: Review, chosen: Two, found: Compared) -> None:
+def _changes(review: Review, chosen: Two, compared: Compared) -> None:
     st.subheader("Items that changed")
-    lines = {line.grader: line for line in found.graders}
+    lines = {line.grader: line for line in compared.graders}
     first, second = st.columns(2)
     with first:
         grader = st.selectbox("By grader", list(lines), format_func=visible) or next(iter(lines))
@@ -156,7 +156,7 @@ def _changes(review: Review, chosen: Two, found: Compared) -> None:
             format_func=lambda name: f"{name} ({counts[name]:d})",
         )
     if not counts[which]:
-        st.info("No item passed with one run only, in this direction.")
+        st.info(f"No items were {which}.")
         return
     pages = -(-counts[which] // _PAGE)
     page = st.pagination(pages, key=f"page-{which}-{list(lines).index(grader)}") if pages > 1 else 1

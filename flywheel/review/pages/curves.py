@@ -1,6 +1,6 @@
-"""Curves over steps: what each exam found, and what the steps told.
+"""Curves over training steps: exam scores, and logged values such as the loss.
 
-Names in them are texts of others: Vega draws them as they are, and reads nothing in them.
+Names in them may come from users; Vega draws them as text and interprets nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from flywheel.review.rows import Curve, Point, Series
 from flywheel.visible import one_line
 
 _HEIGHT, _SMALL = 440, 170  # pixels
-_BESIDE = 0.006  # of the width: intervals of one exam stand beside each other
+_BESIDE = 0.006  # of the width: horizontal offset between the intervals of one exam
 _NAME = 60
-# Seen on white and on black. A role that many graders have goes through its shades.
+# Visible on white and on black. Several graders with one role cycle through its shades.
 COLOURS: Mapping[str, tuple[str, ...]] = {
     "reward": ("#e4572e",),
     "audit": ("#3b82c4", "#7b61c9", "#14909f"),
@@ -29,7 +29,10 @@ _SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down
 
 
 def exam_curves(curves: Sequence[Curve], title: str, *, change: bool) -> None:
-    """A line a curve, with the interval of each point; changes are in points around a zero line."""
+    """One line per curve, with the interval of each point.
+
+    A change is drawn in percent of the grader's range, around a zero line.
+    """
     labels = _labels(curves)
     rows = _rows(curves, labels, 100.0 if change else 1.0, "+.1f" if change else ".3f")
     key = alt.Legend(
@@ -53,7 +56,7 @@ def exam_curves(curves: Sequence[Curve], title: str, *, change: bool) -> None:
         scale=alt.Scale(zero=False, nice=False, padding=12),
         axis=alt.Axis(tickCount=6, tickMinStep=1, format=STEP, grid=False),
     )
-    # The padding keeps the ends of intervals off the frame, which would look cut.
+    # Without padding, intervals end at the frame and look truncated.
     scale = alt.Scale(zero=False, padding=8)
     y = alt.Y("mean:Q", title=title, scale=scale, axis=alt.Axis(format=NUMBER))
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=colour)
@@ -67,7 +70,7 @@ def exam_curves(curves: Sequence[Curve], title: str, *, change: bool) -> None:
             tooltip=[
                 alt.Tooltip("name:N"),
                 alt.Tooltip("step:Q"),
-                alt.Tooltip("told:N", title="95% interval" if change else "mean"),
+                alt.Tooltip("text:N", title="95% interval" if change else "mean"),
                 alt.Tooltip("n:Q", title="items"),
             ],
         ),
@@ -76,12 +79,12 @@ def exam_curves(curves: Sequence[Curve], title: str, *, change: bool) -> None:
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=LINE, strokeWidth=1.5)
         layers.insert(0, zero.encode(y=alt.Y("zero:Q", title=title)))
     height = _HEIGHT + 22 * len(labels)
-    last = "; ".join(f"{row['name']} {row['told']}" for row in rows if row["last"])
+    last = "; ".join(f"{row['name']} {row['text']}" for row in rows if row["last"])
     draw(alt.layer(*layers), height, f"{title} by step, at the last exam: {last}")
 
 
 def series_chart(series: Series) -> None:
-    """A small chart of one figure by step."""
+    """A small chart of one logged value by step."""
     values = [{"step": step, "value": value} for step, value in series.values]
     point = alt.OverlayMarkDef(color=MARK) if len(values) < 30 else False
     chart = (
@@ -106,17 +109,17 @@ def series_chart(series: Series) -> None:
     draw(chart, _SMALL, alt_text)
 
 
-def moved(point: Point, times: float = 100.0, form: str = "+.1f") -> str:
-    """A point with its interval in words: +12.0 [+8.1, +15.9]."""
+def point_text(point: Point, times: float = 100.0, form: str = "+.1f") -> str:
+    """A point with its interval as text: +12.0 [+8.1, +15.9]."""
     mean, low, high = point.mean
-    told = f"{mean * times:{form}}"
+    text = f"{mean * times:{form}}"
     if low is None or high is None:
-        return told
-    return f"{told} [{low * times:{form}}, {high * times:{form}}]"
+        return text
+    return f"{text} [{low * times:{form}}, {high * times:{form}}]"
 
 
 def title_of(curve: Curve) -> str:
-    """A curve's name with its roles: reward: category, order_id; or exact (audit, primary)."""
+    """A curve's name with its roles: `reward: category, order_id` or `exact (audit, primary)`."""
     name = one_line(curve.name, _NAME)
     if curve.role == "reward":
         also = f" (also {', '.join(curve.also)})" if curve.also else ""
@@ -126,22 +129,22 @@ def title_of(curve: Curve) -> str:
 
 
 def _labels(curves: Sequence[Curve]) -> list[str]:
-    """The curves' titles, made different where what is shown of them is the same."""
-    found: list[str] = []
+    """The curves' titles, numbered where two are the same after truncation."""
+    labels: list[str] = []
     for curve in curves:
         label = title_of(curve)
-        found.append(label if label not in found else f"{label} #{len(found) + 1}")
-    return found
+        labels.append(label if label not in labels else f"{label} #{len(labels) + 1}")
+    return labels
 
 
 def _colours(curves: Sequence[Curve]) -> list[str]:
     seen: dict[str, int] = {}
-    found: list[str] = []
+    colours: list[str] = []
     for curve in curves:
         shades = COLOURS[curve.role]
-        found.append(shades[seen.get(curve.role, 0) % len(shades)])
+        colours.append(shades[seen.get(curve.role, 0) % len(shades)])
         seen[curve.role] = seen.get(curve.role, 0) + 1
-    return found
+    return colours
 
 
 def _rows(
@@ -158,7 +161,7 @@ def _rows(
             "mean": point.mean.mean * times,
             "low": None if point.mean.low is None else point.mean.low * times,
             "high": None if point.mean.high is None else point.mean.high * times,
-            "told": moved(point, times, form),
+            "text": point_text(point, times, form),
             "n": point.n,
             "last": point is curve.points[-1],
         }

@@ -1,7 +1,7 @@
-"""Judge: two answers side by side, not knowing whose they are. Five keys, and nothing leaks.
+"""The Judge page: two answers side by side, without the runs that they come from.
 
-Neither models nor scores nor how the vote stands are shown here. A vote is on disk before the next
-pair comes. The time of a vote counts from when the pair was last shown, so a reload starts it anew.
+Models, scores and vote counts are not shown. A vote is on disk before the next pair is shown. The
+time of a vote is measured from when the pair was last shown, so a reload restarts it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from flywheel.review.pages.chosen import PAGES, Two, the_review, two, who
 from flywheel.review.pages.text import answer, fields, plain, trouble
 from flywheel.review.rows import BlindPair, Turn
 
-# Nobody reads two answers in less; it is a key that was held down.
-_SLIP = 0.3
+# Seconds. Nobody reads two answers in less; a faster vote is a key that was held down.
+_FASTEST = 0.3
 _CHOICES = (
     ("Left is better", "left", "1"),
     ("A tie", "tie", "0"),
@@ -27,22 +27,22 @@ _CHOICES = (
 
 
 def show() -> None:
-    """The next pair, and the bar to judge it with."""
+    """The next pair, and the buttons to judge it with."""
     chosen = two()
     if chosen is None:
         return
     review = the_review()
     turn = review.turn(*chosen, who())
     if not turn.total:
-        st.info("The two runs gave the same answer to every item: there is nothing to judge.")
+        st.info("The two runs gave the same answer to every item; there are no pairs to judge.")
         return
     st.progress(turn.done / turn.total, text=f"{turn.done:,d} of {turn.total:,d} judged")
-    _say_trouble()
+    _show_trouble()
     if turn.pair is None:
         st.success("All pairs are judged. Thank you.")
         st.page_link(PAGES["votes"], label="See the votes", icon=":material/how_to_vote:")
     else:
-        _start_watch(turn.pair)
+        _start_clock(turn.pair)
         _show(turn.pair)
     _bar(review, chosen, turn)
     plain(f"You vote as {who()}.")
@@ -57,12 +57,12 @@ def _show(pair: BlindPair) -> None:
             st.markdown(f"**{name}**")
             answer(text)
     if pair.rest:
-        with st.expander("The rest of the item, which may hold the right answer"):
+        with st.expander("Other item fields, which may contain the right answer"):
             fields(pair.rest)
 
 
 def _bar(review: Review, chosen: Two, turn: Turn) -> None:
-    """Buttons that name their pair: a key pressed twice cannot reach a pair that was not seen."""
+    """The buttons. Their keys name the pair, so a second key press cannot vote on the next one."""
     with st.bottom, st.container(horizontal=True, horizontal_alignment="center", key="bar"):
         if turn.pair is not None:
             for label, choice, key in _CHOICES:
@@ -85,8 +85,8 @@ def _bar(review: Review, chosen: Two, turn: Turn) -> None:
 
 def _vote(review: Review, chosen: Two, pair: BlindPair, choice: str) -> None:
     seconds = time.monotonic() - st.session_state["shown"][1]
-    if seconds < _SLIP:
-        st.session_state["trouble"] = "That came too fast to be meant, and was not counted."
+    if seconds < _FASTEST:
+        st.session_state["trouble"] = f"Not counted: the vote came within {_FASTEST} seconds."
         return
     try:
         review.vote(*chosen, who(), pair, choice, seconds=seconds)
@@ -101,13 +101,13 @@ def _undo(review: Review, chosen: Two) -> None:
         st.session_state["trouble"] = str(error)
 
 
-def _say_trouble() -> None:
-    story = st.session_state.pop("trouble", None)
-    if story:
-        trouble(story)
+def _show_trouble() -> None:
+    message = st.session_state.pop("trouble", None)
+    if message:
+        trouble(message)
 
 
-def _start_watch(pair: BlindPair) -> None:
+def _start_clock(pair: BlindPair) -> None:
     name = (pair.item, pair.repeat)
     if st.session_state.get("shown", ("",))[0] != name:
         st.session_state["shown"] = (name, time.monotonic())

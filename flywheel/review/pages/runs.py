@@ -1,4 +1,4 @@
-"""Runs: what was measured, and the two to look at."""
+"""The Runs page: the runs in the store, and the choice of two to compare."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from flywheel.evals.results.results import Result
 from flywheel.review.data import Review
-from flywheel.review.pages.charts import told
+from flywheel.review.pages.charts import interval_text
 from flywheel.review.pages.chosen import PAGES, baseline, choose, the_review, who
 from flywheel.review.pages.text import plain, table
 from flywheel.stats.intervals import Interval
@@ -20,15 +20,15 @@ def show() -> None:
     lines = review.runs()
     if not lines:
         st.info(
-            "This store has no runs yet. Stop the review (Ctrl-C), measure something, come back:"
+            "This store has no runs yet. Stop the review (Ctrl-C) and measure a baseline first:"
         )
         st.code("flywheel baseline ticket_triage -m tiny", language=None)
         plain(f"store: {review.store.path}")
         return
     table([_row(line) for line in lines])
-    st.caption("Means of the primary grader, each with its 95% interval. The newest runs first.")
+    st.caption("Means of the primary grader with 95% intervals, newest runs first.")
     if len(lines) == 1:
-        st.info("One run alone. Measure another prompt or model on the same evalset to compare:")
+        st.info("To compare, measure another prompt or model on the same evalset:")
         st.code("flywheel eval EVALSET -m MODEL --prompt FILE", language=None)
         return
     _choose(review, lines)
@@ -36,7 +36,7 @@ def show() -> None:
 
 def _choose(review: Review, lines: list[Result]) -> None:
     by_name = {line.run.run: line for line in lines}
-    st.subheader("Look at two of them")
+    st.subheader("Choose two runs")
     first, second = st.columns(2)
     with first:
         base = _pick("Baseline", by_name, baseline() or _default(lines))
@@ -48,13 +48,11 @@ def _choose(review: Review, lines: list[Result]) -> None:
             candidate = _pick("Candidate", comparable, chosen or offers.runs[0].run.run)
             choose(baseline=base, candidate=candidate)
         else:
-            st.info("No other run measures the same thing as this one.")
+            st.info("No other run can be compared with this one.")
     if comparable:
         _go()
     if offers.refused:
-        with st.expander(
-            f"{len(offers.refused):d} not offered: they do not measure the same thing"
-        ):
+        with st.expander(f"{len(offers.refused):d} runs cannot be compared with it"):
             for why in offers.refused.values():
                 plain(why)
 
@@ -73,8 +71,8 @@ def _go() -> None:
 def _pick(label: str, lines: dict[str, Result], default: str) -> str:
     names = list(lines)
     index = names.index(default) if default in lines else 0
-    found = st.selectbox(label, names, index=index, format_func=lambda name: _title(lines[name]))
-    return found or names[index]
+    chosen = st.selectbox(label, names, index=index, format_func=lambda name: _title(lines[name]))
+    return chosen or names[index]
 
 
 def _default(lines: list[Result]) -> str:
@@ -99,7 +97,7 @@ def _row(line: Result) -> dict[str, object]:
         "run": row.run,
         "model": row.model[-40:],
         "prompt": row.prompt_digest[:8],
-        "mean [95%]": told(_mean(line)),
+        "mean [95%]": interval_text(_mean(line)),
         "n": line.n,
         "ungraded": line.ungraded,
         "status": line.status or "unknown",

@@ -1,7 +1,7 @@
-"""Text that others wrote: models, items, names, paths. It is shown, and never interpreted.
+"""Untrusted text (answers, items, names, paths), shown and never interpreted.
 
-Streamlit reads Markdown in most of what it shows, and Markdown can fetch an image from anywhere. So
-whatever is not written in this folder goes through these functions, and nowhere else.
+Streamlit renders Markdown almost everywhere, and Markdown can load an image from any host. All text
+that is not written in this folder must be shown by these functions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MANY, _SHORT, _WHOLE = 5, 32, 30
 
 
 def answer(text: str) -> None:
-    """What a model gave, letter by letter."""
+    """A model's output, verbatim."""
     if text:
         st.code(beginning(text), language=None, wrap_lines=True)
     else:
@@ -39,18 +39,18 @@ def fields(of: Mapping[str, str]) -> None:
         answer(text)
 
 
-def trouble(story: str) -> None:
-    """One sentence about what went wrong. It may hold what came from elsewhere."""
+def trouble(message: str) -> None:
+    """An error message, which may contain untrusted text."""
     with st.container(border=True, key="trouble"):
         st.markdown(":material/error: **This did not work**")
-        plain(story)
+        plain(message)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Rows under the names of the first one. Cells are text or numbers, never links or images.
+    """A table; the columns are the keys of the first row. Cells are text or numbers.
 
-    Among many columns long texts lose their middle, so that they do not push the figures off the
-    screen: grader names often differ in their last word only.
+    In a table with many columns long texts are truncated in the middle, so that numbers stay on
+    the screen: grader names often differ only in their last word.
     """
     names = list(rows[0]) if rows else []
     most = _SHORT if len(names) > _MANY else 200
@@ -70,17 +70,17 @@ def _is_gap(value: object) -> bool:
 
 
 def _cell(value: object, most: int, *, as_text: bool) -> object:
-    """A cell. Streamlit writes None where a number is missing, so such columns are text."""
+    """A cell. Streamlit shows None for a missing number, so such columns are text."""
     if _is_gap(value):
         return "-"
     if isinstance(value, str):
-        return _ends(beginning(value, 200), most)
+        return _truncated(beginning(value, 200), most)
     if not as_text:
         return value
     return str(round(value, 3)) if isinstance(value, float) else str(value)
 
 
-def _ends(text: str, most: int) -> str:
-    """The beginning and the end of a long text."""
+def _truncated(text: str, most: int) -> str:
+    """A long text without its middle."""
     head = most // 2
     return text if len(text) <= most else f"{text[:head]}…{text[head + 1 - most :]}"

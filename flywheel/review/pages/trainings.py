@@ -1,18 +1,18 @@
-"""Trainings: jobs, and of one of them reward against audits, alarms, and what the steps told."""
+"""The Trainings page: all jobs, and one job's exams, alarms and logged values."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from flywheel.review.pages.chosen import choose, the_review
-from flywheel.review.pages.curves import exam_curves, moved, series_chart, title_of
+from flywheel.review.pages.curves import exam_curves, point_text, series_chart, title_of
 from flywheel.review.pages.text import answer, fields, plain, table
-from flywheel.review.rows import AlarmTold, Suspect, Training, TrainingLine
+from flywheel.review.rows import Alarm, Suspect, Training, TrainingLine
 from flywheel.visible import visible
 
 
 def show() -> None:
-    """The table of jobs, and the one that was chosen."""
+    """The table of jobs, and the chosen one."""
     st.header("Trainings")
     review = the_review()
     lines = review.trainings()
@@ -23,16 +23,16 @@ def show() -> None:
         return
     table([_row(line) for line in lines])
     st.caption(
-        "The newest jobs first. Scores are dev means of the primary grader, at the first exam and"
-        " at the best step, which is known once a training has finished."
+        "Newest jobs first. Scores are dev means of the primary grader, at the first exam and at"
+        " the best step, which is known once the training has finished."
     )
     job = _pick(lines)
     choose(job=job)
-    found = review.training(job)
-    _head(found)
-    _exams(found)
-    _suspects(found.alarms)
-    _steps(found)
+    training = review.training(job)
+    _head(training)
+    _exams(training)
+    _suspects(training.alarms)
+    _steps(training)
 
 
 def _pick(lines: list[TrainingLine]) -> str:
@@ -40,10 +40,10 @@ def _pick(lines: list[TrainingLine]) -> str:
     names = list(by_name)
     asked = str(st.session_state.get("job") or names[0])
     if asked not in by_name:
-        plain(f"There is no job {asked!r} among these; the newest is shown.")
+        plain(f"No job {asked!r} in this list; showing the newest.")
     index = names.index(asked) if asked in by_name else 0
-    found = st.selectbox("Job", names, index=index, format_func=lambda job: _title(by_name[job]))
-    return found or names[index]
+    chosen = st.selectbox("Job", names, index=index, format_func=lambda job: _title(by_name[job]))
+    return chosen or names[index]
 
 
 def _title(line: TrainingLine) -> str:
@@ -68,64 +68,61 @@ def _row(line: TrainingLine) -> dict[str, object]:
     }
 
 
-def _head(found: Training) -> None:
-    if not found.events:
+def _head(training: Training) -> None:
+    if not training.events:
         st.info("The store has no events of this job yet.")
-    for note in found.notes:
+    for note in training.notes:
         plain(note)
-    for number, alarm in enumerate(found.alarms):
+    for number, alarm in enumerate(training.alarms):
         with st.container(border=True, key=f"alarm-{number}"):
             st.markdown(":material/warning: **Alarm**")
-            plain(f"{alarm.name}: {alarm.told}")
-    if found.error:
-        plain(found.error)
-    if found.remedy:
-        plain(found.remedy)
+            plain(f"{alarm.name}: {alarm.message}")
+    if training.error:
+        plain(training.error)
+    if training.remedy:
+        plain(training.remedy)
 
 
-def _exams(found: Training) -> None:
+def _exams(training: Training) -> None:
     st.subheader("Exams")
-    if not found.curves:
+    if not training.curves:
         st.info("No evaluation yet: the first one runs before the first step.")
         return
-    if found.trouble is not None:
-        plain(
-            "Only plain means can be shown, without intervals, and not which grader is the reward:"
-            f" {found.trouble}"
-        )
-        exam_curves(found.curves, "mean", change=False)
+    if training.trouble is not None:
+        plain(f"Only means can be shown, without intervals and roles: {training.trouble}")
+        exam_curves(training.curves, "mean", change=False)
         return
-    exam_curves(found.curves, "change, points of span", change=True)
-    first, *later = found.curves[0].points
+    exam_curves(training.curves, "change, % of range", change=True)
+    first, *later = training.curves[0].points
     if not later:
-        st.caption("One exam alone: there is nothing to compare it with yet.")
+        st.caption("This is the first exam; changes are shown from the second one on.")
         return
     st.caption(
-        f"Changes since the exam of step {first.step:d}, item by item, each with its 95% interval."
-        " Intervals are each their own, not corrected for looking many times; the alarm is. Points"
-        " of one exam stand a little beside each other."
+        f"Changes since the exam at step {first.step:d}, paired by item, in percent of the grader's"
+        " range, with 95% intervals. The intervals are not corrected for multiple looks; the alarm"
+        " is. Points of one exam are drawn side by side."
     )
     table(
         [
             {
                 "grader": title_of(curve),
                 "step": curve.points[-1].step,
-                "change, points [95%]": moved(curve.points[-1]),
+                "change, % of range [95%]": point_text(curve.points[-1]),
                 "items": curve.points[-1].n,
             }
-            for curve in found.curves
+            for curve in training.curves
             if len(curve.points) > 1
         ]
     )
 
 
-def _suspects(alarms: list[AlarmTold]) -> None:
-    """The answers that a person should look at first: those of the newest alarm that has any."""
+def _suspects(alarms: list[Alarm]) -> None:
+    """The answers to inspect first: those of the newest alarm that has any."""
     alarm = next((alarm for alarm in reversed(alarms) if alarm.suspects), None)
     if alarm is None:
         return
-    st.subheader("What the alarm shows")
-    st.caption("The answers with the highest reward and the lowest audit, the widest apart first.")
+    st.subheader("Answers behind the alarm")
+    st.caption("The answers with a high reward and a low audit, largest difference first.")
     for suspect in alarm.suspects:
         _suspect(suspect)
 
@@ -141,17 +138,18 @@ def _suspect(suspect: Suspect) -> None:
 
 
 def _score(grader: str, roles: str, score: float | None) -> str:
-    said = "ungraded" if score is None else f"{score:.3f}"
-    return f"{said}  {grader}{f'  ({roles})' if roles else ''}"
+    shown = "ungraded" if score is None else f"{score:.3f}"
+    return f"{shown}  {grader}{f'  ({roles})' if roles else ''}"
 
 
-def _steps(found: Training) -> None:
+def _steps(training: Training) -> None:
     st.subheader("Steps")
-    if not found.series:
+    if not training.series:
         st.info("No steps yet.")
         return
-    for start in range(0, len(found.series), 2):
-        for column, series in zip(st.columns(2), found.series[start : start + 2], strict=False):
+    for start in range(0, len(training.series), 2):
+        row = training.series[start : start + 2]
+        for column, series in zip(st.columns(2), row, strict=False):
             with column:
                 st.markdown(f"**{series.name}**")
                 series_chart(series)
