@@ -1,1 +1,1 @@
-"""Reports: what was found, as pages and files for people and for builds. They decide nothing."""
+"""Reports: a comparison or a gate's verdict as HTML, Markdown or JUnit XML."""

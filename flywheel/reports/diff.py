@@ -1,4 +1,4 @@
-"""Word by word: which words of two answers stand in one of them only."""
+"""A word diff of two answers."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-# A word with the blanks behind it; scripts that put no blanks between words go by character.
+# A word with its trailing space; scripts without spaces are compared by character.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|\w+\s*|[^\w\s]\s*|\s+")
-# Beyond so many words that come often are not matched, or a diff of two answers takes seconds.
+# In longer texts frequent words are not matched; otherwise a diff takes seconds.
 _MANY = 600
 
 
 class Piece(NamedTuple):
-    """Some words of an answer; `alone` when the other answer does not have them there."""
+    """Consecutive words of an answer; `alone` if the other answer lacks them there."""
 
     text: str
     alone: bool
 
 
 def diff(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
-    """Both texts in pieces, each whole when its pieces are joined."""
+    """Both texts as pieces; joined, they give the text back."""
     a, b = _WORD.findall(before), _WORD.findall(after)
     left: list[Piece] = []
     right: list[Piece] = []

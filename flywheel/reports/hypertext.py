@@ -1,4 +1,4 @@
-"""Pieces of HTML. Whatever came from elsewhere passes through `text` or `name`, and only there."""
+"""HTML fragments. All untrusted text must be escaped by `text` or `name`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _NUMBER = re.compile(r"[-+\d]|&lt; ?[.\d]")
 
 
 def text(words: str) -> str:
-    """Words as HTML: no markup is read in them, and nothing in them is hidden."""
+    """Escaped text, with invisible characters made visible."""
     return html.escape(visible(words))
 
 
 def name(words: str) -> str:
-    """A name on one line. Its direction of reading stays its own."""
+    """An escaped name on one line, isolated from the text direction around it."""
     return f"<bdi>{html.escape(one_line(words))}</bdi>"
 
 
 def table(
     caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], strong: int = -1
 ) -> str:
-    """A table that scrolls by itself where it is too wide. Cells are HTML; the first is a header.
+    """A table that scrolls if it is too wide. Cells are HTML; the first of a row is its header.
 
-    `strong` is the number of the row that decides.
+    `strong` is the number of the row to emphasise, -1 for none.
     """
     table = [list(row) for row in rows]
     looks = [_look(row[n] for row in table) for n in range(len(columns))]
@@ -49,10 +49,10 @@ def table(
 
 
 def _look(cells: Iterable[str]) -> str:
-    """Words stand to the left, numbers to the right."""
+    """The class of a column: text is aligned left, numbers right."""
     return "" if all(_NUMBER.match(cell) for cell in cells) else ' class="words"'
 
 
 def figure(drawing: str, caption: str, look: str = "") -> str:
-    """A drawing with what it shows below it."""
+    """A drawing with its caption."""
     return f'<figure class="{look}">{drawing}<figcaption>{text(caption)}</figcaption></figure>\n'

@@ -1,4 +1,4 @@
-"""The interval plot: differences with their intervals, one below the other, on one axis."""
+"""The interval plot: one row per difference, with its interval, on a common axis."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from flywheel.stats.paired import Paired
 from flywheel.visible import one_line
 
 _WIDTH = 420.0
-# A row whose label stands beside its figures, and one whose label has a line of its own.
+# The height of a row whose label is beside its numbers, and of one whose label has its own line.
 _ROW, _HIGH = 36.0, 52.0
 _AXIS = 40.0
 _EDGE = 12.0
 _MOST_TICKS = 7
-# Columns of text: beside the figures in bold, and on the whole line.
+# The widest label in characters: beside the numbers in bold, and on its own line.
 _BESIDE, _ALONE = 22, 48
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One difference. A `strong` row is the one that decides."""
+    """One difference. The primary grader's row is `strong`."""
 
     label: str
     paired: Paired | None
@@ -33,13 +33,13 @@ class Row:
 
 
 def interval_plot(rows: Sequence[Row], title: str) -> str:
-    """The plot as SVG. A row without an interval says so, and draws none."""
+    """The plot as SVG. A row without an interval has only text."""
     low, high = _domain(rows)
     labels = [_elide(one_line(row.label), _ALONE) for row in rows]
     size = _HIGH if any(_columns(label) > _BESIDE for label in labels) else _ROW
     height = size * len(rows) + _AXIS
-    told = ". ".join(f"{one_line(row.label)}: {span(row.paired)}" for row in rows[:20])
-    drawing = Drawing((_WIDTH, height), title, told)
+    description = ". ".join(f"{one_line(row.label)}: {span(row.paired)}" for row in rows[:20])
+    drawing = Drawing((_WIDTH, height), title, description)
 
     def place(share: float) -> float:
         return _EDGE + (share - low) / (high - low) * (_WIDTH - 2 * _EDGE)
@@ -72,7 +72,7 @@ def _draw(drawing: Drawing, row: Row, top: float, place: Callable[[float], float
     drawing.add("line", f"whisker {kind}", x1=left, x2=right, y1=y, y2=y)
     for end in (left, right):
         drawing.add("line", f"whisker {kind}", x1=end, x2=end, y1=y - 4, y2=y + 4)
-    # The shape says it once more: up is better, down is worse, a circle is neither.
+    # The shape repeats the colour's meaning: up is better, down is worse, a circle is neither.
     shape = {"better": "m-6 4 l6 -10 l6 10z", "worse": "m-6 -4 l6 10 l6 -10z"}.get(row.finding)
     if shape is None:
         drawing.add("circle", f"dot {kind}", cx=middle, cy=y, r=5.0 if row.strong else 4.0)
@@ -81,19 +81,19 @@ def _draw(drawing: Drawing, row: Row, top: float, place: Callable[[float], float
 
 
 def _domain(rows: Sequence[Row]) -> tuple[float, float]:
-    """What the axis spans: every interval that is drawn, and 0."""
-    ends = [0.0]
+    """The axis limits: all drawn intervals and 0, with a margin."""
+    bounds = [0.0]
     for row in rows:
         paired = row.paired
         if paired is not None and paired.low is not None and paired.high is not None:
-            ends += [paired.low, paired.high]
-    low, high = min(ends), max(ends)
+            bounds += [paired.low, paired.high]
+    low, high = min(bounds), max(bounds)
     room = 0.04 * (high - low) or 0.05
     return low - room, high + room
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers of points between two differences."""
+    """Ticks at round numbers of points."""
     rough = 100 * (high - low) / _MOST_TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
@@ -102,12 +102,12 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _columns(text: str) -> int:
-    """How wide a text is; letters of East Asia count twice."""
+    """The width of a text; wide East Asian characters count twice."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _elide(text: str, most: int) -> str:
-    """A text without its middle where it is too wide: names often differ in their last word."""
+    """A text truncated in the middle if it is too wide: names often differ in their last word."""
     if _columns(text) <= most:
         return text
     shorter = (

@@ -1,10 +1,9 @@
-"""JUnit XML, for builds: GitHub's reporters, GitLab and Jenkins show it as tests.
+"""JUnit XML for CI: GitHub's reporters, GitLab and Jenkins show it as test results.
 
-What they read differs, and this is what all of them take: `testsuites` without attributes, each
-`testsuite` with its properties first, `failure` and `skipped` with a message and the same as text.
-There is no `error`: nothing went wrong with the asking. What is not known is `skipped`, as an
-answer without a verdict is no failure; that a decision is open is the exit code's to say. Only what
-was decided fails a build: an item that a better candidate lost is listed, and fails nothing.
+The subset that all of them read: `testsuites` without attributes, each `testsuite` with its
+properties first, `failure` and `skipped` with a message repeated as text. `error` is not used.
+An undecided check is `skipped`, not a failure; the exit code reports an undecided gate. A single
+broken item is listed but never fails a build.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _STATES: dict[str, Literal["passed", "failure", "skipped"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test: its name, how it ended, a line that says why, and what it printed."""
+    """One test case: its name, state, one-line reason, details and output."""
 
     name: str
     state: Literal["passed", "failure", "skipped"]
@@ -45,10 +44,10 @@ class Case:
 
 
 def compare_junit(report: Report) -> str:
-    """One suite a candidate, and a case for each grader.
+    """One suite per candidate, one case per grader.
 
-    The primary grader, a guard or an audit that is shown to have fallen is a failure. The items
-    that were broken stand in what the case of the primary grader printed.
+    A significant drop of the primary grader, a guard or an audit is a failure. The broken items are
+    in the output of the primary grader's case.
     """
     comparison = report.comparison
     alone = len(comparison.candidates) == 1
@@ -57,45 +56,45 @@ def compare_junit(report: Report) -> str:
 
 
 def gate_junit(verdict: Verdict) -> str:
-    """One suite with a case for each check: NO is a failure, an open one is skipped."""
+    """One suite with a case per check: a failed check is a failure, an open one is skipped."""
     decision = verdict.decision
     cases = [Case(check.name, _STATES[check.state], check.reason) for check in decision.checks]
-    told = f"{decision.outcome}: {verdict.candidate.run} against {verdict.baseline.run}"
+    output = f"{decision.outcome}: {verdict.candidate.run} against {verdict.baseline.run}"
     if decision.items:
-        told += f"; about {decision.items:,} items would decide"
+        output += f"; needs about {decision.items:,} items"
     row = verdict.candidate
-    return _document([_suite(row, f"{row.evalset}.{row.split}", verdict.baseline, cases, told)])
+    return _document([_suite(row, f"{row.evalset}.{row.split}", verdict.baseline, cases, output)])
 
 
 def _candidate(report: Report, candidate: Candidate, alone: bool) -> ElementTree.Element:
     run, base = candidate.run, report.comparison.baseline
-    # Names that stay the same from build to build let a build be compared with the one before;
-    # several candidates need names of their own, for of two equal ones GitLab drops the second.
+    # Names that are stable across builds let CI compare a build with the previous one. Several
+    # candidates need distinct names: GitLab drops the second of two equal ones.
     group = f"{run.evalset}.{run.split}" if alone else f"{run.evalset}.{run.split}.{run.run}"
     broken = report.of(candidate, "broken")
     printed = "\n\n".join(_broken(flip) for flip in broken)
     cases = [
         _grader(one, printed if one.role == "primary" else "") for one in candidate.graders.values()
     ]
-    return _suite(run, group, base, cases, _statement(report.comparison, candidate, len(broken)))
+    return _suite(run, group, base, cases, _summary(report.comparison, candidate, len(broken)))
 
 
-def _statement(comparison: Comparison, candidate: Candidate, listed: int) -> str:
-    said = conclude(comparison, candidate)
+def _summary(comparison: Comparison, candidate: Candidate, listed: int) -> str:
+    sentences = conclude(comparison, candidate)
     if candidate.primary is not None and candidate.primary.broken > listed:
-        said.append(f"{candidate.primary.broken:,} items were broken, {listed:,} are listed.")
-    return "\n".join(said)
+        sentences.append(f"{candidate.primary.broken:,} items were broken, {listed:,} are listed.")
+    return "\n".join(sentences)
 
 
-def _grader(found: GraderComparison, printed: str = "") -> Case:
-    name, finding = f"grader {found.grader}", finding_of(found)
-    paired = found.paired
+def _grader(one: GraderComparison, printed: str = "") -> Case:
+    name, finding = f"grader {one.grader}", finding_of(one)
+    paired = one.paired
     if paired is None or finding == "too few":
-        return Case(name, "skipped", "too few items with a verdict in both runs")
+        return Case(name, "skipped", "too few items graded in both runs")
     message = f"{span(paired)}, p {p_of(paired.p)}"
-    if finding == "worse" and found.role in GUARDING:
+    if finding == "worse" and one.role in GUARDING:
         counts = f"{paired.wins:,} won, {paired.losses:,} lost, {paired.ties:,} tied"
-        return Case(name, "failure", f"{found.role} fell: {message}", counts, printed)
+        return Case(name, "failure", f"{one.role} dropped: {message}", counts, printed)
     return Case(name, "passed", message, printed=printed)
 
 
@@ -111,12 +110,12 @@ def _broken(flip: Flip) -> str:
 
 
 def _indented(answer: str) -> str:
-    """An answer whose lines no reader takes for its own: GitLab looks for `[[ATTACHMENT|…]]`."""
+    """An indented answer, safe for GitLab, which would interpret `[[ATTACHMENT|…]]`."""
     return "\n".join(f"    {line}" for line in answer.replace("[[", "[ [").split("\n"))
 
 
 def _suite(
-    run: RunRow, group: str, baseline: RunRow, cases: Sequence[Case], told: str
+    run: RunRow, group: str, baseline: RunRow, cases: Sequence[Case], output: str
 ) -> ElementTree.Element:
     states = [case.state for case in cases]
     suite = ElementTree.Element(
@@ -139,7 +138,7 @@ def _suite(
         ElementTree.SubElement(properties, "property", name=key, value=one_line(value))
     for case in cases:
         _append(suite, case, group)
-    ElementTree.SubElement(suite, "system-out").text = visible(told)
+    ElementTree.SubElement(suite, "system-out").text = visible(output)
     ElementTree.SubElement(suite, "system-err").text = ""
     return suite
 
@@ -165,7 +164,7 @@ def _append(suite: ElementTree.Element, case: Case, group: str) -> None:
         state = ElementTree.SubElement(element, case.state, {"message": message})
         if case.state == "failure":
             state.set("type", "failure")
-        # The text is what GitLab shows, the message what Jenkins and GitHub's reporters show first.
+        # GitLab shows the text, Jenkins and GitHub's reporters the message.
         state.text = visible(f"{case.message}\n{case.detail}".rstrip())
     if case.printed:
         ElementTree.SubElement(element, "system-out").text = visible(case.printed)

@@ -1,8 +1,8 @@
-"""Markdown, for the summary of a build: the decision first, then what it rests on.
+"""Markdown for a CI step summary: the decision first, then the checks and items.
 
-A model's words stand in fenced code whose fence is longer than any in them, names in code spans: no
-markup of theirs is read, no picture is fetched and nobody is mentioned. GitHub takes 1 MiB for a
-step, so lists of items end before that, and say so.
+Model output is fenced with a fence longer than any inside it, and names are code spans, so their
+markup is not rendered: no image loads and nobody is mentioned. GitHub accepts 1 MiB per step; item
+lists that do not fit are left out with a note.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flywheel.reports.report import Report
 from flywheel.reports.words import cut
 from flywheel.visible import one_line
 
-# Of the 1,048,576 bytes that a step's summary may have.
+# GitHub's limit is 1,048,576 bytes.
 _MOST_BYTES = 900_000
 _MOST_ANSWER = 1000
 _MARKS = {"pass": "ok", "fail": "**NO**", "open": "?"}
@@ -28,53 +28,53 @@ _COLUMNS = ("grader", "baseline", "candidate", "points", "low", "high", "p", "wo
 
 
 def compare_markdown(report: Report) -> str:
-    """The summary of a comparison: for each candidate its finding, its graders and its items."""
+    """A comparison: for each candidate its finding, its graders and its changed items."""
     comparison, base = report.comparison, report.comparison.baseline
     parts = [f"## {code(f'{base.evalset} {base.split}')}: {_heading(comparison)}\n"]
     parts.append(f"Baseline {code(base.run)}, {code(base.model)}.\n")
     if len(comparison.candidates) > 1:
         rows = [(code(one.run.run, in_table=True), headline(one)) for one in comparison.candidates]
         parts += [table(("candidate", "finding"), rows), prose(spread_of(comparison)) + "\n"]
-    found = [_candidate(comparison, one) for one in comparison.candidates]
-    room = _MOST_BYTES - sum(len(part.encode()) for part in (*parts, *found))
-    for one, told in zip(comparison.candidates, found, strict=True):
+    sections = [_candidate(comparison, one) for one in comparison.candidates]
+    room = _MOST_BYTES - sum(len(part.encode()) for part in (*parts, *sections))
+    for one, section in zip(comparison.candidates, sections, strict=True):
         lists = _lists(report, one)
         if len(lists.encode()) > room:
-            lists = "Its fixed and broken items are left out: a summary has a limit.\n"
+            lists = "Fixed and broken items are left out; the summary would be too long.\n"
         room -= len(lists.encode())
-        parts += [told, lists]
+        parts += [section, lists]
     return "\n".join(part for part in parts if part)
 
 
 def gate_markdown(verdict: Verdict, promoted: bool = False) -> str:
-    """The summary of a decision: the outcome, then every check."""
+    """A gate's verdict: the outcome, then every check."""
     decision = verdict.decision
     run = code(verdict.candidate.run)
     base = code(verdict.baseline.run)
-    told = {
+    outcome = {
         "promote": f"PROMOTE {run}"
         + (f": {verdict.claim}" if verdict.margin < 0 else "")
-        + (": it is the baseline now" if promoted else ""),
+        + (": now the baseline" if promoted else ""),
         "keep": f"KEEP {base}",
         "undecided": "UNDECIDED"
-        + (f": about {decision.items:,} items would decide" if decision.items else ""),
+        + (f": needs about {decision.items:,} items" if decision.items else ""),
     }[decision.outcome]
     evalset = code(f"{verdict.baseline.evalset} {verdict.baseline.split}")
     rows = [(_MARKS[one.state], prose(one.name), prose(one.reason)) for one in decision.checks]
     return "\n".join(
         (
-            f"## {told}\n",
+            f"## {outcome}\n",
             f"{run} against {base} on {evalset}, look {decision.look}.\n",
-            table(("", "check", "found"), rows),
+            table(("", "check", "reason"), rows),
         )
     )
 
 
 def code(words: str, *, in_table: bool = False) -> str:
-    """A name as a code span: nothing in it is read as markup."""
+    """A name as a code span; its markup is not rendered."""
     shown = one_line(words)
     if in_table:
-        # A table's cells are parted before code is read, and lose this one backslash there.
+        # GitHub splits cells before it parses code spans, and removes this backslash then.
         shown = shown.replace("|", "\\|")
     ticks = "`" * (_longest(shown) + 1)
     room = " " if shown[:1] in "` " or shown[-1:] in "` " else ""
@@ -82,13 +82,13 @@ def code(words: str, *, in_table: bool = False) -> str:
 
 
 def prose(words: str) -> str:
-    """A sentence of ours, with names in it that may look like markup."""
+    """A sentence with its markup escaped: it may contain untrusted names."""
     shown = re.sub(r"([\\`*_\[\]<>|&~@#$])", r"\\\1", one_line(words, 1000))
     return re.sub(r"(?i)(://|www\.)", lambda match: "\\" + match[0], shown)
 
 
 def fence(words: str, most: int = _MOST_ANSWER) -> str:
-    """A model's answer as a block of code, cut where it is long."""
+    """A model's answer as a code block, truncated to `most` characters."""
     answer = cut(words, most)
     ticks = "`" * max(3, _longest(answer.shown) + 1)
     more = f"\n({answer.left_out:,} more characters)\n" if answer.left_out else ""
@@ -96,7 +96,7 @@ def fence(words: str, most: int = _MOST_ANSWER) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table. Cells are Markdown with their pipes escaped."""
+    """A table. Cells are Markdown; their pipes must be escaped."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -112,41 +112,42 @@ def _heading(comparison: Comparison) -> str:
 
 
 def _candidate(comparison: Comparison, one: Candidate) -> str:
-    said = "\n".join(f"- {prose(sentence)}" for sentence in conclude(comparison, one))
-    rows = [_row(found) for found in one.graders.values()]
+    points = "\n".join(f"- {prose(sentence)}" for sentence in conclude(comparison, one))
+    rows = [_row(grader) for grader in one.graders.values()]
     return (
-        f"### {code(one.run.run)}, {code(one.run.model)}\n\n{said}\n\n{table(_COLUMNS, rows)}\n"
+        f"### {code(one.run.run)}, {code(one.run.model)}\n\n{points}\n\n{table(_COLUMNS, rows)}\n"
         "\\* primary, + guard, ! audit; low and high bound the difference, 95%\n"
     )
 
 
-def _row(found: GraderComparison) -> tuple[str, ...]:
-    told, paired = found.as_json(), found.paired
-    mark = {"primary": "\\*", "guard": "+", "audit": "!"}.get(found.role, "")
-    ends = (paired.difference, paired.low, paired.high) if paired else (None, None, None)
+def _row(grader: GraderComparison) -> tuple[str, ...]:
+    values, paired = grader.as_json(), grader.paired
+    mark = {"primary": "\\*", "guard": "+", "audit": "!"}.get(grader.role, "")
+    shares = (paired.difference, paired.low, paired.high) if paired else (None, None, None)
+    means = (values["baseline"], values["candidate"])
     return (
-        code(found.grader, in_table=True) + mark,
-        *("-" if told[side] is None else f"{told[side]:.3f}" for side in ("baseline", "candidate")),
-        *("-" if end is None else points(end) for end in ends),
+        code(grader.grader, in_table=True) + mark,
+        *("-" if mean is None else f"{mean:.3f}" for mean in means),
+        *("-" if share is None else points(share) for share in shares),
         p_of(paired.p if paired else None).replace("<", "&lt;"),
-        *(f"{told[count]:,}" for count in ("wins", "losses", "ties")),
+        *(f"{values[count]:,}" for count in ("wins", "losses", "ties")),
     )
 
 
 def _lists(report: Report, one: Candidate) -> str:
-    """The broken and the fixed items, each in a part that opens."""
+    """The broken and the fixed items, each list collapsed."""
     if one.primary is None:
         return ""
-    whole = {"broken": one.primary.broken, "fixed": one.primary.fixed}
+    totals = {"broken": one.primary.broken, "fixed": one.primary.fixed}
     return "\n".join(
         _list(f"{number:,} {change}", report.of(one, change), number)
-        for change, number in whole.items()
+        for change, number in totals.items()
         if report.of(one, change)
     )
 
 
-def _list(title: str, flips: Sequence[Flip], whole: int) -> str:
-    if len(flips) < whole:
+def _list(title: str, flips: Sequence[Flip], total: int) -> str:
+    if len(flips) < total:
         title += f", {len(flips):,} shown"
     body = "\n".join(
         f"**{code(flip.id)}**\n\nbaseline {flip.before:.3f}\n\n{fence(flip.before_output)}\n"

@@ -1,7 +1,7 @@
-"""The page: a comparison as one HTML file that needs nothing else, for people.
+"""A comparison as one self-contained HTML file.
 
-No script, no font, no picture and no request: the policy in its head forbids all of them, and
-allows this very style by its digest. What models wrote is text in it and nothing more.
+It has no scripts, fonts, images or requests: its content security policy forbids them and allows
+only this style sheet, by its digest. Model output is escaped text.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from flywheel.store.tables.runs import RunRow
 from flywheel.visible import one_line
 
 _METHODS = {
-    "tango": "pass or fail: Tango's score interval, and McNemar's mid-p",
-    "clustered tango": "pass or fail in groups: Tango's, with the counts divided by the design"
-    " effect of the groups, and t with as many degrees of freedom as groups less one",
-    "t": "graded scores: the paired t of the differences",
-    "clustered t": "graded scores in groups: t with their cluster-robust error",
-    "bound": "differences that are all equal: the bound that so many items allow",
+    "tango": "pass or fail: Tango's score interval and McNemar's mid-p",
+    "clustered tango": "pass or fail in groups: Tango's interval with the counts divided by the"
+    " design effect of the groups, and t with (groups - 1) degrees of freedom",
+    "t": "graded scores: paired t of the differences",
+    "clustered t": "graded scores in groups: t with a cluster-robust standard error",
+    "bound": "all differences equal: the bound for this number of items",
     "none": "too few items for an interval",
 }
 
 
 def page(report: Report) -> str:
-    """The whole page."""
+    """The page as HTML."""
     comparison, base = report.comparison, report.comparison.baseline
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -52,7 +52,7 @@ def page(report: Report) -> str:
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{text(one_line(f'{title}: {runs}'))}</title>\n<style>{style}</style></head>\n"
         f"<body>\n<header><h1>{name(title)}</h1>\n"
-        f"<p>Baseline {name(base.run)}, {name(base.model)}; decided by"
+        f"<p>Baseline {name(base.run)}, {name(base.model)}; primary grader"
         f" {name(base.primary_grader)}.</p></header>\n<main>\n"
         f"{_overview(report)}{sections}{_costs(comparison)}</main>\n{_footer(comparison)}"
         "</body></html>\n"
@@ -65,15 +65,15 @@ def _rivals(comparison: Comparison) -> str:
 
 
 def _overview(report: Report) -> str:
-    """Many candidates on one look, each leading to its section."""
+    """All candidates at a glance, each with a link to its section; empty for a single one."""
     candidates = report.comparison.candidates
     if len(candidates) == 1:
         return ""
-    found = [(one, one.primary) for one in candidates]
+    primaries = [(one, one.primary) for one in candidates]
     rows = [
         Row(one.run.run, primary.paired if primary else None,
             finding_of(primary) if primary else "too few")
-        for one, primary in found
+        for one, primary in primaries
     ]  # fmt: skip
     cells = [
         [
@@ -84,12 +84,12 @@ def _overview(report: Report) -> str:
             f"{primary.fixed if primary else 0:,}",
             f"{primary.broken if primary else 0:,}",
         ]
-        for number, (one, primary) in enumerate(found, 1)
+        for number, (one, primary) in enumerate(primaries, 1)
     ]
     many = len(candidates)
     columns = ("candidate", "model", "finding", f"p of {many}", "fixed", "broken")
-    caption = "Candidates less baseline. ▲ better, ▼ worse, ● not shown; 95% intervals."
-    plot = figure(interval_plot(rows, "Candidates less baseline by the primary grader"), caption)
+    caption = "Candidate minus baseline. ▲ better, ▼ worse, ● not significant; 95% intervals."
+    plot = figure(interval_plot(rows, "Candidate minus baseline by the primary grader"), caption)
     return (
         f"<nav><h2>{many} candidates</h2>\n<p>{text(spread_of(report.comparison))}</p>\n"
         f"{table('Candidates by the primary grader', columns, cells)}"
@@ -103,13 +103,13 @@ def _costs(comparison: Comparison) -> str:
         *((one.run, one.spending) for one in comparison.candidates),
     ]
     columns = ("run", "tokens", "from cache", "dollars", "seconds", "latency")
-    told = table(
-        "What the answers took, those from the cache left out; latency is the median of one answer,"
-        " others being asked for at the same time",
+    costs = table(
+        "Cost of sampling, without cached answers; latency is the median per request, with others"
+        " running concurrently",
         columns,
         [_cost(run, spent) for run, spent in sides],
     )
-    return f'<section class="candidate"><h2>Costs</h2>\n{told}</section>\n'
+    return f'<section class="candidate"><h2>Costs</h2>\n{costs}</section>\n'
 
 
 def _cost(run: RunRow, spent: Spending) -> Sequence[str]:
@@ -125,7 +125,7 @@ def _cost(run: RunRow, spent: Spending) -> Sequence[str]:
 
 
 def _footer(comparison: Comparison) -> str:
-    """What was measured, by digest, and how the intervals were made."""
+    """The digests of what was measured, and the statistical methods."""
     base = comparison.baseline
     runs = [base, *(one.run for one in comparison.candidates)]
     rows = [
@@ -146,17 +146,17 @@ def _footer(comparison: Comparison) -> str:
         for grader in one.graders.values()
         if grader.paired
     }
-    methods = "; ".join(told for method, told in _METHODS.items() if method in used)
+    methods = "; ".join(words for method, words in _METHODS.items() if method in used)
     return (
         f"<footer>\n{table('Runs', columns, rows)}"
         f"<dl><dt>evalset</dt>"
         f"<dd>{name(base.evalset)} <code>{text(base.evalset_digest)}</code></dd>\n"
         f"<dt>split</dt><dd>{name(base.split)} <code>{text(base.split_digest)}</code></dd>\n"
         f"<dt>sampling</dt><dd><code>{text(base.sampling_digest)}</code></dd></dl>\n"
-        "<p>Differences are means over items of candidate less baseline, in points: hundredths of"
-        " a score. Repeats are averaged within their item first, and items that one of the two"
-        f" runs has no score for are left out. Intervals are 95%; {text(methods)}. The p value"
-        " that decides is adjusted for the number of candidates, those of slices for the number"
-        " of slices (Holm); those of other graders are not adjusted.</p>\n"
+        "<p>A difference is the mean over items of candidate minus baseline, in points: hundredths"
+        " of a score. Repeats are first averaged per item; items without a score in either run"
+        f" are excluded. Intervals are 95%; {text(methods)}. The primary grader's p value"
+        " is adjusted for the number of candidates, those of slices for the number of slices"
+        " (Holm); those of other graders are not adjusted.</p>\n"
         f"<p>flywheel {text(flywheel.__version__)}</p></footer>\n"
     )

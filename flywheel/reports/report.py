@@ -1,4 +1,4 @@
-"""A report: a comparison with the answers that belong to it, ready to be written in any form."""
+"""A report: a comparison with its fixed and broken items, the input of every format."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from flywheel.evals.decision.compare import Candidate, Comparison
 from flywheel.evals.decision.flips import Flip, load_flips
 from flywheel.store.reader import Reader
 
-# Fixed items of a candidate and as many broken ones; of all candidates together.
+# Limits on fixed and, separately, broken items: per candidate, and over all candidates.
 _MOST_OF_ONE = 50
 _MOST_IN_ALL = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A comparison, and the fixed and broken items by candidate."""
+    """A comparison, and the loaded fixed and broken items by candidate's run."""
 
     comparison: Comparison
     flips: Mapping[str, Sequence[Flip]]
 
     def of(self, candidate: Candidate, change: str) -> list[Flip]:
-        """The items of a candidate that were `fixed` or `broken`, as many as were loaded."""
+        """The loaded `fixed` or `broken` items of a candidate."""
         return [flip for flip in self.flips[candidate.run.run] if flip.change == change]
 
     def first(self, candidate: Candidate, most: int) -> list[Flip]:
-        """The first so many broken items, then the first so many fixed ones."""
+        """Up to `most` broken items, then up to `most` fixed ones."""
         return [*self.of(candidate, "broken")[:most], *self.of(candidate, "fixed")[:most]]
 
 
 def load_report(store: Reader, comparison: Comparison, most: int | None = None) -> Report:
-    """A report with so many fixed and broken items a candidate, by default as many as are read."""
+    """A report with up to `most` fixed and `most` broken items per candidate.
+
+    By default the limit depends on the number of candidates.
+    """
     many = len(comparison.candidates)
     chosen = min(_MOST_OF_ONE, max(3, _MOST_IN_ALL // many)) if most is None else most
     flips = {
@@ -43,16 +46,16 @@ def load_report(store: Reader, comparison: Comparison, most: int | None = None) 
 
 
 def check_place(*places: Path | None) -> None:
-    """Raise BadOption for a file that cannot be written there, before any work is done for it."""
+    """Raise BadOption for an output file that cannot be written, before any work is done."""
     for place in places:
         if place is None or str(place) == "-":
             continue
         if place.is_dir():
-            raise BadOption(f"{str(place)!r} is a folder; wanted the name of a file to write")
+            raise BadOption(f"{str(place)!r} is a folder; wanted a file name")
         if not place.parent.is_dir():
-            raise BadOption(f"{str(place)!r}: there is no folder {str(place.parent)!r}; make it")
+            raise BadOption(f"{str(place)!r}: no folder {str(place.parent)!r}; create it first")
 
 
 def save(place: Path, text: str) -> None:
-    """Write a report. What was there is replaced."""
+    """Write a report, replacing an existing file."""
     place.write_text(text, encoding="utf-8")

@@ -1,8 +1,8 @@
-"""The paired scatter: each item's mean with the baseline against its mean with the candidate.
+"""The paired scatter plot: each item's baseline mean against its candidate mean.
 
-Wins lie above the diagonal, losses below it, ties on it. Where scores have few levels, as a pass
-and a fail have, items are spread around their place so that they can be seen, never so far that a
-tie would leave its corner. Same runs, same picture.
+Wins are above the diagonal, losses below it, ties on it. If scores have few levels, such as pass
+and fail, points are jittered, by less than half the distance between levels. The same runs give the
+same picture.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MOST_POINTS = 2000
 _SIDE = 300.0
 _LEFT, _TOP = 44.0, 30.0
 _WIDTH, _HEIGHT = _LEFT + _SIDE + 12, _TOP + _SIDE + 42
-# Scores with more levels than that need no spreading.
+# Scores with more levels are not jittered.
 _FEW = 12
 _MARKS = {"won": "m-3.5 2.5l3.5 -6 3.5 6z", "lost": "m-3.5 -2.5l3.5 6 3.5 -6z", "tied": "h0"}
 
 
 def scatter(pairs: Pairs, paired: Paired, seed: int) -> str:
-    """The scatter as SVG: all items, or so many of them that were drawn by the seed."""
+    """The plot as SVG: all items, or MOST_POINTS of them chosen with the seed."""
     random = np.random.default_rng(seed)
     before, after = pairs.baseline, pairs.candidate
     if before.size > MOST_POINTS:
@@ -43,8 +43,9 @@ def scatter(pairs: Pairs, paired: Paired, seed: int) -> str:
     x = _LEFT + (before + spread[0] - low + room) * scale
     y = _TOP + _SIDE - (after + spread[1] - low + room) * scale
 
-    told = f"{paired.wins} items won, {paired.losses} lost, {paired.ties} tied"
-    drawing = Drawing((_WIDTH, _HEIGHT), f"Baseline against candidate, item by item: {told}", told)
+    counts = f"{paired.wins} items won, {paired.losses} lost, {paired.ties} tied"
+    title = f"Baseline against candidate, item by item: {counts}"
+    drawing = Drawing((_WIDTH, _HEIGHT), title, counts)
     drawing.add("rect", "frame", x=_LEFT, y=_TOP, width=_SIDE, height=_SIDE)
     right, foot = _LEFT + _SIDE, _TOP + _SIDE
     drawing.add("line", "diagonal", x1=_LEFT, y1=foot, x2=right, y2=_TOP)
@@ -59,20 +60,20 @@ def scatter(pairs: Pairs, paired: Paired, seed: int) -> str:
 
 
 def _frame(before: Floats, after: Floats) -> tuple[float, float, float]:
-    """From where to where scores go, and how far a point may be moved for being seen."""
+    """The range of the scores, and the largest jitter."""
     low = min(0.0, float(before.min()), float(after.min()))
     high = max(1.0, float(before.max()), float(after.max()))
     levels = np.unique(np.concatenate([before, after]))
     if levels.size > _FEW or levels.size < 2:
         return low, high, 0.0 if levels.size > 1 else 0.1
-    # Less than half of the way to the next level, or a win could come to lie below the diagonal.
+    # At half the distance to the next level, a win could be drawn below the diagonal.
     return low, high, min(0.12, 0.3 * float(np.diff(levels).min()))
 
 
 def _write(
     drawing: Drawing, pairs: Pairs, paired: Paired, frame: tuple[float, float, float, float]
 ) -> None:
-    """Counts in the corners, levels and names at the axes."""
+    """Draw the counts in the corners, and the ticks and labels of the axes."""
     right, foot = _LEFT + _SIDE, _TOP + _SIDE
     above, below = (f"{paired.ties:,} tied", "")
     if is_pass_fail(pairs.baseline) and is_pass_fail(pairs.candidate):

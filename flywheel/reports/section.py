@@ -18,21 +18,21 @@ from flywheel.reports.words import MOST_SHOWN, cut
 from flywheel.stats.seeds import seed_of
 from flywheel.visible import one_line
 
-_SHAPES = "▲ better, ▼ worse, ● not shown; the bold one decides; 95% intervals."
+_SHAPES = "▲ better, ▼ worse, ● not significant; the primary grader in bold; 95% intervals."
 _MOST_SLICES = 40
 _MOST_REASON = 300
 
 
 def section(report: Report, candidate: Candidate, number: int) -> str:
-    """Everything about one candidate."""
+    """One candidate's section as HTML."""
     comparison, run, primary = report.comparison, candidate.run, candidate.primary
     look = finding_of(primary) if primary else "too few"
     verdict, *more = conclude(comparison, candidate)
-    said = "".join(f"<p>{text(sentence)}</p>\n" for sentence in more)
+    sentences = "".join(f"<p>{text(sentence)}</p>\n" for sentence in more)
     return (
         f'<section class="candidate" id="c{number}">\n<h2>{name(run.run)}</h2>\n'
         f'<p class="soft">{name(run.model)}</p>\n'
-        f'<p class="verdict {look}">{text(verdict)}</p>\n{said}'
+        f'<p class="verdict {look}">{text(verdict)}</p>\n{sentences}'
         f'<div class="plots">{_intervals(candidate)}{_scatter(comparison, candidate)}</div>\n'
         f"{_graders(candidate)}{_slices(candidate)}"
         f"{_items(report, candidate, 'broken')}{_items(report, candidate, 'fixed')}</section>\n"
@@ -49,12 +49,12 @@ def _intervals(candidate: Candidate) -> str:
         )
         for one in candidate.graders.values()
     ]
-    title = f"Candidate less baseline by grader, {one_line(candidate.run.run)}"
-    return figure(interval_plot(rows, title), f"Candidate less baseline, by grader. {_SHAPES}")
+    title = f"Candidate minus baseline by grader, {one_line(candidate.run.run)}"
+    return figure(interval_plot(rows, title), f"Candidate minus baseline, by grader. {_SHAPES}")
 
 
-def _role(found: GraderComparison) -> str:
-    return "" if found.role == "other" else f" ({found.role})"
+def _role(one: GraderComparison) -> str:
+    return "" if one.role == "other" else f" ({one.role})"
 
 
 def _scatter(comparison: Comparison, candidate: Candidate) -> str:
@@ -62,9 +62,9 @@ def _scatter(comparison: Comparison, candidate: Candidate) -> str:
     if primary is None or primary.paired is None:
         return ""
     seed = seed_of("scatter", comparison.baseline.run, candidate.run.run)
-    caption = f"Each mark is an item, by {one_line(primary.grader)}. Wins lie above the diagonal."
+    caption = f"Each mark is an item, by {one_line(primary.grader)}. Wins are above the diagonal."
     if primary.paired.n > MOST_POINTS:
-        caption += f" Drawn are {MOST_POINTS:,} of {primary.paired.n:,} items, chosen by chance."
+        caption += f" A random {MOST_POINTS:,} of {primary.paired.n:,} items are drawn."
     return figure(scatter(primary.pairs, primary.paired, seed), caption, "square")
 
 
@@ -92,30 +92,29 @@ def _graders(candidate: Candidate) -> str:
     rows = [_grader(one) for one in candidate.graders.values()]
     roles = [one.role for one in candidate.graders.values()]
     strong = roles.index("primary") if "primary" in roles else -1
-    told = table("Graders; of the two figures of ungraded answers the first is the baseline's",
-                 _COLUMNS, rows, strong)  # fmt: skip
-    return f"<h3>Graders</h3>\n{told}"
+    graders = table("Graders; ungraded answers are baseline / candidate", _COLUMNS, rows, strong)
+    return f"<h3>Graders</h3>\n{graders}"
 
 
 def _grader(one: GraderComparison) -> list[str]:
-    told, paired = one.as_json(), one.paired
+    values, paired = one.as_json(), one.paired
     before, after = one.pairs.sides
     return [
         name(one.grader),
         one.role,
-        _score(told["baseline"]),
-        _score(told["candidate"]),
+        _score(values["baseline"]),
+        _score(values["candidate"]),
         _points(paired and paired.difference),
         _points(paired and paired.low),
         _points(paired and paired.high),
         text(p_of(paired.p if paired else None)),
-        f"{told['wins']:,}",
-        f"{told['losses']:,}",
-        f"{told['ties']:,}",
+        f"{values['wins']:,}",
+        f"{values['losses']:,}",
+        f"{values['ties']:,}",
         f"{one.fixed:,}",
         f"{one.broken:,}",
         "-" if one.mde is None else f"{100 * one.mde:.1f}",
-        f"{told['n']:,}",
+        f"{values['n']:,}",
         f"{before.ungraded:,} / {after.ungraded:,}",
     ]
 
@@ -138,11 +137,11 @@ def _slices(candidate: Candidate) -> str:
         )
         for part in drawn
     ]
-    plot = interval_plot(rows, f"Candidate less baseline by slice, {one_line(candidate.run.run)}")
+    plot = interval_plot(rows, f"Candidate minus baseline by slice, {one_line(candidate.run.run)}")
     many = len(candidate.slices)
-    caption = f"By slice, the primary grader. A mark is given by p adjusted for {many} slices."
+    caption = f"The primary grader by slice. Marks use p adjusted for {many} slices."
     if len(drawn) < many:
-        caption += f" Drawn are the first {len(drawn)}."
+        caption += f" The first {len(drawn)} are drawn."
     cells = [
         [
             name(part.tag),
@@ -162,16 +161,16 @@ def _slices(candidate: Candidate) -> str:
 def _items(report: Report, candidate: Candidate, change: str) -> str:
     flips = report.of(candidate, change)
     primary = candidate.primary
-    whole = 0 if primary is None else primary.broken if change == "broken" else primary.fixed
+    total = 0 if primary is None else primary.broken if change == "broken" else primary.fixed
     if not flips:
-        return f"<h3>{change.capitalize()} items: {whole:,}</h3>\n"
-    told = f"{whole:,}" if len(flips) == whole else f"{whole:,}, the first {len(flips):,} shown"
+        return f"<h3>{change.capitalize()} items: {total:,}</h3>\n"
+    count = f"{total:,}" if len(flips) == total else f"{total:,}, the first {len(flips):,} shown"
     body = "".join(_item(flip) for flip in flips)
     note = (
-        '<p class="note">Words that only the baseline has are <del>dashed</del>, those that only'
-        " the candidate has are <ins>underlined</ins>.</p>\n"
+        '<p class="note">Words only in the baseline are <del>dashed</del>, words only in the'
+        " candidate are <ins>underlined</ins>.</p>\n"
     )
-    return f"<h3>{change.capitalize()} items: {told}</h3>\n{note}{body}"
+    return f"<h3>{change.capitalize()} items: {count}</h3>\n{note}{body}"
 
 
 def _item(flip: Flip) -> str:
@@ -206,4 +205,4 @@ def _marked(pieces: Sequence[Piece], tag: str) -> str:
 def _left_out(more: int) -> str:
     if not more:
         return ""
-    return f'<p class="note">Cut at {MOST_SHOWN:,} characters: {more:,} more.</p>'
+    return f'<p class="note">Truncated to {MOST_SHOWN:,} characters; {more:,} more.</p>'

@@ -1,4 +1,4 @@
-"""SVG, as little of it as the plots need. Colours are classes, so the page's style decides them."""
+"""A minimal SVG writer. Shapes have classes; the page's style sheet sets their colours."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from xml.etree import ElementTree
 
 
 class Drawing:
-    """A drawing of a fixed size in units of its own; the page scales it.
+    """A drawing of a fixed size in its own units; the page scales it.
 
-    `title` is what a reader hears who does not see it, `told` what the drawing shows.
+    `title` and `description` are for screen readers.
     """
 
-    def __init__(self, size: tuple[float, float], title: str, told: str) -> None:
+    def __init__(self, size: tuple[float, float], title: str, description: str) -> None:
         self._root = ElementTree.Element(
             "svg", {"viewBox": f"0 0 {size[0]:g} {size[1]:g}", "role": "img"}
         )
         self._root.set("aria-label", title)
         ElementTree.SubElement(self._root, "title").text = title
-        ElementTree.SubElement(self._root, "desc").text = told
+        ElementTree.SubElement(self._root, "desc").text = description
 
     def add(self, tag: str, look: str, text: str | None = None, **places: float | str) -> None:
-        """One shape or a text. `look` names its classes; `text_anchor` stands for `text-anchor`."""
+        """Add a shape or text. `look` is its class; `text_anchor` becomes `text-anchor`."""
         shape = ElementTree.SubElement(self._root, tag, {"class": look})
         for key, value in places.items():
-            told = value if isinstance(value, str) else f"{round(value, 1):g}"
-            shape.set(key.replace("_", "-"), told)
+            written = value if isinstance(value, str) else f"{round(value, 1):g}"
+            shape.set(key.replace("_", "-"), written)
         if text is not None:
             shape.text = text
 
     def markup(self) -> str:
-        """The drawing as it stands in an HTML page."""
+        """The drawing as an `svg` element."""
         return ElementTree.tostring(self._root, encoding="unicode")

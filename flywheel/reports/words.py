@@ -1,4 +1,4 @@
-"""The part of an answer that a report has room for, made visible."""
+"""Truncated answers, with invisible characters made visible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_SHOWN = 2000
 
 
 class Cut(NamedTuple):
-    """The beginning of a text, and how many characters of it are not shown."""
+    """The beginning of a text, and the number of characters left out."""
 
     shown: str
     left_out: int

@@ -138,5 +138,5 @@ def test_each_check_of_the_gate_is_a_case(outcome: Outcome, state: State, ended:
     assert states(suite) == {"sealed": "passed", "gain: right": "passed", "seeds": ended}
     told = f"{outcome}: run-b against run-a"
     if outcome == "undecided":
-        told += "; about 70 items would decide"
+        told += "; needs about 70 items"
     assert suite.findtext("system-out") == told

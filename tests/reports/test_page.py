@@ -156,7 +156,7 @@ def test_a_megabyte_is_cut_and_the_page_says_so() -> None:
     flips = [flip("broken", "b1", "x " * 500_000, "y\n" * 500_000)]
     text = page(report_of(candidate("run-b", GUARDS), flips=flips))
     assert len(text) < 50_000
-    assert text.count("Cut at 2,000 characters: 998,000 more.") == 2
+    assert text.count("Truncated to 2,000 characters; 998,000 more.") == 2
 
 
 def test_a_page_is_the_same_each_time() -> None:
