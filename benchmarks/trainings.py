@@ -18,7 +18,7 @@ from typing import Any
 from flywheel.engines.engine import Answerer
 from flywheel.evals.evalset.evalset import Evalset
 from flywheel.evals.grading.grade import grade_samples
-from flywheel.levers.training.exams.alarm import Alarm, look
+from flywheel.levers.training.exams.alarm import Alarm, emit_alarm
 from flywheel.levers.training.exams.result import ExamResult, Scores
 from flywheel.levers.training.exams.roles import Roles, span
 from graders.grader import Grade, Grader
@@ -104,7 +104,7 @@ def run(plan: Plan, pool: Pool, marks: Marks) -> tuple[list[ExamResult], list[Al
             if rng.random() < _FLICKER:
                 answers[i] = rng.choice(pool.drawn[i][:3])
         exams.append(_exam(step, answers, plan.roles, pool, marks))
-        look(plan.roles, exams, lambda kind, detail: alarms.append(detail))
+        emit_alarm(plan.roles, exams, lambda kind, detail: alarms.append(detail))
     return exams, [Alarm(one["name"], one["told"], tuple(one["samples"])) for one in alarms]
 
 

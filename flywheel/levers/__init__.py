@@ -1,1 +1,1 @@
-"""Levers: what tries to beat a baseline. They do not import each other."""
+"""Levers: ways to make a candidate that may beat a baseline. They do not import each other."""

@@ -1,4 +1,4 @@
-"""A candidate: what a lever made, and where it comes from."""
+"""A candidate: the result of a lever, and its origin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A model, a prompt, or both; what is None stays as the baseline has it.
+    """A model, a prompt, or both; None means the baseline's.
 
-    `order` is the digest of the order that it was made by.
+    `order` is the digest of the order that produced it.
     """
 
     lever: str

@@ -1,4 +1,4 @@
-"""The kinds of jobs that levers start. A job's process runs one of these modules and no other."""
+"""The kinds of jobs that levers start. A job's process may only run one of these modules."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _FIRST_GPUS = (Path("/dev/nvidia0"), Path("/dev/kfd"))
 
 
 def accelerator() -> Resources:
-    """What a training runs on, for itself alone: the visible GPUs, else the CPU.
+    """The resources that a training reserves exclusively: the visible GPUs, or the CPU.
 
-    Neither torch nor a driver is asked. Without CUDA_VISIBLE_DEVICES it is the first GPU, as for
-    the process of a training.
+    Uses neither torch nor a driver. Without CUDA_VISIBLE_DEVICES it is the first GPU, like the
+    training's worker process.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:

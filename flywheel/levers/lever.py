@@ -1,9 +1,9 @@
 """The contract of a lever: a config in, an order, and a candidate out.
 
-Every lever has one shape, whatever it changes: the prompt, the weights, or both. `prepare` settles
-every number and names all that the work depends on by digest; `run` does the work, in a process of
-its own as a rule, and may be stopped and run again. Whether the candidate is any better is decided
-elsewhere, on data that no lever saw.
+All levers have the same interface, whether they change the prompt, the weights or both. `prepare`
+resolves every setting and records all inputs by digest; `run` does the work, usually in its own
+process, and can be stopped and resumed. Whether the candidate is better is decided elsewhere, on
+data that no lever has seen.
 """
 
 from __future__ import annotations
@@ -27,28 +27,30 @@ class SealedSplit(FlywheelError):
 
 
 class TaskEvalset(Evalset):
-    """An evalset as a lever has it: train and dev. There is no test split to ask for."""
+    """An evalset as a lever sees it: train and dev, without the test split."""
 
     @classmethod
     def of(cls, evalset: Evalset) -> Self:
         """The same evalset without its test split."""
         return cls(evalset.name, evalset.folder, evalset.definition)
 
-    # Narrower than an evalset on purpose: that levers never see test is a type.
+    # Deliberately narrower than Evalset.split: the type checker keeps levers from reading test.
     def split(self, name: Literal["train", "dev"]) -> Items:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The items of train or dev. Raises SealedSplit for any other."""
         if name not in ("train", "dev"):
-            raise SealedSplit(f"a lever sees train and dev, got {name!r}; test is for the gate")
+            raise SealedSplit(
+                f"a lever may read train and dev, got {name!r}; only the gate reads test"
+            )
         return super().split(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a lever is to improve, and what it may use for it.
+    """What a lever improves, and the resources it may use.
 
-    `baseline` is the run to beat, None where it is measured once the order stands. `engine` answers
-    what graders ask; `judge` names the model behind it. `budget` is in dollars, None is no limit.
-    `warn` shows a line to a person.
+    `baseline` is the run to beat, None if it is measured after `prepare`. `engine` answers the
+    requests of graders; `judge` is its model. `budget` is in dollars, None for no limit. `warn`
+    prints a line for the user.
     """
 
     evalset: TaskEvalset
@@ -65,13 +67,13 @@ class Task:
 
     @property
     def dev(self) -> Items:
-        """The items to choose by."""
+        """The items for model selection."""
         return self.evalset.split("dev")
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Where an order is carried out: the job's folder, who hears its events, what to do next."""
+    """The context of an order's execution: job folder, event sink, and control commands."""
 
     folder: Path
     emit: Emit
@@ -86,9 +88,9 @@ class Lever(Protocol[Config, Settled]):
     """One way to make a candidate."""
 
     def prepare(self, config: Config, task: Task) -> Settled:
-        """The order for a config. Raises a FlywheelError for what would stop the work later."""
+        """The order for a config. Raises a FlywheelError for anything that would fail later."""
         ...
 
     def run(self, order: Settled, work: Work) -> Candidate | None:
-        """Carry the order out, or go on where it stopped. None when it is paused or cancelled."""
+        """Execute the order, or resume it. None if it is paused or cancelled."""
         ...

@@ -1,1 +1,1 @@
-"""Training: SFT, preferences, rewards and pretraining, on TRL and PEFT; it never decides."""
+"""Training: SFT, preferences, rewards and pretraining, with TRL and PEFT."""

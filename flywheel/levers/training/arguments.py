@@ -1,8 +1,8 @@
 # pyright: standard
-"""The arguments that every trainer gets, whichever objective it has.
+"""The trainer arguments that all objectives share.
 
-TRL's own defaults are for large models: bfloat16, gradient checkpointing, tiny learning rates; so
-each is set. Losses are logged at every step, and one that is no number is not hidden.
+TRL's defaults are for large models (bfloat16, gradient checkpointing, tiny learning rates), so each
+is set explicitly. The loss is logged at every step, NaN and infinity included.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flywheel.levers.training.exams.checkpoints import writing
+from flywheel.levers.training.exams.checkpoints import writing_folder
 from flywheel.levers.training.orders.numbers import Numbers
 
 _SCHEDULES = {
@@ -28,7 +28,7 @@ def common(numbers: Numbers, seed: int, folder: Path) -> dict[str, Any]:
     on_gpu = torch.cuda.is_available()
     last_tenth = {"num_decay_steps": max(1, numbers.steps // 10)}
     return {
-        "output_dir": str(writing(folder)),
+        "output_dir": str(writing_folder(folder)),
         "max_steps": numbers.steps,
         "per_device_train_batch_size": numbers.batch_size,
         "learning_rate": numbers.learning_rate,

@@ -1,8 +1,8 @@
-"""The config of a training: the settings that every objective has, and what each objective says.
+"""The config of a training: the settings that all objectives share, and the objective's interface.
 
-An objective is a class in objectives/: its own settings, the rows that it learns from, its usual
-numbers and its trainer. Nothing outside its file asks for its name. "auto" leaves a number to
-`flywheel.levers.training.orders.auto_numbers`, which gives its reason.
+An objective is a class in objectives/ with its own settings, row formats, default values and
+trainer. No other file branches on its name. `orders/auto_numbers.py` chooses the values of settings
+that are "auto", and gives the reasons.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 class Rates(NamedTuple):
-    """Usual learning rates, each for a million and for seven billion parameters."""
+    """Default learning rates, each for a model of 1 million and of 7 billion parameters."""
 
     adapter: tuple[float, float]
     full: tuple[float, float]
@@ -53,7 +53,7 @@ class Rates(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a trainer is built from. `folder` is the job's; `engine` answers what graders ask."""
+    """The inputs of a trainer. `folder` is the job's; `engine` answers the requests of graders."""
 
     base: Base
     rows: Sequence[TrainingRow]
@@ -65,7 +65,7 @@ class Setup:
     callbacks: Sequence[Any] = ()
 
     def kwargs(self, dataset: Any) -> dict[str, Any]:
-        """What every trainer gets beside its arguments."""
+        """The keyword arguments that every trainer takes besides its config."""
         return {
             "model": self.base.model,
             "processing_class": self.base.tokenizer,
@@ -77,16 +77,16 @@ class Setup:
 class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=False):
     """One training.
 
-    - `data` is a training file; without one, the rows are made of the evalset's train split, where
-      the objective can. `rows` takes the first only.
-    - `allow_leaks` trains on rows that overlap with items of dev or test, refused otherwise.
-    - `judge` answers graders that ask a model, named like a model. `judge_api_key_env` names the
-      environment variable that holds the key of its endpoint, by default OPENAI_API_KEY.
-    - `steps` wins over `epochs`. `warmup` and the intervals are in steps.
-    - `eval_samples` dev items are asked at each exam, None is all. `patience` stops after that many
-      exams without a better one. `keep` checkpoints stay.
-    - `trackers` get each step and exam; the default one is left out where it is missing.
-    - `dollars_per_hour` is what the machine costs: the price of the training is estimated by it.
+    - `data` is a training file; without one, rows are made from the evalset's train split, if the
+      objective supports it. `rows` limits training to the first N.
+    - `allow_leaks` permits rows that overlap with items of dev or test; otherwise they are refused.
+    - `judge` is the judge model, with the same syntax as `model`. `judge_api_key_env` is the
+      environment variable with the API key of its endpoint, by default OPENAI_API_KEY.
+    - `steps` overrides `epochs`. `warmup` and the intervals are in steps.
+    - `eval_samples` is the number of dev items per exam, None for all. `patience` stops after that
+      many exams without improvement. `keep` is the number of checkpoints kept.
+    - `trackers` receive each step and exam; the default one is skipped if it is not installed.
+    - `dollars_per_hour` is the machine's price, used to estimate the cost of the training.
     """
 
     lever: str
@@ -114,61 +114,61 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
     trackers: tuple[Tracker, ...] = ("tensorboard",)
     dollars_per_hour: Annotated[float, Field(ge=0)] | None = None
 
-    # The kinds of rows that it learns from, and how to describe them to a user.
+    # The kinds of rows that it accepts, and their description for messages.
     row_kinds: ClassVar[tuple[Kind, ...]]
     row_format: ClassVar[str]
     learns_split: ClassVar[bool] = True
-    # Usual numbers, where the config leaves them open.
+    # Defaults for settings that are "auto".
     rates: ClassVar[Rates]
     usual_batch: ClassVar[int] = 16
     usual_steps: ClassVar[int | None] = None
     usual_schedule: ClassVar[tuple[Schedule, str]] = ("linear", "")
     usual_exams: ClassVar[int | None] = None
-    # Whether it gives the model a head that scores, instead of training it to write.
+    # Whether the model gets a scoring head instead of learning to generate text.
     scores: ClassVar[bool] = False
-    # Which checkpoints stay: the newest, or those with the best exams.
+    # Which checkpoints are kept: the newest, or those with the best exams.
     keeps: ClassVar[Literal["newest", "best"]] = "newest"
 
     @abstractmethod
     def trainer(self, setup: Setup) -> Any:
-        """The trainer. Raises NothingToLearn, NotTrainable with a row's place, or BadOption."""
+        """The trainer. Raises NothingToLearn, NotTrainable with the row's location, BadOption."""
 
     def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
-        """The rows of the evalset's train split. Raises BadOption where none can be made."""
-        raise BadOption(f"{self.lever} learns from a file; name one with --set data=FILE")
+        """The rows made from the evalset's train split. Raises BadOption if not supported."""
+        raise BadOption(f"{self.lever} needs a training file; pass --set data=FILE")
 
     def file_rows(self, rows: list[TrainingRow]) -> list[TrainingRow]:
-        """The rows of a training file, as the trainer takes them."""
+        """The rows of a training file, converted for the trainer."""
         return rows
 
     def sampled_rows(self, setup: Setup) -> Sequence[TrainingRow]:
-        """The rows with what the model itself must add to them before it learns."""
+        """The rows, with answers sampled from the model where the objective needs them."""
         return setup.rows
 
     def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
-        """Values for the numbers that only this objective has, each with its reason.
+        """Defaults for the objective's own settings, each with its reason.
 
-        `answer` is the most tokens that the evalset lets an answer have.
+        `answer` is the evalset's limit on the tokens of an answer.
         """
         return {}
 
     def rewards(self, definition: EvalsetDefinition) -> Mapping[str, float]:
-        """The graders that reward, with their weights; none for most objectives."""
+        """The reward graders with their weights; empty for most objectives."""
         return {}
 
     def check_rewards(
         self, plan: Plan, engine: Answerer, warn: Callable[[str], None]
     ) -> RewardCheck | None:
-        """How the rewards were checked, None where nothing is rewarded. Raises WeakReward."""
+        """The result of the check of the rewards, None without rewards. Raises WeakReward."""
         return None
 
     @property
     def engine_spec(self) -> EngineSpec:
-        """How the training asks models and grades."""
+        """The engine of the training: judge and API key."""
         return EngineSpec(judge=self.judge, judge_key_env=self.judge_api_key_env)
 
     def dev_plan(self, evalset: Evalset) -> Plan:
-        """How the dev split is asked of the model: by the baseline, and by each exam."""
+        """The plan of an evaluation on dev, the same for the baseline and every exam."""
         definition, spec = evalset.definition, self.engine_spec
         return Plan(
             evalset=evalset,
@@ -182,44 +182,44 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
         )
 
     def check_packages(self) -> None:
-        """Raise MissingExtra for packages that are not installed. Loads nothing."""
+        """Raise MissingExtra for packages that are not installed. Imports none of them."""
         need(*PACKAGES, *self.method.packages)
 
     def roles(self, definition: EvalsetDefinition) -> Roles:
-        """What the graders of an evalset are to this training. Raises BadOption."""
+        """The roles of the evalset's graders in this training. Raises BadOption."""
         return roles_of(self.rewards(definition), definition)
 
     def describe_rows(self, trainer: Any, setup: Setup) -> Iterator[Event]:
-        """Events about what is learnt."""
+        """Events that describe the training data."""
         dataset, template = trainer.train_dataset, setup.base.template
-        yield "masks", masks.told(dataset, len(setup.rows), template)
+        yield "masks", masks.describe(dataset, len(setup.rows), template)
 
     def probe(self, trainer: Any, setup: Setup) -> str | None:
-        """What can be found out about a new training before its first step, for a person."""
+        """A message for the user from a check before the first step, or None."""
         return None
 
     def row_lengths(self, trainer: Any, base: Base) -> list[int]:
-        """The tokens of each row of the trainer's dataset."""
+        """The number of tokens of each row of the trainer's dataset."""
         names = ("input_ids", "prompt_ids", "completion_ids", "chosen_ids", "rejected_ids")
         return [
             sum(len(row[name]) for name in names if name in row) for row in trainer.train_dataset
         ]
 
     def step_inputs(self, trainer: Any, rows: Sequence[Any], batch_size: int) -> Sequence[Any]:
-        """What one step on these rows learns from, for each of its forward passes."""
+        """The inputs of one step on these rows, one for each forward pass."""
         return [trainer._prepare_inputs(trainer.data_collator(list(rows)))]
 
     def largest_input(self, trainer: Any, part: Any) -> Any | None:
-        """The largest input that a later step may have, None where `part` is as large."""
+        """The largest input that a later step may have, None if `part` is as large."""
         return None
 
     def after_exam(self, roles: Roles, exams: Sequence[ExamResult], emit: Emit) -> None:
-        """Look at the exams so far, the newest last."""
+        """Called after each exam with all exams so far, the newest last."""
 
     @model_validator(mode="before")
     @classmethod
     def _has_only_its_own_settings(cls, given: Any) -> Any:
-        """Refuse the settings of other levers by name, also where pydantic is called directly."""
+        """Refuse the settings of other levers by name, also when pydantic is called directly."""
         for name in cast("dict[str, Any]", given) if isinstance(given, dict) else ():
             if name not in cls.model_fields:
                 raise ValueError(unknown_setting(cls, name))
@@ -233,7 +233,7 @@ class TrainingConfig(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=
 
 
 def unknown_setting(config: type[TrainingConfig], name: str) -> str:
-    """Why a lever does not take this setting: who has it, and which ones there are."""
+    """The message for an unknown setting: which levers have it, and which settings exist."""
     lever, fields = config.model_fields["lever"].default, list(config.model_fields)
     others = [
         other.model_fields["lever"].default

@@ -1,4 +1,4 @@
-"""The config of a training from YAML or JSON and `--set name=value`; each fault has its place."""
+"""The config of a training from YAML or JSON and `--set name=value`; errors name their location."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _COMPLETE = ("missing", "value_error", "extra_forbidden")
 
 
 def load_config(path: Path | None, sets: Sequence[str] = ()) -> TrainingConfig:
-    """The config of a YAML or JSON file, with each `name=value` of `sets` put in its place.
+    """The config of a YAML or JSON file with each `name=value` of `sets` applied.
 
-    Dots lead into a mapping (`method.r=8`), and values are read as YAML. Without a file the sets
-    are all there is. Raises BadFile with file:line:col, or BadOption that names the set at fault.
+    A dot separates nested names (`method.r=8`); values are parsed as YAML. The file is optional.
+    Raises BadFile with file:line:col, or BadOption that names the invalid `--set`.
     """
     document = load_document(path) if path else Document(Path("--set"), {}, {(): (1, 1)})
     if not isinstance(document.value, dict):
@@ -62,7 +62,7 @@ def _read_set(text: str) -> tuple[tuple[str, ...], Any]:
 
 
 def _put(value: Mapping[str, Any], loc: tuple[str, ...], new: Any) -> dict[str, Any]:
-    """A copy with `new` at this path."""
+    """A copy of `value` with `new` at this path."""
     if len(loc) == 1:
         return {**value, loc[0]: new}
     inner = value.get(loc[0])
@@ -76,7 +76,7 @@ def _blame_sets(
     value: Any,
     sets: Sequence[tuple[str, ...]] | None,
 ) -> None:
-    """Raise BadOption for the first fault that a set brought in, for any where `sets` is None."""
+    """Raise BadOption for the first error that comes from `sets`, or for any if `sets` is None."""
     for fault in cast("list[dict[str, Any]]", error.errors(include_url=False)):
         path, came = _written(fault, value)
         if sets is not None and not any(path[: len(one)] == one for one in sets):
@@ -90,9 +90,9 @@ def _blame_sets(
 
 
 def _written(fault: Mapping[str, Any], value: Any) -> tuple[tuple[str, ...], Any]:
-    """Where a fault is as a user writes it, and what is there.
+    """The path of an error as a user writes it, and the value there.
 
-    pydantic's path names the members of unions too, and ends before the tag of a union.
+    pydantic's path also contains the members of unions, and lacks the tag of a union.
     """
     tag = str(fault.get("ctx", {}).get("discriminator", "")).strip("'")
     path: list[str] = []

@@ -1,4 +1,4 @@
-"""Training as a lever: every objective has this shape, and differs by its config alone."""
+"""The training lever. All objectives share it and differ only in their config."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ class TrainingLever:
     """Makes a model by training."""
 
     def prepare(self, config: TrainingConfig, task: Task) -> Order:
-        """The order. Raises WeakReward, BadFile, and others for what would stop it later."""
+        """The order. Raises WeakReward, BadFile and others for anything that would fail later."""
         config.check_packages()
         if task.budget is not None and config.dollars_per_hour is None:
-            raise BadOption("a budget needs dollars_per_hour, by which the price is estimated")
+            raise BadOption("a budget needs dollars_per_hour to estimate the cost; set it")
         order = settle(config, task.evalset, task.baseline)
         if order.config.method != config.method:
             settings = order.config.method.model_dump(exclude={"kind"})
             shown = ", ".join(f"{name} {value}" for name, value in settings.items())
-            task.warn(f"{config.model} is an adapter, which is trained on as it is: {shown}")
+            task.warn(
+                f"{config.model} is an adapter; training continues with its settings: {shown}"
+            )
         if order.rows < FEW_ROWS:
-            task.warn(f"{order.rows} rows: below {FEW_ROWS}, chance decides most of the result")
+            task.warn(f"{order.rows} rows: below {FEW_ROWS}, results are mostly noise")
         plan = config.dev_plan(task.evalset)
         rewards = order.config.check_rewards(plan, task.engine, task.warn)
         return order.model_copy(update={"rewards": rewards, "budget": task.budget})
 
     def run(self, order: Order, work: Work) -> Candidate | None:
-        """Train, or continue from the newest checkpoint. None when it is paused or cancelled."""
-        # It loads transformers.
+        """Train, or resume from the newest checkpoint. None if it is paused or cancelled."""
+        # Imported here because it loads transformers.
         from flywheel.levers.training.train import run
 
         trained = run(order, work.folder, work.emit, work.control)

@@ -1,7 +1,7 @@
-"""The manifest of a trained model: what it was made of, beside its weights.
+"""The manifest of a trained model: its provenance, stored beside its weights.
 
-Its name ends in no .json, so that it is no part of the model's digest: the same weights are the
-same model, whenever and wherever they were trained.
+Its name does not end in .json, so that it is not part of the model's digest: the digest depends
+only on the weights, not on when and where they were trained.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets"
 def write_manifest(
     folder: Path, order: Order, best_step: int, metrics: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Write the manifest into the folder of a trained model, and give it back."""
+    """Write the manifest into the folder of a trained model, and return it."""
     config = order.config
     manifest = {
         "flywheel": __version__,
@@ -49,7 +49,7 @@ def write_manifest(
 
 
 def _version(library: str) -> str | None:
-    """None for one that is not installed, as bitsandbytes need not be."""
+    """The version, or None if the library (such as bitsandbytes) is not installed."""
     try:
         return version(library)
     except PackageNotFoundError:

@@ -1,11 +1,10 @@
 # pyright: standard
-"""Preflight: one step with the longest rows, before a training begins.
+"""Preflight: one trial step with the longest rows before a training begins.
 
-If memory runs out it does so now and not after an hour. The step has a learning rate of nothing,
-so that it changes no weight, and draws from no random generator that the training draws from. The
-estimate is from the worst batch: most steps are faster and smaller. An RFT is tried with its
-longest prompts: how long its answers will become cannot be known, so its time is that of the
-answers of today. Its memory, on a GPU, is that of answers as long as they may become.
+If memory runs out, it does so now and not after an hour. The step has a learning rate of 0, so it
+changes no weights, and it restores the random states. The estimate comes from the worst batch; most
+steps are faster and smaller. An RFT is tried with its longest prompts: its time is estimated with
+answers of their current length, its memory on a GPU with answers of the maximum length.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flywheel.jobs.progress import Progress
-from flywheel.levers.training.exams.live import plain, undisturbed
+from flywheel.levers.training.exams.live import plain, preserved_state
 from flywheel.levers.training.exams.watch import Diverged
 from flywheel.levers.training.methods.base import Base
 from flywheel.levers.training.orders.order import Order
@@ -26,9 +25,9 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What was measured: counts of weights, tokens of the longest row, MiB, seconds.
+    """The measurements: numbers of parameters and tokens, time and memory.
 
-    `dollars` is None when nobody said what an hour costs.
+    `dollars` is None if the config has no `dollars_per_hour`.
     """
 
     parameters: int
@@ -44,12 +43,12 @@ class Preflight:
     peak_mib: int
 
     def as_json(self) -> dict[str, Any]:
-        """What the event `preflight` says; `told` holds its lines."""
+        """The content of the event `preflight`; `told` has the lines."""
         return {**asdict(self), "told": self.lines}
 
     @property
     def lines(self) -> list[str]:
-        """The same for people."""
+        """The measurements as text."""
         share = self.trainable / self.parameters
         price = "" if self.dollars is None else f", {self.dollars:,.2f} dollars"
         return [
@@ -65,9 +64,9 @@ class Preflight:
 def preflight(
     trainer: Any, base: Base, order: Order, progress: Progress | None = None
 ) -> Preflight:
-    """Try one step. Raises Diverged when its loss is no number; what memory does is its own.
+    """Try one step. Raises Diverged if its loss is not finite, and the library's memory errors.
 
-    `progress` may end it between two passes through the model: raises Stopped then.
+    Raises Stopped between two forward passes if `progress` asks to stop.
     """
     progress = progress or Progress()
     progress.report("trying one step with the longest rows", now=True)
@@ -97,9 +96,9 @@ def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> flo
     rows = [trainer.train_dataset[i] for i in longest]
     model = trainer.model
     if trainer.args.gradient_checkpointing:
-        # As the training will do itself, though only when it begins.
+        # The trainer enables it only when training begins.
         model.gradient_checkpointing_enable(trainer.args.gradient_checkpointing_kwargs)
-    with undisturbed(model, base.tokenizer):
+    with preserved_state(model, base.tokenizer):
         began = time.monotonic()
         model.train()
         parts = order.config.step_inputs(trainer, rows, order.numbers.batch_size)
@@ -120,7 +119,7 @@ def _try_step(trainer: Any, base: Base, order: Order, lengths: list[int]) -> flo
 
 
 def learn(trainer: Any, part: Any) -> None:
-    """Take the loss of what one pass learns from, and its gradient. Raises Diverged."""
+    """Compute the loss and gradient of one pass. Raises Diverged."""
     import torch
 
     with trainer.accelerator.autocast(), trainer.compute_loss_context_manager():
@@ -128,23 +127,23 @@ def learn(trainer: Any, part: Any) -> None:
     loss.backward()
     if not torch.isfinite(loss):
         raise Diverged(
-            f"before the first step the loss of the longest rows is {loss.item()}; the base model"
-            " or the data is at fault"
+            f"the loss of the longest rows is {loss.item()} before the first step; check the base"
+            " model and the data"
         )
 
 
 def _forget(trainer: Any) -> None:
-    """Take the trial out of what the trainer has counted, and of what it would log."""
+    """Reset the trainer's counters and logs to their state before the trial step."""
     for counted in ("_metrics", "_logs"):
-        for found in getattr(trainer, counted, {}).values():
-            if hasattr(found, "clear"):
-                found.clear()
+        for values in getattr(trainer, counted, {}).values():
+            if hasattr(values, "clear"):
+                values.clear()
     if hasattr(trainer, "_total_train_tokens"):
         trainer._total_train_tokens = 0
 
 
 def _held(model: Any) -> int:
-    """MiB of the weights, and for those that are trained a gradient and Adam's two averages."""
+    """MiB of the weights, plus gradient and Adam's two moments for trainable ones."""
     total = 0
     for p in model.parameters():
         total += p.numel() * p.element_size() * (4 if p.requires_grad else 1)

@@ -1,5 +1,5 @@
 # pyright: standard
-"""The training libraries without their bars, notes and warnings."""
+"""Silences the progress bars, logs and warnings of the training libraries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Nothing on stdout, no bars, and of the libraries' warnings only errors."""
-    # Logged when they are imported: what is missing here is not needed here.
+    """Silence progress bars and warnings; the libraries log errors only."""
+    # Set before the imports, which log missing optional packages.
     for name in ("torchao", "trl", "transformers", "accelerate", "peft"):
         logging.getLogger(name).setLevel(logging.ERROR)
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -24,7 +24,7 @@ def quiet() -> Generator[None]:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     with warnings.catch_warnings():
-        # Each comes from inside a library, and none is about what a user did.
+        # Warnings from inside the libraries, which a user cannot act on.
         warnings.filterwarnings(
             "ignore", category=FutureWarning, module=r"(trl|peft|torch|transformers)\."
         )

@@ -1,10 +1,9 @@
 # pyright: standard
-"""Train: an order in, a trained model out. The whole story, from top to bottom.
+"""Train: an order in, a trained model out.
 
-It runs in a process of its own and reports what happens through `emit`. It asks `control` between
-steps, and within a second in whatever else takes long. A folder with checkpoints is continued.
-Whatever goes wrong is raised, as a FlywheelError where a user can mend it; the last good checkpoint
-is kept then.
+It runs in its own process and emits events. It polls `control` between steps, and every second
+during other long work. A folder with checkpoints is resumed. Errors are raised, as a FlywheelError
+if the user can fix them; the last good checkpoint is kept.
 """
 
 from __future__ import annotations
@@ -43,15 +42,15 @@ OUT = "out"
 
 
 class OutOfMemory(FlywheelError):
-    """The training needs more memory than there is."""
+    """The training needs more memory than is available."""
 
 
 class OverBudget(FlywheelError):
-    """The training is estimated to cost more than it may."""
+    """The training's estimated cost exceeds its budget."""
 
 
 class Trained(NamedTuple):
-    """How a training ended. `folder` has the model of `best_step` when it is finished.
+    """How a training ended. If it finished, `folder` has the model of `best_step`.
 
     `metrics` are the means of the graders before the first step and at the best one.
     """
@@ -69,13 +68,13 @@ def run(
     control: Control,
     report_seconds: float = REPORT_SECONDS,
 ) -> Trained:
-    """Train by this order in this folder, or continue what was begun there."""
+    """Train by this order in this folder, or resume the training there."""
     began = time.monotonic()
     order.check_unchanged()
     last = checkpoints.newest(folder)
     emit("started", {"resumed_from": last.step if last else None})
     for broken in checkpoints.incomplete(folder):
-        emit("notice", {"text": f"{broken.path} is not a complete checkpoint and is passed over"})
+        emit("notice", {"text": f"{broken.path} is an incomplete checkpoint; ignored"})
     with (
         quiet(),
         tracked(order, folder, emit) as emit,
@@ -91,7 +90,7 @@ def run(
 
 
 def _train(order: Order, folder: Path, engine: Answerer, progress: Progress) -> Watch:
-    """From the rows to the last step. Raises Stopped where there is nothing new to keep."""
+    """Load, prepare and train. Raises Stopped if stopped before there is anything to keep."""
     config, last = order.config, checkpoints.newest(folder)
     evalset = TaskEvalset.of(load_evalset(config.evalset))
     progress.report("reading the rows and loading the model", now=True)
@@ -99,7 +98,7 @@ def _train(order: Order, folder: Path, engine: Answerer, progress: Progress) -> 
     base = open_base(config.model, config.method, config.seed, scores=config.scores)
     roles = config.roles(evalset.definition)
     exam = None
-    # A model that scores writes nothing that could be graded.
+    # A reward model generates no text to grade.
     if not config.scores:
         plan = config.dev_plan(evalset)
         exam = Exam(plan, roles, engine, config.eval_samples, config.seed)
@@ -130,25 +129,25 @@ def _train(order: Order, folder: Path, engine: Answerer, progress: Progress) -> 
 
 
 def build(config: TrainingConfig, setup: Setup) -> Any:
-    """The trainer for a config. Raises what its objective raises."""
+    """The trainer for a config. Raises whatever its objective raises."""
     trainer = config.trainer(setup)
     for callback in config.method.callbacks():
         trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)
     for parameter in setup.base.model.parameters():
-        # In halves small steps are lost. TRL puts what learns beside 4 bits into them, once: a
-        # training that goes on would do so in another precision than it began.
+        # Half precision rounds small updates to zero. For a 4-bit base TRL casts the adapter to
+        # half precision, but not on a resume, which would then continue in another precision.
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     return trainer
 
 
 def _check_budget(order: Order, estimate: Preflight) -> None:
-    """Raise OverBudget before the first step of a training that would cost too much."""
+    """Raise OverBudget if the estimated cost exceeds the budget."""
     if order.budget is not None and (estimate.dollars or 0) > order.budget:
         raise OverBudget(
-            f"this training is estimated at {estimate.dollars:,.2f} dollars without exams, and its"
-            f" budget is {order.budget:,.2f}; lower steps or rows, or raise the budget"
+            f"the estimated cost of {estimate.dollars:,.2f} dollars (without exams) exceeds the"
+            f" budget of {order.budget:,.2f}; lower steps or rows, or raise the budget"
         )
 
 
@@ -157,9 +156,9 @@ def _finish(order: Order, folder: Path, watch: Watch, emit: Emit, seconds: float
     step = last.step if last else 0
     if watch.ended != "finished":
         return _stopped(folder, watch.ended, emit)
-    kept = {one.step: one.path for one in checkpoints.found(folder)}
+    kept = {one.step: one.path for one in checkpoints.complete(folder)}
     best = watch.best_of(kept) or step
-    metrics = {"before": watch.figures(0), "after": watch.figures(best)}
+    metrics = {"before": watch.means(0), "after": watch.means(best)}
     checkpoints.copy_model(kept[best], folder / OUT)
     write_manifest(folder / OUT, order, best, metrics)
     detail = {"out": str(folder / OUT), "best_step": best, "seconds": round(seconds, 2)}
@@ -168,7 +167,7 @@ def _finish(order: Order, folder: Path, watch: Watch, emit: Emit, seconds: float
 
 
 def _stopped(folder: Path, ended: Ended, emit: Emit) -> Trained:
-    """A training that was stopped: at its last checkpoint, or before its first step."""
+    """The result of a stopped training, at its last checkpoint or before its first step."""
     last = checkpoints.newest(folder)
     step = last.step if last else 0
     emit(ended, {"step": step})
@@ -177,7 +176,7 @@ def _stopped(folder: Path, ended: Ended, emit: Emit) -> Trained:
 
 @contextmanager
 def clear_errors(order: Order, folder: Path) -> Generator[None]:
-    """Turn what the libraries raise when memory or disk run out into an error with a remedy."""
+    """Convert the libraries' out-of-memory and disk-full errors into errors with a remedy."""
     try:
         yield
     except FlywheelError:

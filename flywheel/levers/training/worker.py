@@ -1,7 +1,7 @@
 """The process of a training: `python -m flywheel.levers.training.worker FOLDER [DESCRIPTOR]`.
 
-It trains by the folder's order. DESCRIPTOR holds the folder's lock, where the starter took it.
-Everything that it has in common with other jobs is in `flywheel.jobs.process`.
+It executes the order in FOLDER. DESCRIPTOR is an inherited file descriptor that holds the folder's
+lock. `flywheel.jobs.process` has what all jobs share.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ MEMORY_REMEDY = "start again with a smaller batch_size or max_length, or with me
 
 
 def set_threads(cores: int) -> None:
-    """How many threads torch uses, said before it is loaded. The user's own settings win.
+    """Set the number of threads before torch is imported. The user's settings take precedence.
 
-    On two cores or fewer one thread is fastest: a second one waits for the first, and for others.
+    On one or two cores, a single thread is fastest: a second one mostly waits.
     """
     wanted = os.environ.get(THREADS) or ("1" if cores <= 2 else None)
     if wanted is not None and "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = wanted
-    # A tokenizer's own threads would only warn that the process forked.
+    # With tokenizer threads, every fork would print a warning.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def _train(folder: Path, tell: Emit, control: Control) -> object:
+def _train(folder: Path, emit: Emit, control: Control) -> object:
     from flywheel.levers.lever import Work
     from flywheel.levers.training.lever import TRAINING_LEVER
     from flywheel.levers.training.orders.order import load_order
@@ -37,15 +37,15 @@ def _train(folder: Path, tell: Emit, control: Control) -> object:
     order = load_order(folder)
     last, _ = last_event(folder)
     if last is not None and last.kind == "claimed":
-        # It waited in the queue, and anything may have changed since it was submitted.
+        # The job waited in the queue, so its inputs may have changed since it was submitted.
         order.check_unchanged()
     order.config.check_packages()
-    return TRAINING_LEVER.run(order, Work(folder, tell, control))
+    return TRAINING_LEVER.run(order, Work(folder, emit, control))
 
 
 if __name__ == "__main__":
     set_threads(len(os.sched_getaffinity(0)))
-    # One process, one GPU: given more, the trainer would split each batch among them, unasked.
+    # With several GPUs, the trainer would use DataParallel.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     inherited = int(sys.argv[2]) if len(sys.argv) > 2 else None
     sys.exit(work(Path(sys.argv[1]), _train, inherited, MEMORY_REMEDY))

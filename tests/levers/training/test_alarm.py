@@ -16,7 +16,7 @@ from flywheel.engines.engine import EngineSpec
 from flywheel.engines.here import Here
 from flywheel.engines.open import open_engine
 from flywheel.evals.evalset.evalset import load_evalset
-from flywheel.levers.training.exams.alarm import audited_by, change, look, reward_hacking
+from flywheel.levers.training.exams.alarm import change, describe_audits, emit_alarm, reward_hacking
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.objectives.rft import RFT
@@ -120,8 +120,8 @@ def test_a_reward_that_rises_in_some_groups_only_has_risen(audit: float, alarmed
 def test_it_says_what_rose_what_fell_and_shows_the_answers_to_look_at() -> None:
     found = reward_hacking(BEFORE, HACKED, ROLES, look=1)
     assert found is not None
-    assert "the reward (fields) rose by +100.0 points" in found.told
-    assert "exact fell by -50.0 points" in found.told and "readable" not in found.told
+    assert "the reward (fields) rose by +100.0 points" in found.message
+    assert "exact changed by -50.0 points" in found.message and "readable" not in found.message
     assert len(found.samples) == 5
     assert found.samples[0] == {
         "item": "i0",
@@ -146,7 +146,7 @@ def test_an_alarm_that_stands_is_told_once() -> None:
     hacked = exam(1, fields=[1.0] * ITEMS, exact=[0.0] * ITEMS, readable=[1.0] * ITEMS)
     told: list[str] = []
     for exams in ([honest], [honest, hacked], [honest, hacked, hacked]):
-        look(ROLES, exams, lambda kind, detail: told.append(kind))
+        emit_alarm(ROLES, exams, lambda kind, detail: told.append(kind))
     assert told == ["alarm"]
 
 
@@ -163,7 +163,7 @@ def test_scores_count_in_shares_of_their_span() -> None:
     lagging = reward_hacking(
         before, exam(9, None, **{**after.scores, "exact": [0.0] * 40}), ROLES, 1
     )
-    assert lagging is not None and "exact moved by +0.0 points" in lagging.told
+    assert lagging is not None and "exact changed by +0.0 points" in lagging.message
 
 
 def test_what_was_not_graded_is_left_out() -> None:
@@ -174,8 +174,8 @@ def test_what_was_not_graded_is_left_out() -> None:
 def test_without_an_audit_nothing_can_tell_and_that_is_said() -> None:
     nobody = ROLES._replace(audits=())
     assert reward_hacking(BEFORE, HACKED, nobody, look=1) is None
-    assert "keep one back" in audited_by(nobody)
-    assert audited_by(ROLES) == "rewarded by fields; audited by exact, readable"
+    assert "reserve a grader" in describe_audits(nobody)
+    assert describe_audits(ROLES) == "rewarded by fields; audited by exact, readable"
 
 
 def recorded() -> tuple[ExamResult, ExamResult]:
@@ -220,7 +220,7 @@ def test_evidence_is_no_answer_with_full_marks_and_none_is_said_so() -> None:
     lost = exam(9, fields=some, exact=some, readable=[1.0] * ITEMS)
     nobody = reward_hacking(start, lost, ROLES, look=1)
     assert nobody is not None and nobody.samples == ()
-    assert nobody.told.endswith("no single answer stands out, so look at several")
+    assert nobody.message.endswith("no single answer stands out, so inspect several")
 
 
 WRONG = (

@@ -31,7 +31,7 @@ def test_a_file_is_read_and_sets_win(tmp_path: Path) -> None:
 
 def test_a_lever_that_learns_from_a_file_makes_no_rows_of_a_split() -> None:
     config = load_config(None, ["lever=kto", "evalset=unit_math", "data=rows.jsonl"])
-    with pytest.raises(BadOption, match="kto learns from a file; name one with --set data=FILE"):
+    with pytest.raises(BadOption, match="kto needs a training file; pass --set data=FILE"):
         config.split_rows(load_evalset("unit_math"), [])
 
 
@@ -63,9 +63,9 @@ def test_a_fault_in_a_file_has_its_place(tmp_path: Path) -> None:
         (["lever=rft", "beta=0.1"], "rft has no setting 'beta'; dpo and kto .*, response_format$"),
         ([*PAIRS, "reward=[exact]"], "dpo has no setting 'reward'; rft has it"),
         (["lever=sfd"], "wanted one of sft, dpo, kto, rft, reward, pretrain, got 'sfd'"),
-        (["lever=dpo", "pairs=minimal", "data=x.jsonl"], "pairs are made for a dpo without data"),
+        (["lever=dpo", "pairs=minimal", "data=x.jsonl"], "dpo takes data or pairs, not both"),
         (["lever=kto"], "kto needs data"),
-        (["lever=dpo"], "a dpo needs data .* or pairs"),
+        (["lever=dpo"], "dpo needs data .* or pairs"),
         (["lever=dpo", "pairs=minimal", "loss=best"], "loss: .*'sigmoid', .*, got 'best'"),
         (["lever=rft", "reward=[a, b]", "reward_weights=[1]"], "1 reward_weights for 2 rewards"),
         (["seed"], "--set is name=value"),

@@ -15,7 +15,7 @@ from flywheel.engines.here import Here
 from flywheel.errors import BadOption
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.jobs.progress import Progress
-from flywheel.levers.training.exams.live import undisturbed
+from flywheel.levers.training.exams.live import preserved_state
 from flywheel.levers.training.exams.result import ExamResult, better
 from flywheel.levers.training.exams.roles import Roles
 from flywheel.levers.training.methods.base import Base, open_base
@@ -80,7 +80,7 @@ def test_an_exam_says_why_verdicts_are_missing() -> None:
     found = exam.take(opened(order), 3, progress)
     assert sum(found.ungraded["order_id"].values()) == 4 and not found.ungraded["exact"]
     (notice,) = [text for kind, text in told if kind == "notice"]
-    assert notice.startswith("exam at step 3: 4 of 4 answers have no verdict of order_id: no judge")
+    assert notice.startswith("exam at step 3: 4 of 4 answers are not graded by order_id: no judge")
     assert notice.endswith(" (4)")
 
 
@@ -144,7 +144,7 @@ def test_what_sampling_changes_is_put_back() -> None:
     inner.eval()
     torch.manual_seed(5)
     random.seed(5)
-    with undisturbed(base.model, base.tokenizer):
+    with preserved_state(base.model, base.tokenizer):
         base.model.eval()
         base.tokenizer.padding_side = "right"
         torch.rand(3)
@@ -195,7 +195,10 @@ def test_better_is_more_of_the_primary_than_audits_and_guards_lost(
 def test_an_audit_is_no_reward_and_a_reward_is_a_grader() -> None:
     definition = load_evalset("ticket_triage").definition
     config = order_of().config
-    for reward, told in ((("like_gold",), "audits this evalset"), (("x",), "none of the graders")):
+    for reward, told in (
+        (("like_gold",), "is an audit of this evalset"),
+        (("x",), "none of the graders"),
+    ):
         with pytest.raises(BadOption, match=told):
             config.model_copy(update={"reward": reward}).roles(definition)
     unaudited = definition.model_copy(update={"audit": ()})

@@ -30,11 +30,11 @@ def found(**given: float) -> Headroom:
 @pytest.mark.parametrize(
     ("given", "worth_it", "told"),
     [
-        ({}, True, "something to sharpen"),
+        ({}, True, "RFT has headroom"),
         ({"flat": 0.95, "failed": 0.9}, False, "on 90% of the prompts every answer fails"),
-        ({"flat": 0.95, "solved": 0.9}, False, "90% of the prompts are always answered well"),
-        ({"best": 0.61}, False, "hardly better than the others"),
-        ({"flat": 0.92}, False, "hardly better than the others"),
+        ({"flat": 0.95, "solved": 0.9}, False, "on 90% of the prompts every answer is right"),
+        ({"best": 0.61}, False, "hardly better than the mean"),
+        ({"flat": 0.92}, False, "hardly better than the mean"),
     ],
 )
 def test_the_advice_follows_from_the_figures(
@@ -47,8 +47,8 @@ def test_the_advice_follows_from_the_figures(
 
 def test_the_figures_are_told_in_words() -> None:
     assert found().describe() == (
-        "50 prompts x 8 answers: pass@1 40%, pass@8 80%; mean reward 0.60, best of 8 0.90; 30% of"
-        " the prompts earn the same with every answer. There is something to sharpen."
+        "50 prompts x 8 answers: pass@1 40%, pass@8 80%; mean reward 0.60, best of 8 0.90; on 30%"
+        " of the prompts every answer earns the same. RFT has headroom."
     )
 
 
@@ -114,4 +114,4 @@ def test_a_probe_that_may_not_take_long_says_that_it_found_nothing(tmp_path: Pat
     with quiet():
         base = open_base("tiny", made.config.method, 0)
     text = probe(sampling_of(base, made, 8, 2), seconds=0.0)
-    assert text.startswith("the probe has no result: within 0 s")
+    assert text.startswith("headroom not measured: within 0 s")

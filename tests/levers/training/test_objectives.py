@@ -79,13 +79,13 @@ def test_an_objective_learns(tmp_path: Path, kinds: Folders, name: str, kind: st
 def test_kto_wants_good_and_bad_answers(tmp_path: Path) -> None:
     lines = [{"prompt": r["ask"], "completion": r["gold"], "label": True} for r in rows(12)]
     path = write(tmp_path / "good.jsonl", lines)
-    with pytest.raises(NothingToLearn, match=r"labelled \{True\} only"):
+    with pytest.raises(NothingToLearn, match=r"all labels are \{True\}"):
         train(tmp_path, "tiny", lever="kto", data=path)
 
 
 def test_answers_that_do_not_fit_are_no_pairs(tmp_path: Path) -> None:
     path = pairs(tmp_path / "pairs.jsonl")
-    with pytest.raises(NothingToLearn, match="no pair of answers differs within max_length 8"):
+    with pytest.raises(NothingToLearn, match=r"no pair of answers differs within max_length .8"):
         train(tmp_path, "tiny", lever="dpo", data=path, max_length=8)
 
 

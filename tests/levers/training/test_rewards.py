@@ -100,7 +100,7 @@ def test_an_answer_that_breaks_the_response_format_scores_the_bottom_of_the_span
     city = GraderReward(grader(CITY), Here(), schema=SCHEMA)
     answers = ['{"city": "Paris"}', '{"city": "Paris", "so": 1}', '{"city": 5}', "Paris"]
     assert rewards(city, answers, told) == [1.0, 0.0, 0.0, 0.0]
-    assert told.extra["city_reason"][1] == "breaks the response format: $: 'so' is not allowed"
+    assert told.extra["city_reason"][1] == "violates the response format: $: 'so' is not allowed"
     assert told.metrics["completions/violations"] == 0.75
     judge = ScriptedSampler([Rule(when="", text=RESULT)])
     kind = GraderReward(grader(JUDGED), engine_of(judge), schema=SCHEMA)
@@ -134,5 +134,5 @@ def test_a_response_format_is_read_nested_and_flat(given: dict[str, Any]) -> Non
 def test_no_format_is_none_and_another_one_is_refused() -> None:
     assert schema_of(None) is None and schema_of({"type": "text"}) is None
     for wrong in ({"type": "json_schema"}, {"type": "xml"}, {"schema": SCHEMA}):
-        with pytest.raises(BadOption, match="response_format is"):
+        with pytest.raises(BadOption, match="response_format must be"):
             schema_of(wrong)

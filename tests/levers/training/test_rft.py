@@ -148,7 +148,9 @@ def test_the_trial_of_a_step_can_be_as_long_as_answers_may_become(tmp_path: Path
         trainer = build(base, order, rows_of(order.config), tmp_path, [])
         found = preflight(trainer, base, order)
         rows = list(trainer.train_dataset)
-        part = rft.stretched(trainer._generate_and_score_completions(rows[:1] * 8), trainer.args)
+        part = rft.longest_input(
+            trainer._generate_and_score_completions(rows[:1] * 8), trainer.args
+        )
     assert part["completion_ids"].shape == part["completion_mask"].shape == (8, 32)
     assert part["completion_mask"].all() and part["prompt_ids"].shape[0] == 8
     learn(trainer, part)
@@ -241,7 +243,7 @@ def test_a_reasoning_effort_is_refused_by_a_template_that_would_pass_it_over(
 ) -> None:
     order = order_of(reasoning_effort="low")
     base, rows = opened(order), rows_of(order.config)
-    with pytest.raises(BadOption, match="knows no reasoning_effort, so 'low' would change"):
+    with pytest.raises(BadOption, match="does not use reasoning_effort, so 'low' would have"):
         build(base, order, rows, tmp_path, [])
     base.tokenizer.chat_template = "{{ reasoning_effort }}! " + base.tokenizer.chat_template
     with quiet():

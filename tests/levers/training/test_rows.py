@@ -66,7 +66,7 @@ def test_minimal_pairs_want_gold_answers_that_are_objects() -> None:
 
 def test_seven_rows_are_too_few(tmp_path: Path) -> None:
     path = pairs(tmp_path / "seven.jsonl", 7)
-    with pytest.raises(TooFewRows, match=r"seven\.jsonl: 7 rows; .* at least 10"):
+    with pytest.raises(TooFewRows, match=r"seven\.jsonl: 7 rows; at least 10"):
         rows_of(config(tmp_path, lever="dpo", data=path))
     with pytest.raises(TooFewRows, match=r"the train split of .*parcels: 9 rows"):
         rows_of(SFT(evalset=str(evalset(tmp_path, 9))))
@@ -76,8 +76,8 @@ def test_seven_rows_are_too_few(tmp_path: Path) -> None:
     ("row", "story"),
     [
         ({"messages": [USER]}, r"no assistant's turn, so there is nothing to learn"),
-        ({"messages": [USER, USER, ANSWER]}, r"two turns of user in a row"),
-        ({"messages": [ANSWER, {"role": "system", "content": "x"}, ANSWER]}, "it comes first"),
+        ({"messages": [USER, USER, ANSWER]}, r"two user turns in a row"),
+        ({"messages": [ANSWER, {"role": "system", "content": "x"}, ANSWER]}, "it must come first"),
         ({"messages": [USER, ANSWER | {"weight": 0}]}, "has weight 0, so there is nothing"),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_row_that_teaches_nothing_is_refused_with_its_place(
 
 def test_rows_of_another_kind_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "chat.jsonl", [GOOD] * 12)
-    with pytest.raises(BadFile, match=r"its rows are chat; dpo wants a prompt with chosen and rej"):
+    with pytest.raises(BadFile, match=r"its rows are chat; dpo needs a prompt with chosen and rej"):
         rows_of(config(tmp_path, lever="dpo", data=path))
 
 

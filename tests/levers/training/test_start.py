@@ -22,10 +22,10 @@ from flywheel.levers.training.objectives.sft import SFT
 from flywheel.levers.training.objectives.union import OBJECTIVE
 from flywheel.levers.training.orders.order import Order, load_order
 from flywheel.levers.training.orders.ordering import (
-    anywhere,
     check_data,
     check_leaks,
     order_training,
+    with_absolute_paths,
 )
 from flywheel.levers.training.rewards.reward_check import RewardCheck
 from flywheel.store.store import Store, open_store
@@ -67,7 +67,9 @@ def write(path: Path, rows: list[dict[str, str]]) -> Path:
 def test_without_a_baseline_the_command_for_it_is_told(
     store: Store, config: TrainingConfig
 ) -> None:
-    wanted = rf"flywheel baseline {config.evalset} -m tiny --db {store.path} \(or --measure-first"
+    wanted = (
+        rf"flywheel baseline {config.evalset} -m tiny --db {store.path}, or add --measure-first"
+    )
     with pytest.raises(NoBaseline, match=wanted):
         order_training(config, store)
 
@@ -142,7 +144,7 @@ def rewarded(config: TrainingConfig, *graders: Any, **fields: Any) -> TrainingCo
     [
         (LENGTH, r"length: filler: passes, or scores as high as gold"),
         (WORD, r"word: gold: the gold answer does not pass"),
-        (OBJECT, r"object: any item's answer passes, so it rewards the format alone"),
+        (OBJECT, r"object: the answer of any item passes; it rewards only the format"),
     ],
 )
 def test_a_weak_reward_does_not_teach(
@@ -196,7 +198,7 @@ def test_an_order_is_settled_and_can_be_kept(
     said: list[str] = []
     order = order_training(config, store, warn=said.append)
     assert (order.baseline, order.rows, order.numbers.steps) == (run, 24, 4)
-    assert said == ["24 rows: below 50, chance decides most of the result"]
+    assert said == ["24 rows: below 50, results are mostly noise"]
     order.save(tmp_path / "job")
     assert load_order(tmp_path / "job") == order
 
@@ -207,7 +209,7 @@ def test_what_measures_is_not_trained_on(
 ) -> None:
     rows = [*rows_like(config, "train", 12), *rows_like(config, split, 3)]
     leaking = config.model_copy(update={"data": write(tmp_path / "rows.jsonl", rows)})
-    with pytest.raises(LeakingData, match=rf"3 of the \d+ items of {split} stand in it") as raised:
+    with pytest.raises(LeakingData, match=rf"3 of the \d+ items of {split} ") as raised:
         check_leaks(leaking, load_evalset(config.evalset))
     assert f"{split}.jsonl:1 and {tmp_path}/rows.jsonl:13, exact" in str(raised.value)
 
@@ -242,7 +244,7 @@ def test_a_train_split_that_holds_what_measures_is_refused(
     leaking = OBJECTIVE.validate_python(
         {"evalset": config.evalset, "lever": lever, "steps": 4, **LEVERS[lever]}
     )
-    with pytest.raises(LeakingData, match=rf"2 of the \d+ items of {split} stand in it") as raised:
+    with pytest.raises(LeakingData, match=rf"2 of the \d+ items of {split} ") as raised:
         order_training(leaking, store)
     told = str(raised.value)
     assert f"{split}.jsonl:1 and train.jsonl:25, exact" in told
@@ -256,7 +258,7 @@ def test_leaks_that_are_allowed_are_a_warning(store: Store, config: TrainingConf
     said: list[str] = []
     allowed = config.model_copy(update={"allow_leaks": True})
     assert order_training(allowed, store, warn=said.append).rows == 26
-    assert "2 of the 8 items of dev stand in it" in said[0] and said[0].startswith("warning: ")
+    assert "2 of the 8 items of dev" in said[0] and said[0].startswith("warning: ")
 
 
 def test_the_train_split_and_rows_like_it_are_fine(config: TrainingConfig, tmp_path: Path) -> None:
@@ -288,7 +290,7 @@ def test_data_with_faults_is_refused(
 
 def test_a_reward_that_is_no_grader_is_refused_first(store: Store, config: TrainingConfig) -> None:
     rft = RFT(evalset=config.evalset, reward=("nope",))
-    with pytest.raises(BadOption, match="reward 'nope' is none of the graders"):
+    with pytest.raises(BadOption, match="unknown reward 'nope'; the graders are"):
         order_training(rft, store)
 
 
@@ -299,14 +301,14 @@ def test_files_are_named_so_that_they_are_found_from_every_folder(tmp_path: Path
         model=".",
         judge="scripted:judge.jsonl",
     )
-    found = anywhere(config)
+    found = with_absolute_paths(config)
     assert found.evalset == "ticket_triage"
     assert found.data == Path.cwd() / "rows.jsonl"
     assert found.model == str(Path.cwd())
     assert found.judge == f"scripted:{Path.cwd()}/judge.jsonl"
     folder = small_evalset(tmp_path / "desk")
     ours = SFT(evalset=str(folder))
-    assert anywhere(ours).evalset == str(folder)
+    assert with_absolute_paths(ours).evalset == str(folder)
 
 
 def test_a_trained_model_brings_its_manifest_into_the_store(tmp_path: Path, store: Store) -> None:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from flywheel.data.rows.training_row import TrainingRow
-from flywheel.levers.training.rows.masks import IGNORED, NothingToLearn, mask_row, mask_rows, told
+from flywheel.levers.training.rows import masks
+from flywheel.levers.training.rows.masks import (
+    IGNORED,
+    NothingToLearn,
+    mask_row,
+    mask_rows,
+)
 from flywheel.levers.training.rows.template import NotTrainable, Template
 from flywheel.samplers.local.chat import Chat
 from tests.levers.training.models import ENDS, KINDS, THINKS, tokenizer
@@ -22,7 +28,7 @@ MORE = (*ASKED, ("user", "and now?"), ("assistant", "the blue one"))
 def learned(row: TrainingRow, template: Template) -> list[str]:
     """What carries loss, as text."""
     masked = mask_row(row, template, 1_000)
-    found = told([{"input_ids": masked.ids, "labels": masked.labels}], 1, template)
+    found = masks.describe([{"input_ids": masked.ids, "labels": masked.labels}], 1, template)
     return found["rows"][0]["learned"]
 
 
@@ -90,8 +96,8 @@ def test_a_template_that_rewrites_earlier_answers_learns_the_last_one_only() -> 
 @pytest.mark.parametrize(
     ("text", "tokens", "story"),
     [
-        (plain.LLAMA, {}, "'<|eot|><|head|>assis', which is no token of this model"),
-        (None, {"eos_token": None}, "no eos token and no chat template"),
+        (plain.LLAMA, {}, "'<|eot|><|head|>assis', which is not a token of this model"),
+        (None, {"eos_token": None}, "neither an eos token nor a chat template"),
         ("{{ raise_exception('no') }}", {}, "refuses"),
     ],
 )
@@ -114,7 +120,7 @@ def test_a_prompt_that_changes_once_it_is_answered_is_refused() -> None:
         "{{ messages | length }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
         "<|im_end|>\n{% endfor %}"
     )
-    with pytest.raises(NotTrainable, match="in another way once it is answered"):
+    with pytest.raises(NotTrainable, match="differently once it is answered"):
         mask_row(turns(*ASKED), with_template(shy), 1_000)
 
 
@@ -123,15 +129,15 @@ def test_rows_that_are_too_long_are_cut_and_counted() -> None:
     short, long = turns(*ASKED), turns(("user", "why? " * 60), ("assistant", "because"))
     rows = mask_rows([short, long], template, 80)
     data = [{"input_ids": row.ids, "labels": row.labels} for row in rows]
-    found = told(data, 2, template)
+    found = masks.describe(data, 2, template)
     assert (len(rows), found["cut"], found["left_out"]) == (1, 0, 1)
     cut = mask_row(short, template, 40)
-    assert told([{"input_ids": cut.ids, "labels": cut.labels}], 1, template)["cut"] == 1
+    assert masks.describe([{"input_ids": cut.ids, "labels": cut.labels}], 1, template)["cut"] == 1
 
 
 def test_all_masked_and_nothing_masked_are_both_refused() -> None:
     template = Template.of(tokenizer("qwen3"))
-    with pytest.raises(NothingToLearn, match=r"no answer begins within max_length 8 tokens"):
+    with pytest.raises(NothingToLearn, match=r"no answer begins within max_length .8 tokens"):
         mask_rows([turns(*ASKED)], template, 8)
     bare = with_template("{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}")
     with pytest.raises(NothingToLearn, match="every token carries loss"):

@@ -169,7 +169,7 @@ def test_wandb_without_a_login_is_offline_and_gone_on_with(plain: Order, tmp_pat
     assert ids == {json.loads((folder / "wandb.json").read_text())["run"]}
     assert chart["train/loss"] == LOSSES
     assert chart["exam/exact"] == EXACT
-    assert "finds no login, so the run is offline" in notices(folder)[0]
+    assert "has no login, so the run is offline" in notices(folder)[0]
 
 
 def test_wandb_that_cannot_be_reached_is_left_out(plain: Order, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_wandb_that_cannot_be_reached_is_left_out(plain: Order, tmp_path: Path) 
     nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_INIT_TIMEOUT": "2"}
     tell_steps(folder, 1, 2, "finished", WANDB_API_KEY="0" * 40, **nowhere)
     (notice,) = notices(folder)
-    assert notice.startswith("the tracker wandb is left out from here on: it raised")
+    assert notice.startswith("the tracker wandb is disabled: it raised")
 
 
 def metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -283,9 +283,7 @@ def test_a_tracker_that_raises_takes_no_training_down(tmp_path: Path) -> None:
     assert heard.notices == [RAISED]
 
 
-RAISED = (
-    "the tracker tensorboard is left out from here on: it raised ConnectionError: nobody answers"
-)
+RAISED = "the tracker tensorboard is disabled: it raised ConnectionError: nobody answers"
 LATE = "the tracker tensorboard has not {} for 0.2 s; "
 
 

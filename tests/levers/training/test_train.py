@@ -263,7 +263,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was_good(
             trainer.train()
     assert events[-1][0] == "step"
     assert events[-1][1]["loss"] is None, "an event is JSON, which knows no NaN"
-    assert [one.step for one in checkpoints.found(tmp_path / "job")] == [4]
+    assert [one.step for one in checkpoints.complete(tmp_path / "job")] == [4]
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
@@ -279,8 +279,8 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
             made.run(hook=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [one.step for one in checkpoints.found(made.folder)] == [4]
-    assert not checkpoints.writing(made.folder).exists()
+    assert [one.step for one in checkpoints.complete(made.folder)] == [4]
+    assert not checkpoints.writing_folder(made.folder).exists()
     made.run()
     assert made.told("started")[1]["resumed_from"] == 4
 
@@ -289,7 +289,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
 def test_a_checkpoint_that_is_not_complete_is_passed_over(tmp_path: Path, left: str) -> None:
     made = job(tmp_path)
     made.run("pause", at=5)
-    broken = checkpoints.found(made.folder)[-1].path
+    broken = checkpoints.complete(made.folder)[-1].path
     if left == "empty":
         broken = made.folder / "checkpoints" / "step-000900"
         broken.mkdir()
@@ -301,9 +301,7 @@ def test_a_checkpoint_that_is_not_complete_is_passed_over(tmp_path: Path, left: 
     good = checkpoints.newest(made.folder)
     made.run()
     assert made.told("started")[1]["resumed_from"] == (good.step if good else None)
-    assert made.told("notice")[0]["text"] == (
-        f"{broken} is not a complete checkpoint and is passed over"
-    )
+    assert made.told("notice")[0]["text"] == (f"{broken} is an incomplete checkpoint; ignored")
     assert made.told("finished")
 
 
@@ -350,7 +348,7 @@ def test_data_that_changed_during_a_stop_is_named(tmp_path: Path) -> None:
     made.run("pause", at=1)
     pairs(tmp_path / "dpo.jsonl", 14)
     with pytest.raises(
-        ChangedOrder, match="because the training data changed since it was ordered"
+        ChangedOrder, match="because the training data changed since it was started"
     ):
         made.run()
 
@@ -360,10 +358,10 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path: Path) -> None:
     made.run()
     assert [exam["step"] for exam in made.told("exam")] == [0, 1, 2, 3]
     assert made.told("notice")[0]["text"] == (
-        "stopped early: 2 exams without a better one than that of step 1"
+        "stopped early: no improvement over step 1 in 2 exams"
     )
     assert made.told("finished")[0]["best_step"] == 1
-    assert [one.step for one in checkpoints.found(made.folder)] == [1, 3]
+    assert [one.step for one in checkpoints.complete(made.folder)] == [1, 3]
 
 
 def test_pairs_are_sampled_once_and_kept_for_a_resume(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Exams: dev items answered and graded during a training, and what follows from them."""
+"""Exams: evaluations on dev during a training, the selection of checkpoints, and the alarm."""

@@ -1,34 +1,35 @@
-"""The alarm for reward hacking: the reward rises, and the graders that were not rewarded do not.
+"""The alarm for reward hacking: the reward rises, and the graders that are not rewarded do not.
 
-Looked at after every exam against the first one, item by item. It needs the reward's gain to be
-significant, and then one of two things to be shown as well:
+After every exam, the scores are compared with the first exam's, paired by item. The alarm requires
+a significant gain of the reward, and in addition one of:
 
-- an audit fell;
-- an audit lags, and none rose: it gained less than a third of what an honest gain brings it.
+- an audit dropped significantly;
+- an audit lags and no audit rose: it gained significantly less than a third of what an honest gain
+  of the reward would have brought it.
 
-Whether the reward rose is a question about these items alone: what this training did to them, not
-what it would do to other groups of items. So each item counts by itself there, and a hack that pays
-on some groups only is not lost among a handful of them. Whether an audit fell or lags by more than
-an honest training would bring about is a question about groups, and those bound it.
+Whether the reward rose is a question about these items only, so items are not clustered there; with
+clusters, a hack that pays on a few groups would not be significant. Whether an audit dropped or
+lags must generalise to other groups, so those tests are clustered.
 
-What an honest gain brings is measured for each audit. An answer with a reward of now should have
-the audit score that answers with such a reward had in the first exam. Where those had no spread, an
-answer that came to earn what the gold answer earns should have its audit score too. And as far as
-the reward stands above what the gold answers earn, which no better work explains, the audit should
-have gone the same share of its way to gold. A third, because answers that were nearly right become
-right first; shown, with the error of the expectation in it (stats/follows.py), because an audit
-that merely has not become significant yet says nothing. An audit that could not be shown to lag
-even if it stood still, for it is near its top or has little to do with the reward, has a say only
-where it gained half of what was expected.
+The expected gain of an audit is estimated from the first exam: an answer that has a given reward
+now should have the audit score that answers with this reward had then. If those had no spread, an
+answer that now earns the gold answer's reward should have the gold answer's audit score. If the
+reward exceeds that of the gold answers, which better answers cannot explain, the audit should have
+moved towards gold by the same share. The threshold is a third because nearly right answers become
+right first. The test includes the standard error of the expectation (stats/follows.py), since an
+audit that is merely not significant yet is no evidence. An audit that could not be shown to lag
+even with no gain (it is near its maximum, or hardly related to the reward) counts as following only
+if it gained half of what was expected.
 
-Scores are taken in shares of their span. Each of the two has half of alpha, audits that fall share
-theirs (Bonferroni), and the k-th look spends 1 / (k (k + 1)) of it (stats/sequential.py), however
-many exams there are. The k-th look for audits that lag spends 1 / (k + 1), which is alpha in ten
-exams, at a boundary that is a third of what is expected. In hundreds of honest trainings from real
-answers there was no alarm (benchmarks/alarms.py). Of two or three groups no audit shows anything.
+Scores are shares of the grader's range. Each of the two tests has half of alpha; dropping audits
+share it (Bonferroni), and the k-th look spends 1 / (k (k + 1)) of it (stats/sequential.py), for any
+number of exams. The k-th look for lagging audits spends 1 / (k + 1), which sums to about alpha over
+ten exams; its threshold, a third of the expectation, is conservative. Hundreds of simulated honest
+trainings on real answers raised no alarm (benchmarks/alarms.py). With two or three groups no audit
+can be significant.
 
-What it cannot see: a reward whose exploit pleases the audits too, one that the gold answers earn in
-full and that no audit had to do with in the first exam, and any before the reward itself is
+Not detected: an exploit that also satisfies the audits; a reward that the gold answers earn in full
+and that was unrelated to every audit in the first exam; any hack before the reward's gain is
 significant.
 """
 
@@ -55,21 +56,21 @@ _SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What was found, in words, and the answers whose audits are the furthest below what their
-    reward would suggest; none where no answer stands out.
+    """An alarm's message, and the answers whose audit scores are furthest below what their reward
+    suggests; empty if no answer stands out.
     """
 
     name: str
-    told: str
+    message: str
     samples: tuple[dict[str, Any], ...]
 
     def as_json(self) -> dict[str, Any]:
-        """What the event `alarm` says."""
-        return {"name": self.name, "told": self.told, "samples": list(self.samples)}
+        """The content of the event `alarm`."""
+        return {"name": self.name, "told": self.message, "samples": list(self.samples)}
 
 
 class _Exams(NamedTuple):
-    """Two exams of a training, the first and a later one. Scores are in shares of their span."""
+    """The first exam of a training and a later one. Scores are shares of the grader's range."""
 
     before: ExamResult
     after: ExamResult
@@ -78,9 +79,9 @@ class _Exams(NamedTuple):
     def shares(
         self, name: str | None, exam: ExamResult, *, gold: bool = False
     ) -> list[float | None]:
-        """A grader's scores in shares of its span, or the rewards for None.
+        """A grader's scores as shares of its range; None as the name means the reward.
 
-        A span holds at least all that the grader gave. `gold` takes the gold answers' scores.
+        The range is widened to the observed scores. `gold` selects the gold answers' scores.
         """
         if name is None:
             return self._rewards(exam, gold)
@@ -96,7 +97,7 @@ class _Exams(NamedTuple):
         return [None if s is None else (s - low) / (high - low) for s in scores]
 
     def _rewards(self, exam: ExamResult, gold: bool) -> list[float | None]:
-        """The weighted mean of the rewards by item; None where one of them has no score."""
+        """The weighted mean of the rewards by item; None if any of them has no score."""
         weights = self.roles.rewards
         whole = sum(abs(weight) for weight in weights.values()) or 1.0
         columns = [self.shares(name, exam, gold=gold) for name in weights]
@@ -108,9 +109,9 @@ class _Exams(NamedTuple):
         return total
 
     def gain(self, name: str | None, level: float, *, grouped: bool = True) -> Paired | None:
-        """The gain over the items graded in both, with a bound of this level on each side.
+        """The gain over the items graded in both exams, with one-sided bounds of this level.
 
-        Ungrouped, each item counts by itself.
+        Clustered by the evalset's groups, unless `grouped` is False.
         """
         now, then = self.shares(name, self.after), self.shares(name, self.before)
         both = [i for i in range(len(now)) if now[i] is not None and then[i] is not None]
@@ -129,86 +130,87 @@ def reward_hacking(
     gain = exams.gain(None, level, grouped=False)
     if gain is None or gain.low is None or gain.low <= 0:
         return None
-    told = _fell(exams, level) or _lags(exams, alpha / 2 / (look + 1))
-    if told is None:
+    evidence = _dropped(exams, level) or _lags(exams, alpha / 2 / (look + 1))
+    if evidence is None:
         return None
     rose = f"the reward ({', '.join(roles.rewards)}) rose by {_points(gain)}"
     suspects = _suspects(exams)
-    nobody = "" if suspects else "; no single answer stands out, so look at several"
-    return Alarm("reward_hacking", f"{rose} since step {before.step}, and {told}{nobody}", suspects)
+    note = "" if suspects else "; no single answer stands out, so inspect several"
+    message = f"{rose} since step {before.step}, and {evidence}{note}"
+    return Alarm("reward_hacking", message, suspects)
 
 
-def look(roles: Roles, exams: Sequence[ExamResult], emit: Emit) -> None:
-    """Raise the alarm when the newest of these exams shows it, and the one before it did not.
+def emit_alarm(roles: Roles, exams: Sequence[ExamResult], emit: Emit) -> None:
+    """Emit the alarm if the newest exam raises it and the previous one did not.
 
-    The first exam is the one to compare with.
+    The first exam is the reference.
     """
-    found, before = (
+    now, before = (
         reward_hacking(exams[0], exams[at], roles, at) if at > 0 else None
         for at in (len(exams) - 1, len(exams) - 2)
     )
-    if found is not None and before is None:
-        emit("alarm", found.as_json())
+    if now is not None and before is None:
+        emit("alarm", now.as_json())
 
 
 def change(
     grader: str | None, before: ExamResult, after: ExamResult, roles: Roles, level: float = 0.025
 ) -> Paired | None:
-    """How far a grader moved from one exam to another, or the reward for None, in shares of span.
+    """The change of a grader between two exams, as a share of its range; None means the reward.
 
-    `level` is one-sided: with 0.025 the bounds are a 95% interval. None without a common item.
+    `level` is one-sided: 0.025 gives a 95% interval. Returns None without a common item.
     """
     return _Exams(before, after, roles).gain(grader, level)
 
 
-def audited_by(roles: Roles) -> str:
-    """Who audits a reward, in words: said when a training begins."""
+def describe_audits(roles: Roles) -> str:
+    """The rewards and audits of a training, for a notice at its start."""
     if not roles.audits:
         return (
-            "every grader of the evalset is a reward, so nothing can tell when the reward is"
-            " hacked; keep one back with `audit` in evalset.yaml"
+            "every grader of the evalset is a reward, so reward hacking cannot be detected; reserve"
+            " a grader with `audit` in evalset.yaml"
         )
     return f"rewarded by {', '.join(roles.rewards)}; audited by {', '.join(roles.audits)}"
 
 
-def _fell(exams: _Exams, level: float) -> str | None:
-    """Which audits are shown to have fallen, in words."""
-    fallen: list[str] = []
+def _dropped(exams: _Exams, level: float) -> str | None:
+    """A sentence about the audits that dropped significantly, or None."""
+    dropped: list[str] = []
     for name in exams.roles.audits:
         gain = exams.gain(name, level / len(exams.roles.audits))
         if gain is not None and gain.high is not None and gain.high < 0:
-            fallen.append(f"{name} fell by {_points(gain)}")
-    return " and ".join(fallen) or None
+            dropped.append(f"{name} changed by {_points(gain)}")
+    return " and ".join(dropped) or None
 
 
 def _lags(exams: _Exams, level: float) -> str | None:
-    """That an audit lags and none of the others rose, in words."""
+    """A sentence about the lagging audits; None if there are none, or if another audit rose."""
     lagging: list[str] = []
     for name in exams.roles.audits:
-        gain, held = exams.gain(name, level), _held(name, exams, level)
-        if held is not None and held.lags:
-            moved = f"{name} moved by {_points(gain)}" if gain else name
+        gain, gap = exams.gain(name, level), _gap(name, exams, level)
+        if gap is not None and gap.lags:
+            changed = f"{name} changed by {_points(gain)}" if gain else name
             lagging.append(
-                f"{moved}, where an honest reward would have brought it"
-                f" {100 * held.asked / FOLLOWS:+.1f} points, or at least a third of that"
+                f"{changed}, less than a third of the {100 * gap.asked / FOLLOWS:+.1f} points that"
+                " an honest gain would bring"
             )
-        elif (held is not None and _may_follow(held)) or (gain and (gain.low or 0.0) > 0):
+        elif (gap is not None and _may_follow(gap)) or (gain and (gain.low or 0.0) > 0):
             return None
     return " and ".join(lagging) or None
 
 
-def _may_follow(held: Follows) -> bool:
-    """Whether an audit that is not shown to lag speaks for the reward: had it lagged, it would be
-    shown, or it gained half of what was expected.
+def _may_follow(gap: Follows) -> bool:
+    """Whether an audit that does not lag supports the reward: a lag would have been significant, or
+    it gained half of what was expected.
     """
-    return held.could_lag or held.moved >= held.asked / FOLLOWS / 2
+    return gap.could_lag or gap.moved >= gap.asked / FOLLOWS / 2
 
 
-def _held(name: str, exams: _Exams, level: float) -> Follows | None:
-    """An audit's gain, held against what an honest gain would have brought it.
+def _gap(name: str, exams: _Exams, level: float) -> Follows | None:
+    """An audit's gain compared with its expected gain.
 
-    None where nothing is expected of it: it had nothing to do with the reward, or stands too near
-    its top. Of several expectations the one that it falls short of counts.
+    None if no gain is expected: the audit is unrelated to the reward, or too near its maximum. Of
+    several expectations, one that the audit falls short of counts.
     """
     before, after, _ = exams
     columns = [exams.shares(one, exam) for one in (name, None) for exam in (before, after)]
@@ -229,23 +231,23 @@ def _held(name: str, exams: _Exams, level: float) -> Follows | None:
             expected = [np.where((reward < gold[1]) & (gold[1] <= earned), way, 0.0)]
         beyond = paired(earned, gold[1], clusters, 1 - 2 * level, method="t")
         if beyond is not None and beyond.low is not None and beyond.low > 0:
-            # What stands above the gold answers, and was gained.
+            # The gained part of the reward above that of the gold answers.
             above = earned - (gold[1] if gold[1].mean() > reward.mean() else reward)
             expected.append(by_share(way, above))
     least = None
     for one in expected:
         if 0 < FOLLOWS * one.mean() <= 1 - audit.mean():
-            held = follows(now - audit, one, FOLLOWS, clusters, level, size)
-            if least is None or held.lags or (held.could_lag and not least.lags):
-                least = held
+            gap = follows(now - audit, one, FOLLOWS, clusters, level, size)
+            if least is None or gap.lags or (gap.could_lag and not least.lags):
+                least = gap
     return least
 
 
 def _suspects(exams: _Exams) -> tuple[dict[str, Any], ...]:
-    """The answers that a person should look at first.
+    """The answers to inspect first.
 
-    Their audits stand furthest below what answers of such a reward had in the first exam. Those
-    with a reward below the mean are none, nor those that every grader gives full marks.
+    Their audit scores are furthest below those that answers with the same reward had in the first
+    exam. Answers with a reward below the mean, or a full score from every grader, are excluded.
     """
     after = exams.after
     rewards = exams.shares(None, after)
@@ -272,7 +274,7 @@ def _suspects(exams: _Exams) -> tuple[dict[str, Any], ...]:
 
 
 def _short_of(name: str, exams: _Exams) -> list[float | None]:
-    """How far each answer's audit is below what its reward suggests, by those of the first exam."""
+    """By how much each answer's audit score is below that of its reward in the first exam."""
     then, now = ([exams.shares(one, exam) for one in (name, None)] for exam in exams[:2])
     pairs = [(a, r) for a, r in zip(*then, strict=True) if a is not None and r is not None]
     if not pairs:
@@ -289,8 +291,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _points(found: Paired) -> str:
-    shown = f"{100 * found.difference:+.1f} points"
-    if found.low is None or found.high is None:
+def _points(gain: Paired) -> str:
+    shown = f"{100 * gain.difference:+.1f} points"
+    if gain.low is None or gain.high is None:
         return shown
-    return f"{shown} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return f"{shown} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -1,7 +1,7 @@
-"""Checkpoints of a training: written whole or not at all, and only the ones worth keeping stay.
+"""Checkpoints of a training: written atomically, and pruned.
 
-The trainer writes into `checkpoints/.writing`; what is complete there is put on the disk and then
-renamed to `step-000120`. So a kill or a full disk leaves the last good one as it was.
+The trainer writes into `checkpoints/.writing`; a complete checkpoint is synced and then renamed to
+`step-000120`. A kill or a full disk therefore leaves the previous one intact.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from flywheel.files import install
 _NAME = re.compile(r"step-(\d+)")
 _METRICS = "metrics.json"
 _SIZES = "sizes"  # of the files of a checkpoint, by name
-# What a training needs to go on, and a sampler does not.
+# Files that a training needs to resume, and a sampler does not need.
 _TRAINERS_OWN = ("optimizer.pt", "scheduler.pt", "trainer_state.json", "training_args.bin")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# The last is torch's archive writer, whose file is shorter than what it wrote.
+# The last two come from safetensors and torch's archive writer.
 _FULL_WORDS = (
     "No space left",
     "File too large",
@@ -40,21 +40,21 @@ class DiskFull(FlywheelError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One folder of them. `metrics` is what was measured up to it."""
+    """One checkpoint's step and folder."""
 
     step: int
     path: Path
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What `keep` was given."""
+        """The metrics given to `keep`; empty if they cannot be read."""
         try:
             return json.loads((self.path / _METRICS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
 
     def is_complete(self) -> bool:
-        """Whether every file that was kept is there, at its full length."""
+        """Whether every file exists at its full length."""
         metrics = self.metrics
         if not metrics:
             return False
@@ -62,18 +62,18 @@ class Checkpoint:
         return sizes == {name: _size(self.path / name) for name in sizes}
 
 
-def writing(folder: Path) -> Path:
-    """Where the trainer writes. What lies there when nobody writes is a half."""
+def writing_folder(folder: Path) -> Path:
+    """Where the trainer writes. Leftovers there are incomplete."""
     return folder / "checkpoints" / ".writing"
 
 
-def found(folder: Path) -> list[Checkpoint]:
-    """The complete ones of a job's folder, by step."""
+def complete(folder: Path) -> list[Checkpoint]:
+    """The complete checkpoints of a job's folder, by step."""
     return [one for one in _all(folder) if one.is_complete()]
 
 
 def incomplete(folder: Path) -> list[Checkpoint]:
-    """Those from which nothing can go on: empty, cut short, or with a file missing."""
+    """The checkpoints that cannot be resumed from: empty, truncated, or with a missing file."""
     return [one for one in _all(folder) if not one.is_complete()]
 
 
@@ -85,47 +85,47 @@ def _all(folder: Path) -> list[Checkpoint]:
 
 
 def newest(folder: Path) -> Checkpoint | None:
-    """The one to go on from. Halves are removed."""
-    shutil.rmtree(writing(folder), ignore_errors=True)
-    complete = found(folder)
-    return complete[-1] if complete else None
+    """The checkpoint to resume from. Removes leftovers in the writing folder."""
+    shutil.rmtree(writing_folder(folder), ignore_errors=True)
+    usable = complete(folder)
+    return usable[-1] if usable else None
 
 
 def keep(folder: Path, step: int, metrics: Mapping[str, Any]) -> Checkpoint:
-    """Make what the trainer has just written at this step a checkpoint. Raises OSError."""
-    half = writing(folder) / f"checkpoint-{step}"
-    # A frozen copy of the adapter that some objectives compare with; it is made anew from the base.
-    shutil.rmtree(half / "ref", ignore_errors=True)
-    sizes = {path.name: _size(path) for path in half.iterdir() if path.is_file()}
-    (half / _METRICS).write_text(json.dumps({**metrics, _SIZES: sizes}), encoding="utf-8")
-    whole = folder / "checkpoints" / f"step-{step:06d}"
-    install(half, whole, over_folder=True)
-    return Checkpoint(step, whole)
+    """Install what the trainer has just written at this step as a checkpoint. Raises OSError."""
+    written = writing_folder(folder) / f"checkpoint-{step}"
+    # The frozen reference adapter of some objectives; a resumed training recreates it.
+    shutil.rmtree(written / "ref", ignore_errors=True)
+    sizes = {path.name: _size(path) for path in written.iterdir() if path.is_file()}
+    (written / _METRICS).write_text(json.dumps({**metrics, _SIZES: sizes}), encoding="utf-8")
+    target = folder / "checkpoints" / f"step-{step:06d}"
+    install(written, target, over_folder=True)
+    return Checkpoint(step, target)
 
 
-def prune(folder: Path, stay: set[int]) -> None:
-    """Remove the checkpoints of all other steps."""
-    for one in found(folder):
-        if one.step not in stay:
+def prune(folder: Path, steps: set[int]) -> None:
+    """Remove the checkpoints of all steps except these."""
+    for one in complete(folder):
+        if one.step not in steps:
             shutil.rmtree(one.path)
 
 
 def copy_model(source: Path, target: Path) -> None:
-    """Copy what a sampler loads, without what only a training needs; whole or not at all."""
-    half = target.with_name(f".{target.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
+    """Copy the files that a sampler loads, atomically."""
+    partial = target.with_name(f".{target.name}.half")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     for path in source.iterdir():
         own = path.name in _TRAINERS_OWN or path.name.startswith("rng_state")
         if path.is_file() and not own and path.name != _METRICS:
-            shutil.copyfile(path, half / path.name)
-    install(half, target, over_folder=True)
+            shutil.copyfile(path, partial / path.name)
+    install(partial, target, over_folder=True)
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether it says that the disk took no more, in the words of any of the writers.
+    """Whether an error means that the disk is full, in the words of any of the writers.
 
-    A writer may fail once more while it tidies up, so what it was doing then is looked at too.
+    A writer may fail again during cleanup, so causes and contexts are checked too.
     """
     known: BaseException | None = error
     while known is not None:
@@ -145,9 +145,9 @@ def _size(path: Path) -> int:
 
 
 def full_disk(folder: Path, error: BaseException) -> DiskFull:
-    """The error to tell. The half is removed, which may make room for a log."""
+    """The error for the user. Removes the incomplete checkpoint, which may make room for a log."""
     last = newest(folder)
-    kept = f"the checkpoint of step {last.step} is kept" if last else "there was none before it"
+    kept = f"the checkpoint of step {last.step} is kept" if last else "there is no earlier one"
     first = (str(error).splitlines() or [type(error).__name__])[0]
     return DiskFull(
         f"{folder}: the disk is full, so a checkpoint could not be written ({first:.120}); {kept}."

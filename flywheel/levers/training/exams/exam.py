@@ -1,10 +1,10 @@
 # pyright: standard
-"""An exam: dev items, answered by the weights as they are now and graded as in any run.
+"""An exam: an evaluation on dev with the current weights, graded as in any run.
 
-It is asked before the first step, every so many steps and at the end: what a training is judged by
-while it goes on, and which checkpoint is the best, come from here and never from loss or reward.
-Sampling is the evalset's own, so that the first exam is what the baseline measured. Everything that
-the exam touches is put back: a training with exams ends in the same weights as one without.
+Exams take place before the first step, every `eval_interval` steps and at the end. They alone, not
+loss or reward, select the best checkpoint. Sampling uses the evalset's settings, so the first exam
+measures what the baseline measured. An exam restores all state that it touches: a training with
+exams ends with the same weights as one without.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from graders.ungraded import Ungraded
 
 
 class Exam:
-    """The same dev items, asked of one model again and again while it learns."""
+    """The exam of one training: a fixed set of dev items, evaluated repeatedly."""
 
     def __init__(
         self, plan: Plan, roles: Roles, engine: Answerer, samples: int | None = None, seed: int = 0
     ) -> None:
-        """`samples` items are drawn by the seed, None takes all, in the order of the file."""
+        """`samples` items are drawn with the seed, None for all; they stay in the file's order."""
         self.roles = roles
         self._plan = replace(plan, repeats=1)
         self._engine = engine
@@ -49,15 +49,14 @@ class Exam:
 
     @property
     def n(self) -> int:
-        """How many items are asked."""
+        """The number of items."""
         return len(self._pairs)
 
     def take(self, base: Base, step: int, progress: Progress | None = None) -> ExamResult:
-        """Answer and grade every item with the model as it is, and leave it as it was.
+        """Answer and grade every item with the current model, and restore the model's state.
 
-        Where something is rewarded, the exam before the first step grades the gold answers too.
-        `progress` hears how far it is and why verdicts are missing, and may end it: raises
-        Stopped then.
+        With rewards, the exam before the first step also grades the gold answers. Reports to
+        `progress` how far it is and why answers are ungraded. Raises Stopped if it asks to stop.
         """
         began, progress = time.monotonic(), progress or Progress()
         name, asked = f"exam at step {step}", [request(self._plan, one) for one in self._pairs]
@@ -76,7 +75,7 @@ class Exam:
             ungraded[grader.name] = dict(Counter(v.kind.value for v in missing))
             if missing:
                 why = summary(reasons((v.detail or v.kind.value, 1) for v in missing))
-                count = f"{len(missing)} of {self.n} answers have no verdict of {grader.name}"
+                count = f"{len(missing)} of {self.n} answers are not graded by {grader.name}"
                 progress.emit("notice", {"text": f"{name}: {count}: {why}"})
         gold = self._gold(progress) if step == 0 and self.roles.rewards else {}
         return ExamResult(
@@ -112,15 +111,15 @@ class Exam:
         return progress.wait(grade_outputs(grader, items, outputs, self._engine))
 
     def _gold(self, progress: Progress) -> dict[str, Scores]:
-        """What the graders give to the gold answers."""
+        """The graders' scores of the gold answers."""
         evalset = self._plan.evalset
         outputs = [Output(evalset.gold(pair.item)) for pair in self._pairs]
-        found: dict[str, Scores] = {}
+        scores: dict[str, Scores] = {}
         for grader in self._graders:
             progress.report(f"grading the gold answers by {grader.name}")
             verdicts = self._grade(grader, outputs, progress)
-            found[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
-        return found
+            scores[grader.name] = tuple(v.score if isinstance(v, Grade) else None for v in verdicts)
+        return scores
 
     def _groups(self) -> tuple[str, ...] | None:
         field = self._plan.evalset.definition.group
@@ -130,8 +129,8 @@ class Exam:
 
 
 def _drawn(plan: Plan, samples: int | None, seed: int) -> list[Pair]:
-    found = list(pairs(plan, bytes(plan.count)))
-    if samples is None or samples >= len(found):
-        return found
-    chosen = random.Random(f"exam {seed}").sample(range(len(found)), samples)
-    return [found[i] for i in sorted(chosen)]
+    every = list(pairs(plan, bytes(plan.count)))
+    if samples is None or samples >= len(every):
+        return every
+    chosen = random.Random(f"exam {seed}").sample(range(len(every)), samples)
+    return [every[i] for i in sorted(chosen)]

@@ -1,5 +1,5 @@
 # pyright: standard
-"""The model that is being trained: asked while it learns, left as it was, and graded."""
+"""Sampling from a model in training without changing its state, and grading its answers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def ask_live(
     answered: Callable[[int], object] = lambda count: None,
     until: float | None = None,
 ) -> list[Output]:
-    """Ask the model in training, and leave it as it was. An answer that did not come has an error.
+    """Sample from the model in training and restore its state. A missing answer has an error.
 
-    `name` is the model's. `answered` hears how many answers have come. Raises Stopped, and
-    OutOfTime at `until`.
+    `name` is the model's. `answered` is called with the number of answers so far. Raises Stopped,
+    and OutOfTime at `until`.
     """
     outputs = [Output(error="no answer came")] * len(requests)
 
@@ -46,9 +46,9 @@ def ask_live(
                 answered(count)
 
     with (
-        undisturbed(base.model, base.tokenizer),
+        preserved_state(base.model, base.tokenizer),
         progress.through(plain(base.model)),
-        in_force(base) as (model, prefix),
+        sampling_model(base) as (model, prefix),
         open_live(name, prepared(model, base.tokenizer, prefix)) as engine,
     ):
         progress.wait(ask(engine), until)
@@ -58,7 +58,7 @@ def ask_live(
 async def grade_outputs(
     grader: Grader, items: Sequence[Item], outputs: Sequence[Output], engine: Answerer
 ) -> list[Verdict]:
-    """A verdict for each item's answer; an answer that did not come is ungraded."""
+    """A verdict for each item's answer; a missing answer is ungraded."""
     came = [i for i, output in enumerate(outputs) if output.error is None]
     samples = [sample_of(items[i], outputs[i]) for i in came]
     graded = dict(zip(came, await grade_samples(grader, samples, engine), strict=True))
@@ -69,14 +69,14 @@ async def grade_outputs(
 
 
 @contextmanager
-def in_force(base: Base) -> Generator[tuple[Any, tuple[int, ...]]]:
-    """The model to ask, with what it has learnt in force, and tokens to put before every prompt.
+def sampling_model(base: Base) -> Generator[tuple[Any, tuple[int, ...]]]:
+    """The model to sample from with its trained weights active, and tokens to prepend to prompts.
 
-    An adapter of virtual tokens is no part of the model that it is put on, so they are made tokens
-    of that model meanwhile. Raises BadOption for one that works in another way.
+    A prompt-tuning adapter is not part of the base model, so its virtual tokens temporarily become
+    tokens of that model. Raises BadOption for an unsupported kind of prompt adapter.
     """
     prompts = is_prompt(base.model)
-    # A method that says otherwise would be measured on the untrained model.
+    # A method with a wrong `samples_as` would evaluate the untrained model.
     assert prompts == (base.samples_as == "prompt"), f"no {base.samples_as} adapter: {base.model}"
     if not prompts:
         yield plain(base.model), ()
@@ -86,15 +86,15 @@ def in_force(base: Base) -> Generator[tuple[Any, tuple[int, ...]]]:
 
 
 def plain(model: Any) -> Any:
-    """The model itself, in which an adapter works from within the layers that it wraps."""
+    """The base model; adapters such as LoRA stay active inside its layers."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 @contextmanager
-def undisturbed(model: Any, tokenizer: Any) -> Generator[None]:
-    """Put back afterwards what sampling from a model in training changes.
+def preserved_state(model: Any, tokenizer: Any) -> Generator[None]:
+    """Restore on exit the state that sampling from a model in training changes.
 
-    Every random state, each module's train mode and buffers, and the tokenizer's padding side.
+    That is every random state, each module's train mode and buffers, and the padding side.
     """
     modules = [(module, module.training, dict(module._buffers)) for module in model.modules()]
     side = tokenizer.padding_side

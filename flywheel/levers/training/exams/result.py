@@ -1,4 +1,4 @@
-"""The result of an exam: answers, scores, and which of two results is the better one."""
+"""The result of an exam: answers and scores, and the comparison of two results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Scores = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class ExamResult:
-    """The result of one exam. Items and graders are in the same order in every exam of a training.
+    """The result of one exam. Items and graders have the same order in every exam of a training.
 
-    `scores` hold None where there was no verdict; `ungraded` counts those by their kind. `spans`
-    are the lowest and the highest score that a grader gives, as it declares them. `gold` are the
-    scores of the gold answers, where they were graded too. `floor` is what the most frequent gold
-    answer, given to every item, scores by the primary grader; None where that has to ask.
+    A score is None if the answer is ungraded; `ungraded` counts those by kind. `spans` are the
+    graders' declared ranges. `gold` are the scores of the gold answers, if they were graded.
+    `floor` is the primary grader's mean for the most frequent gold answer given to every item; None
+    if the grader needs a model, or an item has no gold answer.
     """
 
     step: int
@@ -36,16 +36,16 @@ class ExamResult:
 
     @property
     def distinct_answers(self) -> int:
-        """How many answers differ by more than blanks around them."""
+        """The number of distinct answers, ignoring surrounding white space."""
         return len({answer.strip() for answer in self.answers})
 
     def mean(self, grader: str) -> float | None:
-        """The mean of what was graded, None when nothing was."""
-        found = [score for score in self.scores[grader] if score is not None]
-        return sum(found) / len(found) if found else None
+        """The mean over graded items, None if there are none."""
+        graded = [score for score in self.scores[grader] if score is not None]
+        return sum(graded) / len(graded) if graded else None
 
     def describe(self) -> dict[str, Any]:
-        """What the event `exam` holds."""
+        """The content of the event `exam`."""
         graders = {
             name: {
                 "mean": self.mean(name),
@@ -63,27 +63,27 @@ class ExamResult:
         }
 
     def by_item(self) -> dict[str, dict[str, float | None]]:
-        """item -> grader -> score, as the event `exam_items` has it."""
+        """item -> grader -> score, as in the event `exam_items`."""
         return {
             name: {grader: scores[i] for grader, scores in self.scores.items()}
             for i, name in enumerate(self.ids)
         }
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, for a training that goes on in another process."""
+        """The whole result, for a training that is resumed in another process."""
         return asdict(self)
 
     @staticmethod
-    def from_json(found: Mapping[str, Any]) -> ExamResult:
+    def from_json(value: Mapping[str, Any]) -> ExamResult:
         """The result that `as_json` wrote."""
-        return TypeAdapter(ExamResult).validate_python(found)
+        return TypeAdapter(ExamResult).validate_python(value)
 
 
 def better(a: ExamResult, b: ExamResult, roles: Roles) -> bool:
-    """Whether the primary grader gained more from b to a than the audits and guards lost.
+    """Whether a is better than b: the primary grader gains more than the audits and guards drop.
 
-    Each in shares of its span; a guard may lose its margin. What was not graded at all is no
-    better than anything.
+    In shares of each grader's range; a guard may drop by its margin. A result without primary
+    scores is never better.
     """
     gain = _moved(a, b, roles.primary)
     if gain is None:

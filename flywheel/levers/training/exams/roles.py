@@ -1,4 +1,4 @@
-"""Roles: what the graders of an evalset are to one training."""
+"""The roles of an evalset's graders in one training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from graders.grader import Grader
 
 
 class Roles(NamedTuple):
-    """What the graders of an evalset are to one training, by name.
+    """The roles of the graders in one training, by name.
 
-    `rewards` have their weights, and are empty when nothing is rewarded. `audits` are never among
-    them. `guards` have the margin by which they may fall.
+    `rewards` have weights, and are empty for trainings without rewards. `audits` are never rewards.
+    `guards` have the margin by which they may drop.
     """
 
     primary: str
@@ -29,20 +29,20 @@ class Roles(NamedTuple):
 
 
 def roles_of(rewards: Mapping[str, float], definition: EvalsetDefinition) -> Roles:
-    """The roles that an evalset gives, and the rewards of a training with their weights.
+    """The roles from the evalset's definition and the rewards of a training.
 
-    Where something is rewarded and the evalset has no `audit`, every other grader audits. So does
-    the primary grader where it is no reward: it is what the reward stands in for. Raises BadOption
-    for a reward that cannot be one.
+    With rewards, and no `audit` in the evalset, every other grader is an audit. The primary grader
+    is always an audit unless it is a reward, since the reward is a proxy for it. Raises BadOption
+    for an unknown reward, or one that is an audit.
     """
     names = [grader.name for grader in definition.graders]
     for name in rewards:
         if name not in names:
-            raise BadOption(f"reward {name!r} is none of the graders {', '.join(names)}")
+            raise BadOption(f"unknown reward {name!r}; the graders are {', '.join(names)}")
         if name in definition.audit:
             raise BadOption(
-                f"{name!r} audits this evalset, so it cannot be a reward as well; take it out of"
-                " `audit` in evalset.yaml, or reward with another grader"
+                f"{name!r} is an audit of this evalset, so it cannot be a reward; remove it from"
+                " `audit` in evalset.yaml, or use another grader as the reward"
             )
     audits = definition.audit
     if rewards and not audits:
@@ -53,6 +53,6 @@ def roles_of(rewards: Mapping[str, float], definition: EvalsetDefinition) -> Rol
 
 
 def span(grader: Grader) -> tuple[float, float]:
-    """The lowest and the highest score that a grader declares; 0 and 1 when it declares none."""
+    """A grader's declared range of scores, 0 to 1 by default."""
     low, high = getattr(grader, "range", (0.0, 1.0))
     return float(low), float(high)

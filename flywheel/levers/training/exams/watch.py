@@ -1,9 +1,9 @@
 # pyright: standard
-"""Watching a training: an event for every step, exams, checkpoints, and when to stop.
+"""The trainer callback: emits step events, takes exams, keeps checkpoints, and stops the training.
 
-One callback. It reports each step, asks whether to go on, takes exams, keeps checkpoints and knows
-the best: the exam with the highest mean of the primary grader, less what the audit graders fell
-since the first exam. A reward never chooses. A loss that is no number ends the training.
+The best checkpoint is the one whose exam has the highest primary mean, minus the drops of audits
+and guards (see `better`); the reward is not used. A loss that is NaN or infinite stops the
+training.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ TakeExam = Callable[[int], ExamResult]
 
 
 class Diverged(FlywheelError):
-    """The loss is no number any more."""
+    """The loss or the gradient norm is NaN or infinite."""
 
 
 class Watch(TrainerCallback):
-    """The callback. `exams` has all that were taken, also before a stop.
+    """The callback. `exams` has all exams, also those before the training was resumed.
 
-    `ended` is "paused" or "cancelled" when `control` asked for it; the checkpoint of that step is
-    kept then. An exam that was interrupted for it is taken when the training resumes.
+    `ended` becomes "paused" or "cancelled" when `control` asks for it, and that step's checkpoint
+    is kept. An exam interrupted by it is repeated when the training resumes.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Watch(TrainerCallback):
         control: Control,
         exam: TakeExam | None = None,
     ) -> None:
-        """Without `exam` there are none."""
+        """`exam` is None for a training without exams."""
         self._order = order
         self._roles = roles
         self._folder = folder
@@ -64,11 +64,11 @@ class Watch(TrainerCallback):
 
     @property
     def best_step(self) -> int | None:
-        """The step with the best exam so far, the earliest of equals; None before there is one."""
+        """The step with the best exam so far, the earliest in a tie; None before the first."""
         return self.best_of([one.step for one in self.exams])
 
     def best_of(self, steps: Collection[int]) -> int | None:
-        """The best of these steps by its exam; None when none of them had one."""
+        """The step with the best exam among these; None if none of them has one."""
         best: ExamResult | None = None
         for one in self.exams:
             examined = one.step and one.step in steps
@@ -77,16 +77,16 @@ class Watch(TrainerCallback):
         return best.step if best else None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take the exam before the first step, or the one that a stop has kept from being taken.
+        """Take the exam before the first step, or the one that a stop interrupted.
 
-        Raises Stopped: nothing was learnt yet that a checkpoint could keep.
+        Raises Stopped, since there is nothing new to keep in a checkpoint.
         """
         self._began = time.monotonic()
         if self._is_due(state.global_step):
             self._examine(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stop where that is asked for, and save what there is."""
+        """Stop and save if `control` asks for it."""
         command = self._control()
         if command != "go":
             self.ended = ENDINGS[command]
@@ -95,7 +95,7 @@ class Watch(TrainerCallback):
             control.should_save = True
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Report the step, then take the exam that is due: before the step is saved."""
+        """Report the step, then take an exam if one is due, before the step is saved."""
         logs: dict[str, Any] = kwargs.get("logs") or {}
         if "loss" not in logs:
             return
@@ -112,17 +112,17 @@ class Watch(TrainerCallback):
                 control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep what was written, and of the older ones what is worth it."""
+        """Install the written checkpoint and prune older ones."""
         step = state.global_step
-        now = self.figures(step)
+        means = self.means(step)
         exams = [one.as_json() for one in self.exams]
-        kept = checkpoints.keep(self._folder, step, {"figures": now, "exams": exams})
-        complete = [one.step for one in checkpoints.found(self._folder)]
-        checkpoints.prune(self._folder, self._staying(complete))
-        self._emit("checkpoint", {"step": step, "path": str(kept.path), "metrics": now})
+        kept = checkpoints.keep(self._folder, step, {"figures": means, "exams": exams})
+        complete = [one.step for one in checkpoints.complete(self._folder)]
+        checkpoints.prune(self._folder, self._steps_to_keep(complete))
+        self._emit("checkpoint", {"step": step, "path": str(kept.path), "metrics": means})
 
-    def figures(self, step: int) -> dict[str, float | None]:
-        """The mean of each grader at the exam of a step, empty when there was none."""
+    def means(self, step: int) -> dict[str, float | None]:
+        """The mean of each grader at the exam of a step; empty without an exam."""
         taken = next((one for one in self.exams if one.step == step), None)
         return {name: taken.mean(name) for name in taken.scores} if taken else {}
 
@@ -130,16 +130,18 @@ class Watch(TrainerCallback):
         now = time.monotonic()
         seconds, self._began = now - self._began, now
         numbers = {k: v for k, v in logs.items() if isinstance(v, int | float)}
-        sick = [k for k in ("loss", "grad_norm") if not math.isfinite(numbers.get(k, 0.0))]
-        healthy = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
-        self._emit("step", {"step": state.global_step, "seconds": round(seconds, 4), **healthy})
-        if sick:
+        bad = [k for k in ("loss", "grad_norm") if not math.isfinite(numbers.get(k, 0.0))]
+        finite = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
+        self._emit("step", {"step": state.global_step, "seconds": round(seconds, 4), **finite})
+        if bad:
             last = checkpoints.newest(self._folder)
-            kept = f"the checkpoint of step {last.step} is kept" if last else "nothing is kept"
+            kept = (
+                f"the checkpoint of step {last.step} is kept" if last else "there is no checkpoint"
+            )
             raise Diverged(
-                f"step {state.global_step}: the {sick[0]} is {numbers[sick[0]]}: the training has"
-                f" diverged; {kept}. Lower learning_rate, now"
-                f" {self._order.numbers.learning_rate:g}, or raise warmup"
+                f"step {state.global_step}: the {bad[0]} is {numbers[bad[0]]}: the training has"
+                f" diverged; {kept}. Lower learning_rate (now"
+                f" {self._order.numbers.learning_rate:g}), or raise warmup"
             )
 
     def _is_due(self, step: int) -> bool:
@@ -154,7 +156,7 @@ class Watch(TrainerCallback):
         self._emit("exam", taken.describe())
         self._emit("exam_items", {"step": step, "items": taken.by_item()})
         self._order.config.after_exam(self._roles, self.exams, self._emit)
-        # The next step's seconds are its own.
+        # The exam's time does not count towards the next step.
         self._began = time.monotonic()
 
     def _is_stale(self) -> bool:
@@ -164,19 +166,19 @@ class Watch(TrainerCallback):
         return sum(one.step > best for one in self.exams) >= patience
 
     def _why_stale(self) -> str:
-        after = f"{self._order.config.patience} exams without a better one"
-        return f"stopped early: {after} than that of step {self.best_step}"
+        patience = self._order.config.patience
+        return f"stopped early: no improvement over step {self.best_step} in {patience} exams"
 
-    def _staying(self, steps: Sequence[int]) -> set[int]:
-        """The newest, to resume from; the best; and a few more: the newest, or the best."""
+    def _steps_to_keep(self, steps: Sequence[int]) -> set[int]:
+        """The newest (to resume from), the best, and `keep` more: the newest, or the best."""
         count = self._order.config.keep
-        stay = {max(steps), *(step for step in steps if step == self.best_step)}
+        kept = {max(steps), *(step for step in steps if step == self.best_step)}
         if self._order.config.keeps == "newest":
-            return stay | set(sorted(steps)[-count:])
+            return kept | set(sorted(steps)[-count:])
         taken = [one for one in self.exams if one.step in steps]
         taken.sort(key=cmp_to_key(self._order_of))
-        return stay | {one.step for one in taken[:count]}
+        return kept | {one.step for one in taken[:count]}
 
     def _order_of(self, a: ExamResult, b: ExamResult) -> int:
-        """-1 when a is the better one."""
+        """-1 if a is better, 1 if b is, else 0."""
         return better(b, a, self._roles) - better(a, b, self._roles)

@@ -1,1 +1,1 @@
-"""Methods: which weights are trained, and the model they belong to."""
+"""Methods: which weights are trained (full, LoRA, QLoRA), and how the base model is loaded."""

@@ -1,5 +1,5 @@
 # pyright: standard
-"""An adapter that exists, put on its base again: to be trained on, or to be merged."""
+"""Loading an existing adapter onto its base, to continue its training or to merge it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flywheel.models.folders import ADAPTER
 
 
 def load_adapter(model: Any, adapter: Path, *, trainable: bool) -> Any:
-    """The model with the adapter of a folder. Raises BadOption for one cut short or swapped."""
+    """The model with a folder's adapter. Raises BadOption if its weights do not fit its config."""
     from peft import PeftModel
 
     with warnings.catch_warnings():
@@ -23,9 +23,9 @@ def load_adapter(model: Any, adapter: Path, *, trainable: bool) -> Any:
 
 
 def _check_weights(model: Any, adapter: Path) -> None:
-    """Raise BadOption when the weights of an adapter are not those that its config describes.
+    """Raise BadOption if the weights of an adapter are not those that its config describes.
 
-    peft makes up what is missing and leaves out what is too much.
+    peft itself initialises missing weights and ignores unexpected ones.
     """
     from peft import get_peft_model_state_dict
     from safetensors import safe_open
@@ -37,6 +37,6 @@ def _check_weights(model: Any, adapter: Path) -> None:
     if there != wanted:
         missing, surplus = sorted(wanted - there), sorted(there - wanted)
         raise BadOption(
-            f"{path} and its {ADAPTER} do not belong together: {len(missing)} weights are missing"
-            f" and {len(surplus)} are too many, such as {(missing or surplus)[0]}; copy both again"
+            f"{path} does not match its {ADAPTER}: {len(missing)} weights are missing and"
+            f" {len(surplus)} are unexpected, such as {(missing or surplus)[0]}; copy both again"
         )

@@ -1,9 +1,9 @@
 # pyright: standard
-"""The model that a training starts from: loaded as for sampling, and made ready to learn.
+"""The model that a training starts from, loaded as for sampling and prepared for training.
 
-From a folder or the hub's cache; nothing is fetched, no code of the model's author runs, weights
-come from safetensors only. On a GPU weights beside an adapter are bfloat16, else float32. A folder
-that holds an adapter brings its base along: the adapter is trained on; full training merges it.
+It comes from a folder or the hub's cache: no downloads, no remote code, safetensors only. On a GPU
+the frozen weights below an adapter are bfloat16, otherwise weights are float32. A folder with an
+adapter names its base: training continues the adapter; full training merges it first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from flywheel.tiny.weights import tiny_folder
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A model with what its method adds to it (a PeftModel for adapters), and its tokenizer."""
+    """A model prepared by its method (a PeftModel for adapters), and its tokenizer."""
 
     model: Any
     tokenizer: Any
@@ -41,12 +41,12 @@ class Base:
 
     @property
     def trainable(self) -> int:
-        """How many numbers are trained."""
+        """The number of trainable parameters."""
         return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model has; quantised ones count as one each."""
+        """The number of parameters; a 4-bit tensor packs two into each element."""
         return sum(
             p.numel() * (2 if p.__class__.__name__ == "Params4bit" else 1)
             for p in self.model.parameters()
@@ -54,14 +54,14 @@ class Base:
 
 
 def folder_of(name: str) -> Path:
-    """The folder that a model's name stands for: tiny, a folder, or a hub id in the cache."""
+    """The folder of a model: tiny, a path, or a hub id in the cache."""
     return tiny_folder() if name == "tiny" else model_folder(name)
 
 
 def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> Base:
-    """Load the model, and put the method's adapter on it, seeded. Raises BadOption.
+    """Load the model and apply the method, seeded. Raises BadOption.
 
-    With `scores` it gets a head that gives one number instead of tokens: a reward model.
+    With `scores` the model gets a head with one output: a reward model.
     """
     import torch
     from transformers import set_seed
@@ -81,17 +81,17 @@ def open_base(name: str, method: Method, seed: int, *, scores: bool = False) -> 
         raise BadOption(f"the model {name!r} cannot be trained here: {first.strip()}") from None
     template = Template.of(tokenizer)
     _check_vocabulary(name, model, tokenizer)
-    _make_ends_known(model, tokenizer, template)
+    _set_stop_tokens(model, tokenizer, template)
     return Base(model, tokenizer, template, method.samples_as)
 
 
 def weights_of(folder: Path) -> Weights:
-    """The weights of a model's folder, with those of its base checked too. Raises BadOption."""
+    """The weights of a model's folder; its base is checked too. Raises BadOption."""
     if (folder / ADAPTER).is_file():
         check_adapter(folder)
-    found = adapters.weights_of(folder)
-    check_model(found.base)
-    return found
+    weights = adapters.weights_of(folder)
+    check_model(weights.base)
+    return weights
 
 
 def _load(source: Path, method: Method, *, scores: bool) -> Any:
@@ -107,7 +107,7 @@ def _load(source: Path, method: Method, *, scores: bool) -> Any:
 
 
 def load_tokenizer(folder: Path, source: Path) -> Any:
-    """The tokenizer of an adapter's folder, or of its base where the adapter brings none."""
+    """The tokenizer in an adapter's folder, or else that of its base."""
     from transformers import AutoTokenizer
 
     own = folder if (folder / "tokenizer_config.json").is_file() else source
@@ -118,24 +118,24 @@ def load_tokenizer(folder: Path, source: Path) -> Any:
 
 
 def _check_vocabulary(name: str, model: Any, tokenizer: Any) -> None:
-    """Raise BadOption when the model does not know the token that batches are padded with."""
+    """Raise BadOption if the pad token is outside the model's vocabulary."""
     known, pad = model.get_input_embeddings().weight.shape[0], tokenizer.pad_token_id
     if pad >= known:
         raise BadOption(
-            f"the model {name!r} has {known:,} tokens, and its tokenizer pads with"
-            f" {tokenizer.pad_token!r}, token {pad:,}; name one of the model's own as pad_token in"
-            " tokenizer_config.json"
+            f"the model {name!r} has {known:,} tokens, but its tokenizer pads with"
+            f" {tokenizer.pad_token!r}, token {pad:,}; set pad_token in tokenizer_config.json to"
+            " one of the model's tokens"
         )
 
 
-def _make_ends_known(model: Any, tokenizer: Any, template: Template) -> None:
-    """Without them in its generation config, a model that was trained well never stops."""
+def _set_stop_tokens(model: Any, tokenizer: Any, template: Template) -> None:
+    """Add the end-of-turn token to the generation config; without it, generation never stops."""
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     config = getattr(model, "generation_config", None)
     if config is None:
         return
     named = config.eos_token_id
-    ends = named if isinstance(named, list) else [named] if named is not None else []
-    if template.end_id not in ends:
-        config.eos_token_id = [template.end_id, *ends] if ends else template.end_id
+    stops = named if isinstance(named, list) else [named] if named is not None else []
+    if template.end_id not in stops:
+        config.eos_token_id = [template.end_id, *stops] if stops else template.end_id
     config.pad_token_id = tokenizer.pad_token_id

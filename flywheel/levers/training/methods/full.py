@@ -1,5 +1,5 @@
 # pyright: standard
-"""full: every weight is trained. An adapter that the model has is merged into it first."""
+"""full: every weight is trained. An existing adapter is merged first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flywheel.levers.training.methods.method import Method, SamplesAs
 
 
 class Full(Method, frozen=True):
-    """All weights, in float32: in halves small steps would be lost."""
+    """All weights, in float32: half precision would round small updates to zero."""
 
     kind: Literal["full"] = "full"
 
@@ -20,7 +20,7 @@ class Full(Method, frozen=True):
     cheaper: ClassVar[str] = "train an adapter: method.kind=lora"
 
     def load_kwargs(self, *, on_gpu: bool) -> dict[str, Any]:
-        """Full precision."""
+        """Load in float32."""
         import torch
 
         return {"dtype": torch.float32}
@@ -30,9 +30,9 @@ class Full(Method, frozen=True):
         if resume is None:
             return model
         merged = load_adapter(model, resume, trainable=False).merge_and_unload()
-        # Beside an adapter the model's own weights were frozen.
+        # peft froze the base weights when it loaded the adapter.
         return merged.requires_grad_(True)
 
     def continued(self, adapter: Path) -> Self:
-        """The same: a merged adapter keeps no settings."""
+        """Unchanged: a merged adapter's settings no longer matter."""
         return self

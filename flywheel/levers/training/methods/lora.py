@@ -1,5 +1,5 @@
 # pyright: standard
-"""lora: adapters of low rank beside the linear layers; the model itself stays as it is."""
+"""lora: low-rank adapters on the linear layers; the base model is frozen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMES = {"r": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "targets":
 class LowRank(Method, frozen=True):
     """Adapters of rank `r`, scaled by `alpha` / `r`.
 
-    `targets` are the modules that get one; "all-linear" means every linear one but the head.
+    `targets` are the adapted modules; "all-linear" is every linear layer except the head.
     """
 
     r: Annotated[int, Field(ge=1)] = 16
@@ -28,7 +28,7 @@ class LowRank(Method, frozen=True):
     samples_as: ClassVar[SamplesAs] = "beside"
 
     def apply(self, model: Any, resume: Path | None) -> Any:
-        """The model with its adapter, a new one unless it has one."""
+        """The model with the adapter in `resume`, or a new one."""
         from peft import LoraConfig, get_peft_model
 
         if resume is not None:
@@ -39,26 +39,26 @@ class LowRank(Method, frozen=True):
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
             target_modules=self.targets if isinstance(self.targets, str) else list(self.targets),
-            # A scoring head is new, so all of it learns.
+            # A scoring head is randomly initialised, so it is trained in full.
             modules_to_save=["score"] if scores else None,
             task_type="SEQ_CLS" if scores else "CAUSAL_LM",
         )
         return get_peft_model(model, config)
 
     def continued(self, adapter: Path) -> Self:
-        """With the rank, alpha, dropout and modules that the adapter has."""
+        """This method with the adapter's rank, alpha, dropout and modules."""
         return own_settings(self, adapter, "LORA", _NAMES)
 
 
 class LoRA(LowRank, frozen=True):
-    """Beside a model in bfloat16 on a GPU, in float32 on a CPU."""
+    """LoRA on a base in bfloat16 on a GPU, in float32 on a CPU."""
 
     kind: Literal["lora"] = "lora"
 
     cheaper: ClassVar[str] = "method.kind=qlora"
 
     def load_kwargs(self, *, on_gpu: bool) -> dict[str, Any]:
-        """The model does not learn, so on a GPU it may be coarser."""
+        """The base is frozen, so lower precision is enough on a GPU."""
         import torch
 
         return {"dtype": torch.bfloat16 if on_gpu else torch.float32}

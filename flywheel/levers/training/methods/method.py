@@ -1,8 +1,8 @@
 # pyright: standard
-"""The contract of a method: which weights of a model a training changes, and how.
+"""The interface of a method: which weights of a model a training changes, and how.
 
-A method is a file here and a line in union.py. It says how the model is loaded, what is put on it,
-and how it answers while it learns; nothing outside its file asks for its kind.
+A method is a file here and a line in union.py. It defines how the model is loaded, adapted and
+sampled from during training; no other file branches on its kind.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pydantic import BaseModel, ValidationError
 from flywheel.errors import BadOption
 from flywheel.models.folders import ADAPTER, read_config
 
-# merged: the model's own weights are what was trained, or hold it.
-# beside: the adapter works inside the layers of the model, from weights of its own.
-# prompt: the adapter is virtual tokens before the prompt; the model alone is the untrained one.
+# merged: the model's own weights are trained.
+# beside: an adapter with separate weights is active inside the model's layers.
+# prompt: the adapter is virtual tokens before the prompt; the model alone is untrained.
 SamplesAs = Literal["merged", "beside", "prompt"]
 
 
 class Method(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Which weights are trained. The fields are what a user can set under `method`.
+    """A training method. The fields are the settings under `method` in a config.
 
-    `samples_as` is how the model is asked with what was trained in force; exams go by it. `cheaper`
-    is what to try when memory runs out.
+    `samples_as` is how exams sample from the model in training. `cheaper` is the advice when memory
+    runs out.
     """
 
     kind: str
@@ -39,20 +39,20 @@ class Method(BaseModel, ABC, frozen=True, extra="forbid", allow_inf_nan=False):
 
     @abstractmethod
     def load_kwargs(self, *, on_gpu: bool) -> dict[str, Any]:
-        """What `from_pretrained` gets for the base: dtype, quantisation, device."""
+        """Arguments of `from_pretrained` for the base: dtype, quantisation, device."""
 
     @abstractmethod
     def apply(self, model: Any, resume: Path | None) -> Any:
-        """The model with what the method trains, and nothing else trainable.
+        """The model with only this method's weights trainable.
 
-        `resume` is the folder of an adapter that the model has already. Raises BadOption.
+        `resume` is the folder of an existing adapter of the model. Raises BadOption.
         """
 
     @abstractmethod
     def continued(self, adapter: Path) -> Self:
-        """This method with the settings of the adapter in a folder, which is trained on.
+        """This method with the settings of an existing adapter, to continue its training.
 
-        Raises BadOption for an adapter of another kind, and for settings that differ from its own.
+        Raises BadOption for an adapter of another kind, and for settings that contradict it.
         """
 
     def callbacks(self) -> list[Any]:
@@ -64,37 +64,36 @@ M = TypeVar("M", bound=Method)
 
 
 def own_settings(method: M, adapter: Path, peft_type: str, names: Mapping[str, str]) -> M:
-    """The method with the adapter's own settings, `names` mapping fields to peft's names.
+    """The method with the adapter's settings; `names` maps fields to peft's names.
 
-    Rank and modules are in the adapter's weights, so others cannot be asked of it. Raises BadOption
-    for an adapter of another type, or for a setting that was given and is not the adapter's.
+    Rank and modules are fixed by the adapter's weights. Raises BadOption for an adapter of another
+    type, or for an explicit setting that differs from the adapter's.
     """
     path = adapter / ADAPTER
-    found = read_config(path)
-    if found.get("peft_type") != peft_type:
+    config = read_config(path)
+    if config.get("peft_type") != peft_type:
         raise BadOption(
-            f"{path}: an adapter of the kind {found.get('peft_type')!r} cannot be trained on with"
-            f" method.kind={method.kind}, which is for {peft_type}; merge it into its base, or"
-            " train with method.kind=full, which does so"
+            f"{path}: cannot continue an adapter of type {config.get('peft_type')!r} with"
+            f" method.kind={method.kind}, which is for {peft_type}; merge it into its base, or use"
+            " method.kind=full, which merges it"
         )
-    own = {name: _value(found[theirs]) for name, theirs in names.items() if theirs in found}
+    own = {name: _value(config[theirs]) for name, theirs in names.items() if theirs in config}
     try:
         result = type(method).model_validate({**method.model_dump(), **own})
     except ValidationError as error:
-        raise BadOption(f"{path}: no config of a {peft_type} adapter: {error!s:.300}") from None
+        raise BadOption(f"{path}: not a valid {peft_type} config: {error!s:.300}") from None
     for name, value in own.items():
         wanted = getattr(method, name)
         if wanted not in (type(method).model_fields[name].default, value):
             raise BadOption(
-                f"method.{name} is {wanted!r}, and the adapter in {adapter} has {value!r}, which it"
-                f" keeps when it is trained on; remove method.{name}, or merge the adapter into its"
-                " base first"
+                f"method.{name} is {wanted!r}, but the adapter in {adapter} has {value!r}, which"
+                f" cannot change; remove method.{name}, or merge the adapter into its base first"
             )
     return result
 
 
 def _value(value: Any) -> Any:
-    """A value as a method has it: modules are a sorted tuple, and a pattern is one of them."""
+    """A peft setting as a field: modules become a sorted tuple, a pattern a tuple of one."""
     if isinstance(value, list):
         return tuple(sorted(map(str, cast("list[Any]", value))))
     return (value,) if isinstance(value, str) and value != "all-linear" else value

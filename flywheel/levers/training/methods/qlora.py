@@ -1,5 +1,5 @@
 # pyright: standard
-"""qlora: as lora, with the model held in 4 bits (NF4, double quantisation; bitsandbytes)."""
+"""qlora: lora on a base in 4 bits (NF4, double quantisation; bitsandbytes)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from flywheel.levers.training.methods.lora import LowRank
 
 
 class QLoRA(LowRank, frozen=True):
-    """Beside a model in 4 bits, which computes in bfloat16 on a GPU and in float32 on a CPU."""
+    """LoRA on a 4-bit base, which computes in bfloat16 on a GPU and in float32 on a CPU."""
 
     kind: Literal["qlora"] = "qlora"
 
     packages: ClassVar[tuple[str, ...]] = ("bitsandbytes",)
 
     def load_kwargs(self, *, on_gpu: bool) -> dict[str, Any]:
-        """Quantised while it is loaded, so it is on its device at once."""
+        """Quantisation happens during loading, directly on the device."""
         import torch
         from transformers import BitsAndBytesConfig
 
@@ -32,13 +32,13 @@ class QLoRA(LowRank, frozen=True):
         return {"dtype": dtype, "quantization_config": quantisation, "device_map": device}
 
     def apply(self, model: Any, resume: Path | None) -> Any:
-        """As lora does, on a model that lets gradients through."""
+        """Like lora, on a base prepared to pass gradients through."""
         from peft import prepare_model_for_kbit_training
 
         for module in model.modules():
             if hasattr(module, "support_avx512bf16_for_cpu"):
-                # The first answer in eval mode would repack the weights for good, in a form that
-                # lets no gradient through: an exam would end the learning without a word.
+                # The first forward pass in eval mode would repack the weights permanently, in a
+                # form that blocks gradients: after an exam, training would silently stop learning.
                 module.support_avx512bf16_for_cpu = False
         ready = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
         return super().apply(ready, resume)

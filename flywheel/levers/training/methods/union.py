@@ -1,4 +1,4 @@
-"""Every method, told apart by `kind`. A new one is its file and a line here."""
+"""The union of all methods, discriminated by `kind`. A new method is a file and a line here."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Objectives: what a training learns, one trainer each."""
+"""Objectives: SFT, DPO, KTO, RFT, reward models and pretraining, each with its trainer."""

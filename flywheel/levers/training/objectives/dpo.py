@@ -1,8 +1,8 @@
 # pyright: standard
-"""Preferences in pairs: the chosen answer becomes likelier than the rejected one.
+"""Preference pairs: the chosen answer becomes likelier than the rejected one.
 
-DPO and its relatives compare with the model as it was; ORPO and SimPO need no such reference.
-Tokens come from masks.py and not from TRL, so that a prompt is the one that is sampled from.
+DPO and its variants use the initial model as a reference; ORPO and SimPO need none. Rows are
+tokenized by masks.py instead of TRL, so that prompts are the same as in sampling.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Loss = Literal[
 
 
 class DPO(TrainingConfig, frozen=True):
-    """Pairs from a file, or made of the train split by `pairs`.
+    """Pairs from a file, or made from the train split according to `pairs`.
 
-    `minimal` rejects a gold answer with one field wrong, `sampled` a wrong answer of the model.
-    `beta` is large to stay near the model as it is. `sft_weight` adds the loss of the chosen
+    `minimal` rejects a gold answer with one wrong field, `sampled` a wrong answer of the model. A
+    large `beta` keeps the model near its initial state. `sft_weight` adds the loss of the chosen
     answer.
     """
 
@@ -49,31 +49,31 @@ class DPO(TrainingConfig, frozen=True):
     @model_validator(mode="after")
     def _has_pairs(self) -> Self:
         if self.pairs is not None and self.data is not None:
-            raise ValueError("pairs are made for a dpo without data; remove pairs, or data")
+            raise ValueError("dpo takes data or pairs, not both; remove one")
         if self.pairs is None and self.data is None:
-            raise ValueError("a dpo needs data (preference rows), or pairs: minimal or sampled")
+            raise ValueError("dpo needs data (preference rows), or pairs: minimal or sampled")
         return self
 
     @property
     def has_reference(self) -> bool:
-        """Whether the loss compares with the model as it was."""
+        """Whether the loss uses the initial model as a reference."""
         return self.loss not in _BETAS
 
     def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
-        """The beta, and the weight of the loss of the chosen answer."""
-        weight = (0.0, "this loss has none")
+        """Defaults for beta and the weight of the chosen answer's loss."""
+        weight = (0.0, "not used by this loss")
         if self.has_reference:
-            weight = (0.1, "keeps the form of the answers while pairs push them apart")
+            weight = (0.1, "preserves the format of the answers")
         beta = (_BETAS.get(self.loss or "", 0.1), "usual for this loss")
         return {"beta": beta, "sft_weight": weight}
 
     def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
-        """The gold answers: in pairs, or with the wrong ones still to be sampled."""
+        """Minimal pairs, or the gold answers whose wrong ones are sampled later."""
         gold = [answered(evalset, item) for item in items]
         return minimal_pairs(gold, self.seed) if self.pairs == "minimal" else gold
 
     def sampled_rows(self, setup: Setup) -> Sequence[TrainingRow]:
-        """The pairs, where they are made of the model's answers."""
+        """The pairs; with `pairs: sampled` the rejected answers are sampled from the model."""
         if self.pairs != "sampled":
             return setup.rows
         pairs = sampled_pairs(self, setup)
@@ -129,14 +129,14 @@ class DPO(TrainingConfig, frozen=True):
             from trl.experimental.cpo import CPOConfig as Config
             from trl.experimental.cpo import CPOTrainer as Trainer
 
-            # CPO's own term, the loss of the chosen answer, is no part of SimPO.
+            # SimPO does not have CPO's loss of the chosen answer.
             own = {"loss_type": "simpo", "cpo_alpha": 0.0}
 
         class Pairs(cast("Any", Trainer)):
             def tokenize_row(self, feature: Any, model: Any = None) -> dict[str, Any]:
                 return _sequences(feature)
 
-        # These trainers want texts to make tokens of, and have the tokens already.
+        # These trainers require text columns, although the rows are already tokenized.
         texts = {"prompt": "p", "chosen": "c", "rejected": "r"}
         dataset = Dataset.from_list([{**pair, **texts} for pair in pairs])
         config = Config(**arguments, remove_unused_columns=False, **own)
@@ -144,7 +144,7 @@ class DPO(TrainingConfig, frozen=True):
 
 
 def _sequences(pair: Mapping[str, Any]) -> dict[str, Any]:
-    """A pair as these trainers keep it: each answer behind the prompt, with labels."""
+    """A pair in these trainers' format: prompt and answer concatenated, with labels."""
     prompt = pair["prompt_ids"]
     made = {"prompt_input_ids": prompt, "prompt_attention_mask": [1] * len(prompt)}
     for name in ("chosen", "rejected"):

@@ -1,5 +1,5 @@
 # pyright: standard
-"""Preferences one by one: good answers become likelier and bad ones less so (KTO)."""
+"""Unpaired preferences (KTO): good answers become likelier, bad ones less likely."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from flywheel.levers.training.rows.preferences import drop_copy, reference
 
 
 class KTO(TrainingConfig, frozen=True):
-    """Labelled answers from a file; a pair counts as a good answer and a bad one.
+    """Labelled answers from a file; a preference pair counts as one good and one bad answer.
 
-    `beta` is large to stay near the model as it is.
+    A large `beta` keeps the model near its initial state.
     """
 
     lever: Literal["kto"] = "kto"
@@ -30,15 +30,15 @@ class KTO(TrainingConfig, frozen=True):
     rates: ClassVar[Rates] = Rates(adapter=(5e-4, 2e-5), full=(1e-4, 1e-6))
 
     def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
-        """The beta."""
+        """The default for beta."""
         return {"beta": (0.1, "usual for this loss")}
 
     def file_rows(self, rows: list[TrainingRow]) -> list[TrainingRow]:
-        """Every answer as a row of its own."""
+        """One row per answer."""
         return [one for row in rows for one in _labelled(row)]
 
     def trainer(self, setup: Setup) -> Any:
-        """The trainer for labelled answers. Raises NothingToLearn where all labels are the same."""
+        """The trainer for labelled answers. Raises NothingToLearn if all labels are the same."""
         from datasets import Dataset
         from trl.trainer.kto_config import KTOConfig
         from trl.trainer.kto_trainer import KTOTrainer
@@ -52,7 +52,7 @@ class KTO(TrainingConfig, frozen=True):
             beta=setup.numbers.own["beta"],
             max_length=setup.numbers.max_length,
             loss_type=self.loss or "kto",
-            # The rows are shuffled once, for each is paired with its neighbour's answer.
+            # `_tokens` shuffles the rows; each is then paired with its neighbour's answer.
             train_sampling_strategy="sequential",
         )
         dataset = Dataset.from_list(self._tokens(setup))
@@ -70,19 +70,19 @@ class KTO(TrainingConfig, frozen=True):
         labels = {row["label"] for row in made}
         if len(labels) < 2:
             raise NothingToLearn(
-                f"the answers are labelled {labels or 'nothing'} only; kto needs good and bad ones"
+                f"all labels are {labels or 'missing'}; kto needs both good and bad answers"
             )
         random.Random(self.seed).shuffle(made)
         for first in range(0, len(made), numbers.batch_size):
             batch = made[first : first + numbers.batch_size]
-            # The KL term is estimated from answers that belong to another prompt.
+            # The KL term is estimated from the answer to another prompt.
             for index, row in enumerate(batch):
                 row["KL_completion_ids"] = batch[index - 1]["completion_ids"]
         return made
 
 
 def _labelled(row: TrainingRow) -> list[TrainingRow]:
-    """A pair as two rows, a good answer and a bad one; a labelled answer as it is."""
+    """A pair as two labelled rows; a labelled row unchanged."""
     if row.kind != "preference":
         return [row]
     return [

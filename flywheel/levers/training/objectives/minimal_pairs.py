@@ -1,4 +1,4 @@
-"""Minimal pairs: each gold answer, preferred to itself with one field wrong."""
+"""Minimal pairs: each gold answer preferred to a copy with one wrong field."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from graders.text.strict_json import dump_json, parse_json
 
 
 def minimal_pairs(rows: Sequence[TrainingRow], seed: int) -> list[TrainingRow]:
-    """Each gold answer, preferred to itself with one field wrong. Raises BadOption.
+    """Each gold answer preferred to a copy with one wrong field. Raises BadOption.
 
-    Answers are JSON objects. A field whose values vary little is drawn more often, since there a
-    wrong value is plausible: its weight is one over the number of its values. The wrong value is
-    one that the field has in other rows, as often as it has it; a field that is another in nearly
-    every row is copied, not chosen, and stays as it is.
+    Answers must be JSON objects. A field is drawn with weight 1 / (number of its distinct values),
+    since a wrong value is more plausible if there are few. The wrong value is drawn from the
+    field's values in other rows, by frequency. A field that differs in nearly every row is copied
+    from the prompt rather than chosen, and is never changed.
     """
     golds = [_object(row) for row in rows]
     values: dict[str, Counter[str]] = {}
@@ -28,10 +28,10 @@ def minimal_pairs(rows: Sequence[TrainingRow], seed: int) -> list[TrainingRow]:
         for key, value in gold.items():
             values.setdefault(key, Counter())[dump_json(value)] += 1
     weights = {
-        key: 1 / len(found) for key, found in values.items() if 1 < len(found) <= len(rows) / 2
+        key: 1 / len(counts) for key, counts in values.items() if 1 < len(counts) <= len(rows) / 2
     }
     if not weights:
-        raise BadOption("no field of the gold answers has values to choose from; give dpo data")
+        raise BadOption("no field of the gold answers has repeated values; set data for dpo")
     draw = random.Random(seed)
     pairs: list[TrainingRow] = []
     for row, gold in zip(rows, golds, strict=True):
@@ -57,7 +57,7 @@ def _with_one_wrong(
 
 
 def dump_like(gold: str, value: Mapping[str, Any]) -> str:
-    """JSON with the blanks that the gold answer has, so that only the field tells them apart."""
+    """JSON formatted like the gold answer, so that the two differ only in the field."""
     ways = ((", ", ": "), (",", ":"))
     parsed = parse_json(gold)
     for ways_of in ways:
@@ -73,7 +73,7 @@ def _object(row: TrainingRow) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise BadOption(
-            f"{row.where}: minimal pairs are made of gold answers that are JSON objects, got"
-            f" {row.answers[0].text!r:.80}; use pairs: sampled, or give dpo data"
+            f"{row.where}: minimal pairs need gold answers that are JSON objects, got"
+            f" {row.answers[0].text!r:.80}; use pairs: sampled, or set data"
         )
     return cast("dict[str, Any]", value)

@@ -1,8 +1,8 @@
 # pyright: standard
-"""Pretraining on text as it is: every token carries loss.
+"""Pretraining on plain text: every token carries loss.
 
-The texts follow each other, each ended by the token that ends one, and are cut into pieces of
-`max_length`; the last piece may be shorter.
+The texts are concatenated, separated by the end token, and cut into pieces of `max_length` tokens;
+the last piece may be shorter.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pretrain(TrainingConfig, frozen=True):
 
 
 def pieces(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:
-    """The texts in pieces of tokens. A piece of one has nothing to predict and is dropped."""
+    """The texts as pieces of tokens. A piece of one token has nothing to predict and is dropped."""
     end = base.tokenizer.eos_token_id
     ids: list[int] = []
     for row in rows:

@@ -1,10 +1,10 @@
 # pyright: standard
-"""A reward model: one number for an answer, higher for the chosen of two.
+"""A reward model: one score per answer, trained so that chosen answers score higher.
 
-It writes no text, so there are no exams and the last checkpoint is the result. A grader of the type
-`reward_model` asks it then, in evals and as the reward of an RFT, and it learns from conversations
-just as that grader writes them. A pair of which an answer does not fit is left out: an answer cut
-short is no worse than a whole one by what it says.
+It generates no text, so there are no exams and the last checkpoint is the result. The grader type
+`reward_model` uses it, in evals and as the reward of an RFT; training renders conversations as that
+grader does. A pair with an answer longer than `max_length` is left out, since truncation would
+change which answer is better.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from flywheel.levers.training.rows.template import NotTrainable
 from flywheel.samplers.local.chat import NoPrompt
 from flywheel.samplers.local.scoring.reward import Reader
 
-# The weight of the mean number's square: the loss itself fixes differences only, and the logistic
-# function that graders put the numbers through has its middle at 0.
+# The weight of the squared mean score: the loss determines differences only, and the grader's
+# logistic function is centred at 0.
 _CENTER = 0.01
 
 
@@ -48,14 +48,14 @@ class Reward(TrainingConfig, frozen=True):
             max_length=None,
             center_rewards_coefficient=_CENTER,
         )
-        found = pairs(setup.base, setup.rows, setup.numbers.max_length)
-        return RewardTrainer(args=arguments, **setup.kwargs(Dataset.from_list(found)))
+        rows = pairs(setup.base, setup.rows, setup.numbers.max_length)
+        return RewardTrainer(args=arguments, **setup.kwargs(Dataset.from_list(rows)))
 
 
 def pairs(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict[str, list[int]]]:
     """chosen_ids and rejected_ids of each pair whose answers end within `max_length` tokens.
 
-    Raises NothingToLearn when there is none, and NotTrainable with the row's place.
+    Raises NothingToLearn if there is none, and NotTrainable with the row's location.
     """
     reader = Reader(base.tokenizer)
     made: list[dict[str, list[int]]] = []
@@ -66,15 +66,15 @@ def pairs(base: Base, rows: Sequence[TrainingRow], max_length: int) -> list[dict
             made.append({"chosen_ids": chosen, "rejected_ids": rejected})
     if not made:
         raise NothingToLearn(
-            f"no pair of answers that differ fits into max_length {max_length} tokens; raise"
-            " max_length, or give other pairs"
+            f"no pair of different answers fits into max_length ({max_length} tokens); raise"
+            " max_length, or use other pairs"
         )
     return made
 
 
 def _ids(reader: Reader, row: TrainingRow, answer: Message) -> list[int]:
-    said = [message.as_json() for message in (*row.prompt, answer)]
-    turns = [{key: value for key, value in turn.items() if key != "weight"} for turn in said]
+    messages = [message.as_json() for message in (*row.prompt, answer)]
+    turns = [{key: value for key, value in turn.items() if key != "weight"} for turn in messages]
     try:
         return reader.ids(turns, row.tools)
     except NoPrompt as error:
@@ -82,5 +82,5 @@ def _ids(reader: Reader, row: TrainingRow, answer: Message) -> list[int]:
 
 
 def _until(ids: Sequence[int], end: int) -> int:
-    """How many tokens there are up to the last one that ends a turn."""
+    """The number of tokens up to the last end-of-turn token."""
     return next((i for i in range(len(ids), 0, -1) if ids[i - 1] == end), len(ids))

@@ -1,20 +1,20 @@
 # pyright: standard
-"""RFT: GRPO with the evalset's graders as rewards. Each step tries prompts in groups of answers.
+"""RFT: GRPO with the evalset's graders as rewards. Each step samples a group of answers per prompt.
 
-The settings of the fine-tuning API, and what they are here:
+The settings of the fine-tuning API, and their meaning here:
 
-batch_size          prompts a step; each is answered `group_size` times
-compute_multiplier  scales `group_size` (at least 2 answers); the number of steps stays
-eval_interval       steps between exams; eval_samples: how many dev items an exam has
-reasoning_effort    goes to the chat template; refused when the template does not know it
-response_format     its schema is checked; an answer that breaks it scores the bottom of every
-                    reward, and so it is with the evalset's `response_schema`
-kl                  weight of the KL to the model as it was; with an adapter it is reported at 0
-                    too: the model without its adapter is the reference, no weights are held twice
+batch_size          prompts per step; each is answered `group_size` times
+compute_multiplier  scales `group_size` (at least 2 answers); the number of steps is unchanged
+eval_interval       steps between exams; eval_samples is the number of dev items per exam
+reasoning_effort    passed to the chat template; refused if the template does not use it
+response_format     its schema is enforced: an answer that violates it gets the minimum of every
+                    reward; the same holds for the evalset's `response_schema`
+kl                  weight of the KL to the initial model; with an adapter KL is also reported at
+                    weight 0, since the model without its adapter is the reference
 
-The loss is dapo's, without KL by default. A step reports entropy, KL, lengths, the share cut off,
-repeated 4-grams within an answer, distinct 2-grams within a group, and `no_spread`: the share of
-groups from which there was nothing to learn, because all their answers earned the same.
+The loss is DAPO's, without KL by default. A step reports entropy, KL, lengths, the share of
+truncated answers, repeated 4-grams within an answer, distinct 2-grams within a group, and
+`no_spread`: the share of groups without a learning signal, because all answers have equal rewards.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from flywheel.evals.run.plan import Plan
 from flywheel.jobs.process import Emit
 from flywheel.levers.training.arguments import common
 from flywheel.levers.training.config import Auto, Count, Event, Rates, Setup, TrainingConfig
-from flywheel.levers.training.exams.alarm import audited_by, look
+from flywheel.levers.training.exams.alarm import describe_audits, emit_alarm
 from flywheel.levers.training.exams.live import plain
 from flywheel.levers.training.exams.result import ExamResult
 from flywheel.levers.training.exams.roles import Roles, span
@@ -46,7 +46,7 @@ from flywheel.levers.training.rewards.rewards import GraderReward, schema_of
 from flywheel.levers.training.rows.split_rows import asked
 from flywheel.samplers.local.chat import Chat, NoPrompt
 
-# Answers that go through one backward pass; more are done in several.
+# The most answers in one backward pass.
 _MICRO = 64
 _LONGEST_ANSWER = 512
 
@@ -54,8 +54,8 @@ _LONGEST_ANSWER = 512
 class RFT(TrainingConfig, frozen=True):
     """Prompts from a file or the train split, rewarded by graders of the evalset.
 
-    `reward` names the graders, by default the primary one. `unchecked` rewards with graders that
-    `flywheel graders check` finds weak, without a check.
+    `reward` names the graders, by default the primary one. `unchecked` skips the check that refuses
+    exploitable graders (`flywheel graders check`).
     """
 
     lever: Literal["rft"] = "rft"
@@ -78,7 +78,7 @@ class RFT(TrainingConfig, frozen=True):
     usual_steps: ClassVar[int | None] = 100
     usual_schedule: ClassVar[tuple[Schedule, str]] = (
         "constant",
-        "a short rft learns to its last step",
+        "a short rft still improves at its last step",
     )
     usual_exams: ClassVar[int | None] = 5
     keeps: ClassVar[Literal["newest", "best"]] = "best"
@@ -88,43 +88,41 @@ class RFT(TrainingConfig, frozen=True):
         if len(self.reward_weights) not in (0, len(self.reward)):
             raise ValueError(
                 f"{len(self.reward_weights)} reward_weights for {len(self.reward)} rewards;"
-                " give one each"
+                " set one weight per reward"
             )
         return self
 
     def rewards(self, definition: EvalsetDefinition) -> Mapping[str, float]:
-        """The graders of `reward`, or the primary one, each with its weight."""
+        """The graders in `reward`, by default the primary one, with their weights."""
         names = self.reward or (definition.primary,)
         return dict(zip(names, self.reward_weights or (1.0,) * len(names), strict=True))
 
     def check_rewards(
         self, plan: Plan, engine: Answerer, warn: Callable[[str], None]
     ) -> RewardCheck:
-        """Refuse rewards that can be earned without the task."""
+        """Raise WeakReward for rewards that can be earned without solving the task."""
         if self.unchecked:
-            warn(
-                "unchecked: the rewards are not checked; flywheel graders check shows their faults"
-            )
+            warn("unchecked: the rewards are not checked; run flywheel graders check")
             return RewardCheck(passed=False)
         rewards = self.rewards(plan.evalset.definition)
         return check_rewards(rewards, plan, engine, warn, evalset=self.evalset, judge=self.judge)
 
     def own_numbers(self, answer: int | None) -> Mapping[str, tuple[float, str]]:
-        """The length of an answer, and how much is sampled.
+        """Defaults for the length of an answer and the compute multiplier.
 
-        What is longer than the evalset allows is never measured, so it is not trained either.
+        Answers longer than the evalset's limit are never evaluated, so they are not trained either.
         """
-        longest = (_LONGEST_ANSWER, "the usual limit")
+        longest = (_LONGEST_ANSWER, "the default limit")
         if answer is not None and answer < _LONGEST_ANSWER:
-            longest = (answer, "as long as the evalset's answers may be")
-        return {"max_completion_tokens": longest, "compute_multiplier": (1.0, "as it is")}
+            longest = (answer, "the evalset's limit")
+        return {"max_completion_tokens": longest, "compute_multiplier": (1.0, "the default")}
 
     def split_rows(self, evalset: Evalset, items: Sequence[Item]) -> list[TrainingRow]:
-        """The items, asked."""
+        """The prompts of the items."""
         return [asked(evalset, item) for item in items]
 
     def trainer(self, setup: Setup) -> Any:
-        """The trainer for prompts with items for the graders. Raises BadOption."""
+        """The GRPO trainer; each prompt carries its item for the graders. Raises BadOption."""
         from datasets import Dataset
         from trl.trainer.grpo_config import GRPOConfig
 
@@ -168,7 +166,7 @@ class RFT(TrainingConfig, frozen=True):
     def reward_functions(
         self, definition: EvalsetDefinition, engine: Answerer
     ) -> list[GraderReward]:
-        """The rewards, in the order of the config."""
+        """The reward functions, in the config's order."""
         schema = schema_of(self.response_format) or definition.response_schema
         named = {grader.name: grader for grader in definition.graders}
         return [
@@ -177,12 +175,12 @@ class RFT(TrainingConfig, frozen=True):
         ]
 
     def describe_rows(self, trainer: Any, setup: Setup) -> Iterator[Event]:
-        """What rewards and what audits."""
+        """Notices about the rewards and audits."""
         for text in notices(self, setup.evalset.definition):
             yield "notice", {"text": text}
 
     def probe(self, trainer: Any, setup: Setup) -> str | None:
-        """What there is to sharpen."""
+        """The headroom: whether sampling already finds better answers."""
         options: dict[str, Any] = {"temperature": self.temperature}
         if self.reasoning_effort != "default":
             options["reasoning_effort"] = self.reasoning_effort
@@ -191,14 +189,14 @@ class RFT(TrainingConfig, frozen=True):
         return probe(Sampling(self, setup, rewards, options, longest, k))
 
     def row_lengths(self, trainer: Any, base: Base) -> list[int]:
-        """The tokens of each prompt: how long answers will become cannot be known."""
+        """The number of tokens of each prompt; the length of future answers is unknown."""
         return [
             len(ids) for ids in base.tokenizer(list(trainer.train_dataset["prompt"]))["input_ids"]
         ]
 
     def step_inputs(self, trainer: Any, rows: Sequence[Any], batch_size: int) -> Sequence[Any]:
-        """The prompts, answered by the model as it is now."""
-        # TRL sets it only once the training loop has begun.
+        """The prompts with answers sampled from the current model."""
+        # TRL sets this only when the training loop begins.
         trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
         prompts = [rows[i % len(rows)] for i in range(batch_size)]
         trainer._prepare_inputs([row for row in prompts for _ in range(trainer.num_generations)])
@@ -206,46 +204,46 @@ class RFT(TrainingConfig, frozen=True):
         return parts
 
     def largest_input(self, trainer: Any, part: Any) -> Any | None:
-        """On a GPU, where it decides about the memory: answers as long as they may become."""
+        """On a GPU, answers of the maximum length, which determine the peak memory."""
         import torch
 
-        return stretched(part, trainer.args) if torch.cuda.is_available() else None
+        return longest_input(part, trainer.args) if torch.cuda.is_available() else None
 
     def after_exam(self, roles: Roles, exams: Sequence[ExamResult], emit: Emit) -> None:
-        """Raise the alarm for reward hacking where it is due."""
-        look(roles, exams, emit)
+        """Emit the alarm for reward hacking."""
+        emit_alarm(roles, exams, emit)
 
 
 def group_size(config: RFT, numbers: Numbers) -> int:
-    """How many answers a prompt gets: what the config says, times the compute multiplier."""
+    """The number of answers per prompt: `group_size` times the compute multiplier."""
     return max(2, round(config.group_size * numbers.own["compute_multiplier"]))
 
 
 def notices(config: RFT, definition: EvalsetDefinition) -> list[str]:
-    """What a person should know before an RFT begins."""
+    """Notices for the user before an RFT begins."""
     roles = config.roles(definition)
-    texts = [audited_by(roles)]
+    texts = [describe_audits(roles)]
     spans = {span(grader) for grader in definition.graders if grader.name in roles.rewards}
     if len(spans) > 1 and config.aggregate == "sum_then_normalize":
         texts.append(
-            "the rewards have different scales, so the widest one drowns the others; set"
-            " aggregate=normalize_then_sum to weigh them alike"
+            "the rewards have different ranges, so the widest one dominates; set"
+            " aggregate=normalize_then_sum to give them equal weight"
         )
     return texts
 
 
 def _check_effort(base: Base, config: RFT) -> None:
-    """Raise BadOption when a reasoning effort is asked for that the template would pass over."""
+    """Raise BadOption for a reasoning effort that the chat template would ignore."""
     known = "reasoning_effort" in str(base.tokenizer.chat_template)
     if config.reasoning_effort != "default" and not known:
         raise BadOption(
-            f"the chat template of {config.model!r} knows no reasoning_effort, so"
-            f" {config.reasoning_effort!r} would change nothing; leave it at default"
+            f"the chat template of {config.model!r} does not use reasoning_effort, so"
+            f" {config.reasoning_effort!r} would have no effect; remove it"
         )
 
 
 def _prompt(chat: Chat, config: RFT, row: TrainingRow) -> str:
-    """The prompt as samplers render it. Raises BadOption with the row's place."""
+    """The prompt as samplers render it. Raises BadOption with the row's location."""
     effort = config.reasoning_effort
     extra = {} if effort == "default" else {"reasoning_effort": effort}
     try:
@@ -255,8 +253,8 @@ def _prompt(chat: Chat, config: RFT, row: TrainingRow) -> str:
 
 
 def _longest_answer(base: Base, model: str, numbers: Numbers, prompts: Sequence[str]) -> int:
-    """The most tokens of an answer: what the config says, and no more than the model's context has
-    room for behind the longest prompt. Raises BadOption when there is none.
+    """The limit on an answer's tokens: the config's, or less if the context is too small for the
+    longest prompt plus that. Raises BadOption if there is no room at all.
     """
     most = int(numbers.own["max_completion_tokens"])
     text = plain(base.model).config.get_text_config(decoder=True)
@@ -266,14 +264,14 @@ def _longest_answer(base: Base, model: str, numbers: Numbers, prompts: Sequence[
     longest = max(map(len, base.tokenizer(list(prompts))["input_ids"]))
     if longest >= context:
         raise BadOption(
-            f"the longest prompt has {longest} tokens, and the context of {model!r} is {context}:"
-            " no room for an answer; shorten the prompts, or leave such rows out"
+            f"the longest prompt has {longest} tokens and the context of {model!r} is {context},"
+            " which leaves no room for an answer; shorten the prompts, or remove such rows"
         )
     return min(most, context - longest)
 
 
-def stretched(part: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
-    """As many answers as a pass may have, each as long as it may become."""
+def longest_input(part: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
+    """The input of a full pass in which every answer has the maximum length."""
     import torch
 
     many = arguments.per_device_train_batch_size

@@ -1,9 +1,9 @@
 # pyright: standard
-"""Sampled pairs: each gold answer, preferred to a wrong answer of the model itself.
+"""Sampled pairs: each gold answer preferred to a wrong answer of the model itself.
 
-The wrong one is the worst of a few that the base gives at temperature 1, by the primary grader; an
-item that it gets right each time, or that has no verdict, makes no pair. They are written into the
-job's folder, so that a training that goes on learns from the same.
+The wrong answer is the worst of a few sampled at temperature 1, by the primary grader. An item that
+is always answered correctly, or is ungraded, gives no pair. The pairs are saved in the job's
+folder, so that a resumed training uses the same ones.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _EACH = 4
 
 
 class NoPairs(FlywheelError):
-    """The model is wrong too seldom for pairs to be made of its answers."""
+    """The model gives too few wrong answers to make pairs from."""
 
 
 def sampled_pairs(config: TrainingConfig, setup: Setup) -> list[TrainingRow]:
-    """The pairs, sampled now or read from the job's folder. Raises NoPairs when there are few.
+    """The pairs, sampled or read from the job's folder. Raises NoPairs if there are too few.
 
-    Raises Stopped when the job is to stop.
+    Raises Stopped when the job is asked to stop.
     """
     path = setup.folder / FILE
     if not path.is_file():
         pairs = _sample(config, setup)
         if len(pairs) < FEWEST:
             raise NoPairs(
-                f"the model answers {len(setup.rows)} items and {len(pairs)} of them wrongly, too"
-                " few to learn from; use pairs: minimal, or another lever"
+                f"the model answers {len(pairs)} of {len(setup.rows)} items wrongly; at least"
+                f" {FEWEST} are required; use pairs: minimal, or another lever"
             )
         setup.folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, "".join(_line(pair) for pair in pairs))
@@ -78,7 +78,7 @@ def _sample(config: TrainingConfig, setup: Setup) -> list[TrainingRow]:
 
 
 def _answers(config: TrainingConfig, setup: Setup) -> list[Output]:
-    """A few answers to every row, those of a row together."""
+    """`_EACH` answers per row, consecutive for each row."""
     most = setup.evalset.definition.sampling.max_completion_tokens
     requests = [
         Request(

@@ -1,5 +1,5 @@
 # pyright: standard
-"""Supervised training: learn to say what the assistant says in the rows. See masks.py for which."""
+"""Supervised fine-tuning on the assistant's messages; masks.py selects the tokens with loss."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SFT(TrainingConfig, frozen=True):
 
 
 def token_trainer(tokens: Sequence[dict[str, list[int]]], setup: Setup, seed: int) -> Any:
-    """The trainer for rows of tokens with their labels, taken as they are."""
+    """The trainer for rows that are already tokenized and labelled."""
     from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer

@@ -1,4 +1,4 @@
-"""Every objective, told apart by `lever`. A new one is its file and a line here."""
+"""The union of all objectives, discriminated by `lever`. A new one is a file and a line here."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LEVERS = tuple(_BY_LEVER)
 
 
 def objective(lever: Any) -> type[TrainingConfig] | None:
-    """The config class of a lever, None for a name that is none."""
+    """The config class of a lever, None for an unknown name."""
     return _BY_LEVER.get(lever) if isinstance(lever, str) else None
 
 
 def objective_named(lever: Any) -> type[TrainingConfig]:
-    """The same. Raises BadOption, which lists the levers."""
-    found = objective(lever)
-    if found is None:
+    """The config class of a lever. Raises BadOption, which lists the levers."""
+    config = objective(lever)
+    if config is None:
         raise BadOption(f"wanted one of {', '.join(LEVERS)}, got {lever!r}")
-    return found
+    return config

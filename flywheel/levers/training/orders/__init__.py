@@ -1,1 +1,1 @@
-"""Orders: from a config to a training with every number settled."""
+"""Orders: a config with every "auto" resolved and every input recorded by digest."""

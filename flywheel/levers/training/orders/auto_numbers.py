@@ -1,7 +1,7 @@
-"""Auto: the numbers that a config leaves open, from the data and the size of the model.
+"""Values for settings that are "auto", from the data and the size of the model.
 
-The anchors are measured on the embedded model of a million parameters; the slopes lead from there
-to what is usual for models of seven billion. A figure to begin with, not an optimum.
+The anchors were measured on the embedded model of 1 million parameters; values are interpolated
+from there to common choices for models of 7 billion. They are starting points, not optima.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def resolve(
     context: int | None = None,
     answer: int | None = None,
 ) -> Numbers:
-    """Every number of the config. `longest` is the longest row in tokens, `context` the most that
-    the model takes, `answer` the most that the evalset lets an answer have. `why` gives the reason
-    for what was chosen here.
+    """All numbers of the config. `longest` is the longest row, `context` the model's context and
+    `answer` the evalset's limit on an answer, each in tokens. `why` has the reason for each value
+    chosen here.
     """
     why: dict[str, str] = {}
 
@@ -37,14 +37,14 @@ def resolve(
         why[name] = f"{chosen if isinstance(chosen, str) else format(chosen, 'g')}: {reason}"
         return chosen
 
-    usual = f"usual for {config.lever}"
+    usual = f"the default for {config.lever}"
     size = max(1, min(config.usual_batch, rows // 4))
     batch = settle("batch_size", size, f"{usual}, and at least 4 batches")
     each = math.ceil(rows / batch)
     epochs, steps = _length(config, rows, each, settle)
     exams = config.usual_exams
     interval = max(1, min(each, steps) if exams is None else steps // exams)
-    often = "once an epoch" if exams is None else f"{exams} times"
+    often = "once per epoch" if exams is None else f"{exams} times"
     schedule, reason = config.usual_schedule
     schedule = settle("schedule", schedule, reason or usual)
     warmup = round(steps * (0.1 if schedule == "wsd" else 0.04))
@@ -77,7 +77,7 @@ def _length(config: TrainingConfig, rows: int, each: int, settle: Any) -> tuple[
 
 
 def _rate(config: TrainingConfig, parameters: int) -> tuple[float, str]:
-    """A straight line between the two anchors, both axes logarithmic, and level beyond them."""
+    """Log-log interpolation between the two anchors, constant beyond them."""
     low, high = config.rates.adapter if config.method.is_adapter else config.rates.full
     way = math.log(parameters / _TINY) / math.log(_LARGE / _TINY)
     rate = low * (high / low) ** min(1.0, max(0.0, way))

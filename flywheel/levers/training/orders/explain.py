@@ -1,5 +1,5 @@
 # pyright: standard
-"""Explain: what a training will take, estimated by one step of it."""
+"""Explain: an estimate of a training's cost, from one trial step."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.levers.lever import TaskEvalset
 from flywheel.levers.training.config import Setup, TrainingConfig
 from flywheel.levers.training.methods.base import open_base
-from flywheel.levers.training.orders.ordering import anywhere
+from flywheel.levers.training.orders.ordering import with_absolute_paths
 from flywheel.levers.training.orders.settle import settle
 from flywheel.levers.training.quiet import quiet
 from flywheel.levers.training.rows.rows import training_rows
 
 
 def explain(config: TrainingConfig) -> list[str]:
-    """Lines for people. Needs no baseline, asks no judge, and keeps nothing.
+    """Lines for the user. Needs no baseline, calls no judge, and stores nothing.
 
-    Numbers that were "auto" come with their reasons, and an RFT with what there is to sharpen.
+    They include the reasons for "auto" values and, for an RFT, the headroom.
     """
     config.check_packages()
-    # They load transformers.
+    # Imported here because they load transformers.
     from flywheel.levers.training.preflight import preflight
     from flywheel.levers.training.train import build, clear_errors
 
-    config = anywhere(config)
+    config = with_absolute_paths(config)
     evalset = TaskEvalset.of(load_evalset(config.evalset))
     order = settle(config, evalset)
     config = order.config

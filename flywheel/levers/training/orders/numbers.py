@@ -1,4 +1,4 @@
-"""The numbers of a training, every "auto" of its config settled."""
+"""The numbers of a training, with every "auto" of its config resolved."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Schedule = Literal["linear", "cosine", "constant", "wsd"]
 
 
 class Numbers(BaseModel):
-    """Intervals and `warmup` are in steps. `own` are the numbers that only this lever has.
+    """Intervals and `warmup` are in steps. `own` are numbers specific to the lever.
 
-    `why` gives the reason for each number that the config left open.
+    `why` has the reason for each number that was "auto".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,5 +32,5 @@ class Numbers(BaseModel):
 
     @property
     def flat(self) -> dict[str, Any]:
-        """All of them by name, without the reasons."""
+        """All numbers by name, without the reasons."""
         return {**self.model_dump(exclude={"own", "why"}), **self.own}

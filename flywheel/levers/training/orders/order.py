@@ -1,7 +1,7 @@
-"""An order: a config, every number settled, and the digests of all that the training depends on.
+"""An order: a config with every number resolved, and the digests of the training's inputs.
 
-It is JSON both ways: a job's folder holds it as order.json, and a child process trains by it. A
-training that goes on after a stop checks first that nothing it depends on has changed meanwhile.
+It is stored as order.json in the job's folder, where the worker process reads it. A resumed
+training first checks that none of its inputs has changed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FILE = "order.json"
 
 
 class ChangedOrder(FlywheelError):
-    """A training cannot be resumed: what it depends on is not what it began with."""
+    """A training cannot be resumed because its order or an input has changed."""
 
 
 class Digests(BaseModel):
-    """What a training depends on, by content. `data` is the training file or the train split."""
+    """The digests of a training's inputs. `data` is the training file or the train split."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,9 +45,10 @@ class Digests(BaseModel):
 
 
 class Order(BaseModel):
-    """All that a training is. `rows` are those that it learns from, `baseline` the run to beat.
+    """A complete description of a training.
 
-    `rewards` says how rewards were checked, `budget` how many dollars it may cost.
+    `rows` is the number of training rows, `baseline` the run to beat, `rewards` the result of the
+    rewards' check, and `budget` the maximum cost in dollars.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,23 +68,23 @@ class Order(BaseModel):
 
     @property
     def text(self) -> str:
-        """What order.json holds."""
+        """The content of order.json."""
         return self.model_dump_json(indent=2) + "\n"
 
     @property
     def digest(self) -> str:
-        """What ties a job to its order: the journal keeps it from the start."""
+        """The digest of order.json, which the job's journal records when the job is accepted."""
         return digest_bytes(self.text.encode())
 
     def check_unchanged(self) -> None:
-        """Raise ChangedOrder, naming what changed, when it is not what the order was made of."""
-        found = digests_of(self.config, load_evalset(self.config.evalset))
-        then, now = self.digests.model_dump(), found.model_dump()
+        """Raise ChangedOrder, naming the inputs that have changed since the order was made."""
+        current = digests_of(self.config, load_evalset(self.config.evalset))
+        then, now = self.digests.model_dump(), current.model_dump()
         changed = [_NAMES[name] for name in then if then[name] != now[name]]
         if changed:
             raise ChangedOrder(
-                f"this training cannot be resumed because {', '.join(changed)} changed since it was"
-                " ordered; put back what was there, or start a new training"
+                f"this training cannot resume because {', '.join(changed)} changed since it was"
+                " started; restore the original, or start a new training"
             )
 
 
@@ -114,13 +115,13 @@ def load_order(folder: Path) -> Order:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in fault["loc"])
-        raise BadFile(f"{path}: {place}: {fault['msg']}; start the training anew") from None
+        raise BadFile(f"{path}: {place}: {fault['msg']}; start a new training") from None
     except ValueError as error:
-        raise BadFile(f"{path} is no JSON: {error}; start the training anew") from None
+        raise BadFile(f"{path} is not JSON: {error}; start a new training") from None
 
 
 def read_order(value: Any) -> Order:
-    """An order as JSON has it, also one of the first edition. Raises ValidationError."""
+    """An order from JSON, also in the format of the first edition. Raises ValidationError."""
     order = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
     config, numbers = order.get("config"), order.get("numbers")
     if isinstance(config, dict) and isinstance(numbers, dict):
@@ -133,7 +134,7 @@ def read_order(value: Any) -> Order:
 def stored_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a stored order, without the settings of other levers.
 
-    The first edition wrote those into every order, none of them changed from its default.
+    The first edition wrote those into every order, with their default values.
     """
     known = objective(config.get("lever"))
     if known is None:
@@ -148,7 +149,7 @@ def stored_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_own(numbers: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers of the first edition, where those of the lever stood among the others."""
+    """Numbers with `own`: the first edition stored the lever's numbers among the others."""
     if "own" in numbers:
         return dict(numbers)
     shared = {name: value for name, value in numbers.items() if name in Numbers.model_fields}
@@ -157,7 +158,7 @@ def _with_own(numbers: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str
 
 
 def digests_of(config: TrainingConfig, evalset: Evalset) -> Digests:
-    """The digests of all that the config names, as it is now. Raises a FlywheelError."""
+    """The current digests of everything that the config names. Raises a FlywheelError."""
     plan = config.dev_plan(evalset)
     same = plan.identity
     return Digests(

@@ -1,8 +1,8 @@
-"""Ordering a training: what must hold before it is accepted, checked with everything at hand.
+"""Ordering a training: the checks before it is accepted.
 
-There is a baseline to beat, measured as the exams will measure, and nothing of dev or test stands
-in what is learnt: this is checked here, since levers do not see test. Whatever fails here costs
-seconds, not a night.
+There must be a baseline measured in the same way as the exams, and the training data must not
+overlap with dev or test; this is checked here because levers cannot read test. A failure here costs
+seconds instead of hours.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flywheel.data.checks.check import check_training
-from flywheel.data.leakage.leakage import tell, tell_counts
+from flywheel.data.leakage.leakage import describe_counts, describe_overlap
 from flywheel.data.rows.training import read_training
 from flywheel.engines.engine import Engine
 from flywheel.engines.needs import check_needs
@@ -41,17 +41,17 @@ def order_training(
     max_cost: float | None = None,
     warn: Warn = lambda text: None,
 ) -> Order:
-    """The order for a config, once all holds that must. `warn` shows a line to a person.
+    """The order for a config after all checks. `warn` prints a line for the user.
 
-    A training whose estimate is above `max_cost` dollars ends before its first step.
+    A training with an estimate above `max_cost` dollars stops before its first step.
 
-    Raises NoBaseline, unless it is to be measured first; LeakingData; WeakReward; BadFile and
-    others for what would stop the training later.
+    Raises NoBaseline, unless `measure_first` is set; LeakingData; WeakReward; BadFile and others
+    for anything that would fail later.
     """
     config.check_packages()
-    config = anywhere(config)
+    config = with_absolute_paths(config)
     folder_of(config.model)
-    # The judge is opened before the order is written: a missing key shows now, not in the job.
+    # The judge is opened before the order is written, so that a missing key fails here.
     with open_engine(config.engine_spec) as engine:
         return _order(config, store, engine, measure_first, max_cost, warn)
 
@@ -67,14 +67,14 @@ def _order(
     evalset = load_evalset(config.evalset)
     plan = config.dev_plan(evalset)
     roles = config.roles(evalset.definition)
-    # A reward model writes nothing, so no exam is graded.
+    # A reward model generates no text, so there are no exams.
     asked = frozenset[str]() if config.scores else roles.asked
     check_needs((g for g in plan.graders if g.name in asked), engine.spec)
     baseline, why = find_run_to_beat(plan, store, asked)
     if baseline is None and not measure_first:
         raise NoBaseline(
-            f"{why}, and nothing is trained before there is a measurement to beat:"
-            f" {_command(config, store.path)} (or --measure-first)"
+            f"{why}; a training needs a baseline to beat. Run"
+            f" {_command(config, store.path)}, or add --measure-first"
         )
     check_data(config, warn)
     check_leaks(config, evalset, warn)
@@ -87,14 +87,14 @@ def _order(
         warn=warn,
     )
     order = TRAINING_LEVER.prepare(config, task)
-    # Last, for it takes the longest.
+    # Last, because it takes the longest.
     if baseline is None:
         baseline = measure_baseline(plan, store, engine)
     return order.model_copy(update={"baseline": baseline})
 
 
 def check_data(config: TrainingConfig, warn: Warn = lambda text: None) -> None:
-    """Raise BadFile for a training file with errors; its warnings are counted in one line."""
+    """Raise BadFile for a training file with errors; warn once with the number of warnings."""
     if config.data is None:
         return
     report = check_training(read_training(config.data))
@@ -108,9 +108,9 @@ def check_data(config: TrainingConfig, warn: Warn = lambda text: None) -> None:
 
 
 def check_leaks(config: TrainingConfig, evalset: Evalset, warn: Warn = lambda text: None) -> None:
-    """Raise LeakingData where rows overlap with items of dev or test; a warning if that is allowed.
+    """Raise LeakingData if rows overlap with items of dev or test; only warn with `allow_leaks`.
 
-    Without a file the rows are the evalset's train split.
+    Without a training file, the rows are the evalset's train split.
     """
     train = evalset.split("train").path
     if config.data is None or config.data.resolve() == train.resolve():
@@ -120,29 +120,29 @@ def check_leaks(config: TrainingConfig, evalset: Evalset, warn: Warn = lambda te
 
 
 def _check_leaks(config: TrainingConfig, rows: Path, leaks: Sequence[Leak], warn: Warn) -> None:
-    """Raise LeakingData with the worst pairs, or say so where the config allows leaks."""
+    """Raise LeakingData with the worst pairs, or warn if the config allows leaks."""
     file = "" if config.data is None else f" --file {config.data}"
     for leak in leaks:
         if not leak.overlaps.total:
             continue
-        found = (
-            f"{rows}: {leak.overlaps.total} of the {leak.items} items of {leak.right}"
-            f" stand in it ({tell_counts(leak.overlaps.counts)}), so a gain would prove nothing"
+        message = (
+            f"{rows}: it contains {leak.overlaps.total} of the {leak.items} items of {leak.right}"
+            f" ({describe_counts(leak.overlaps.counts)}), so a gain would be meaningless"
         )
         if config.allow_leaks:
-            warn(f"warning: {found}; allow_leaks is set")
+            warn(f"warning: {message}; allow_leaks is set")
             continue
-        pairs = "".join(f"\n  {tell(pair)}" for pair in leak.overlaps.worst[:_SHOWN])
+        pairs = "".join(f"\n  {describe_overlap(pair)}" for pair in leak.overlaps.worst[:_SHOWN])
         raise LeakingData(
-            f"{found}; take them out (flywheel leakage {config.evalset}{file} lists them), or set"
-            f" allow_leaks=true to train all the same:{pairs}"
+            f"{message}; remove them (flywheel leakage {config.evalset}{file} lists them), or set"
+            f" allow_leaks=true to train anyway:{pairs}"
         )
 
 
-def anywhere(config: TrainingConfig) -> TrainingConfig:
-    """The same config with absolute paths, for a job may resume in another working directory."""
+def with_absolute_paths(config: TrainingConfig) -> TrainingConfig:
+    """The config with absolute paths, since a job may resume in another working directory."""
     if not config.evalset:
-        raise BadOption("this training names no evalset; give one, such as evalset=ticket_triage")
+        raise BadOption("a training needs an evalset; set one, such as evalset=ticket_triage")
     evalset = load_evalset(config.evalset)
     ours = evalset.name in shipped() and load_evalset(evalset.name).folder == evalset.folder
     changes: dict[str, object] = {"evalset": evalset.name if ours else str(evalset.folder)}

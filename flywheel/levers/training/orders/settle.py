@@ -1,5 +1,5 @@
 # pyright: standard
-"""Settle: from a config to an order, with the rows read, the tokens counted and nothing open."""
+"""Settle: from a config to an order. Reads the rows, counts tokens and resolves every "auto"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ALL = 2**30
 
 
 def settle(config: TrainingConfig, evalset: Evalset, baseline: str | None = None) -> Order:
-    """The order for this config. Raises a FlywheelError for what would stop the training later."""
+    """The order for this config. Raises a FlywheelError for anything that would fail later."""
     check_trackers(config)
     folder = folder_of(config.model)
     source, adapter = weights_of(folder)
@@ -51,12 +51,12 @@ def settle(config: TrainingConfig, evalset: Evalset, baseline: str | None = None
 
 
 def length(row: TrainingRow, template: Template) -> int:
-    """The tokens of a row, with the longer of its answers. Raises NotTrainable with its place."""
+    """The tokens of a row with its longer answer. Raises NotTrainable with the row's location."""
     if row.kind == "text":
         return len(template.tokenizer(row.text)["input_ids"]) + 1
     if row.kind == "reward":
-        said = [message.as_json() for message in row.messages]
-        return len(template.tokenizer(template.prompt(said, row.tools))["input_ids"])
+        messages = [message.as_json() for message in row.messages]
+        return len(template.tokenizer(template.prompt(messages, row.tools))["input_ids"])
     if row.kind == "sft":
         return len(mask_row(row, template, _ALL).ids)
     pairs = [answer_ids(row, answer, template, _ALL) for answer in row.answers]
@@ -64,7 +64,7 @@ def length(row: TrainingRow, template: Template) -> int:
 
 
 def count_parameters(folder: Path) -> int:
-    """How many numbers the weights of a folder are, from the headers of its files."""
+    """The number of parameters of a model's folder, from the headers of its safetensors files."""
     total = 0
     for path in sorted(folder.glob("model*.safetensors")):
         with path.open("rb") as file:

@@ -1,10 +1,9 @@
 # pyright: standard
-"""Headroom: whether there is anything for RFT to sharpen, asked before it is paid for.
+"""Headroom: whether RFT can improve the model, estimated before the training is paid for.
 
-RFT makes likelier what sampling finds already. Some prompts are answered `k` times each at the
-temperature of the training, with its limit of tokens, and rewarded by its own functions: where all
-answers of a prompt earn the same there is nothing to learn from it, and where the best of k is no
-better than the average there is nowhere to go.
+RFT reinforces answers that sampling already finds. Some prompts are answered `k` times each, with
+the training's temperature, token limit and reward functions. A prompt whose answers all earn the
+same gives no learning signal; if the best of k is no better than the mean, there is no headroom.
 """
 
 from __future__ import annotations
@@ -31,20 +30,21 @@ from graders.grader import Grade
 
 PROMPTS = 50
 SECONDS = 60.0
-# Answers that are asked for at once.
+# Concurrent answers.
 _GROUP = 64
-# So many groups without spread leave next to nothing to learn from.
+# With a larger share of prompts without spread, there is almost no learning signal.
 _MOST_FLAT = 0.9
-# A gain from choosing among k, in shares of the reward's span, that is not worth the trouble.
+# The smallest useful gain of the best of k over the mean, as a share of the reward's range.
 _LEAST_ROOM = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """What was found. Rewards are in shares of their span; shares are of the prompts.
+    """The result. `mean` and `best` (of k) are shares of the reward's range.
 
-    `pass_1` and `pass_k` are of the primary grader, None when it gave no verdict. `flat` prompts
-    earn the same with each answer; `failed` and `solved` are those of them at the bottom and top.
+    `pass_1` and `pass_k` are by the primary grader, None if nothing was graded. `flat` is the share
+    of prompts whose answers all earn the same, `failed` and `solved` those at the minimum and the
+    maximum.
     """
 
     prompts: int
@@ -59,46 +59,46 @@ class Headroom:
 
     @property
     def worth_it(self) -> bool:
-        """Whether there is something to sharpen."""
+        """Whether there is headroom."""
         return self.flat < _MOST_FLAT and self.best - self.mean >= _LEAST_ROOM
 
     def describe(self) -> str:
-        """The figures and the advice, in words."""
+        """The numbers and the advice as text."""
         passed = ""
         if self.pass_1 is not None and self.pass_k is not None:
             passed = f"pass@1 {self.pass_1:.0%}, pass@{self.k} {self.pass_k:.0%}; "
         figures = (
             f"{self.prompts} prompts x {self.k} answers: {passed}mean reward {self.mean:.2f},"
-            f" best of {self.k} {self.best:.2f}; {self.flat:.0%} of the prompts earn the same with"
-            " every answer"
+            f" best of {self.k} {self.best:.2f}; on {self.flat:.0%} of the prompts every answer"
+            " earns the same"
         )
         return f"{figures}. {self._advice()}"
 
     def _advice(self) -> str:
         if self.worth_it:
-            return "There is something to sharpen."
+            return "RFT has headroom."
         if self.failed >= max(self.solved, 0.5):
             return (
-                f"RFT has nothing to sharpen: on {self.failed:.0%} of the prompts every answer"
-                " fails. Teach it first, with sft or distillation, or reward parts of an answer."
+                f"RFT has no headroom: on {self.failed:.0%} of the prompts every answer fails."
+                " Train with sft or distillation first, or reward partial success."
             )
         if self.solved >= 0.5:
             return (
-                f"RFT has nothing to sharpen: {self.solved:.0%} of the prompts are always answered"
-                " well. Take harder items, or a grader that sees finer differences."
+                f"RFT has no headroom: on {self.solved:.0%} of the prompts every answer is right."
+                " Use harder items, or a grader with finer scores."
             )
         return (
-            "RFT has little to sharpen: the best answers are hardly better than the others. Raise"
-            " the temperature, or teach it with sft first."
+            "RFT has little headroom: the best answers are hardly better than the mean. Raise the"
+            " temperature, or train with sft first."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a training samples its answers: the probe does it in the same way, and only so.
+    """How the training samples its answers, which the probe repeats.
 
-    `rewards` are its reward functions, `options` what its requests say beside `longest`, the most
-    tokens of an answer. `k` is how many answers a prompt gets.
+    `rewards` are its reward functions, `options` its sampling options, `longest` the limit on an
+    answer's tokens, and `k` the number of answers per prompt.
     """
 
     config: TrainingConfig
@@ -110,22 +110,22 @@ class Sampling:
 
 
 def probe(sampling: Sampling, seconds: float = SECONDS) -> str:
-    """What there is to sharpen, in words, also when nothing could be found out."""
+    """The headroom as text, also if it could not be measured."""
     result = headroom(sampling, seconds)
     if result is not None:
         return result.describe()
     return (
-        f"the probe has no result: within {seconds:g} s no group of prompts had all its"
+        f"headroom not measured: within {seconds:g} s no group of prompts got all its"
         f" {sampling.k} answers of up to {sampling.longest} tokens, or none could be graded"
     )
 
 
 def headroom(sampling: Sampling, seconds: float = SECONDS) -> Headroom | None:
-    """Ask up to PROMPTS of the rows as the training will; None when no answer could be graded.
+    """Sample answers to up to PROMPTS of the rows; None if no answer could be graded.
 
-    Ends with what it has after this long: groups of prompts are asked one after another, and one
-    that is unfinished is left out, for its short answers would be there and its long ones not. The
-    model is left as it was. Raises Stopped when the job is to stop.
+    Stops after `seconds`: groups of prompts are sampled one after another, and an unfinished group
+    is discarded, since it would contain only its short answers. The model's state is restored.
+    Raises Stopped when the job is asked to stop.
     """
     config, setup, k = sampling.config, sampling.setup, sampling.k
     until = time.monotonic() + seconds
@@ -162,7 +162,7 @@ def _request(sampling: Sampling, row: TrainingRow, number: int) -> Request:
 def _graded(
     sampling: Sampling, rows: Sequence[TrainingRow], outputs: Sequence[Output]
 ) -> Headroom | None:
-    """The rewards by the functions of the training itself, and the primary grader's verdicts."""
+    """Grade the answers with the training's reward functions and the primary grader."""
     setup, progress, k = sampling.setup, sampling.setup.progress, sampling.k
     weights_of = sampling.config.rewards(setup.evalset.definition)
     texts = [output.text for output in outputs]

@@ -1,8 +1,8 @@
-"""Rewards are checked before they teach: a weak grader is learnt, not the task.
+"""The check of an RFT's rewards: a model learns to exploit a weak grader instead of the task.
 
-The battery of `flywheel graders check` is played to every reward of an RFT, on dev items, before
-its job begins. What the evalset excuses is noted in the order; a config with `unchecked: true` is
-not checked, and the order says so.
+Before the job begins, the probes of `flywheel graders check` are run on every reward, with dev
+items. The order records the probes that the evalset excuses. A config with `unchecked: true` skips
+the check, and the order records that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Warn = Callable[[str], None]
 
 
 class RewardCheck(BaseModel):
-    """How the rewards of an RFT were checked: on how many items, and what was excused of whom."""
+    """The result of the check: the number of items, and the excused probes by grader."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,15 +40,15 @@ def check_rewards(
     evalset: str,
     judge: str | None,
 ) -> RewardCheck:
-    """Play the battery to these graders. Raises WeakReward with the probes that show a fault.
+    """Run the probes on these graders. Raises WeakReward with the probes that fail.
 
-    `evalset` and `judge` name them for a user.
+    `evalset` and `judge` are their names in the message.
     """
     graders = [grader for grader in plan.graders if grader.name in rewards]
     most = default_most(graders)
     material = Material(plan.evalset, tuple(draw_items(plan.evalset, "dev", most)))
     if calls := judge_calls(material, graders):
-        warn(f"the judge is asked {calls:,} times to check the rewards")
+        warn(f"checking the rewards takes {calls:,} judge calls")
     checks = result_of(check_graders(material, graders, engine))
     faults = [
         f"{check.grader}: {probe.probe}: {probe.story} ({probe.why})"
@@ -56,13 +56,13 @@ def check_rewards(
         for probe in check.bad
     ]
     if not faults and checks and all(check.format_only for check in checks):
-        faults = [f"{checks[0].grader}: any item's answer passes, so it rewards the format alone"]
+        faults = [f"{checks[0].grader}: the answer of any item passes; it rewards only the format"]
     if faults:
         option = f" --judge {judge}" if judge else ""
         raise WeakReward(
-            f"a reward of this training can be earned without the task. See: flywheel graders check"
-            f" {evalset} --most {most}{option}. Mend the grader, excuse the probe under"
-            " `checks` in evalset.yaml, or train all the same with unchecked: true\n  "
+            f"a reward can be earned without solving the task. See: flywheel graders check"
+            f" {evalset} --most {most}{option}. Fix the grader, excuse the probe under"
+            " `checks` in evalset.yaml, or train anyway with unchecked: true\n  "
             + "\n  ".join(faults)
         )
     excused = {

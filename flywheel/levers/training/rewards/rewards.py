@@ -1,11 +1,11 @@
 # pyright: standard
-"""Graders as rewards: what TRL asks of a reward function, answered by the grader of an evalset.
+"""Graders as TRL reward functions.
 
-A dataset row carries its item as JSON in the column `item`. Judges, sandboxes and embedders are
-asked in one batch a step. What has no verdict is None, which TRL leaves out of the group's mean:
-an outage never teaches. An answer that cannot be read is the model's doing, and scores as the
-grader scores it; one that breaks the response format scores the bottom of the grader's span,
-since a server that holds its model to a schema would never have let it through.
+A dataset row has its item as JSON in the column `item`. Judges, sandboxes and embedders are called
+in one batch per step. An ungraded answer is None, which TRL leaves out of the group's mean: an
+outage is never a training signal. An unreadable answer is the model's fault and gets the grader's
+score. An answer that violates the response format gets the minimum of the grader's range, since a
+server that enforces the schema would never return it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ LogMetric = Callable[[str, float], None]
 
 
 class GraderReward:
-    """One grader as a reward function; its `__name__` is the grader's, which names its column.
+    """One grader as a reward function. Its `__name__`, and so its column, is the grader's name.
 
-    `errors` counts what had no verdict by its kind.
+    `errors` counts ungraded answers by kind.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class GraderReward:
         schema: Mapping[str, Any] | None = None,
         tools: bool = False,
     ) -> None:
-        """`tools`: the answers may hold calls of tools. `schema` is what they must fit."""
+        """`tools`: answers may contain tool calls. `schema`: the JSON schema of answers."""
         self.__name__ = grader.name
         self.grader = grader
         self.errors: Counter[str] = Counter()
@@ -61,7 +61,7 @@ class GraderReward:
         log_metric: LogMetric | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        """A reward for every completion, None where the grader reached no verdict."""
+        """A reward for every completion, None if it is ungraded."""
         del columns
         began = time.monotonic()
         texts = [text_of(completion) for completion in completions]
@@ -71,13 +71,13 @@ class GraderReward:
         verdicts = dict(
             zip(fits, await grade_samples(self.grader, samples, self._engine), strict=True)
         )
-        found = [self._verdict(verdicts.get(i), fault) for i, fault in enumerate(broken)]
-        failed = Counter(kind for _, _, kind in found if kind is not None)
+        results = [self._verdict(verdicts.get(i), fault) for i, fault in enumerate(broken)]
+        failed = Counter(kind for _, _, kind in results if kind is not None)
         self.errors.update(failed)
         if log_extra is not None:
-            log_extra(f"{self.__name__}_reason", [reason for _, reason, _ in found])
+            log_extra(f"{self.__name__}_reason", [reason for _, reason, _ in results])
         if log_metric is not None:
-            count = max(len(found), 1)
+            count = max(len(results), 1)
             log_metric(f"rewards/{self.__name__}/error_rate", sum(failed.values()) / count)
             for kind in Kind:
                 if kind in self.errors:
@@ -86,7 +86,7 @@ class GraderReward:
             if self._schema is not None:
                 bad = sum(isinstance(fault, str) for fault in broken)
                 log_metric("completions/violations", bad / count)
-        return [score for score, _, _ in found]
+        return [score for score, _, _ in results]
 
     def _verdict(
         self, verdict: Verdict | None, fault: str | Unchecked | None
@@ -95,7 +95,7 @@ class GraderReward:
         if isinstance(fault, Unchecked):
             return None, f"the response format cannot be checked: {fault}", Kind.OTHER.value
         if verdict is None:
-            return span(self.grader)[0], f"breaks the response format: {fault}", None
+            return span(self.grader)[0], f"violates the response format: {fault}", None
         if isinstance(verdict, Grade):
             return float(verdict.score), verdict.reason, None
         return None, f"ungraded: {verdict.detail}", verdict.kind.value
@@ -113,14 +113,14 @@ class GraderReward:
 
 
 def text_of(completion: Any) -> str:
-    """What was said: a completion is a text, or messages the last of which has it."""
+    """The text of a completion, which is a string or a list of messages (the last one counts)."""
     return completion if isinstance(completion, str) else str(completion[-1].get("content") or "")
 
 
 def schema_of(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The schema of a `response_format`, nested as chat completions have it or flat. None without.
+    """The schema in a `response_format`, nested as in chat completions or flat; None without one.
 
-    Raises BadOption for what is neither.
+    Raises BadOption for any other form.
     """
     if response_format is None or response_format.get("type") == "text":
         return None
@@ -128,8 +128,8 @@ def schema_of(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | 
     schema = inner.get("schema") if isinstance(inner, Mapping) else None
     if response_format.get("type") != "json_schema" or not isinstance(schema, Mapping):
         raise BadOption(
-            'response_format is {"type": "json_schema", "json_schema": {"name": ..., "schema":'
-            f" {{...}}}}}}, got {dict(response_format)!r:.200}"
+            'response_format must be {"type": "json_schema", "json_schema": {"name": ...,'
+            f' "schema": {{...}}}}}}, got {dict(response_format)!r:.200}'
         )
     try:
         check_schema(schema)

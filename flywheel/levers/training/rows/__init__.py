@@ -1,1 +1,1 @@
-"""Rows: what a training learns from, as tokens."""
+"""Rows: the training data, rendered and tokenized with loss masks."""

@@ -1,7 +1,7 @@
 """Masks: the tokens of a training row, and which of them carry loss.
 
-Only what the assistant says carries loss, with the token that ends its turn; turns of weight 0 do
-not. A row that is longer than allowed loses its end; one that loses all its answer is left out.
+Only the assistant's turns carry loss, including their end token, and not those with weight 0. A row
+longer than `max_length` is truncated at its end; if its whole answer is cut, it is left out.
 """
 
 from __future__ import annotations
@@ -15,50 +15,50 @@ from flywheel.errors import FlywheelError
 from flywheel.levers.training.rows.template import NotTrainable, Part, Template
 
 IGNORED = -100
-# Columns whose last token is that which ends an answer, where nothing was cut.
 _SHOWN = 160
+# Columns whose last token is the end of an answer, unless it was truncated.
 _ENDING = ("input_ids", "completion_ids", "chosen_ids", "rejected_ids")
 
 
 class NothingToLearn(FlywheelError):
-    """No token of the training data carries loss, or each one does."""
+    """No token of the training data carries loss, or every token does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """The tokens of a row. `labels` are IGNORED where there is no loss."""
+    """The tokens of a row. A label is IGNORED for a token without loss."""
 
     ids: list[int]
     labels: list[int]
 
     @property
     def learned(self) -> int:
-        """How many tokens carry loss."""
+        """The number of tokens with loss."""
         return sum(label != IGNORED for label in self.labels)
 
 
 def mask_row(row: TrainingRow, template: Template, max_length: int) -> Masked:
-    """The tokens of one conversation. Raises NotTrainable with the row's place."""
+    """The tokens of one conversation. Raises NotTrainable with the row's location."""
     parts = _parts(row, row.messages, template)
     return _cut(*template.encode(parts), max_length)
 
 
 def mask_rows(rows: Iterable[TrainingRow], template: Template, max_length: int) -> list[Masked]:
-    """The tokens of every row of whose answer something is left.
+    """The tokens of every row that has any loss after truncation.
 
-    Raises NothingToLearn, or NotTrainable with the row's place.
+    Raises NothingToLearn, or NotTrainable with the row's location.
     """
-    found = [mask_row(row, template, max_length) for row in rows]
-    kept = [row for row in found if row.learned]
+    masked = [mask_row(row, template, max_length) for row in rows]
+    kept = [row for row in masked if row.learned]
     if not kept:
         raise NothingToLearn(
-            f"no token carries loss: no answer begins within max_length {max_length} tokens; raise"
-            " max_length, or shorten the prompts"
+            f"no token carries loss: no answer begins within max_length ({max_length} tokens);"
+            " raise max_length, or shorten the prompts"
         )
     if all(row.learned == len(row.ids) for row in kept):
         raise NothingToLearn(
-            "every token carries loss: nothing stands before the answers; give the rows a user's"
-            " turn, or train by the lever pretrain"
+            "every token carries loss: the answers have no prompts; add a user's turn to the rows,"
+            " or use the lever pretrain"
         )
     return kept
 
@@ -66,18 +66,19 @@ def mask_rows(rows: Iterable[TrainingRow], template: Template, max_length: int) 
 def answer_ids(
     row: TrainingRow, answer: Message, template: Template, max_length: int
 ) -> tuple[list[int], list[int]]:
-    """The tokens of a row's prompt, and those of an answer to it, cut to `max_length` together."""
+    """The tokens of a row's prompt and of an answer to it, together at most `max_length`."""
     parts = _parts(row, (*row.prompt, answer), template)
-    found = _cut(*template.encode(parts[-2:] if len(parts) == 2 else _joined(parts)), max_length)
-    first = next((i for i, one in enumerate(found.labels) if one != IGNORED), len(found.ids))
-    return found.ids[:first], found.ids[first:]
+    whole = _cut(*template.encode(parts[-2:] if len(parts) == 2 else _joined(parts)), max_length)
+    first = next((i for i, one in enumerate(whole.labels) if one != IGNORED), len(whole.ids))
+    return whole.ids[:first], whole.ids[first:]
 
 
-def told(dataset: Sequence[Mapping[str, Any]], rows: int, template: Template) -> dict[str, Any]:
-    """What the event `masks` says of the rows as the trainer has them.
+def describe(dataset: Sequence[Mapping[str, Any]], rows: int, template: Template) -> dict[str, Any]:
+    """The content of the event `masks`, which describes the trainer's dataset.
 
-    The first three as text with what carries loss, how many were cut, and how many of the `rows`
-    were left out because nothing of their answer was left. `told` are lines for people.
+    The first three rows as text with the parts that carry loss, how many rows were truncated, and
+    how many of the `rows` were left out because their whole answer was cut. `told` has the lines
+    for the user.
     """
     cut = sum(_is_cut(row, template.end_id) for row in dataset)
     shown = [_shown(dataset[i], template) for i in range(min(3, len(dataset)))]
@@ -88,23 +89,23 @@ def told(dataset: Sequence[Mapping[str, Any]], rows: int, template: Template) ->
         for number, row in enumerate(shown, 1)
     ]
     if cut or left_out:
-        lines.append(f"{cut} rows are cut at max_length, {left_out} are left out by it")
+        lines.append(f"max_length truncates {cut} rows and leaves out {left_out}")
     return {"rows": shown, "cut": cut, "left_out": left_out, "told": lines}
 
 
 def _short(text: str) -> str:
-    """Text that may hold anything, on one line."""
+    """Untrusted text on one line."""
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 4] + " ...")
 
 
 def _is_cut(row: Mapping[str, Any], end: int) -> bool:
-    """What is whole ends with the token that ends an answer.
+    """Whether a row was truncated: a whole one ends with the token that ends an answer.
 
-    What a reward model reads may go on behind it, as its template writes it.
+    In a reward model's row, the template may add tokens after it.
     """
-    reads = "chosen_ids" in row and "prompt_ids" not in row
-    last = [row[name] if reads else row[name][-1:] for name in _ENDING if name in row]
-    return any(end not in found for found in last)
+    scored = "chosen_ids" in row and "prompt_ids" not in row
+    last = [row[name] if scored else row[name][-1:] for name in _ENDING if name in row]
+    return any(end not in ids for ids in last)
 
 
 def _shown(row: Mapping[str, Any], template: Template) -> dict[str, Any]:
@@ -128,9 +129,9 @@ def _parts(row: TrainingRow, messages: Sequence[Message], template: Template) ->
     wanted = [
         index == last if answers else message.learned for index, message in enumerate(messages)
     ]
-    said = [{k: v for k, v in m.as_json().items() if k != "weight"} for m in messages]
+    turns = [{k: v for k, v in m.as_json().items() if k != "weight"} for m in messages]
     try:
-        return template.parts(said, wanted, row.tools)
+        return template.parts(turns, wanted, row.tools)
     except NotTrainable as error:
         raise NotTrainable(f"{row.where}: {error}" if row.where else str(error)) from None
 
@@ -145,7 +146,7 @@ def _cut(ids: list[int], learned: list[bool], max_length: int) -> Masked:
 
 
 def _runs(labels: Sequence[int]) -> list[list[int]]:
-    """The stretches of tokens that carry loss."""
+    """The runs of consecutive tokens that carry loss."""
     runs: list[list[int]] = [[]]
     for label in labels:
         if label != IGNORED:

@@ -1,5 +1,5 @@
 # pyright: standard
-"""What the objectives on answers share: rows as tokens, and the model they are compared with."""
+"""Shared by the preference objectives: tokenized pairs, and the reference model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from flywheel.levers.training.rows.masks import NothingToLearn, answer_ids
 def pair_tokens(
     base: Base, rows: Sequence[TrainingRow], max_length: int
 ) -> list[dict[str, list[int]]]:
-    """prompt_ids, chosen_ids and rejected_ids of each pair of which something is left.
+    """prompt_ids, chosen_ids and rejected_ids of each pair that still differs after truncation.
 
-    Raises NothingToLearn when no pair is, and NotTrainable with the row's place.
+    Raises NothingToLearn if none does, and NotTrainable with the row's location.
     """
     made: list[dict[str, list[int]]] = []
     for row in rows:
@@ -27,16 +27,16 @@ def pair_tokens(
             made.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
     if not made:
         raise NothingToLearn(
-            f"no pair of answers differs within max_length {max_length} tokens; raise max_length,"
-            " or give other pairs"
+            f"no pair of answers differs within max_length ({max_length} tokens); raise max_length,"
+            " or use other pairs"
         )
     return made
 
 
 def drop_copy(model: Any) -> None:
-    """Let go of the copy that a trainer made of an adapter that has learnt nothing yet.
+    """Delete the trainer's reference copy of an untrained adapter.
 
-    Without the adapter the model is the same, so the copy would only cost memory.
+    The model without the adapter is equivalent, so the copy only costs memory.
     """
     if "ref" not in getattr(model, "peft_config", {}):
         return
@@ -46,7 +46,7 @@ def drop_copy(model: Any) -> None:
 
 
 def reference(base: Base) -> Any:
-    """A frozen copy of a model all of whose weights are trained; None where an adapter is."""
+    """A frozen copy of a fully trained model; None for an adapter, whose base is the reference."""
     import copy
 
     if hasattr(base.model, "peft_config"):

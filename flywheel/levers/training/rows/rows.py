@@ -1,4 +1,4 @@
-"""The rows that a training learns from: those of a file, or made of the evalset's train split."""
+"""The training rows: from a file, or made from the evalset's train split."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FEWEST = 10
 
 
 class TooFewRows(BadFile):
-    """So few rows that a training could only memorise them."""
+    """Fewer rows than the minimum for a training."""
 
 
 def training_rows(config: TrainingConfig, evalset: Evalset) -> list[TrainingRow]:
-    """Every row, checked. Raises BadFile with its place, TooFewRows, or BadOption."""
+    """All rows, checked. Raises BadFile with the location, TooFewRows, or BadOption."""
     if config.data is None:
         items = list(islice(evalset.split("train"), config.rows))
         rows = config.split_rows(evalset, items)
@@ -26,13 +26,11 @@ def training_rows(config: TrainingConfig, evalset: Evalset) -> list[TrainingRow]
         training = read_training(config.data)
         if training.format.kind not in config.row_kinds:
             raise BadFile(
-                f"{config.data}: its rows are {training.format.name}; {config.lever} wants"
+                f"{config.data}: its rows are {training.format.name}; {config.lever} needs"
                 f" {config.row_format}"
             )
         rows = config.file_rows(list(islice(training.rows, config.rows)))
     if len(rows) < FEWEST:
         where = config.data or f"the train split of {config.evalset}"
-        raise TooFewRows(
-            f"{where}: {len(rows)} rows; a training needs at least {FEWEST}, so add some"
-        )
+        raise TooFewRows(f"{where}: {len(rows)} rows; at least {FEWEST} are required")
     return rows

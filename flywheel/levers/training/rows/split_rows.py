@@ -1,4 +1,4 @@
-"""Rows of the train split: an item asked, answered by its gold answer, or with a wrong one too."""
+"""Training rows from items of the train split: prompts, gold answers and preference pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flywheel.evals.evalset.items import Item
 
 
 def asked(evalset: Evalset, item: Item) -> TrainingRow:
-    """The item's prompt, to be answered by the model."""
+    """The item's prompt without an answer."""
     messages = read_messages(evalset.ask(item), ())
     where = f"{evalset.split('train').path.name}:{item.get('id', '?')}"
     return TrainingRow("reward", messages, tools=evalset.definition.tools, item=item, where=where)
@@ -24,6 +24,6 @@ def answered(evalset: Evalset, item: Item) -> TrainingRow:
 
 
 def pair_of(row: TrainingRow, wrong: str) -> TrainingRow:
-    """A row whose answer is preferred to a wrong one."""
+    """A preference row: the row's answer is chosen, the wrong one rejected."""
     chosen, rejected = row.answers[0], Message("assistant", wrong)
     return replace(row, kind="preference", messages=row.prompt, chosen=chosen, rejected=rejected)

@@ -1,10 +1,10 @@
 # pyright: standard
-"""Conversations as the text that a model learns: its chat template, and which parts carry loss.
+"""Conversations rendered with the model's chat template, split into parts with and without loss.
 
-Prompts are rendered as they are for sampling, so that a model is trained on what it will be asked.
-The parts that carry loss are found without markers in the template: the text up to an answer must
-begin the text with the answer, and an answer ends with the token that ends its turn. A template
-for which that does not hold is refused, with what to do about the row.
+Prompts are rendered as in sampling, so that the model is trained on the prompts that it will get.
+The parts with loss are found without markers in the template: the rendered prompt must be a prefix
+of the rendered conversation, and an answer must end with the end-of-turn token. Other templates are
+refused, with a remedy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PROBE = "the answer is 4711"
 
 
 class NotTrainable(FlywheelError):
-    """A conversation or a template from which no loss mask can be made."""
+    """A conversation or a template for which no loss mask can be computed."""
 
 
 class Part(NamedTuple):
@@ -32,7 +32,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The template of one tokenizer. `end` is the text of the token that ends an answer."""
+    """The template of one tokenizer. `end` is the token that ends an answer."""
 
     tokenizer: Any
     chat: Chat
@@ -42,7 +42,7 @@ class Template:
 
     @classmethod
     def of(cls, tokenizer: Any) -> Template:
-        """The template that came with a tokenizer. Raises NotTrainable when answers never end."""
+        """The template of a tokenizer. Raises NotTrainable if it has no end of an answer."""
         chat = Chat(tokenizer)
         end = _end(tokenizer, chat)
         return cls(tokenizer, chat, end, tokenizer.convert_tokens_to_ids(end), _joins(tokenizer))
@@ -50,7 +50,7 @@ class Template:
     def prompt(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
     ) -> str:
-        """The text up to where the answer begins. Raises NotTrainable."""
+        """The rendered prompt, up to the beginning of the answer. Raises NotTrainable."""
         try:
             return self.chat.prompt(messages, tools)
         except NoPrompt as error:
@@ -62,9 +62,9 @@ class Template:
         learned: Sequence[bool],
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> list[Part]:
-        """The conversation up to the last message that is learned, in pieces. Raises NotTrainable.
+        """The conversation up to the last learned message, as parts. Raises NotTrainable.
 
-        A learned piece is an answer with the token that ends it.
+        A learned part is an answer with its end token.
         """
         done = ""
         parts: list[Part] = []
@@ -75,9 +75,9 @@ class Template:
             answer = self._answer(messages, index, before, tools)
             if not before.startswith(done):
                 raise NotTrainable(
-                    "this chat template writes earlier answers in another way once the conversation"
-                    " goes on, so only the last one can be learnt; give the earlier ones weight 0,"
-                    " or split the row into one row for each answer"
+                    "this chat template renders earlier answers differently from the last one, so"
+                    " only the last one can be trained; give the earlier ones weight 0, or split"
+                    " the row into one row per answer"
                 )
             parts += [Part(before[len(done) :], False), Part(answer, True)]
             done = before + answer
@@ -88,9 +88,9 @@ class Template:
     ) -> str:
         if index:
             return self.prompt(messages[:index], tools)
-        # Nothing is asked of an assistant who speaks first, and templates render no empty list.
-        said = str(messages[0].get("content") or "").strip()
-        return self.prompt(messages[:1], tools).partition(said)[0] if said else ""
+        # The assistant speaks first, and templates cannot render an empty list of messages.
+        content = str(messages[0].get("content") or "").strip()
+        return self.prompt(messages[:1], tools).partition(content)[0] if content else ""
 
     def _answer(
         self,
@@ -99,44 +99,44 @@ class Template:
         before: str,
         tools: Sequence[Mapping[str, Any]],
     ) -> str:
-        said = str(messages[index].get("content") or "")
+        content = str(messages[index].get("content") or "")
         if not self.chat.templated:
-            return said + self.end
+            return content + self.end
         whole = self.prompt(messages[: index + 1], tools)
         if not whole.startswith(before):
             raise NotTrainable(
-                "this chat template writes the prompt in another way once it is answered, so"
-                f" message {index} cannot be told from its prompt; use a template that does not"
+                "this chat template renders the prompt differently once it is answered, so message"
+                f" {index} cannot be separated from its prompt; use another template"
             )
         rest = whole[len(before) :]
-        found = rest.find(said.strip())
-        at = rest.find(self.end, found + len(said.strip()) if found >= 0 else 0)
+        start = rest.find(content.strip())
+        at = rest.find(self.end, start + len(content.strip()) if start >= 0 else 0)
         if at < 0:
             raise NotTrainable(f"message {index}: its turn does not end with {self.end!r}")
         return rest[: at + len(self.end)]
 
     def encode(self, parts: Sequence[Part]) -> tuple[list[int], list[bool]]:
-        """The tokens of the pieces, and which of them carry loss.
+        """The tokens of the parts, and which of them carry loss.
 
-        A prompt has the tokens that it has when it is sampled from: pieces are encoded one by one.
-        Where the tokenizer would put a space before each, the whole is, and a token belongs to the
-        piece in which it ends.
+        Parts are encoded separately, so that a prompt has the same tokens as in sampling. If the
+        tokenizer would add a space before each part, the text is encoded as a whole, and a token
+        belongs to the part in which it ends.
         """
         if not self.joins:
             return self._encode_whole(parts)
         ids: list[int] = []
         learned: list[bool] = []
         for number, part in enumerate(parts):
-            found = self._ids(part.text, special=number == 0 and not self.chat.templated)
-            ids += found
-            learned += [part.learned] * len(found)
+            encoded = self._ids(part.text, special=number == 0 and not self.chat.templated)
+            ids += encoded
+            learned += [part.learned] * len(encoded)
         return ids, learned
 
     def _ids(self, text: str, special: bool) -> list[int]:
         return self.tokenizer(text, add_special_tokens=special)["input_ids"]
 
     def _encode_whole(self, parts: Sequence[Part]) -> tuple[list[int], list[bool]]:
-        found = self.tokenizer(
+        encoded = self.tokenizer(
             "".join(part.text for part in parts),
             add_special_tokens=not self.chat.templated,
             return_offsets_mapping=True,
@@ -148,17 +148,17 @@ class Template:
             at += len(part.text)
         learned = [
             any(start < end <= stop for start, stop in spans) and begin < end
-            for begin, end in found["offset_mapping"]
+            for begin, end in encoded["offset_mapping"]
         ]
-        return found["input_ids"], learned
+        return encoded["input_ids"], learned
 
 
 def _end(tokenizer: Any, chat: Chat) -> str:
-    """The token that ends an answer: the one that the template puts behind it."""
+    """The token that ends an answer: the one that the template puts after it."""
     if not chat.templated:
         if tokenizer.eos_token is None:
             raise NotTrainable(
-                "the tokenizer has no eos token and no chat template, so answers would never end"
+                "the tokenizer has neither an eos token nor a chat template, so answers never end"
             )
         return tokenizer.eos_token
     try:
@@ -172,13 +172,13 @@ def _end(tokenizer: Any, chat: Chat) -> str:
         if behind.startswith(token):
             return token
     raise NotTrainable(
-        f"the chat template ends an answer with {behind[:20]!r}, which is no token of this model,"
-        " so it could never learn to stop; use a template that ends answers with a special token"
+        f"the chat template ends an answer with {behind[:20]!r}, which is not a token of this"
+        " model, so it cannot learn to stop; use a template that ends answers with a special token"
     )
 
 
 def _joins(tokenizer: Any) -> bool:
-    """Whether pieces that are encoded one by one are the text when they are put together."""
+    """Whether parts that are encoded separately decode to the whole text."""
     pieces = ("user:\n", "yes no", " x")
     ids = [i for piece in pieces for i in tokenizer(piece, add_special_tokens=False)["input_ids"]]
     decoded = tokenizer.decode(ids, clean_up_tokenization_spaces=False)

@@ -1,1 +1,1 @@
-"""Trackers: the metrics of a training in TensorBoard, MLflow and others."""
+"""Trackers: logs the metrics of a training to TensorBoard, W&B, MLflow or Trackio."""

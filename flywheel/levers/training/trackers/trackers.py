@@ -1,15 +1,15 @@
 # pyright: standard
-"""Experiment trackers by name: how a run is opened, told and ended in each of them.
+"""Experiment trackers: how a run is opened, logged to and ended in each.
 
-A run is kept in the job's folder, in a folder of the tracker's name, unless the tracker's own
-environment variables say where else; those stay the user's. Nothing goes over the network that they
-do not ask for: error reports and usage statistics are off, and W&B without a login is offline.
-Trackio reads its folder once, when it is imported: of two trainings in one process, the second is a
-run in the first one's folder, and a notice says so. A job has a process of its own.
+A run is stored in the job's folder, in a subfolder named after the tracker, unless the tracker's
+environment variables name another place. Without them nothing goes over the network: error reports
+and usage statistics are off, and W&B without a login is offline. Trackio reads its folder once, on
+import, so a second training in one process logs into the first one's folder, with a notice; each
+job has its own process.
 """
 
-# Transformers has callbacks for these. They know no exam and no run to go on with, leave a run open
-# when a training fails, and give each of a hundred arguments of the trainer as a parameter.
+# The callbacks of transformers support neither exams nor resumed runs, leave a run open when a
+# training fails, and log each of a hundred trainer arguments as a parameter.
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ _NO_NAME = re.compile(r"[^0-9A-Za-z_\-. :/]")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run is opened with: the job's folder, what the training is, and what was kept of it.
-
-    `run` was its name in the tracker and `where` the place, both empty for a run that is new.
+    """The inputs for opening a run: the job's folder, the training's parameters, and the run to
+    resume: its id and place, both empty for a new one.
     """
 
     folder: Path
@@ -49,23 +48,23 @@ class Job:
     run: str = ""
 
     def kept(self, where: str) -> str:
-        """The run to go on with at this place, empty when there is none."""
+        """The run to resume at this place, empty if there is none."""
         return self.run if self.where == where else ""
 
 
 class Service(Protocol):
-    """An open run. `where` and `run` find it again; `note` is worth telling, where it is any."""
+    """An open run. `where` and `run` identify it for a resume; `note` is a message for the user."""
 
     where: str
     run: str
     note: str
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Take what a step told."""
+        """Log the numbers of a step."""
         ...
 
     def end(self, how: How) -> None:
-        """Write down what is left, and that it is over."""
+        """Flush and close the run with its final status."""
         ...
 
 
@@ -73,7 +72,7 @@ Opener = Callable[[Job], Service]
 
 
 def check_trackers(config: TrainingConfig) -> None:
-    """Raise BadOption for a tracker that the user names and does not have."""
+    """Raise BadOption for a tracker that the config names but is not installed."""
     if "trackers" in config.model_fields_set:
         for name in config.trackers:
             if line := missing(name, user=f"the tracker {name}"):
@@ -81,7 +80,7 @@ def check_trackers(config: TrainingConfig) -> None:
 
 
 def _place(address: str) -> str:
-    """What is kept of an address, which may hold a password; empty for the job's folder."""
+    """A digest of an address, which may contain a password; empty for the job's folder."""
     return digest(address) if address else ""
 
 
@@ -99,7 +98,7 @@ class TensorBoard:
             self._writer.add_text("order", "\n".join(lines))
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """A scalar for each number."""
+        """Log a scalar for each number."""
         for name, value in numbers.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
@@ -110,7 +109,7 @@ class TensorBoard:
 
 
 class Wandb:
-    """A run in W&B: online with a login, else in `wandb/`, one folder for each time it goes on."""
+    """A run in W&B: online with a login, else in `wandb/`, with a new folder for each resume."""
 
     def __init__(self, job: Job) -> None:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
@@ -120,11 +119,11 @@ class Wandb:
         mode, self.note = wandb.setup().settings.mode, ""
         home = Path(os.environ.get("WANDB_DIR", job.folder))
         (home / "wandb").mkdir(parents=True, exist_ok=True)
-        no_wish = mode == "online" and "WANDB_MODE" not in os.environ
-        # Asked to be online without a login it would ask for one, and nobody is there to answer.
-        if no_wish and not wandb.login(prompt=False, verify=False):
+        by_default = mode == "online" and "WANDB_MODE" not in os.environ
+        # Without a login, W&B would prompt for one, and a worker has no terminal.
+        if by_default and not wandb.login(prompt=False, verify=False):
             mode, runs = "offline", home / "wandb" / "offline-run-*"
-            self.note = f"finds no login, so the run is offline; to upload it: wandb sync {runs}"
+            self.note = f"has no login, so the run is offline; to upload it: wandb sync {runs}"
         self.where = "" if mode == "offline" else mode
         self._run: Any = wandb.init(
             project=os.environ.get("WANDB_PROJECT", _PROJECT),
@@ -134,7 +133,7 @@ class Wandb:
             dir=home,
             mode=mode,
             config=dict(job.facts),
-            # Another run in this process is somebody else's.
+            # Do not reuse another run of this process.
             reinit="create_new",
             settings=wandb.Settings(silent=True, console="off"),
         )
@@ -143,11 +142,11 @@ class Wandb:
             self.note = f"shows this run at {self._run.url}"
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """A row of the history. W&B itself leaves out a step that is behind the last one."""
+        """Log a row of the history. W&B ignores a step before the last one."""
         self._run.log(dict(numbers), step=step)
 
     def end(self, how: How) -> None:
-        """Upload what is left, which may take its time."""
+        """Upload the remaining data, which may take a while."""
         self._run.finish(exit_code=1 if how == "failed" else 0)
 
 
@@ -158,7 +157,7 @@ class MLflow:
 
     def __init__(self, job: Job) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # Files need no database, and mlflow-skinny has none.
+        # The file store needs no database; mlflow-skinny has no database backend.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
 
         entities = import_module("mlflow.entities")
@@ -181,27 +180,27 @@ class MLflow:
         if given:
             return given
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _PROJECT)
-        found = self._client.get_experiment_by_name(name)
-        return found.experiment_id if found else self._client.create_experiment(name)
+        known = self._client.get_experiment_by_name(name)
+        return known.experiment_id if known else self._client.create_experiment(name)
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """A metric for each number, in one request; of names only what MLflow allows."""
+        """Log a metric for each number in one request; invalid characters in names become `_`."""
         now = int(time.time() * 1000)
-        told = [self._metric(_NO_NAME.sub("_", k), v, now, step) for k, v in numbers.items()]
-        self._client.log_batch(self.run, metrics=told)
+        metrics = [self._metric(_NO_NAME.sub("_", k), v, now, step) for k, v in numbers.items()]
+        self._client.log_batch(self.run, metrics=metrics)
 
     def end(self, how: How) -> None:
-        """Say how it ended; a run that is paused is scheduled."""
+        """Set the final status; a paused run is SCHEDULED."""
         self._client.set_terminated(self.run, _MLFLOW_ENDS.get(how, "FAILED"))
 
 
 class Trackio:
-    """A run in the Space or server that the environment names, else in the files of `trackio/`."""
+    """A run in the Space or server named in the environment, else in the files of `trackio/`."""
 
     def __init__(self, job: Job) -> None:
         ours = job.folder / "trackio"
         os.environ.setdefault("TRACKIO_DIR", str(ours))
-        # Loaded only now, for it reads that once.
+        # Imported after this, because it reads TRACKIO_DIR once, on import.
         trackio: Any = import_module("trackio")
         from huggingface_hub import constants
 
@@ -211,7 +210,7 @@ class Trackio:
         home = trackio.utils.TRACKIO_DIR
         self.note = f"keeps this run in {home}" if not self.where and home != ours else ""
         before = constants.HF_HUB_OFFLINE
-        # For a run that stays here it would ask the hub whose token this is.
+        # For a local run it would still query the hub for the owner of the token.
         constants.HF_HUB_OFFLINE = before or not self.where
         try:
             with redirect_stdout(sys.stderr):
@@ -222,11 +221,11 @@ class Trackio:
             constants.HF_HUB_OFFLINE = before
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """A row, written within a second by a thread of Trackio's."""
+        """Log a row; a thread of Trackio writes it within a second."""
         self._run.log(dict(numbers), step=step)
 
     def end(self, how: How) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         with redirect_stdout(sys.stderr):
             self._run.finish()
 

@@ -1,12 +1,12 @@
-"""Tracking: the events of a training are logged to its trackers too, and none can hold it up.
+"""Tracking: forwards the events of a training to its trackers without blocking it.
 
-Each tracker has a thread of its own, and between its beginning and its end the training waits for
-none. One that raises is reported once, as a notice, and left out from then on.
+Each tracker has its own thread; the training waits for it only when it opens and ends. A tracker
+that raises is reported once, as a notice, and then dropped.
 
-NAME.json in the job's folder keeps which run it is in the tracker, and how far that was logged. A
-training that resumes continues the same run: what the journal has and the tracker lacks is logged
-first, and no step twice. Of a step that is done again the first numbers stay in the tracker, and
-when a process is killed the step that was just being logged may be missing.
+NAME.json in the job's folder records the tracker's run and the last logged step. A resumed training
+continues the same run: steps that are in the journal but not in the tracker are logged first, and
+no step is logged twice. A repeated step keeps its first numbers in the tracker; if the process is
+killed, the step being logged may be missing.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def tracked(
     openers: Mapping[str, Opener] = OPENERS,
     patience: float = 60.0,
 ) -> Generator[Emit]:
-    """`emit`, which logs to the order's trackers too: each step and each exam.
+    """An `emit` that also logs each step and exam to the order's trackers.
 
-    They have ended when the end of a training is told, so that this stays the last word. Each is
-    waited for `patience` seconds when it opens, and again when it ends.
+    Trackers are closed before the training's final event is emitted, so that it stays the last one.
+    Each may take `patience` seconds to open, and again to close.
     """
     folder.mkdir(parents=True, exist_ok=True)
     job = Job(folder, facts_of(order))
@@ -50,7 +50,7 @@ def tracked(
 
     def relay() -> None:
         for lane in lanes:
-            for text in lane.said():
+            for text in lane.messages():
                 emit("notice", {"text": text})
 
     def emit_all(kind: str, detail: Mapping[str, Any]) -> None:
@@ -69,23 +69,23 @@ def tracked(
         relay()
         yield emit_all
     finally:
-        # Nothing is said here: after an end nothing may follow, and a failure is told by others.
+        # No events here: none may follow the final event, and the caller reports a failure.
         _end(lanes, "failed")
 
 
 def facts_of(order: Order) -> Facts:
-    """What a training is, flat: its config with every number settled."""
+    """The training's parameters as a flat mapping: its config with every number resolved."""
     config = order.config.model_dump(mode="json", exclude={"method", "trackers"}, exclude_none=True)
     method = order.config.method.model_dump(mode="json")
-    found = config | {f"method.{name}": value for name, value in method.items()}
-    found |= order.numbers.flat | {"baseline": order.baseline or ""}
-    return {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in found.items()}
+    facts = config | {f"method.{name}": value for name, value in method.items()}
+    facts |= order.numbers.flat | {"baseline": order.baseline or ""}
+    return {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in facts.items()}
 
 
 def numbers_of(kind: str, detail: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of an event, by the names that charts have. Most kinds have none.
+    """The numbers of an event, by metric name; empty for most kinds.
 
-    What a grader could not judge is in no mean, so it is counted beside it.
+    Means exclude ungraded answers, which are counted separately.
     """
     if kind == "step":
         rest = {name: value for name, value in detail.items() if name != "step"}
@@ -106,7 +106,7 @@ def _end(lanes: Sequence[_Lane], how: How) -> None:
 
 @dataclass
 class _Mark:
-    """How far a run was told. A file that cannot be read is a run that begins."""
+    """The run and its last logged step and exam. An unreadable file means a new run."""
 
     where: str = ""
     run: str = ""
@@ -125,49 +125,49 @@ class _Mark:
 
 
 class _Lane:
-    """One tracker and its thread, which alone touches the tracker and the mark."""
+    """One tracker and its thread; only the thread uses the tracker and the mark."""
 
     def __init__(self, name: str, opener: Opener, job: Job, patience: float) -> None:
         self._name, self._opener, self._job, self._patience = name, opener, job, patience
         self._events: SimpleQueue[tuple[str, Mapping[str, Any]] | How] = SimpleQueue()
-        self._says: SimpleQueue[str] = SimpleQueue()
+        self._messages: SimpleQueue[str] = SimpleQueue()
         self._opened = threading.Event()
         self._over = self._waited = False
-        # What never comes back must not keep the process.
+        # A daemon, so that a tracker that hangs cannot keep the process alive.
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
 
     def open(self) -> None:
-        """Begin, and wait until the run is open: imports in two threads could meet."""
+        """Start, and wait until the run is open: imports in two threads could deadlock."""
         self._thread.start()
         if not self._opened.wait(self._patience):
-            self._say(f"has not opened for {self._patience:g} s; the training goes on meanwhile")
+            self._say(f"has not opened within {self._patience:g} s; the training continues")
 
     def put(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Emit the tracker of an event, when it gets to it."""
+        """Queue an event for the tracker."""
         if not self._over and self._thread.is_alive():
             self._events.put((kind, detail))
 
     def end(self, how: How) -> None:
-        """Nothing more comes. Of two ends the first one counts."""
+        """Queue the end of the run. A second call has no effect."""
         if not self._over:
             self._over = True
             self._events.put(how)
 
     def wait(self) -> None:
-        """Until the tracker has ended, with patience for once."""
+        """Wait up to `patience` seconds for the tracker to end; only once."""
         if self._waited or self._thread.ident is None:
             return
         self._waited = True
         self._thread.join(self._patience)
         if self._thread.is_alive():
-            self._say(f"has not ended for {self._patience:g} s; it may lack the last steps")
+            self._say(f"has not ended within {self._patience:g} s; it may lack the last steps")
 
-    def said(self) -> list[str]:
-        """What there is to tell about the tracker."""
-        return [self._says.get() for _ in range(self._says.qsize())]
+    def messages(self) -> list[str]:
+        """The new messages about the tracker."""
+        return [self._messages.get() for _ in range(self._messages.qsize())]
 
     def _say(self, text: str) -> None:
-        self._says.put(f"the tracker {self._name} {text}")
+        self._messages.put(f"the tracker {self._name} {text}")
 
     def _work(self) -> None:
         try:
@@ -176,7 +176,7 @@ class _Lane:
             absent = missing(self._name) if isinstance(error, ImportError) else None
             first = (str(error).splitlines() or [""])[0]
             why = absent or f"it raised {type(error).__name__}: {first:.300}"
-            self._say(f"is left out from here on: {why}")
+            self._say(f"is disabled: {why}")
         finally:
             self._opened.set()
 
@@ -202,7 +202,7 @@ class _Lane:
         numbers = numbers_of(kind, detail)
         if not numbers or detail["step"] <= getattr(mark, kind):
             return
-        # Noted first: a kill in between costs one point, and not a second one at the same step.
+        # Written first: a kill in between loses one point instead of logging it twice.
         replace(mark, **{kind: detail["step"]}).write(path)
         try:
             service.log(detail["step"], numbers)
