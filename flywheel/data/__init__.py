@@ -1,1 +1,1 @@
-"""Rows in: formats and checks of the data that users bring."""
+"""Training data: formats, checks, leakage and repairs."""

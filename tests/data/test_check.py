@@ -73,8 +73,8 @@ def test_too_few_rows_are_refused_and_few_are_warned_of(
         ([1], "bad_row", "61:1", "a row is a JSON object"),
         (chat("a", "b")["messages"][0], "bad_row", "61:1", "chat needs messages"),
         (chat("What is it?", " "), "empty", "61", "an answer is empty"),
-        (chat(" ", "It is."), "empty", "61", "nothing is asked"),
-        (chat("So \udc80?", "It is."), "damaged", "61", "half a character"),
+        (chat(" ", "It is."), "empty", "61", "the prompt is empty"),
+        (chat("So \udc80?", "It is."), "damaged", "61", "a lone surrogate"),
         (chat("Wo ist das B\ufffdro?", "Da."), "damaged", "61", "damaged by a wrong encoding"),
         (chat("Wo ist das BÃ¼ro?", "Da."), "damaged", "61", "damaged by a wrong encoding"),
         (chat("I am jo@acme.com, not al@acme.com.", "Hi"), "pii", "61", "an e-mail address (2 tim"),
@@ -161,7 +161,7 @@ def test_pairs_labels_and_prompts_are_checked_too(tmp_path: Path) -> None:
     kto = [{"prompt": text, "completion": "Yes.", "label": n > 2} for n, text in enumerate(texts)]
     report = check(tmp_path, [*kto, {**kto[0], "label": True}])
     assert [story for _, story in found(report, "contradiction")] == [
-        f"asks the same as {tmp_path}/t.jsonl:1, with another label"
+        f"the same prompt as {tmp_path}/t.jsonl:1, with another label"
     ]
     assert [story for _, story in found(report, "imbalance")] == [
         "label: 95% of the rows have true"
@@ -179,7 +179,7 @@ def test_tokens_are_counted_by_the_model_or_said_to_be_estimated(tmp_path: Path)
     assert (tokens["how"], tokens["exact"]) == ("by the tokenizer of tiny", True)
     assert tokens["max_length"] == 1024
     tokens = check(tmp_path, rows).figures["tokens"]
-    assert (tokens["how"], tokens["total"]) == ("estimated at 4 bytes a token", 10 * (2 + 1 + 10))
+    assert (tokens["how"], tokens["total"]) == ("estimated at 4 bytes per token", 10 * (2 + 1 + 10))
     assert tokens["learned"] == 10 * (1 + 5)
     assert counter_of("m", tmp_path).how.endswith("as m has no tokenizer.json")
     assert estimated().count(["", "a", "\udc80", "x" * 9]) == [0, 1, 1, 3]

@@ -72,12 +72,12 @@ def test_a_format_can_be_kept(tmp_path: Path) -> None:
 
 def test_broken_and_empty_rows_stop_it_or_are_left_out(tmp_path: Path) -> None:
     rows: list[Any] = [*many(3), {"messages": []}, chat("a", "")]
-    with pytest.raises(BadFile, match=r"t.jsonl:4:2: messages: .* --drop-bad leaves such rows out"):
+    with pytest.raises(BadFile, match=r"t.jsonl:4:2: messages: .* --drop-bad removes such rows"):
         fix(tmp_path, rows)
     fixed = fix(tmp_path, rows, drop_bad=True)
     assert len(fixed.parts[""]) == 3
     assert fixed.changes == [f"removed 2 broken or empty rows from {tmp_path}/t.jsonl"]
-    with pytest.raises(BadFile, match="no row is left"):
+    with pytest.raises(BadFile, match="no rows are left"):
         fix(tmp_path, [chat("a", "")], drop_bad=True)
 
 
@@ -177,10 +177,8 @@ def test_a_mixture_never_repeats_a_row_and_says_when_it_falls_short(tmp_path: Pa
     few = write(tmp_path / "g.jsonl", [chat("General", "So."), many(1)[0]])
     fixed = fix(tmp_path, many(60), mix=((few, 0.5),))
     assert len(fixed.parts[""]) == 61  # the other row asks what the task asks
-    assert fixed.changes == [
-        f"mixed in 1 rows of {few}: 2% of the whole, and it has no more for 50%"
-    ]
-    with pytest.raises(BadOption, match="leave something for the file itself"):
+    assert fixed.changes == [f"mixed in 1 rows of {few}: 2% of the total (too few rows for 50%)"]
+    with pytest.raises(BadOption, match="with a sum below 1"):
         fix(tmp_path, many(60), mix=((few, 0.5), (few, 0.5)))
     alpaca = write(tmp_path / "a.jsonl", [{"instruction": "a", "output": "b"}])
     assert len(fix(tmp_path, many(60), mix=((alpaca, 0.01),)).parts[""]) == 61

@@ -172,16 +172,16 @@ def test_an_image_is_kept_as_a_reference(tmp_path: Path) -> None:
     [
         ({"messages": [USER]}, "chat", ":1:2: messages: it has no assistant's turn"),
         ({"messages": []}, "chat", ":1:2: messages: wanted at least one message"),
-        ({"messages": [USER, USER, ANSWER]}, "chat", "messages[1]: two turns of user in a row"),
+        ({"messages": [USER, USER, ANSWER]}, "chat", "messages[1]: two user turns in a row"),
         ({"messages": [USER, ANSWER, ANSWER]}, "chat", "messages[2]: two turns of assistant"),
         ({"messages": [USER, ANSWER, USER]}, "chat", "messages[2]: the last turn is user's"),
-        ({"messages": [USER, TOOL, ANSWER]}, "chat", "messages[1]: a tool answers, but"),
-        ({"messages": [USER, CALL, ANSWER]}, "chat", "speaks while a call is without"),
+        ({"messages": [USER, TOOL, ANSWER]}, "chat", "messages[1]: tool turn without"),
+        ({"messages": [USER, CALL, ANSWER]}, "chat", "turn while a call is unanswered"),
         ({"messages": [USER, CALL, {**TOOL, "tool_call_id": "c2"}]}, "chat", "no call 'c2' waits"),
         (
             {"messages": [USER, {"role": "system", "content": "x"}, ANSWER]},
             "chat",
-            "messages[1]: system stands behind user; it comes first",
+            "messages[1]: system stands behind user; it must come first",
         ),
         (
             {"messages": [USER, {**ANSWER, "weight": 0}]},
@@ -189,7 +189,11 @@ def test_an_image_is_kept_as_a_reference(tmp_path: Path) -> None:
             "every assistant's turn has",
         ),
         ({"messages": [USER, {**ANSWER, "weight": 0.5}]}, "chat", "weight: wanted 0 or 1, got 0.5"),
-        ({"messages": [{**USER, "weight": 1}, ANSWER]}, "chat", "only an assistant's turn has"),
+        (
+            {"messages": [{**USER, "weight": 1}, ANSWER]},
+            "chat",
+            "only an assistant's turn may have",
+        ),
         (
             {"messages": [{**USER, "role": "bot"}, ANSWER]},
             "chat",
@@ -198,11 +202,11 @@ def test_an_image_is_kept_as_a_reference(tmp_path: Path) -> None:
         ({"messages": [USER, {"role": "assistant"}]}, "chat", "messages[1].content: this field is"),
         ({"messages": [USER, {"role": "assistant", "content": 4}]}, "chat", "parts, got 4"),
         ({"messages": "hello"}, "chat", ':1:2: messages: wanted a list, got "hello"'),
-        ({"messages": [USER, ANSWER]}, "rft", "for rft it has to be the user's"),
+        ({"messages": [USER, ANSWER]}, "rft", "for rft it must be the user's"),
         (
             {"messages": [USER, {"role": "assistant", "content": [PICTURE]}]},
             "chat",
-            "images stand",
+            "only a user's turn may have images",
         ),
         (
             {"messages": [{**USER, "content": [{**PICTURE, "image_url": {"url": 4}}]}, ANSWER]},
@@ -211,8 +215,8 @@ def test_an_image_is_kept_as_a_reference(tmp_path: Path) -> None:
         ),
         ({"prompt": "a", "completion": "b", "label": "maybe"}, "kto", "wanted true or false"),
         ({"prompt": "a", "completion": 3.5, "label": [1]}, "kto", "label: wanted true or false"),
-        ({"instruction": "a"}, "alpaca", "alpaca needs output; the keys here: instruction"),
-        ({"prompt": [USER, ANSWER], "completion": "x"}, "completion", "prompt ends in a turn of"),
+        ({"instruction": "a"}, "alpaca", "alpaca needs output; the row has: instruction"),
+        ({"prompt": [USER, ANSWER], "completion": "x"}, "completion", "prompt ends with"),
         (
             {"input": {"messages": [USER]}, "preferred_output": [], "non_preferred_output": []},
             "dpo",

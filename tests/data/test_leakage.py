@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from flywheel.data.leakage.leakage import Text, count_overlaps, tell, tell_counts
+from flywheel.data.leakage.leakage import Text, count_overlaps, describe_counts, describe_overlap
 from flywheel.data.leakage.minhash import NEAR, near_duplicates, sketch
 from flywheel.data.leakage.ngrams import Grams, count_distinct, distinct, word_grams
 from flywheel.data.leakage.shared_ngrams import shared_passages
@@ -134,8 +134,8 @@ def test_texts_of_a_megabyte_are_compared() -> None:
 def test_an_overlap_is_described_by_where_and_how() -> None:
     left, right = side("train.jsonl", LETTER, "b"), side("test.jsonl", "x", LETTER.lower())
     overlaps = count_overlaps(left, right)
-    assert tell_counts(overlaps.counts) == "1 normalised"
-    assert tell(overlaps.worst[0]) == (
+    assert describe_counts(overlaps.counts) == "1 normalised"
+    assert describe_overlap(overlaps.worst[0]) == (
         f"test.jsonl:2 and train.jsonl:1, normalised: {LETTER[:80].lower() + '…'!r}"
     )
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from flywheel.data.checks.names import open_names
-from flywheel.data.checks.pii import Found, find_pii
+from flywheel.data.checks.pii import Match, find_pii
 from flywheel.extras import MissingExtra
 from tests.growth import grows_with_size
 
@@ -79,8 +79,8 @@ def test_a_megabyte_of_at_signs_is_read_in_a_moment() -> None:
 def test_a_finder_of_names_adds_to_what_has_a_shape() -> None:
     text = "Ada, ada@lovelace.org"
 
-    def names(given: str) -> list[Found]:
-        return [Found("name", 0, 3, "ada"), Found("name", 5, 8, "ada")]
+    def names(given: str) -> list[Match]:
+        return [Match("name", 0, 3, "ada"), Match("name", 5, 8, "ada")]
 
     assert [one.kind for one in find_pii(text, names)] == ["name", "email"], "shapes win"
     assert find_pii("no shape here", names)[0].kind == "name"

@@ -147,8 +147,8 @@ def test_rows_nest_two_hundred_levels_and_no_more(tmp_path: Path) -> None:
         ("t.csv", b"text\n\xff\n", ":2:1: byte 0xff is not UTF-8"),
         ("t.csv", b"a,b\n1,2\n", ":2: no format has the keys a, b; wanted one of dpo"),
         ("t.csv", b"", ": no rows in it"),
-        ("t.parquet", b"PAR1 and then nothing", ": not Parquet that can be read: "),
-        ("t.parquet", b"", ": not Parquet that can be read: "),
+        ("t.parquet", b"PAR1 and then nothing", ": cannot be read as Parquet: "),
+        ("t.parquet", b"", ": cannot be read as Parquet: "),
     ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str, data: bytes, story: str) -> None:
@@ -168,7 +168,7 @@ def test_wrong_columns_and_nulls_of_parquet_are_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_datasets_cannot_load_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="no folder that datasets can load"):
+    with pytest.raises(BadFile, match="datasets cannot load this folder"):
         read_training(tmp_path)
     import datasets
 

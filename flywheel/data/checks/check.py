@@ -1,9 +1,8 @@
-"""Checks a training file: one pass, every check sees every row, and a verdict at the end.
+"""The check of a training file: one pass in which every check sees every row, and a verdict.
 
-A row that cannot be read, an empty one and fewer than ten rows are errors: nothing should be
-trained on the file as it is. Everything else is a warning or a note, for only its owner knows what
-it should be. What the rows leave in memory is a few numbers each, and their text once, normalised,
-to find near duplicates.
+An unreadable row, an empty row and fewer than ten rows are errors: the file should not be used as
+it is. Everything else is a warning or a note, which the file's owner has to judge. Per row, memory
+holds a few numbers and the normalised text, for near duplicates.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from flywheel.data.rows.training import Training
 from flywheel.data.rows.training_row import BadRow
 from flywheel.data.rows.view import Check, view_of
 
-# OpenAI's fine-tuning takes no fewer; below fifty, results are mostly chance.
+# The minimum of OpenAI's fine-tuning API; below fifty, results are mostly noise.
 LEAST_ROWS = 10
 FEW_ROWS = 50
 
@@ -33,12 +32,12 @@ def check_training(
     advance: Callable[[int], None] = lambda rows: None,
     names: Names | None = None,
 ) -> Report:
-    """The report on a file. Raises BadFile where it cannot be read on.
+    """The report on a file. Raises BadFile if it cannot be read to its end.
 
-    `max_length` is how many tokens of a row training would read; without it the model's context.
-    `advance` is told of each row, `names` finds people in texts.
+    `max_length` is the maximum tokens per row, by default the model's context. `advance` is called
+    for each row. `names` finds names of people.
     """
-    found, rows = Findings(), 0
+    findings, rows = Findings(), 0
     path = str(training.path)
     checks: tuple[Check, ...] = (
         Blanks(),
@@ -53,22 +52,22 @@ def check_training(
         rows += 1
         advance(1)
         if isinstance(row, BadRow):
-            found.add("bad_row", "error", row.where, row.story)
+            findings.add("bad_row", "error", row.where, row.story)
             continue
         view = view_of(row)
         for check in checks:
-            check.see(view, found)
+            check.see(view, findings)
     figures: dict[str, object] = {}
     for check in checks:
-        figures.update(check.end(path, found))
-    _check_count(path, rows, found)
-    return Report(path, training.format.name, rows, figures, found)
+        figures.update(check.end(path, findings))
+    _check_count(path, rows, findings)
+    return Report(path, training.format.name, rows, figures, findings)
 
 
-def _check_count(path: str, rows: int, found: Findings) -> None:
+def _check_count(path: str, rows: int, findings: Findings) -> None:
     if rows < LEAST_ROWS:
         story = f"{rows} rows; at least {LEAST_ROWS} rows are required"
-        found.add("few_rows", "error", path, story)
+        findings.add("few_rows", "error", path, story)
     elif rows < FEW_ROWS:
-        story = f"{rows} rows; with fewer than {FEW_ROWS}, chance decides most of the result"
-        found.add("few_rows", "warning", path, story)
+        story = f"{rows} rows; with fewer than {FEW_ROWS}, results are mostly noise"
+        findings.add("few_rows", "warning", path, story)

@@ -1,7 +1,7 @@
-"""Whether the answers are classes, and how they are spread.
+"""Class distributions, if the answers are classes.
 
-Answers that come back are counted: as a whole, field by field where they are JSON objects, and by
-label in KTO rows. Answers that hardly repeat are no classes, and nothing is said of them.
+Values are counted per answer, per field of JSON answers, and per label in KTO rows. Answers that
+hardly repeat are not classes and are not reported.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _ANSWER = "answer"
 
 
 class Classes(Check):
-    """Counts the values of the answer and of its fields, until there are too many of them."""
+    """Counts the values of the answer and of its fields; stops if there are too many."""
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {}
         self._open: set[str] = set()
 
-    def see(self, view: View, found: Findings) -> None:
+    def see(self, view: View, findings: Findings) -> None:
         """Count one row's answer."""
         for name, value in class_values(view.row):
             if name in self._open:
@@ -41,8 +41,8 @@ class Classes(Check):
                 self._open.add(name)
                 del self._counts[name]
 
-    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
-        """The distributions, and what is lopsided about them."""
+    def end(self, path: str, findings: Findings) -> Mapping[str, Any]:
+        """The distributions; adds findings about imbalanced ones."""
         shown: dict[str, dict[str, int]] = {}
         for name, counts in self._counts.items():
             rows = counts.total()
@@ -51,20 +51,20 @@ class Classes(Check):
             shown[name] = dict(counts.most_common())
             (value, most), *_ = counts.most_common(1)
             if len(counts) == 1:
-                story = f"{name}: every row has {value}; there is nothing to tell apart"
-                found.add("one_class", "note", path, story)
+                story = f"{name}: every row has {value}; there is only one class"
+                findings.add("one_class", "note", path, story)
             elif most > _ONE_SIDED * rows:
                 story = f"{name}: {most / rows:.0%} of the rows have {value}"
-                found.add("imbalance", "warning", path, story)
+                findings.add("imbalance", "warning", path, story)
             rare = [shorten(value) for value, n in counts.items() if n < _LEAST_EACH]
             if rare and len(counts) > 1:
                 story = f"{name}: fewer than {_LEAST_EACH} rows have {', '.join(sorted(rare))}"
-                found.add("rare_class", "note", path, story)
+                findings.add("rare_class", "note", path, story)
         return {"classes": shown}
 
 
 def class_values(row: TrainingRow) -> Iterator[tuple[str, str]]:
-    """What may be a class of this row: (name, value) of its answer, its label and JSON fields."""
+    """Possible classes of a row: (name, value) of its label, or of its answer or JSON fields."""
     if row.kind == "unpaired":
         yield "label", str(row.label).lower()
         return
@@ -82,7 +82,7 @@ def class_values(row: TrainingRow) -> Iterator[tuple[str, str]]:
 
 
 def json_fields(text: str) -> dict[str, Any] | None:
-    """The object that an answer is, or None."""
+    """An answer parsed as a JSON object, or None."""
     try:
         value = parse_value(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a check found: each finding with its place and how bad it is, and the verdict over all."""
+"""The findings of a check, each with location and severity, and the verdict."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from flywheel.outputs import work as outputs
 
 Severity = Literal["error", "warning", "note"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")
-# Enough for a person and a script; the counts go on. A million findings would fill the memory.
+# Per kind; further ones are only counted. A million findings would need too much memory.
 _MOST_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing at one place. `kind` is one word for scripts, `story` a sentence for people."""
+    """One finding. `kind` is an identifier for scripts, `story` a sentence for people."""
 
     kind: str
     severity: Severity
@@ -27,19 +27,19 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """Gathers findings. Of each kind the first thousand are kept, and all are counted."""
+    """Collects findings. The first thousand of each kind are kept; all are counted."""
 
     counts: Counter[tuple[Severity, str]] = field(default_factory=Counter[tuple[Severity, str]])
     kept: list[Finding] = field(default_factory=list[Finding])
 
     def add(self, kind: str, severity: Severity, where: str, story: str) -> None:
-        """Take down one finding."""
+        """Add one finding."""
         self.counts[severity, kind] += 1
         if self.counts[severity, kind] <= _MOST_KEPT:
             self.kept.append(Finding(kind, severity, where, story))
 
     def sorted(self) -> list[Finding]:
-        """Errors first, then warnings, then notes; one kind together, in the order of the file."""
+        """By severity, then by kind, then in the file's order."""
         kinds = {key: rank for rank, key in enumerate(self.counts)}
         return sorted(
             self.kept,
@@ -47,13 +47,13 @@ class Findings:
         )
 
     def total(self, severity: Severity) -> int:
-        """How many there are of that severity."""
+        """The number of findings of a severity."""
         return sum(n for (given, _), n in self.counts.items() if given == severity)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is known of a training file. `figures` are the numbers that each check gave."""
+    """The report on a training file. `figures` are the statistics of all checks."""
 
     path: str
     format: str
@@ -63,7 +63,7 @@ class Report:
 
     @property
     def refused(self) -> bool:
-        """Whether nothing should be trained on the file as it is."""
+        """Whether there are errors, so that the file should not be used."""
         return self.findings.total("error") > 0
 
     @property
@@ -74,7 +74,7 @@ class Report:
         return "ready with warnings" if self.findings.total("warning") else "ready"
 
     def as_json(self) -> outputs.DataReport:
-        """Everything, for scripts. `counts` counts the findings that are not listed too."""
+        """The report as JSON. `counts` includes the findings that are not listed."""
         return outputs.DataReport(
             path=self.path,
             format=self.format,

@@ -1,9 +1,9 @@
-"""Which language a text is in: by its script, and for Latin letters by its commonest words.
+"""A guess at the language of a text: by its script, or for Latin letters by common words.
 
-A hint, no classifier. It knows nine scripts, of which each stands for one language (Cyrillic is
-called ru, Han without kana zh, Arabic ar), and nine languages in Latin letters. A text needs three
-different common words of a language, and twice as many as of the next one: short texts, code, names
-and numbers stay unknown. Only the first 600 characters are read.
+It is a hint, not a classifier. It knows nine scripts, each mapped to one language (Cyrillic to ru,
+Han without kana to zh, Arabic to ar), and nine languages in Latin letters. A text needs three
+distinct common words of a language, and twice as many as of any other: short texts, code, names and
+numbers are unknown. Only the first 600 characters are used.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SCRIPTS = {
 
 
 def language_of(text: str) -> str | None:
-    """The language's code of ISO 639-1, or None where it cannot be told."""
+    """The ISO 639-1 code of the language, or None if unknown."""
     text = text[:_READ]
     if not text.isascii() and (script := _script(text)):
         return script
@@ -48,7 +48,7 @@ def language_of(text: str) -> str | None:
 
 
 def _script(text: str) -> str | None:
-    """The language of a script that makes up a third of the letters. Kana make Han Japanese."""
+    """The language of a script with over a third of the letters; over a tenth of kana is ja."""
     letters = sum(char.isalpha() for char in text)
     for name, pattern in _SCRIPTS.items():
         share = 10 if name == "ja" else 3

@@ -1,4 +1,4 @@
-"""How long the rows are, in tokens: the distribution, what would be cut off, what sticks out."""
+"""Row lengths in tokens: the distribution, truncated rows and outliers."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ from typing import Any, TypeVar
 
 from flywheel.data.checks.findings import Findings
 from flywheel.data.rows.tokens import A_TURN, TokenCounter
-from flywheel.data.rows.view import Check, View, as_json, said
+from flywheel.data.rows.view import Check, View, as_json, message_text
 
 T = TypeVar("T", int, float)
 _BATCH = 5000
 _BATCH_CHARS = 4_000_000
-# Robust standard deviations of the logarithm: lengths are skewed, and a normal tail stays inside.
+# In robust standard deviations of the logarithm, because lengths are skewed.
 _OUTLYING = 6.0
 _LEAST_ROWS = 20
-# Where nearly all rows are equally long, two and a half times that is unusual, and a word is not.
+# A minimum spread: if nearly all rows have the same length, one more word is not an outlier, but
+# two and a half times the length is.
 _LEAST_SPREAD = 0.15
 
 
 class Lengths(Check):
-    """Counts in batches, since a tokenizer is faster so. Keeps two numbers and a place a row."""
+    """Counts tokens in batches, for speed. Keeps two numbers and a location per row."""
 
     def __init__(self, counter: TokenCounter, max_length: int | None) -> None:
         self._counter = counter
         self._most = max_length if max_length is not None else counter.context
         self._texts: list[str] = []
         self._chars = 0
-        # For each waiting row: how many texts it has, which are learned, and its answers.
+        # For each row in the batch: which of its texts are learned, and the overhead per turn.
         self._waiting: list[tuple[list[bool], int]] = []
         self._wheres: list[str] = []
         self._tokens: list[int] = []
         self._learned = 0
 
-    def see(self, view: View, found: Findings) -> None:
-        """Take the row's texts."""
+    def see(self, view: View, findings: Findings) -> None:
+        """Add the row's texts to the batch."""
         row = view.row
-        texts = [said(turn) for turn in row.turns] or [row.text]
+        texts = [message_text(turn) for turn in row.turns] or [row.text]
         learned = [
             turn.learned if row.kind in ("sft", "unpaired") else index >= len(row.prompt)
             for index, turn in enumerate(row.turns)
@@ -50,15 +51,15 @@ class Lengths(Check):
         self._waiting.append((learned, A_TURN if row.turns else 0))
         self._wheres.append(row.where)
         if len(self._texts) >= _BATCH or self._chars >= _BATCH_CHARS:
-            self._count(found)
+            self._count(findings)
 
-    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
-        """The distribution, the rows that are cut and the ones that stick out."""
-        self._count(found)
+    def end(self, path: str, findings: Findings) -> Mapping[str, Any]:
+        """The distribution; adds findings about truncated rows and outliers."""
+        self._count(findings)
         if not self._tokens:
             return {"tokens": None}
-        self._cut(found)
-        self._outliers(found)
+        self._cut(findings)
+        self._outliers(findings)
         ordered = sorted(self._tokens)
         return {
             "tokens": {
@@ -73,7 +74,7 @@ class Lengths(Check):
             }
         }
 
-    def _count(self, found: Findings) -> None:
+    def _count(self, findings: Findings) -> None:
         counts = iter(self._counter.count(self._texts))
         begun = len(self._tokens)
         for offset, (learned, frame) in enumerate(self._waiting):
@@ -82,19 +83,19 @@ class Lengths(Check):
             self._learned += sum(n for n, taught in zip(tokens, learned, strict=True) if taught)
             before = sum(tokens[: learned.index(True)]) if True in learned else 0
             if self._most is not None and before >= self._most:
-                story = f"its first {before:,} tokens are no answer, and {self._most:,} are read"
-                found.add("answer_cut", "warning", self._wheres[begun + offset], story)
+                story = f"the answer begins after {before:,} tokens, beyond the {self._most:,} read"
+                findings.add("answer_cut", "warning", self._wheres[begun + offset], story)
         self._texts, self._waiting, self._chars = [], [], 0
 
-    def _cut(self, found: Findings) -> None:
+    def _cut(self, findings: Findings) -> None:
         if self._most is None:
             return
         for where, tokens in zip(self._wheres, self._tokens, strict=True):
             if tokens > self._most:
-                story = f"{tokens:,} tokens, of which {tokens - self._most:,} are cut off"
-                found.add("truncated", "warning", where, story)
+                story = f"{tokens:,} tokens, of which {tokens - self._most:,} are truncated"
+                findings.add("truncated", "warning", where, story)
 
-    def _outliers(self, found: Findings) -> None:
+    def _outliers(self, findings: Findings) -> None:
         logs = [log(1 + tokens) for tokens in self._tokens]
         middle = _share(sorted(logs), 50)
         spread = max(_share(sorted(abs(one - middle) for one in logs), 50) * 1.4826, _LEAST_SPREAD)
@@ -105,7 +106,7 @@ class Lengths(Check):
             if abs(score) > _OUTLYING:
                 much = "long" if score > 0 else "short"
                 story = f"unusually {much}: {tokens:,} tokens, {score:+.1f} robust deviations"
-                found.add("outlier", "note", where, story)
+                findings.add("outlier", "note", where, story)
 
 
 def _share(ordered: Sequence[T], percent: int) -> T:

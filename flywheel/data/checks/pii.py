@@ -1,13 +1,12 @@
-"""Personal data that can be told by its shape: e-mail, phone, IBAN, card and IP address.
+"""Personal data with a recognisable format: e-mail, phone, IBAN, card and IP address.
 
-Cards must pass Luhn's check and begin like a card; IBANs must have their country's length and pass
-modulo 97; addresses of private networks and domains that stand for examples are nobody's. A phone
-number must be international (+49 ...) or written as in North America or with a trunk 0. Names have
-no shape and are looked for only by a finder that is given (names.py). So what is found is a lower
-bound, and some of it is wrong.
+Cards must pass Luhn's check and have a known prefix; IBANs must have their country's length and
+pass modulo 97; private addresses and example domains are ignored. A phone number must be
+international (+49 ...), or in North American format, or with a trunk 0. Names have no format and
+are found only by a given function (names.py). Recall and precision are both below 100%.
 
-Every pattern is bounded and anchored where a run of characters begins, so the time grows with the
-text and not with its square, whatever the text is.
+Every pattern is bounded and anchored at the start of a run of characters, so the time is linear in
+the text's length for any input.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _PHONE = re.compile(
     r"|(?<!\d )0[1-9]\d{1,4}[ /-]{1,3}\d(?:[ /-]?\d){4,8}"
     r")(?![\w-])"
 )
-# Without one of these there is nothing to find: most texts are passed over here.
+# A text without a match has no personal data; this skips most texts.
 _HINT = re.compile(r"@|\d.{0,2}\d|:\w{0,4}:")
 _BLANKS = re.compile("[ -]")
 _NOBODY = ("example", "invalid", "test", "localhost", "example.com", "example.org", "example.net")
@@ -47,8 +46,8 @@ _IBAN_LENGTHS = {
 _CARD_LENGTHS = {"4": (19, 16, 13), "34": (15,), "37": (15,), "36": (14,), "30": (14,)}
 
 
-class Found(NamedTuple):
-    """One piece of personal data: text[start:end]. `same` is equal for two spellings of it."""
+class Match(NamedTuple):
+    """Personal data at text[start:end]. `same` is its normal form, equal for all spellings."""
 
     kind: str
     start: int
@@ -56,31 +55,31 @@ class Found(NamedTuple):
     same: str
 
 
-Names = Callable[[str], Iterable[Found]]
+Names = Callable[[str], Iterable[Match]]
 
 
-def find_pii(text: str, names: Names | None = None) -> list[Found]:
-    """The personal data in a text, in order, no two overlapping. Linear in its length.
+def find_pii(text: str, names: Names | None = None) -> list[Match]:
+    """The personal data in a text, in order, without overlaps. Linear in its length.
 
-    `names` finds those of people; without it none are looked for.
+    `names` finds names of people; without it they are not searched.
     """
-    found: list[Found] = []
+    found: list[Match] = []
     for needed, pattern, read in _FINDERS if _HINT.search(text) else ():
         if needed in text:
             found = _joined(found, _each(pattern, text, read))
     return found if names is None else _joined(found, names(text))
 
 
-def _joined(found: list[Found], more: Iterable[Found]) -> list[Found]:
-    """What was found before wins where two overlap."""
+def _joined(found: list[Match], more: Iterable[Match]) -> list[Match]:
+    """Add matches that do not overlap with the earlier ones."""
     free = [one for one in more if not _overlaps(one, found)]
     return sorted([*found, *free], key=_start) if free else found
 
 
 def _each(
-    pattern: re.Pattern[str], text: str, read: Callable[[str, int, int], Found | None]
-) -> Iterator[Found]:
-    """What `read` makes of each match. It goes on behind what was found, or a letter further."""
+    pattern: re.Pattern[str], text: str, read: Callable[[str, int, int], Match | None]
+) -> Iterator[Match]:
+    """The matches of a pattern that `read` accepts. After a rejected one, retry a letter later."""
     at = 0
     while match := pattern.search(text, at):
         found = read(text, match.start(), match.end())
@@ -89,51 +88,51 @@ def _each(
             yield found
 
 
-def _email(text: str, start: int, end: int) -> Found | None:
+def _email(text: str, start: int, end: int) -> Match | None:
     domain = text[start:end].rpartition("@")[2].lower()
     if domain in _NOBODY or domain.endswith(tuple("." + name for name in _NOBODY)):
         return None
-    return Found("email", start, end, text[start:end].lower())
+    return Match("email", start, end, text[start:end].lower())
 
 
-def _iban(text: str, start: int, end: int) -> Found | None:
+def _iban(text: str, start: int, end: int) -> Match | None:
     length = _IBAN_LENGTHS.get(text[start : start + 2], 0)
     end = _nth(text, start, end, length)
     plain = _BLANKS.sub("", text[start:end])
     follows = text[end : end + 1]
     if len(plain) != length or follows.isalnum() or not _is_iban(plain):
         return None
-    return Found("iban", start, end, plain)
+    return Match("iban", start, end, plain)
 
 
-def _card(text: str, start: int, end: int) -> Found | None:
+def _card(text: str, start: int, end: int) -> Match | None:
     digits = _BLANKS.sub("", text[start:end])
     for length in _CARD_LENGTHS.get(digits[:2]) or _CARD_LENGTHS.get(digits[0], (16,)):
         end = _nth(text, start, end, length)
         card = digits[:length]
         if len(card) == length and not text[end : end + 1].isdigit() and _is_card(card):
-            return Found("card", start, end, card)
+            return Match("card", start, end, card)
     return None
 
 
-def _address(text: str, start: int, end: int) -> Found | None:
+def _address(text: str, start: int, end: int) -> Match | None:
     try:
         address = ipaddress.ip_address(text[start:end])
     except ValueError:
         return None
-    return Found("ip", start, end, str(address)) if address.is_global else None
+    return Match("ip", start, end, str(address)) if address.is_global else None
 
 
-def _phone(text: str, start: int, end: int) -> Found | None:
+def _phone(text: str, start: int, end: int) -> Match | None:
     digits = re.sub(r"\D", "", text[start:end])
-    # +49 and 0049 are one number.
+    # +49 and 0049 are the same prefix.
     same = digits if text[start] == "+" else digits.removeprefix("00")
-    return Found("phone", start, end, same) if 7 <= len(same) <= 15 else None
+    return Match("phone", start, end, same) if 7 <= len(same) <= 15 else None
 
 
-# In this order: the digits of an IBAN or a card are no phone number.
-# A text without the character before them is passed over.
-_FINDERS: tuple[tuple[str, re.Pattern[str], Callable[[str, int, int], Found | None]], ...] = (
+# The order matters: the digits of an IBAN or a card are not a phone number. A finder is skipped if
+# the text lacks its first entry.
+_FINDERS: tuple[tuple[str, re.Pattern[str], Callable[[str, int, int], Match | None]], ...] = (
     ("@", _EMAIL, _email),
     ("", _IBAN, _iban),
     ("", _CARD, _card),
@@ -143,18 +142,18 @@ _FINDERS: tuple[tuple[str, re.Pattern[str], Callable[[str, int, int], Found | No
 )
 
 
-def _start(found: Found) -> int:
+def _start(found: Match) -> int:
     return found.start
 
 
-def _overlaps(one: Found, others: list[Found]) -> bool:
-    """Whether it shares a character with one of the others, which are in order."""
+def _overlaps(one: Match, others: list[Match]) -> bool:
+    """Whether a match overlaps with one of the others, which are sorted."""
     behind = bisect_left(others, one.end, key=_start)
     return behind > 0 and others[behind - 1].end > one.start
 
 
 def _nth(text: str, start: int, end: int, count: int) -> int:
-    """Where the first `count` letters and digits of text[start:end] end."""
+    """The end of the first `count` letters and digits of text[start:end]."""
     for at in range(start, end):
         count -= text[at] not in " -"
         if count == 0:
@@ -167,6 +166,6 @@ def _is_iban(text: str) -> bool:
 
 
 def _is_card(digits: str) -> bool:
-    """Luhn's check. One digit repeated passes it often and is a filler."""
+    """Luhn's check. A single repeated digit is a placeholder, not a card."""
     doubled = [int(char) * (1 + (place % 2)) for place, char in enumerate(reversed(digits))]
     return sum(n - 9 * (n > 9) for n in doubled) % 10 == 0 and len(set(digits)) > 1

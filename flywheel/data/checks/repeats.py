@@ -1,8 +1,8 @@
-"""Rows that are there twice, and rows that contradict each other.
+"""Duplicate rows, and rows that contradict each other.
 
-Twice: every word is the same (duplicate); only spelling, case or punctuation differs (respelled);
-most of the words are the same (near_duplicate). A contradiction asks the same and has another
-answer: for open questions that may be meant, for labels it is not.
+A duplicate is identical; a respelled row differs only in case, spaces or punctuation; a near
+duplicate shares most of its text. A contradiction has the same prompt with another answer, which
+may be intended for open questions, but not for labels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NEAR = 0.8
 
 
 class Repeats(Check):
-    """Remembers a number for each row. Two rows share one by chance once in 2**64."""
+    """Keeps 64-bit hashes of each row."""
 
     def __init__(self) -> None:
         self._exact: dict[bytes, str] = {}
@@ -28,17 +28,17 @@ class Repeats(Check):
         self._texts: list[str] = []
         self._wheres: list[str] = []
 
-    def see(self, view: View, found: Findings) -> None:
-        """Compare one row with those before it."""
+    def see(self, view: View, findings: Findings) -> None:
+        """Compare one row with the earlier ones."""
         where = view.row.where
         first = self._exact.setdefault(row_key(view), where)
         if first != where:
-            found.add("duplicate", "warning", where, f"the same row as {first}")
+            findings.add("duplicate", "warning", where, f"the same row as {first}")
             return
         first = self._folded.setdefault(folded_key(view), where)
         if first != where:
-            story = f"the same as {first} but for case, blanks or punctuation"
-            found.add("respelled", "warning", where, story)
+            story = f"the same as {first} except for case, spaces or punctuation"
+            findings.add("respelled", "warning", where, story)
             return
         self._texts.append(f"{view.asked} {view.answered}")
         self._wheres.append(where)
@@ -49,29 +49,30 @@ class Repeats(Check):
         first, answer_before = self._asked.setdefault(asked, (where, answer))
         if answer_before != answer:
             what = "another label" if view.row.kind == "unpaired" else "another answer"
-            what = "other fields to grade by" if view.row.kind == "reward" else what
-            found.add("contradiction", "warning", where, f"asks the same as {first}, with {what}")
+            what = "other grading fields" if view.row.kind == "reward" else what
+            story = f"the same prompt as {first}, with {what}"
+            findings.add("contradiction", "warning", where, story)
 
-    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
-        """The near duplicates, which need all rows at once."""
+    def end(self, path: str, findings: Findings) -> Mapping[str, Any]:
+        """Add the near duplicates, which need all rows."""
         for index, (other, share) in near_pairs(self._texts, NEAR).items():
             story = f"{share:.0%} the same as {self._wheres[other]}"
-            found.add("near_duplicate", "warning", self._wheres[index], story)
+            findings.add("near_duplicate", "warning", self._wheres[index], story)
         return {}
 
 
 def row_key(view: View) -> bytes:
-    """Equal for two rows that say exactly the same, whatever fields stand beside."""
+    """Equal for rows with identical texts; other fields are ignored."""
     return _key(view.setting, view.question, view.answer)
 
 
 def folded_key(view: View) -> bytes:
-    """Equal for two rows that a reader would call the same."""
+    """Equal for rows with the same normalised texts."""
     return _key(view.setting, view.asked, view.answered)
 
 
 def asked_key(view: View) -> bytes:
-    """Equal for two rows that ask the same, in whatever setting."""
+    """Equal for rows with the same normalised question, whatever their system prompt."""
     return _key(view.asked)
 
 

@@ -1,1 +1,1 @@
-"""Leakage: texts that two sets share."""
+"""Leakage: texts shared by two sets that should be disjoint."""

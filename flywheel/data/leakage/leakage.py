@@ -1,16 +1,16 @@
-"""Leakage: texts of one side that stand on the other too, where both should be apart.
+"""Leakage: texts that occur on both of two sides that should be disjoint.
 
-Five ways, the strongest first. `exact`: the same text. `normalised`: the same words. `13-gram`:
-half of the shorter text or more stands in the other. `minhash`: nearly the same characters.
-`group`: no text in common, but the group (a conversation, a template), so that both err together.
+Five kinds, the strongest first. `exact`: the same text. `normalised`: the same words. `13-gram`:
+at least half of the shorter text occurs in the other. `minhash`: nearly the same characters.
+`group`: no common text, but the same group (a conversation, a template), so errors are correlated.
 
-Tried on the evalsets that ship, with one word of each item replaced: of texts of 13 words or more
-99 in 100 are found, of 8 to 12 words 4 in 10, of fewer 1 in 7, for there a changed word is mostly
-another question. Other wordings of a question, across their splits, reach neither threshold: at
-most 0.27 of the 13-grams where half are wanted, and a Jaccard index of 0.63 where 0.7 is.
+Measured on the shipped evalsets with one word of each item replaced, recall is 99% for texts of 13
+words or more, 40% for 8 to 12 words and 14% for fewer, where a changed word mostly makes another
+question. Rewordings across their splits stay below both thresholds: at most 0.27 of the 13-grams
+(threshold 0.5) and a Jaccard index of 0.63 (threshold 0.7).
 
-What it does not see: a paraphrase, a translation, a text cut in other pieces. Texts that all hold
-one long passage, such as the same rules, overlap where that passage is half of them.
+Not detected: paraphrases, translations, texts split differently. Texts that share a long passage,
+such as the same rules, overlap if the passage is half of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _EXCERPT = 80
 
 
 class Text(NamedTuple):
-    """A text and where it stands (`test.jsonl:12`). Texts of one place are one thing."""
+    """A text and its location (`test.jsonl:12`). Texts with one location count once."""
 
     where: str
     text: str
@@ -40,7 +40,7 @@ class Text(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """Two texts that are not apart: how, how much of them is shared, and an excerpt."""
+    """Two overlapping texts: the kind of overlap, the shared share, and an excerpt."""
 
     left: Text
     right: Text
@@ -50,10 +50,10 @@ class Overlap(NamedTuple):
 
 
 class Overlaps(NamedTuple):
-    """What two sides share.
+    """The overlaps of two sides.
 
-    `counts` has every place of the right side that overlaps, by its strongest way; `worst` one pair
-    for each of them, the strongest first, and not more than were asked for.
+    `counts` counts the locations of the right side that overlap, by their strongest kind; `worst`
+    has one pair for each, the strongest first, up to the requested number.
     """
 
     counts: dict[How, int]
@@ -61,7 +61,7 @@ class Overlaps(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many places of the right side stand on the left too."""
+        """The number of locations of the right side that overlap."""
         return sum(self.counts.values())
 
 
@@ -72,10 +72,10 @@ class _Match(NamedTuple):
 
 
 def count_overlaps(left: Sequence[Text], right: Sequence[Text], most: int = _MOST) -> Overlaps:
-    """Compare two sides. Time and memory grow with the texts, not with their pairs.
+    """Compare two sides. Time and memory are linear in the texts, not in their pairs.
 
-    Texts without a word match only exactly, and empty ones not at all. To learn which rows of a
-    file to drop, let the file be the right side.
+    Texts without a word match only exactly; empty texts never match. To find the rows of a file to
+    drop, pass the file as the right side.
     """
     keys = ([text.text if text.text.strip() else None for text in side] for side in (left, right))
     found = _same("exact", 1.0, *keys)
@@ -94,8 +94,8 @@ def count_overlaps(left: Sequence[Text], right: Sequence[Text], most: int = _MOS
     return Overlaps({how: counts[how] for how in WAYS}, worst)
 
 
-def tell(overlap: Overlap) -> str:
-    """One overlap in words."""
+def describe_overlap(overlap: Overlap) -> str:
+    """One overlap as text."""
     how = (
         overlap.how
         if overlap.how in ("exact", "normalised")
@@ -106,8 +106,8 @@ def tell(overlap: Overlap) -> str:
     return f"{overlap.right.where} and {overlap.left.where}, {how}: {overlap.shown!r}"
 
 
-def tell_counts(counts: dict[How, int]) -> str:
-    """How many by each way, of those that there are."""
+def describe_counts(counts: dict[How, int]) -> str:
+    """The non-zero counts as text."""
     return ", ".join(f"{count} {how}" for how, count in counts.items() if count)
 
 
@@ -118,7 +118,7 @@ def _weight(match: _Match) -> tuple[int, float]:
 def _same(
     how: How, share: float, left: Sequence[str | None], right: Sequence[str | None]
 ) -> dict[int, _Match]:
-    """The right places whose key stands on the left too, with the first place that has it."""
+    """The right texts whose key occurs on the left, each with the first left text that has it."""
     first: dict[str | None, int] = {}
     for index, key in enumerate(left):
         first.setdefault(key, index)
@@ -133,7 +133,7 @@ def _same(
 def _same_words(
     left: Sequence[Text], right: Sequence[Text], found: dict[int, _Match]
 ) -> dict[int, _Match]:
-    """Match what has no exact copy. Equal texts are normalised and compared once."""
+    """Match the texts without an exact copy. Equal texts are compared once."""
     words_of = cache(normalise)
     mine: dict[str, int] = {}
     for index, text in enumerate(left):

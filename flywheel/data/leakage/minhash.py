@@ -1,12 +1,12 @@
-"""Near duplicates: texts whose sets of five-character n-grams are much the same.
+"""Near duplicates: texts with similar sets of five-character n-grams.
 
-MinHash with 128 permutations finds who might be, in 25 bands of 5; the exact Jaccard index of the
-two sets decides. Seeded with constants: the same texts give the same result on every machine. A
-pair at 0.7 is found 99 times in 100, at 0.8 practically always. Where more than 64 texts share a
-band, the first 64 are looked at: the work grows with the texts, not with their pairs.
+MinHash with 128 permutations in 25 bands of 5 finds candidates; the exact Jaccard index of the sets
+decides. Seeds are constants, so results are the same on every machine. A pair at 0.7 is found with
+99% probability, at 0.8 practically always. If more than 64 texts share a band, only the first 64
+are compared, so that the work is linear in the texts.
 
-Within one list, what every text begins with (an instruction, mostly) is left out, or all would be
-near each other.
+Within one list, the common prefix of all texts (usually an instruction) is ignored; otherwise all
+texts would be similar.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _BANDS, _ROWS = 25, 5
 _MOST_IN_BAND = 64
 _MOST_TRIED = 8
 _CHUNK = 1000
-# The estimate's standard error is 0.04: three of them below the threshold loses next to nothing.
+# Three standard errors (0.04) of the estimate, so that almost no pair is lost.
 _SLACK = 0.12
-# Within a list, a longer text is compared by its beginning: a page tells a book from another.
+# Within a list, only this many characters of a text are compared.
 _LONGEST = 20_000
 _SEED = 20261120
 _DRAWN = mix(np.arange(_SEED, _SEED + 2 * PERMUTATIONS, dtype=np.uint64)).astype(np.uint32)
@@ -36,16 +36,16 @@ _FACTORS, _SHIFTS = _DRAWN[:PERMUTATIONS] | np.uint32(1), _DRAWN[PERMUTATIONS:]
 
 
 class Sketches(NamedTuple):
-    """What is kept of each text: a byte of each minimum, and a number for each band."""
+    """The sketch of each text: the low byte of each minimum, and a hash for each band."""
 
     bytes: NDArray[np.uint8]
     bands: U64
 
 
 def near_duplicates(left: Sequence[str], right: Sequence[str]) -> dict[int, tuple[int, float]]:
-    """For each right text that has one: a left text with a Jaccard index of `NEAR` or more, and it.
+    """Maps right texts to a left text with a Jaccard index of at least `NEAR`, and the index.
 
-    Texts are normalised and not empty. Of several, the one with the best estimate is named.
+    Texts must be normalised and not empty. Of several matches, the one with the best estimate.
     """
     if not left or not right:
         return {}
@@ -62,7 +62,7 @@ def near_duplicates(left: Sequence[str], right: Sequence[str]) -> dict[int, tupl
 
 
 def near_pairs(texts: Sequence[str], threshold: float) -> dict[int, tuple[int, float]]:
-    """For each text that has one: an earlier text at least this near, and their Jaccard index."""
+    """Maps texts to an earlier text above the threshold, and the Jaccard index."""
     if len(texts) < 2:
         return {}
     begin = _shared(min(texts), max(texts))
@@ -82,7 +82,7 @@ def near_pairs(texts: Sequence[str], threshold: float) -> dict[int, tuple[int, f
 
 
 def sketch(texts: Sequence[str]) -> Sketches:
-    """The sketches of texts, a row each."""
+    """The sketches of texts, one row each."""
     blocks = [_sketch(grams) for grams in char_grams(texts)]
     return Sketches(
         np.concatenate([block.bytes for block in blocks]),
@@ -102,12 +102,12 @@ def _sketch(grams: Grams) -> Sketches:
     bands = np.zeros((_BANDS, begins.size), dtype=np.uint64)
     for place in range(_ROWS):
         bands = mix(bands + least[place * _BANDS : (place + 1) * _BANDS])
-    # The upper bits of a minimum are nearly always zero: the lowest byte tells texts apart.
+    # The upper bits of a minimum are nearly always zero, so the lowest byte is enough.
     return Sketches(np.ascontiguousarray(least.astype(np.uint8).T), bands)
 
 
 def _candidates(left: Sketches, right: Sketches, least: float) -> Iterator[tuple[int, list[int]]]:
-    """For each right text the left ones that may be near, the likeliest first."""
+    """For each right text the candidate left texts, the likeliest first."""
     orders = np.argsort(left.bands, axis=1, kind="stable")
     bands = np.take_along_axis(left.bands, orders, axis=1)
     size, count = left.bytes.shape[0], right.bytes.shape[0]
@@ -127,7 +127,7 @@ def _candidates(left: Sketches, right: Sketches, least: float) -> Iterator[tuple
 def _agreement(
     right: NDArray[np.uint8], mine: Indices, left: NDArray[np.uint8], theirs: Indices
 ) -> NDArray[np.float64]:
-    """The share of permutations in which the two texts of each pair agree: the estimate."""
+    """The estimated Jaccard index of each pair: the share of permutations that agree."""
     shares = np.empty(mine.size)
     for at in range(0, mine.size, 1 << 16):
         part = slice(at, at + (1 << 16))
@@ -151,16 +151,16 @@ def _jaccard(one: U64, other: U64) -> float:
 
 
 def _shared(first: str, last: str) -> int:
-    """How long the words are that all texts begin with: those that the first and last share."""
+    """The length, in whole words, of the common prefix of the first and last sorted texts."""
     differs = (at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
     return first.rfind(" ", 0, next(differs, min(len(first), len(last)))) + 1
 
 
 def _earlier(sketches: Sketches, least: float) -> dict[int, list[int]]:
-    """For each text the earlier ones that are likely near, by their sketches.
+    """For each text the candidate earlier texts, by their sketches.
 
-    Only the first of those that share a band is tried in that band: with many alike, each is
-    found near the first, and the work grows with the texts and not with their pairs.
+    In each band a text is only compared with the first text that shares it, so that the work is
+    linear in the texts even if many are alike.
     """
     tried: dict[int, list[int]] = {}
     for keys in sketches.bands:

@@ -1,8 +1,8 @@
-"""N-grams as 64-bit numbers, of many texts at once.
+"""N-grams as 64-bit hashes, for many texts at once.
 
-Texts are normalised ones: words with one blank between them, and never empty. They go through numpy
-in blocks, so that a hundred thousand texts cost seconds and a block's memory. Two different n-grams
-get the same number once in 2**64 by chance; nothing here withstands a text made to collide.
+Texts must be normalised (words separated by single spaces) and not empty. They are processed with
+numpy in blocks, so that a hundred thousand texts take seconds and the memory of one block. The hash
+is not cryptographic: collisions can be constructed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _LETTER, _WORD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
 class Grams(NamedTuple):
-    """N-grams in the order of the texts: the number of each, and whose it is."""
+    """N-grams in the order of the texts: the hash of each, and the index of its text."""
 
     hashes: U64
     owners: Indices
 
 
 def word_grams(texts: Sequence[str], sizes: Iterable[int]) -> Iterator[tuple[int, Grams]]:
-    """For each block of texts and each size, the n-grams of words. A shorter text has none."""
+    """The n-grams of words, for each block of texts and each size. A shorter text has none."""
     sizes = tuple(sizes)
     for first, block in _blocks(texts):
         words = _words(block)
@@ -40,7 +40,7 @@ def word_grams(texts: Sequence[str], sizes: Iterable[int]) -> Iterator[tuple[int
 
 
 def char_grams(texts: Sequence[str]) -> Iterator[Grams]:
-    """For each block of texts, the n-grams of five characters. A shorter text is one n-gram."""
+    """The n-grams of five characters, for each block of texts. A shorter text is one n-gram."""
     for first, block in _blocks(texts):
         codes = _codes([text.ljust(CHARS, "\0") for text in block])
         breaks = codes == ord("\n")
@@ -51,15 +51,15 @@ def char_grams(texts: Sequence[str]) -> Iterator[Grams]:
 
 
 def distinct(text: str) -> U64:
-    """The n-grams of five characters of one text, each once, in order."""
+    """The distinct n-grams of five characters of one text, sorted."""
     return np.unique(next(char_grams([text])).hashes)
 
 
 def count_distinct(grams: Grams, texts: int) -> Indices:
-    """How many different n-grams each text has; `texts` is how many there are."""
+    """The number of distinct n-grams of each text; `texts` is the number of texts."""
     if not grams.hashes.size:
         return np.zeros(texts, dtype=np.int64)
-    # Owner above, 40 bits of the hash below: one plain sort, at the price of a miscount in 10**9.
+    # The owner and 40 bits of the hash in one integer: a single sort, with rare miscounts (1e-9).
     first = int(grams.owners[0])
     keys = (grams.owners - first).astype(np.uint64) << np.uint64(40)
     keys |= grams.hashes >> np.uint64(24)
@@ -70,9 +70,9 @@ def count_distinct(grams: Grams, texts: int) -> Indices:
 
 
 def pairs(keys: U64, wanted: U64, most: int) -> tuple[Indices, Indices]:
-    """(place in `wanted`, place in `keys`) of what is equal; the first `most` of each wanted.
+    """The indices (in `wanted`, in `keys`) of equal values, at most `most` for each wanted one.
 
-    `keys` is sorted.
+    `keys` must be sorted.
     """
     begin = np.searchsorted(keys, wanted, "left")
     counts = np.minimum(np.searchsorted(keys, wanted, "right") - begin, most)
@@ -82,7 +82,7 @@ def pairs(keys: U64, wanted: U64, most: int) -> tuple[Indices, Indices]:
 
 
 def mix(values: U64) -> U64:
-    """Spread the bits (the last step of splitmix64): neighbours come out far apart."""
+    """Mix the bits (the finaliser of splitmix64)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
@@ -114,7 +114,7 @@ def _codes(block: list[str]) -> NDArray[np.uint32]:
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """The texts in blocks of some two million characters, each with the index of its first."""
+    """The texts in blocks of about two million characters, each with the index of its first."""
     block: list[str] = []
     first, size = 0, 0
     for index, text in enumerate(texts):

@@ -1,9 +1,9 @@
-"""Normalised text: what is left of two texts that a reader would call the same.
+"""Text normalisation, so that texts which differ only in form become equal.
 
-NFKC, case folded, invisible characters gone, words with one blank between them. Punctuation is
-dropped, digits and symbols (currency, mathematics, emoji) stay. `-`, `*` and `/` stay beside a
-number: "8 - 2" and "8 * 2" are not the same sum. A character of a script that is written without
-blanks (Han, kana, Thai, Lao, Khmer, Burmese) is a word of its own.
+NFKC, case folding, no invisible characters, words separated by single spaces. Punctuation is
+removed; digits and symbols (currency, mathematics, emoji) are kept. `-`, `*` and `/` next to a
+number are kept: "8 - 2" and "8 * 2" are different. In scripts without spaces (Han, kana, Thai, Lao,
+Khmer, Burmese) each character is a word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _OPERATOR = re.compile(r"[-*/](?:(?=\s?\d)|(?<=\d[-*/])|(?<=\d\s[-*/]))")
 _SIGNS = {"-": "\u2212", "*": "\u00d7", "/": "\u00f7"}
 _PIECE = re.compile(r"\S{1,500}|\s+")
 _SAFE = 2000
-# What is written without blanks between words.
+# Scripts without spaces between words.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
@@ -26,7 +26,7 @@ _INVISIBLE = re.compile(
 
 
 def normalise(text: str) -> str:
-    """The words of a text, folded, with one blank between them. Empty when it has no word."""
+    """The normalised words of a text, separated by spaces; empty if there are none."""
     text = _OPERATOR.sub(lambda sign: _SIGNS[sign[0]], _fold(text))
     return " ".join(text.translate(_KEPT).split())
 
@@ -36,12 +36,12 @@ def _fold(text: str) -> str:
         return text.lower()
     if len(text) <= _SAFE:
         return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    # Sorting a run of combining marks takes the square of its length: a long text goes in pieces.
+    # Sorting a run of combining marks is quadratic in its length, so a long text is split.
     return "".join([_fold(piece) for piece in _PIECE.findall(text)])
 
 
 class _Kept(dict[int, str | None]):
-    """What stands for each character; found out when a character is first met."""
+    """A lazy translation table for `str.translate`."""
 
     def __missing__(self, code: int) -> str | None:
         self[code] = kept = _keep(chr(code))

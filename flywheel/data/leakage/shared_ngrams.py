@@ -1,11 +1,11 @@
-"""Shared passages: how much of the shorter of two texts stands in the other, in 13-grams of words.
+"""Shared passages: the share of the shorter text that occurs in the other, in 13-grams of words.
 
-The share is of the different 13-grams of the text that has fewer of them. A text of 8 to 12 words
-is one n-gram, and stands in the other as a whole or not at all; one of fewer words is too common
-to say anything. 13 and 8 are the bounds that GPT-3's authors used against contamination.
+The share is relative to the distinct 13-grams of the text that has fewer. A text of 8 to 12 words
+is a single n-gram; shorter texts are too common to be evidence. 13 and 8 are the bounds of GPT-3's
+contamination analysis.
 
-Where an n-gram stands in more than 50 left texts, the first 50 are looked at, and of these the 8
-that share most: the work grows with the texts, not with their pairs.
+If an n-gram occurs in more than 50 left texts, only the first 50 are considered, and of these the 8
+with the most shared n-grams, so that the work is linear in the texts.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _LONG, _SHORT = 13, 8
 _MOST_HOLDERS = 50
 _MOST_TRIED = 8
 _CHUNK = 1 << 18
-Found = dict[int, tuple[int, float]]
+Matches = dict[int, tuple[int, float]]
 
 
 class _Scan(NamedTuple):
-    """The n-grams of a side that the other side has, by size, and its different 13-grams."""
+    """A side's n-grams that also occur on the other side, by size, and its distinct 13-grams."""
 
     kept: dict[int, Grams]
     sizes: Indices
 
 
-def shared_passages(left: Sequence[str], right: Sequence[str]) -> Found:
-    """For each right text that shares `HALF` or more: the left text, and the share.
+def shared_passages(left: Sequence[str], right: Sequence[str]) -> Matches:
+    """Maps right texts that share at least `HALF` to the left text and the share.
 
-    Texts are normalised and not empty. Of several, the one with the largest share is named.
+    Texts must be normalised and not empty. Of several matches, the one with the largest share.
     """
     whole_left, whole_right = _whole(left), _whole(right)
     long_right = _all(right)
@@ -51,8 +51,8 @@ def shared_passages(left: Sequence[str], right: Sequence[str]) -> Found:
     return found
 
 
-def _add(found: Found, matches: list[tuple[int, int]]) -> None:
-    """Take (right, left) pairs where the one stands in the other as a whole."""
+def _add(found: Matches, matches: list[tuple[int, int]]) -> None:
+    """Add (right, left) pairs of which one text contains the other."""
     for right, left in matches:
         found[right] = min(found.get(right, (left, 0.0)), (left, 1.0), key=_strength)
 
@@ -62,7 +62,7 @@ def _strength(match: tuple[int, float]) -> tuple[float, int]:
 
 
 def _whole(texts: Sequence[str]) -> dict[int, Grams]:
-    """By number of words, the texts that are one n-gram, sorted by its number."""
+    """The texts that are a single n-gram, by number of words, sorted by hash."""
     found: dict[int, Grams] = {}
     for size in range(_SHORT, _LONG):
         owners = [index for index, text in enumerate(texts) if text.count(" ") == size - 1]
@@ -105,20 +105,20 @@ def _join(parts: list[Grams]) -> Grams:
 
 
 def _holders(kept: Grams, whole: Grams) -> list[tuple[int, int]]:
-    """(who holds it, whose whole text it is), for each that was kept."""
+    """(containing text, contained text) for each kept n-gram."""
     places = np.searchsorted(whole.hashes, kept.hashes)
     return list(zip(kept.owners.tolist(), whole.owners[places].tolist(), strict=True))
 
 
-def _long_passages(left: _Scan, right: _Scan) -> Found:
+def _long_passages(left: _Scan, right: _Scan) -> Matches:
     """The best left text for each right text, by the 13-grams that they share."""
     mine, theirs = left.kept[_LONG], right.kept[_LONG]
-    # Numbered from 0, so that n-gram and owner fit into one integer.
+    # N-grams are renumbered from 0, so that n-gram and owner fit into one integer.
     grams = np.unique(mine.hashes)
     held = np.unique(np.searchsorted(grams, mine.hashes) * left.sizes.size + mine.owners)
     count = max(1, grams.size)
     asked = np.unique(theirs.owners * count + np.searchsorted(grams, theirs.hashes))
-    found: Found = {}
+    found: Matches = {}
     for part in _by_owner(asked // count):
         ids = (asked[part] % count).astype(np.uint64)
         found.update(_best(left, right, held, Grams(ids, asked[part] // count)))
@@ -126,7 +126,7 @@ def _long_passages(left: _Scan, right: _Scan) -> Found:
 
 
 def _by_owner(owners: Indices) -> Iterator[slice]:
-    """Slices of about a chunk that never part an owner's n-grams. `owners` is sorted."""
+    """Slices of about one chunk that do not split an owner's n-grams. `owners` must be sorted."""
     begin = 0
     while begin < owners.size:
         end = min(begin + _CHUNK // _MOST_HOLDERS, owners.size)
@@ -135,19 +135,19 @@ def _by_owner(owners: Indices) -> Iterator[slice]:
         begin = end
 
 
-def _best(left: _Scan, right: _Scan, held: Indices, asked: Grams) -> Found:
+def _best(left: _Scan, right: _Scan, held: Indices, asked: Grams) -> Matches:
     count = left.sizes.size
     places, met = pairs((held // count).astype(np.uint64), asked.hashes, _MOST_HOLDERS)
     keys, shared = np.unique(asked.owners[places] * count + held[met] % count, return_counts=True)
     theirs, mine = keys // count, keys % count
     shares = shared / np.minimum(left.sizes[mine], right.sizes[theirs])
     order = np.lexsort((mine, -shares, theirs))
-    found: Found = {}
+    found: Matches = {}
     begins = np.flatnonzero(np.diff(theirs[order], prepend=-1))
     for begin, end in pairwise([*begins.tolist(), order.size]):
         tried = order[begin : min(end, begin + _MOST_TRIED)]
         owner, others = int(theirs[tried[0]]), mine[tried]
-        # Counted anew: of an n-gram that many hold, only the first holders were met above.
+        # Exact counts: above, only the first texts with a frequent n-gram were considered.
         first, last = np.searchsorted(asked.owners, [owner, owner + 1])
         wanted = asked.hashes[first:last].astype(np.int64)[:, None] * count + others
         places = np.minimum(np.searchsorted(held, wanted), held.size - 1)

@@ -1,7 +1,7 @@
-"""Personal data replaced by placeholders: <EMAIL_1> is the same person's in every row.
+"""Replaces personal data with placeholders: <EMAIL_1> is the same value in every row.
 
-What is found and what is not, pii.py says; names stay unless a finder is given. Roles, types, ids,
-images and the names of fields are not touched.
+See pii.py for what is found; names are replaced only with a name finder. Roles, types, ids, images
+and field names are unchanged.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from flywheel.data.rows.shapes import parse_value
 from graders.text.strict_json import dump_json
 
 _KEPT = ("role", "from", "type", "id", "tool_call_id", "url", "weight")
-# The digits of a card that stands as a number; shorter ones cannot be told from other numbers.
+# A card may be a JSON number; shorter numbers cannot be distinguished from others.
 _CARD = 10**12
 
 
 class Anonymiser:
-    """Remembers which value has which placeholder. `counts` tells how many were replaced."""
+    """Maps values to placeholders. `counts` has the number of replacements by kind."""
 
     def __init__(self, names: Names | None = None) -> None:
         self._find = names
@@ -28,7 +28,7 @@ class Anonymiser:
         self._seen: Counter[str] = Counter()
 
     def clean(self, value: Any) -> Any:
-        """The value without personal data: texts, and everything in lists and objects."""
+        """The value without personal data, recursively for lists and objects."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
@@ -49,7 +49,7 @@ class Anonymiser:
             return text
         if text.lstrip().startswith(("{", "[")):
             try:
-                # A number in JSON cannot become a placeholder where it stands: it needs quotes.
+                # In JSON text, a number must become a quoted placeholder.
                 return dump_json(self.clean(parse_value(text)))
             except ValueError:
                 pass

@@ -1,13 +1,13 @@
-"""Repairs a training file, step by step and always in this order.
+"""Repairs a training file, in this order:
 
-1. Rows that cannot be read or are empty are removed with `drop_bad`; else they stop the repair.
-2. Personal data become placeholders, the same in every file that takes part.
-3. Of rows that differ only by case, blanks and punctuation the first is kept.
-4. The rows are split, a group never on both sides; without a group, rows that ask the same.
-5. Classes are balanced, and 6. other files mixed in: in the first part only, so that what is
-   measured on the others stays the task, and no copy of a row stands on both sides.
+1. Unreadable and empty rows are removed with `drop_bad`; otherwise they stop the repair.
+2. Personal data are replaced by placeholders, consistently across all files.
+3. Of rows that differ only in case, spaces and punctuation, the first is kept.
+4. The rows are split; a group, by default the rows with the same question, stays in one part.
+5. Classes are balanced, and 6. other files are mixed in, in the first part only: the other parts
+   keep measuring the task, and no row is copied across parts.
 
-All rows are in memory at once. What is done depends on the files, the steps and the seed alone.
+All rows are in memory at once. The result depends only on the files, the steps and the seed.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ PARTS = ("train", "dev", "test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """What is to be done. `mix` has files with their shares, `split` the shares of the parts.
+    """The steps to perform. `mix` has files with their shares, `split` the shares of the parts.
 
-    `names` finds people for `anonymise`.
+    `names` finds names of people for `anonymise`.
     """
 
     drop_bad: bool = False
@@ -59,7 +59,7 @@ class Steps:
 
 
 class Kept(NamedTuple):
-    """A row as it stands in the file and as the checks look at it."""
+    """A row's fields in the file, and its view for the checks."""
 
     fields: Mapping[str, Any]
     view: View
@@ -67,7 +67,7 @@ class Kept(NamedTuple):
 
 @dataclass(slots=True)
 class Fixed:
-    """The parts with their rows, ready to be written, and what was done, in words."""
+    """The rows of each part to write, and the changes as text."""
 
     format: str
     parts: dict[str, list[tuple[str, Mapping[str, Any]]]]
@@ -75,7 +75,7 @@ class Fixed:
 
 
 def fix_training(training: Training, steps: Steps) -> Fixed:
-    """The file repaired. Raises BadFile at a bad row that is not to be dropped, and BadOption."""
+    """Repair a file. Raises BadFile for a bad row without `drop_bad`, and BadOption."""
     changes: list[str] = []
     anonymiser = Anonymiser(steps.names) if steps.anonymise else None
     rows = _read(training, steps, anonymiser, changes)
@@ -108,7 +108,7 @@ def _read(
         kept = _keep(raw, training, anonymiser)
         if isinstance(kept, BadRow):
             if not steps.drop_bad:
-                raise BadFile(f"{kept.where}: {kept.story}; --drop-bad leaves such rows out")
+                raise BadFile(f"{kept.where}: {kept.story}; --drop-bad removes such rows")
             bad += 1
             continue
         key = folded_key(kept.view) if steps.dedupe else b""
@@ -122,7 +122,7 @@ def _read(
     if steps.dedupe:
         changes.append(f"removed {_rows(again, 'duplicate')} from {training.path}")
     if not rows:
-        raise BadFile(f"{training.path}: no row is left")
+        raise BadFile(f"{training.path}: no rows are left")
     return rows
 
 
@@ -137,9 +137,9 @@ def _keep(raw: Raw | BadRow, training: Training, anonymiser: Anonymiser | None) 
     row = training.typed(raw._replace(fields=fields))
     if isinstance(row, BadRow):
         return row
-    view, found = view_of(row), Findings()
-    Blanks().see(view, found)
-    errors = [one for one in found.kept if one.severity == "error"]
+    view, findings = view_of(row), Findings()
+    Blanks().see(view, findings)
+    errors = [one for one in findings.kept if one.severity == "error"]
     return BadRow(row.where, errors[0].story) if errors else Kept(fields, view)
 
 
@@ -150,9 +150,9 @@ def _split(rows: list[Kept], steps: Steps, changes: list[str]) -> list[list[Kept
     parts: list[list[Kept]] = [[] for _ in steps.split]
     for row, part in zip(rows, split_groups(groups, steps.split, steps.seed), strict=True):
         parts[part].append(row)
-    told = f"{len(set(groups))} groups by {steps.group}" if steps.group else "what they ask"
+    by = f"{steps.group} ({len(set(groups))} groups)" if steps.group else "question"
     sizes = ", ".join(str(len(part)) for part in parts)
-    changes.append(f"split by {told}: {sizes} rows")
+    changes.append(f"split by {by}: {sizes} rows")
     return parts
 
 
@@ -170,13 +170,13 @@ def _balance(rows: list[Kept], steps: Steps, changes: list[str]) -> list[Kept]:
     name = steps.class_field or "answer"
     if len(set(classes)) > min(MOST_CLASSES, len(rows) // 2):
         raise BadOption(
-            f"{len(set(classes))} values of {name} in {len(rows)} rows are no classes; name a field"
-            " of the rows or of JSON answers with --class"
+            f"{name} has {len(set(classes))} values in {len(rows)} rows, too many for classes; name"
+            " a field of the rows or of JSON answers with --class"
         )
     chosen = [rows[index] for index in balanced(classes, steps.balance, steps.seed)]
     changes.append(
-        f"balanced {len(set(classes))} classes of {name}, {steps.balance}: {len(rows)} rows became"
-        f" {len(chosen)}"
+        f"balanced {len(set(classes))} classes of {name}, {steps.balance}: from {len(rows)} to"
+        f" {len(chosen)} rows"
     )
     return chosen
 
@@ -186,7 +186,7 @@ def _class(row: Kept, name: str | None) -> Hashable:
         return row.view.answered
     value = row.fields.get(name, dict(class_values(row.view.row)).get(name))
     if value is None:
-        raise BadOption(f"{row.view.row.where}: no {name!r}, in the row or in its answer")
+        raise BadOption(f"{row.view.row.where}: no field {name!r} in the row or its answer")
     return str(value)
 
 
@@ -197,7 +197,7 @@ def _mix(
     steps: Steps,
     changes: list[str],
 ) -> list[Kept]:
-    """The task's rows and the others', shuffled together. None of them asks what the task asks."""
+    """The task's rows shuffled with others, excluding those that ask one of its questions."""
     known = {asked_key(row.view) for row in rows}
     free = [[row for row in other if asked_key(row.view) not in known] for _, other, _ in others]
     sizes = [(len(kept), share) for kept, (_, _, share) in zip(free, others, strict=True)]
@@ -207,8 +207,8 @@ def _mix(
         mixed += [other[index] for index in indices]
     for (path, _, share), indices in zip(others, drawn, strict=True):
         got = len(indices) / len(mixed)
-        short = f", and it has no more for {share:.0%}" if share - got > 0.01 else ""
-        changes.append(f"mixed in {len(indices)} rows of {path}: {got:.0%} of the whole{short}")
+        short = f" (too few rows for {share:.0%})" if share - got > 0.01 else ""
+        changes.append(f"mixed in {len(indices)} rows of {path}: {got:.0%} of the total{short}")
     Random(f"{steps.seed} order").shuffle(mixed)
     return mixed
 
@@ -216,7 +216,7 @@ def _mix(
 def _written(
     parts: list[list[Kept]], form: str, steps: Steps, changes: list[str]
 ) -> tuple[Rows, str]:
-    """The rows as they will stand in the files, all in one format."""
+    """The rows to write, all in one format."""
     kinds = {row.view.row.kind for part in parts for row in part}
     if len(kinds) > 1:
         raise BadOption(f"rows of the kinds {', '.join(sorted(kinds))} cannot be in one file")
@@ -232,5 +232,5 @@ def _written(
             f"rows of the formats {', '.join(map(str, formats))} cannot be in one file as they are"
         )
     if not steps.keep_format:
-        changes.append(f"kept the format {form}: OpenAI has none for it")
+        changes.append(f"kept the format {form}: OpenAI has no equivalent")
     return own, form

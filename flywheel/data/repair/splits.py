@@ -1,4 +1,4 @@
-"""Which rows go where: splits by group, balanced classes, mixtures. Seeded: the same every time."""
+"""Seeded choices of rows: splits by group, balanced classes and mixtures."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Balance = Literal["over", "under"]
 
 
 def split_groups(groups: Sequence[Hashable], shares: Sequence[float], seed: int) -> list[int]:
-    """For each row the part that it goes to; rows of one group go to one part.
+    """The part of each row; rows of one group are in one part.
 
-    The largest groups are placed first, each where most is missing, so that the parts come as near
-    to their shares as the groups allow. Raises BadOption when a part would stay empty.
+    Greedy: the largest groups are placed first, each in the part that lacks the most rows. Raises
+    BadOption if a part would be empty.
     """
     sizes = Counter(groups)
     order = list(sizes)
@@ -30,17 +30,17 @@ def split_groups(groups: Sequence[Hashable], shares: Sequence[float], seed: int)
         missing[part] -= sizes[group]
     if len(set(part_of.values())) < len(shares):
         raise BadOption(
-            f"{len(sizes)} groups cannot fill {len(shares)} parts of {len(groups)} rows; split by"
-            " a finer field, or in fewer parts"
+            f"{len(sizes)} groups of {len(groups)} rows cannot fill {len(shares)} parts; split by"
+            " a field with more values, or into fewer parts"
         )
     return [part_of[group] for group in groups]
 
 
 def balanced(classes: Sequence[Hashable], how: Balance, seed: int) -> list[int]:
-    """The rows, by index, that make all classes equally frequent.
+    """Row indices for which all classes are equally frequent.
 
-    `over`: every row, and the rarer classes again until they are as many as the most frequent.
-    `under`: of each class as many as the rarest has, drawn at random.
+    `over`: every row, with rows of rarer classes repeated up to the size of the largest class.
+    `under`: from each class, as many random rows as the rarest class has.
     """
     rows: dict[Hashable, list[int]] = defaultdict(list)
     for index, name in enumerate(classes):
@@ -61,14 +61,14 @@ def balanced(classes: Sequence[Hashable], how: Balance, seed: int) -> list[int]:
 
 
 def mixture(rows: int, others: Sequence[tuple[int, float]], seed: int) -> list[list[int]]:
-    """Which rows of each other source make up its share of the whole; `rows` are the task's own.
+    """Row indices of each source that make up its share of the total; `rows` is the task's count.
 
-    `others` are (how many rows it has, its share). A source with too few rows gives all it has,
-    and none is given twice.
+    `others` are (number of rows, share). A source with too few rows gives all of them; no row is
+    repeated.
     """
     own = 1 - sum(share for _, share in others)
     if own <= 0 or any(share <= 0 for _, share in others):
-        raise BadOption("the shares of --mix are above 0 and leave something for the file itself")
+        raise BadOption("the shares of --mix must be above 0, with a sum below 1")
     random = Random(f"{seed} mix")
     return [
         random.sample(range(count), min(count, round(rows * share / own)))

@@ -1,1 +1,1 @@
-"""Training rows: read from any format, typed."""
+"""Training rows, read from any format into one typed form."""

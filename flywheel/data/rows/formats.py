@@ -1,7 +1,7 @@
-"""The formats of training rows: how each is told apart, and how its rows are read.
+"""The formats of training rows: how each is detected and read.
 
-chat, openai and vision are one format under three names (messages; with weights, tools or calls;
-with images) and are read alike. rft has messages too, but ends in the user's turn.
+chat, openai and vision are one format with three names (messages; with weights, tools or calls;
+with images). rft also has messages, but ends with the user's turn.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format. `needs` are the keys that every row has, `uses` those it may have beside."""
+    """One format. `needs` are its required keys, `uses` its optional ones."""
 
     name: str
     kind: Kind
@@ -30,11 +30,11 @@ class Format:
     _read: Callable[[Fields, Format], TrainingRow]
 
     def read(self, fields: Fields, where: str) -> TrainingRow:
-        """The row that the fields hold. Raises BadShape with the place in it."""
+        """Convert fields to a row. Raises BadShape with the location in the row."""
         missing = [key for key in self.needs if fields.get(key) is None]
         if missing:
             have = ", ".join(key for key in fields if fields[key] is not None) or "none"
-            raise BadShape((), f"{self.name} needs {', '.join(missing)}; the keys here: {have}")
+            raise BadShape((), f"{self.name} needs {', '.join(missing)}; the row has: {have}")
         own = {*self.needs, *self.uses}
         item = {key: value for key, value in fields.items() if key not in own}
         return replace(self._read(fields, self), item=item, where=where)
@@ -58,7 +58,7 @@ def _sharegpt(fields: Fields, form: Format) -> TrainingRow:
 
 
 def _alpaca(fields: Fields, form: Format) -> TrainingRow:
-    """The input stands below the instruction, one line between them."""
+    """The input follows the instruction, after an empty line."""
     asked = as_text(fields["instruction"], ("instruction",))
     given = as_text(fields.get("input") or "", ("input",))
     answer = Message("assistant", as_text(fields["output"], ("output",)))
@@ -104,12 +104,12 @@ def _text(fields: Fields, form: Format) -> TrainingRow:
 
 
 def _system(fields: Fields) -> tuple[Message, ...]:
-    said = fields.get("system")
-    return (Message("system", as_text(said, ("system",))),) if said else ()
+    text = fields.get("system")
+    return (Message("system", as_text(text, ("system",))),) if text else ()
 
 
 def _prompt(value: Any, loc: tuple[str, ...]) -> tuple[Message, ...]:
-    """A prompt as text, or as messages that wait for an answer."""
+    """A prompt: text, or messages without the answer."""
     if not _holds_messages(value):
         return (Message("user", as_text(value, loc)),)
     messages = read_messages(value, loc)
@@ -118,14 +118,14 @@ def _prompt(value: Any, loc: tuple[str, ...]) -> tuple[Message, ...]:
 
 
 def _holds_messages(value: Any) -> bool:
-    """Whether it is a list, or JSON text that can only be one: an answer may be JSON itself."""
+    """Whether it is a list, or JSON text of messages; other JSON text may be an answer."""
     return isinstance(value, list) or (
         isinstance(value, str) and value.startswith(('[{"role"', '[{"content"'))
     )
 
 
 def _behind(prompt: Sequence[Message], value: Any) -> Any:
-    """What stands behind the prompt where an answer repeats it, as many files have it."""
+    """The answer without the prompt, which many files repeat in it."""
     if isinstance(value, list) and len(given := cast("list[Any]", value)) == len(prompt) + 1:
         repeated = read_messages(given[:-1], ())
         if [turn.text for turn in repeated] == [turn.text for turn in prompt]:
@@ -134,12 +134,12 @@ def _behind(prompt: Sequence[Message], value: Any) -> Any:
 
 
 def _answer(value: Any, loc: tuple[str, ...]) -> Message:
-    """An answer as text, or as a list that holds one assistant's message."""
+    """An answer: text, or a list with one assistant message."""
     if not _holds_messages(value):
         return Message("assistant", as_text(value, loc))
     messages = as_list(value, loc)
     if len(messages) != 1:
-        raise BadShape(loc, f"wanted one assistant's message, got {len(messages)}")
+        raise BadShape(loc, f"wanted one assistant message, got {len(messages)}")
     message = read_message(messages[0], (*loc, 0))
     if message.role != "assistant":
         raise BadShape((*loc, 0, "role"), f"wanted assistant, got {message.role!r}")
@@ -147,7 +147,7 @@ def _answer(value: Any, loc: tuple[str, ...]) -> Message:
 
 
 _CHAT = ("tools", "functions", "parallel_tool_calls")
-# In this order they are tried: the first whose keys a row has is its format.
+# In order of detection: the first format whose keys a row has.
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
@@ -181,14 +181,14 @@ FORMATS: dict[str, Format] = {
 
 
 def format_named(name: str) -> Format:
-    """The format of that name. Raises BadOption, which lists them."""
+    """The format with this name. Raises BadOption, which lists them."""
     if name not in FORMATS:
         raise BadOption(f"no format {name!r}; wanted one of {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
 def looks_like(fields: Fields) -> str | None:
-    """The name of the first format whose keys the row has; chat for all that have messages."""
+    """The name of the first format whose keys the row has; chat for all rows with messages."""
     for name, form in FORMATS.items():
         if all(fields.get(key) is not None for key in form.needs):
             return name
@@ -196,17 +196,17 @@ def looks_like(fields: Fields) -> str | None:
 
 
 def recognise(rows: Sequence[Fields]) -> Format | None:
-    """The format of these first rows of a file; None when the very first has none.
+    """The format of a file, from its first rows; None if the first row has none.
 
-    The rows decide by majority between chat and rft, so that one row without its last turn is a
-    fault in a chat file and does not make it another.
+    The majority decides between chat and rft, so that a chat row without its last turn is an error
+    rather than another format.
     """
     name = looks_like(rows[0])
     if name != "chat":
         return FORMATS[name] if name else None
     turns = [_turns(row) for row in rows]
-    ends = [ends[-1].get("role") for ends in turns if ends]
-    if 2 * sum(end == "user" for end in ends) > len(ends):
+    last_roles = [row[-1].get("role") for row in turns if row]
+    if 2 * sum(role == "user" for role in last_roles) > len(last_roles):
         return FORMATS["rft"]
     every = [turn for row in turns for turn in row]
     if any(_shows_image(turn.get("content")) for turn in every):
@@ -218,8 +218,8 @@ def recognise(rows: Sequence[Fields]) -> Format | None:
     return FORMATS["chat"]
 
 
-def told() -> str:
-    """The formats and their keys, for errors."""
+def describe_formats() -> str:
+    """The formats and their keys, for error messages."""
     names: dict[tuple[str, ...], list[str]] = {}
     for form in FORMATS.values():
         names.setdefault(form.needs, []).append(form.name)
@@ -227,7 +227,7 @@ def told() -> str:
 
 
 def _turns(fields: Fields) -> list[dict[str, Any]]:
-    """The messages of a row as far as they are objects: nothing is refused yet."""
+    """The messages of a row; empty if they are malformed, which is reported later."""
     try:
         return [as_object(turn, ()) for turn in as_list(fields.get("messages"), ())]
     except BadShape:

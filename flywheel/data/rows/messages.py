@@ -1,7 +1,7 @@
-"""Messages of a training row: OpenAI's, and ShareGPT's in the words of OpenAI.
+"""Reads the messages of a training row, in OpenAI's or ShareGPT's format.
 
-Older files have `function_call` and the role `function`; they become tool calls and `tool`. Keys
-that are no part of a message are passed over.
+The deprecated `function_call` and the role `function` become tool calls and `tool`. Unknown keys
+are ignored.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SHAREGPT: dict[str, Role] = {
 
 
 def read_messages(value: Any, loc: Loc) -> tuple[Message, ...]:
-    """The messages of a list, or BadShape with the place of the first that is none."""
+    """Read a list of messages. Raises BadShape with the location of the first bad one."""
     turns = as_list(value, loc)
     if not turns:
         raise BadShape(loc, "wanted at least one message, got an empty list")
@@ -41,12 +41,12 @@ def read_messages(value: Any, loc: Loc) -> tuple[Message, ...]:
 
 
 def read_message(value: Any, loc: Loc) -> Message:
-    """One message. Raises BadShape."""
+    """Read one message. Raises BadShape."""
     fields = as_object(value, loc)
     role = _role(fields, "role", _BY_NAME, loc)
     calls = _calls(fields, loc)
     if calls and role != "assistant":
-        raise BadShape((*loc, "tool_calls"), f"only an assistant calls tools, not {role!r}")
+        raise BadShape((*loc, "tool_calls"), f"only an assistant may call tools, not {role!r}")
     content = fields.get("content", fields.get("refusal"))
     if content is None:
         if not calls:
@@ -64,7 +64,7 @@ def read_message(value: Any, loc: Loc) -> Message:
 
 
 def read_sharegpt(value: Any, loc: Loc) -> tuple[Message, ...]:
-    """The turns of a `conversations` list: `from` and `value`, roles in ShareGPT's words."""
+    """Read ShareGPT's `conversations`: turns with `from` and `value`."""
     turns: list[Message] = []
     for index, turn in enumerate(as_list(value, loc)):
         at = (*loc, index)
@@ -73,16 +73,16 @@ def read_sharegpt(value: Any, loc: Loc) -> tuple[Message, ...]:
             turns.append(read_message(turn, at))
             continue
         role = _role(fields, "from", _SHAREGPT, at)
-        said = as_text(fields_at(fields, "value", at), (*at, "value"))
-        calls = _written_calls(said, at) if fields["from"] == "function_call" else ()
-        turns.append(Message(role, "" if calls else said, calls, weight=_weight(fields, role, at)))
+        text = as_text(fields_at(fields, "value", at), (*at, "value"))
+        calls = _written_calls(text, at) if fields["from"] == "function_call" else ()
+        turns.append(Message(role, "" if calls else text, calls, weight=_weight(fields, role, at)))
     if not turns:
         raise BadShape(loc, "wanted at least one message, got an empty list")
     return tuple(turns)
 
 
 def read_tools(fields: Mapping[str, Any], loc: Loc) -> tuple[Mapping[str, Any], ...]:
-    """`tools`, or `functions` of older files as tools. Raises BadShape."""
+    """Read `tools`, or the deprecated `functions`. Raises BadShape."""
     functions = fields.get("functions")
     if functions is not None and fields.get("tools") is None:
         given = as_list(functions, (*loc, "functions"))
@@ -118,11 +118,11 @@ def _content(value: Any, role: Role, loc: Loc) -> str | tuple[Mapping[str, Any],
         part = as_object(given, at)
         kind = fields_at(part, "type", at)
         if kind in ("text", "input_text", "output_text", "refusal"):
-            said = part.get("text", part.get("refusal"))
-            parts.append({"type": "text", "text": as_text(said, (*at, "text"))})
+            text = part.get("text", part.get("refusal"))
+            parts.append({"type": "text", "text": as_text(text, (*at, "text"))})
         elif kind in ("image_url", "input_image"):
             if role != "user":
-                raise BadShape(at, f"images stand in a user's turn, not in one of {role!r}")
+                raise BadShape(at, f"only a user's turn may have images, not {role!r}")
             parts.append({"type": "image_url", "image_url": _image(part, at)})
         else:
             raise BadShape((*at, "type"), f"wanted text or image_url, got {shorten(kind)}")
@@ -145,7 +145,9 @@ def _weight(fields: Mapping[str, Any], role: Role, loc: Loc) -> int | None:
     if isinstance(weight, bool) or weight not in (0, 1):
         raise BadShape((*loc, "weight"), f"wanted 0 or 1, got {shorten(weight)}")
     if role != "assistant":
-        raise BadShape((*loc, "weight"), f"only an assistant's turn has a weight, not {role!r}")
+        raise BadShape(
+            (*loc, "weight"), f"only an assistant's turn may have a weight, not {role!r}"
+        )
     return int(weight)
 
 
@@ -161,7 +163,7 @@ def _calls(fields: Mapping[str, Any], loc: Loc) -> tuple[Mapping[str, Any], ...]
 
 
 def _call(value: Any, loc: Loc) -> Mapping[str, Any]:
-    """A call with its arguments as JSON text, whichever way they were written."""
+    """Read a tool call; arguments become JSON text."""
     call = as_object(value, loc)
     function = as_object(call.get("function", call), (*loc, "function"))
     name = as_text(fields_at(function, "name", (*loc, "function")), (*loc, "function", "name"))
@@ -176,11 +178,11 @@ def _call(value: Any, loc: Loc) -> Mapping[str, Any]:
     return {"id": call["id"], **made} if "id" in call else made
 
 
-def _written_calls(said: str, loc: Loc) -> tuple[Mapping[str, Any], ...]:
+def _written_calls(text: str, loc: Loc) -> tuple[Mapping[str, Any], ...]:
     """The calls of a ShareGPT turn: one JSON object, or a list of them."""
     try:
-        value = parse_json(said)
+        value = parse_json(text)
     except ValueError:
-        raise BadShape((*loc, "value"), f"wanted a call as JSON, got {shorten(said)}") from None
+        raise BadShape((*loc, "value"), f"wanted a call as JSON, got {shorten(text)}") from None
     calls = cast("list[Any]", value) if isinstance(value, list) else [value]
     return tuple([_call(call, (*loc, "value")) for call in calls])

@@ -1,4 +1,4 @@
-"""Rows as OpenAI's fine-tuning takes them, and files of rows."""
+"""Rows in the format of OpenAI's fine-tuning API, and writing them to files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from flywheel.files import whole_file
 
 
 def openai_row(row: TrainingRow) -> dict[str, Any] | None:
-    """The row in OpenAI's form: chat, DPO or RFT. None for KTO and text, which have no such form.
+    """The row in OpenAI's format: chat, DPO or RFT. None for KTO and text, which OpenAI lacks.
 
-    Fields beside the format are kept where graders read them (RFT); elsewhere OpenAI takes none.
+    Additional fields are kept for RFT, where graders use them; OpenAI refuses them elsewhere.
     """
     if row.kind in ("unpaired", "text"):
         return None
@@ -36,9 +36,9 @@ def openai_row(row: TrainingRow) -> dict[str, Any] | None:
 
 
 def save_rows(path: Path, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
-    """Write (where, fields) as JSON lines, all of them or none. Raises BadFile at what is no JSON.
+    """Write (where, fields) as JSON lines, atomically. Raises BadFile for a row that is not JSON.
 
-    Half a surrogate pair, which UTF-8 has no bytes for, is written as its escape.
+    A lone surrogate, which UTF-8 cannot encode, is written as its escape.
     """
     written = 0
     with whole_file(path) as file:
@@ -57,9 +57,9 @@ def _output(answer: Message | None) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """What tables hold and JSON does not."""
+    """The JSON value of a type that only tables have."""
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
-    raise TypeError(f"it holds {type(value).__name__}, and a row holds text, numbers and lists")
+    raise TypeError(f"wanted text, numbers and lists, got {type(value).__name__}")

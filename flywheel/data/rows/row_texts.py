@@ -1,8 +1,8 @@
-"""The texts of a training row, whatever its format: each turn, and the whole of it.
+"""The texts of a training row in any format, for the leakage check.
 
-Lenient on purpose: a row that no format takes still holds text that can leak. Chat (`messages`),
-ShareGPT, prompt and completion, and Alpaca are known; of any other row the whole text is taken, and
-every text of four words or more by itself: a shorter one may be a label.
+Lenient: a row in no known format may still leak. Chat (`messages`), ShareGPT, prompt and
+completion, and Alpaca are known; for any other row the texts are its whole text, and each string of
+at least four words, since shorter ones may be labels.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _LEAST_WORDS = 4
 
 
 class Turn(NamedTuple):
-    """What one side says: `user`, `system`, `assistant` or what else the row calls it."""
+    """One turn. `role` is `user`, `system`, `assistant` or another name in the row."""
 
     role: str
     text: str
 
 
 def turns(row: Mapping[str, Any]) -> list[Turn]:
-    """The turns of a row in their order; none when it has no known shape."""
+    """The turns of a row, in order; empty for an unknown format."""
     for key in _CONVERSATIONS:
-        if found := _conversation(row.get(key)):
-            return found
+        if conversation := _conversation(row.get(key)):
+            return conversation
     if isinstance(row.get("prompt"), str):
         return [Turn("user", row["prompt"])]
     asked = [row[key] for key in ("instruction", "input") if isinstance(row.get(key), str)]
@@ -38,7 +38,7 @@ def turns(row: Mapping[str, Any]) -> list[Turn]:
 
 
 def row_texts(row: Mapping[str, Any]) -> list[str]:
-    """What can leak of a row: each turn of the user by itself, and the whole text."""
+    """The texts of a row that may leak: each user turn, and the whole text."""
     known = turns(row)
     alone = [turn.text for turn in known if turn.role == "user"]
     if not known:
@@ -47,24 +47,24 @@ def row_texts(row: Mapping[str, Any]) -> list[str]:
 
 
 def content_text(content: Any) -> str:
-    """The text of a message's content: text, or the text parts of a list."""
+    """The text of a message's content, which is a string or a list of parts."""
     return content if isinstance(content, str) else "\n".join(_strings(content))
 
 
 def _conversation(value: Any) -> list[Turn]:
-    """The turns of a list of messages, or of the JSON text of one, as a table has it."""
+    """The turns of a list of messages, or of a list as JSON text."""
     try:
         messages = as_list(value, ())
     except BadShape:
         return []
-    found: list[Turn] = []
+    conversation: list[Turn] = []
     for message in messages:
         if isinstance(message, dict):
             fields = cast("dict[str, Any]", message)
             role = str(fields.get("role", fields.get("from", "")))
             text = content_text(fields.get("content", fields.get("value")))
-            found.append(Turn("user" if role == "human" else role, text))
-    return found
+            conversation.append(Turn("user" if role == "human" else role, text))
+    return conversation
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Rows: one JSON object a line, read without holding the file in memory.
+"""JSON lines: one JSON object per line, streamed.
 
-A line that is no object, or no UTF-8, is named as file:line:col. Empty lines are passed over.
+Errors name file:line:col. Empty lines are skipped.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from flywheel.errors import BadFile
 from graders.sample import Sample
 from graders.text.strict_json import parse_json
 
-# A line is held in memory several times while it is read.
+# Parsing a line takes several times its size in memory.
 MOST_LINE = 256 << 20
 _SAMPLE_FIELDS = ("output_text", "output_tools", "choices", "output_audio", "model")
 
 
 class BadLine(BadFile):
-    """A line that holds no row: where it is, and why."""
+    """A line that is not a row: its location, and the reason."""
 
     def __init__(self, where: str, story: str) -> None:
         super().__init__(f"{where}: {story}")
@@ -32,7 +32,7 @@ class BadLine(BadFile):
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The non-empty lines of a file with their numbers, from 1, without a byte order mark.
 
-    Raises BadFile for one of more than 256 MiB, before more of it is read.
+    Raises BadFile for a line longer than 256 MiB, without reading the rest of it.
     """
     try:
         with path.open("rb") as file:
@@ -43,8 +43,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     line = line.removeprefix(codecs.BOM_UTF8)
                 if len(line) > MOST_LINE:
                     raise BadFile(
-                        f"{path}:{number}:1: a line of more than {MOST_LINE >> 20} MiB; shorten the"
-                        " row, or break the file into lines"
+                        f"{path}:{number}:1: the line is longer than {MOST_LINE >> 20} MiB; shorten"
+                        " the row, or write one row per line"
                     )
                 if line.strip():
                     yield number, line
@@ -55,7 +55,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def parse_row(
     path: Path, number: int, line: bytes, parse: Callable[[bytes], Any] = parse_json
 ) -> dict[str, Any]:
-    """The object on this line. Raises BadLine."""
+    """Parse the object on a line. Raises BadLine."""
     where = f"{path}:{number}"
     try:
         value = parse(line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"))
@@ -72,19 +72,20 @@ def parse_row(
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every row with its line number."""
+    """All rows with their line numbers."""
     for number, line in read_lines(path):
         yield number, parse_row(path, number, line)
 
 
 def sample_of_row(row: Mapping[str, Any]) -> Sample:
-    """The sample that a row `{"item": {...}, "sample": ...}` holds. Raises ValueError.
+    """The sample in a row `{"item": {...}, "sample": ...}`. Raises ValueError.
 
     `sample` is the answer's text, or an object with `output_text` and the other fields of the
-    `sample` namespace; `choices` alone give the text too, as in a saved chat completion.
+    `sample` namespace. Without `output_text`, the text is taken from `choices`, as in a saved chat
+    completion.
     """
-    strangers = set(row) - {"item", "sample"}
-    if strangers or "sample" not in row:
+    unknown = set(row) - {"item", "sample"}
+    if unknown or "sample" not in row:
         have = ", ".join(row) or "nothing"
         raise ValueError(f'a row is {{"item": {{…}}, "sample": …}}, got the keys {have}')
     item, given = row.get("item", {}), row["sample"]
@@ -107,7 +108,7 @@ def sample_of_row(row: Mapping[str, Any]) -> Sample:
 
 
 def _message(choices: Any) -> Mapping[str, Any] | None:
-    """The message of the first choice, as a saved chat completion has it."""
+    """The message of the first choice of a chat completion, or None."""
     try:
         message = choices[0]["message"]
     except (LookupError, TypeError):

@@ -1,6 +1,6 @@
-"""Values of a row as they have to be, or a BadShape that says where in the row they are not.
+"""Validation of a row's values; BadShape names the location in the row.
 
-Tables have no lists and no objects, so a field that should be one may hold it as JSON text.
+Tables have no lists or objects, so such a field may contain JSON text.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _SHOWN = 80
 
 
 class BadShape(Exception):
-    """The value at `loc` is not what the format wants."""
+    """The value at `loc` is invalid."""
 
     def __init__(self, loc: Loc, story: str) -> None:
         super().__init__(story)
         self.loc, self.story = loc, story
 
     def __str__(self) -> str:
-        """The path and what is wrong there: `messages[2].role: wanted ...`."""
+        """The path and the error: `messages[2].role: wanted ...`."""
         path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.loc)
         return f"{path.removeprefix('.')}: {self.story}" if path else self.story
 
 
 def fields_at(fields: Mapping[str, Any], key: str, loc: Loc) -> Any:
-    """The value under a key. Raises BadShape when it is missing or null."""
+    """The value of a key. Raises BadShape if it is missing or null."""
     value = fields.get(key)
     if value is None:
         raise BadShape((*loc, key), "this field is missing")
@@ -38,7 +38,7 @@ def fields_at(fields: Mapping[str, Any], key: str, loc: Loc) -> Any:
 
 
 def as_text(value: Any, loc: Loc) -> str:
-    """A text. A number of a table counts as its text."""
+    """A string; a number, as in a table, is converted."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -47,7 +47,7 @@ def as_text(value: Any, loc: Loc) -> str:
 
 
 def as_list(value: Any, loc: Loc) -> list[Any]:
-    """A list, or the list that a text holds as JSON."""
+    """A list, or JSON text of a list."""
     value = _unpacked(value, "[")
     if isinstance(value, list | tuple):
         return list(cast("list[Any]", value))
@@ -55,7 +55,7 @@ def as_list(value: Any, loc: Loc) -> list[Any]:
 
 
 def as_object(value: Any, loc: Loc) -> dict[str, Any]:
-    """An object without its null fields, or the one that a text holds as JSON."""
+    """An object, or JSON text of one, without its null fields."""
     value = _unpacked(value, "{")
     if not isinstance(value, dict):
         raise BadShape(loc, f"wanted an object, got {shorten(value)}")
@@ -75,7 +75,10 @@ def as_label(value: Any, loc: Loc) -> bool:
 
 
 def parse_value(text: str | bytes) -> Any:
-    """Parse JSON that is nested at most 200 deep, so that it can be written again. ValueError."""
+    """Parse JSON with at most 200 levels of nesting, so that it can be written again.
+
+    Raises ValueError.
+    """
     value = parse_json(text)
     brackets = (
         text.count(b"[") + text.count(b"{")
@@ -83,12 +86,12 @@ def parse_value(text: str | bytes) -> Any:
         else text.count("[") + text.count("{")
     )
     if brackets > MOST_DEPTH and _depth(value) > MOST_DEPTH:
-        raise ValueError(f"it is nested too deeply to read, more than {MOST_DEPTH} levels")
+        raise ValueError(f"nested more than {MOST_DEPTH} levels deep")
     return value
 
 
 def shorten(value: Any) -> str:
-    """A value as an error shows it."""
+    """A value for an error message, truncated."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=repr)
     except (ValueError, RecursionError):
@@ -97,7 +100,7 @@ def shorten(value: Any) -> str:
 
 
 def _unpacked(value: Any, opening: str) -> Any:
-    """The value that a text holds as JSON; the text itself when it is something else."""
+    """Text parsed as JSON if it starts with `opening`; otherwise the value unchanged."""
     if isinstance(value, str) and value.lstrip().startswith(opening):
         try:
             return parse_value(value)

@@ -1,8 +1,8 @@
 """Files of rows: JSON lines, a JSON array, CSV, Parquet, and folders of Hugging Face's datasets.
 
-Which one a file is, its first bytes or its name tell. Lines, CSV and Parquet are streamed; a JSON
-array is held as text, one row of it as objects. A place is file:line; in Parquet and in a folder,
-which have no lines, it is the number of the row, from 1.
+The type is detected by the first bytes or the name. Lines, CSV and Parquet are streamed; a JSON
+array is held in memory as text. A location is file:line, or for Parquet and datasets file:row, from
+1.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from flywheel.errors import BadFile
 from flywheel.extras import need
 from flywheel.store.upkeep.parquet import batch_rows, decoded
 
-# A cell may hold a whole conversation; the module's own limit is 128 KiB.
+# A cell may contain a whole conversation; the default limit of `csv` is 128 KiB.
 _LONGEST_CELL = 64 << 20
-# Some hundred rows of Parquet may stand for gigabytes: a value of a dictionary is stored once.
+# With dictionary encoding, a few hundred rows of Parquet may unpack to gigabytes.
 _MOST_PARQUET_ROWS = 50_000_000
 _MOST_COLUMN_BYTES = 1 << 30
-_MOST_RATIO = 200  # and 16 MB for any file, so that a small one may be dense
+_MOST_RATIO = 200  # of unpacked to packed size, beyond 16 MB
 _MOST_AT_LEAST = 16 << 20
 _MOST_BATCH_BYTES = 256 << 20
 _PARQUET_BATCH = 64
@@ -36,7 +36,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Raw(NamedTuple):
-    """One row as it stands in the file. `text` is its line, where it has one of its own."""
+    """One row of a file. `text` is its line, if it has its own."""
 
     where: str
     fields: dict[str, Any]
@@ -44,9 +44,9 @@ class Raw(NamedTuple):
 
 
 def read_raw(path: Path) -> Iterator[Raw | BadRow]:
-    """Every row of a file. What is no row is a BadRow, and the rows after it are still read.
+    """All rows of a file. An invalid row is a BadRow, and does not stop the reading.
 
-    Raises BadFile when the file cannot be read on.
+    Raises BadFile if the file cannot be read any further.
     """
     if path.is_dir():
         return _datasets(path)
@@ -69,8 +69,8 @@ def read_raw(path: Path) -> Iterator[Raw | BadRow]:
     ):
         return _lines(path)
     raise BadFile(
-        f"{path}:1:1: wanted JSON lines, a JSON array, .csv, .tsv, .parquet or a folder of"
-        f" datasets, got {shorten(head[:20].decode('latin-1'))}"
+        f"{path}:1:1: wanted JSON lines, a JSON array, .csv, .tsv, .parquet or a datasets folder,"
+        f" got {shorten(head[:20].decode('latin-1'))}"
     )
 
 
@@ -92,7 +92,7 @@ def _array(path: Path) -> Iterator[Raw | BadRow]:
             _, end = decoder.raw_decode(text, at)
             value = parse_value(text[at:end])
         except json.JSONDecodeError as error:
-            if error.doc is not text:  # its place is within the row
+            if error.doc is not text:  # its position is relative to the row
                 error = json.JSONDecodeError(error.msg, text, at + error.pos)
             raise BadFile(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
         except (ValueError, RecursionError) as error:
@@ -110,7 +110,7 @@ def _array(path: Path) -> Iterator[Raw | BadRow]:
             raise BadFile(f"{path}:{line}: not JSON: wanted a comma or the end of the array")
     if text[at + 1 :].strip():
         line += text.count("\n", counted, at)
-        raise BadFile(f"{path}:{line}: something stands behind the end of the array")
+        raise BadFile(f"{path}:{line}: unexpected text after the end of the array")
 
 
 def _skip(text: str, at: int) -> int:
@@ -132,14 +132,14 @@ def _csv(path: Path) -> Iterator[Raw | BadRow]:
         header = [name.strip() for name in next(reader)]
         twice = sorted({name for name in header if header.count(name) > 1})
         if twice:
-            raise BadFile(f"{path}:1: the column {twice[0]!r} is there twice")
+            raise BadFile(f"{path}:1: duplicate column {twice[0]!r}")
         start = reader.line_num + 1
         for cells in reader:
             where, start = f"{path}:{start}", reader.line_num + 1
             if len(cells) == len(header):
                 yield Raw(where, dict(zip(header, cells, strict=True)))
             elif cells:
-                story = f"wanted {len(header)} cells as in the header, got {len(cells)}"
+                story = f"wanted {len(header)} cells, as in the header, got {len(cells)}"
                 yield BadRow(where, story)
     except csv.Error as error:
         raise BadFile(f"{path}:{start}: not CSV: {error}") from None
@@ -163,7 +163,7 @@ def _parquet(path: Path) -> Iterator[Raw | BadRow]:
     import pyarrow.parquet as pq
 
     broken: tuple[type[Exception], ...] = (cast("Any", pa).ArrowException, OSError, ValueError)
-    number = near = size = 0  # near: of the rows before, those whose size is summed up
+    number = near = size = 0  # `size` is that of the last `near` rows
     try:
         with cast("Any", pq).ParquetFile(path) as file:
             _check_size(path, file.metadata)
@@ -182,11 +182,11 @@ def _parquet(path: Path) -> Iterator[Raw | BadRow]:
                     yield Raw(f"{path}:{number}", fields)
     except broken as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadFile(f"{path}: not Parquet that can be read: {first}") from None
+        raise BadFile(f"{path}: cannot be read as Parquet: {first}") from None
 
 
 def _check_size(path: Path, metadata: Any) -> None:
-    """Raise BadFile for what the file's own metadata says is too much to read."""
+    """Raise BadFile if the file's metadata exceeds the limits."""
     if metadata.num_rows > _MOST_PARQUET_ROWS:
         raise BadFile(
             f"{path}: {metadata.num_rows:,} rows; the limit is {_MOST_PARQUET_ROWS:,}. Split the"
@@ -197,7 +197,7 @@ def _check_size(path: Path, metadata: Any) -> None:
     most = max(_MOST_AT_LEAST, _MOST_RATIO * path.stat().st_size)
     if sum(sizes) > most or max(sizes, default=0) > _MOST_COLUMN_BYTES or min(sizes, default=0) < 0:
         raise BadFile(
-            f"{path}: it unpacks to {sum(sizes) / 1e6:,.0f} MB, a column of a row group to"
+            f"{path}: unpacks to {sum(sizes) / 1e6:,.0f} MB, a column of a row group to"
             f" {max(sizes) / 1e6:,.0f} MB; the limits are {most / 1e6:,.0f} MB"
             f" ({_MOST_RATIO} times the file) and {_MOST_COLUMN_BYTES / 1e6:,.0f} MB"
         )
@@ -210,11 +210,11 @@ def _datasets(path: Path) -> Iterator[Raw | BadRow]:
     try:
         loaded = cast("Any", datasets).load_from_disk(str(path))
     except Exception as error:
-        # The library raises whatever the file system, Arrow or JSON raised below it.
+        # The library raises the errors of the file system, Arrow or JSON.
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadFile(f"{path}: no folder that datasets can load: {first}") from None
+        raise BadFile(f"{path}: datasets cannot load this folder: {first}") from None
     if isinstance(loaded, dict):
         splits = ", ".join(cast("dict[str, Any]", loaded))
-        raise BadFile(f"{path} holds the splits {splits}; name one of them, as {path}/SPLIT")
+        raise BadFile(f"{path} has the splits {splits}; name one of them: {path}/SPLIT")
     for number, fields in enumerate(loaded, 1):
         yield Raw(f"{path}:{number}", fields)

@@ -1,9 +1,9 @@
-"""How many tokens a text is: by a model's own tokenizer, or estimated.
+"""Token counts, by a model's tokenizer or estimated.
 
-The tokenizer is read from the model's tokenizer.json, which needs neither torch nor the weights. A
-chat template's own tokens are not rendered but counted as five a turn, which is what ChatML and
-Llama 3 have. The estimate is a token for every four bytes of UTF-8: near for English prose, off
-by up to half for code, numbers and other languages.
+The tokenizer is read from the model's tokenizer.json, which needs neither torch nor the weights.
+The chat template is not rendered; its tokens are counted as five per turn, as in ChatML and Llama
+3. The estimate is one token per four bytes of UTF-8: close for English prose, off by up to half for
+code, numbers and other languages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class TokenCounter:
-    """`how` says how it counts; `context` is the most that the model takes, where known."""
+    """Counts tokens. `how` describes the method; `context` is the model's limit, if known."""
 
     how: str
     count: Callable[[Sequence[str]], list[int]]
@@ -32,12 +32,13 @@ class TokenCounter:
 
 
 def estimated(why: str = "") -> TokenCounter:
-    """Counts a token for every four bytes."""
-    return TokenCounter("estimated at 4 bytes a token" + (f", as {why}" if why else ""), _estimate)
+    """A counter that estimates one token per four bytes."""
+    because = f", because {why}" if why else ""
+    return TokenCounter(f"estimated at 4 bytes per token{because}", _estimate)
 
 
 def counter_of(name: str, folder: Path) -> TokenCounter:
-    """The tokenizer in a model's folder; estimated, saying why, where there is none to read."""
+    """A counter with the tokenizer in a model's folder, or else an estimate with the reason."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         return estimated(f"{name} has no tokenizer.json")
@@ -48,8 +49,8 @@ def counter_of(name: str, folder: Path) -> TokenCounter:
     try:
         tokenizer = cast("Any", Tokenizer).from_file(str(path))
     except Exception as error:
-        # The library raises plain Exception for a file that it cannot read.
-        raise BadFile(f"{path}: no tokenizer: {error}") from None
+        # The library raises a plain Exception for an invalid file.
+        raise BadFile(f"{path}: not a tokenizer: {error}") from None
     tokenizer.no_padding()
     tokenizer.no_truncation()
 
@@ -65,7 +66,7 @@ def _estimate(texts: Sequence[str]) -> list[int]:
 
 
 def context_of(folder: Path) -> int | None:
-    """The most tokens that the model in a folder takes, None where its config does not say."""
+    """The context length in a model's config, or None."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         size = (config.get("text_config") or config).get("max_position_embeddings")

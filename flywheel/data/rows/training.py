@@ -1,6 +1,6 @@
-"""Training files: any format, any of the usual kinds of file, one typed row after the other.
+"""Training files in any format, read as typed rows.
 
-A file is read again each time its rows are wanted, so it need not fit into memory.
+A file is streamed each time its rows are read, so it need not fit into memory.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from flywheel.data.rows.formats import Format, format_named, looks_like, recognise, told
+from flywheel.data.rows.formats import Format, describe_formats, format_named, looks_like, recognise
 from flywheel.data.rows.shapes import BadShape
 from flywheel.data.rows.sources import Raw, read_raw
 from flywheel.data.rows.training_row import BadRow, TrainingRow
@@ -18,35 +18,35 @@ from flywheel.errors import BadFile
 from flywheel.places import BadPlace, Loc, json_places
 
 _LOOKED_AT = 100
-# The place in a longer line costs more than it helps: nobody opens it in an editor.
+# Longer lines get no column: finding it is slow.
 _LONGEST_LINE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training file whose format is known. `found`: by its rows, not named by the user."""
+    """A training file with its format. `detected`: by its rows, not named by the user."""
 
     path: Path
     format: Format
-    found: bool = True
+    detected: bool = True
 
     @property
     def rows(self) -> Iterator[TrainingRow]:
-        """Every row, from the beginning. Raises BadFile with its place at one that is none."""
+        """All rows, from the beginning. Raises BadFile with the location of an invalid one."""
         for row in self.read():
             if isinstance(row, BadRow):
                 raise BadFile(f"{row.where}: {row.story}")
             yield row
 
     def read(self) -> Iterator[TrainingRow | BadRow]:
-        """Every row, with a BadRow in the place of each that is none."""
+        """All rows, with a BadRow for each invalid one."""
         for raw in read_raw(self.path):
             yield raw if isinstance(raw, BadRow) else self.typed(raw)
 
     def typed(self, raw: Raw) -> TrainingRow | BadRow:
-        """The row that the fields hold, or why they hold none."""
+        """Convert a raw row, or return a BadRow with the reason."""
         try:
-            if self.found:
+            if self.detected:
                 self._refuse_mixture(raw)
             return self.format.read(raw.fields, raw.where)
         except BadShape as fault:
@@ -63,18 +63,18 @@ class Training:
 
 
 def read_training(path: Path, format: str | None = None) -> Training:
-    """The file with its format, found from its first rows or named. Raises BadFile or BadOption.
+    """A training file with its format, detected or named. Raises BadFile or BadOption.
 
-    Only the first rows are read here; a fault in a later one shows when it is reached.
+    Only the first rows are read here; errors in later ones are raised when they are read.
     """
     if format is not None:
         form = format_named(format)
         if next(read_raw(path), None) is None:
-            raise BadFile(f"{path}: no rows in it")
-        return Training(path, form, found=False)
+            raise BadFile(f"{path}: has no rows")
+        return Training(path, form, detected=False)
     first = list(islice(read_raw(path), _LOOKED_AT))
     if not first:
-        raise BadFile(f"{path}: no rows in it")
+        raise BadFile(f"{path}: has no rows")
     rows = [raw for raw in first if isinstance(raw, Raw)]
     if not rows:
         raise BadFile(
@@ -85,13 +85,13 @@ def read_training(path: Path, format: str | None = None) -> Training:
         have = ", ".join(key for key, value in rows[0].fields.items() if value is not None)
         raise BadFile(
             f"{rows[0].where}: no format has the keys {have or 'of an empty row'}; wanted one of"
-            f" {told()}; name the nearest with --format to see what is amiss"
+            f" {describe_formats()}; pass the closest one with --format to see what is missing"
         )
     return Training(path, form)
 
 
 def _column(line: bytes, loc: Loc) -> str:
-    """`:col` of the value at this path of the row, or nothing when the line is long or odd."""
+    """`:col` of the value at this path of the row; empty for a long or unusual line."""
     if not line or len(line) > _LONGEST_LINE:
         return ""
     try:

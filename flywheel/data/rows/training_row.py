@@ -1,12 +1,12 @@
-"""Training rows: whatever format a file has, each of its rows becomes one of these.
+"""Training rows, the common form of all formats.
 
-A row is a conversation (`messages`) and what its kind adds to it:
+A row is a conversation (`messages`), and depending on its kind:
 
-sft         the answer is the last message, an assistant's
+sft         the last message is the answer, by the assistant
 preference  two answers to the messages, `chosen` and `rejected`
-reward      no answer: graders judge the model's own, and read `item`
-unpaired    one answer, the last message, with a `label` that says good or bad (KTO)
-text        no conversation: `text`, as it is
+reward      no answer: graders score the model's own, with the fields in `item`
+unpaired    the last message is the answer, with a `label`, good or bad (KTO)
+text        no conversation, only `text`
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Kind = Literal["sft", "preference", "reward", "unpaired", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `content` is text, or parts as chat completions have them; images stay references.
+    """One turn. `content` is text, or parts as in chat completions; images stay references.
 
-    `weight` 0 keeps an assistant's turn in the context and out of the loss; None means 1.
+    With `weight` 0 an assistant's turn is context without loss; None means 1.
     """
 
     role: Role
@@ -35,25 +35,25 @@ class Message:
 
     @property
     def text(self) -> str:
-        """What is said, without images."""
+        """The text without images."""
         if isinstance(self.content, str):
             return self.content
         return "\n".join(part["text"] for part in self.content if part["type"] == "text")
 
     @property
     def images(self) -> int:
-        """How many images it shows."""
+        """The number of images."""
         if isinstance(self.content, str):
             return 0
         return sum(part["type"] == "image_url" for part in self.content)
 
     @property
     def learned(self) -> bool:
-        """Whether training on the row teaches to say this."""
+        """Whether the message carries loss."""
         return self.role == "assistant" and self.weight != 0
 
     def as_json(self) -> dict[str, Any]:
-        """The message as chat completions have it."""
+        """The message in the format of chat completions."""
         content = self.content if isinstance(self.content, str) else list(self.content)
         message: dict[str, Any] = {"role": self.role, "content": content}
         if self.tool_calls:
@@ -66,7 +66,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """One row. `item` holds the fields beside those of the format; `where` is file:line."""
+    """One row. `item` has the fields outside the format; `where` is file:line."""
 
     kind: Kind
     messages: tuple[Message, ...] = ()
@@ -81,7 +81,7 @@ class TrainingRow:
 
     @property
     def prompt(self) -> tuple[Message, ...]:
-        """The messages that are answered: all but the answer."""
+        """The messages without the answer."""
         return self.messages[:-1] if self.kind in ("sft", "unpaired") else self.messages
 
     @property
@@ -93,13 +93,13 @@ class TrainingRow:
 
     @property
     def turns(self) -> tuple[Message, ...]:
-        """Every message of the row, both answers of a pair included."""
+        """All messages of the row, including both answers of a pair."""
         return (*self.prompt, *self.answers)
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that is none. `where` is file:line, with the column where it is known."""
+    """An invalid row. `where` is file:line, with the column if it is known."""
 
     where: str
     story: str

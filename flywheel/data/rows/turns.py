@@ -1,8 +1,8 @@
-"""Whose turn it is: the order that a conversation must have before anything learns from it.
+"""The required order of turns in a conversation.
 
-system or developer first, then user and assistant by turns; a tool speaks only when it was called,
-and every call is answered before anyone else speaks. The assistant may open the conversation.
-Some chat templates refuse other orders, others drop turns in silence: both cost a training job.
+system or developer first, then user and assistant alternating; a tool message only after a call,
+and every call is answered before the next turn. The assistant may speak first. Some chat templates
+refuse other orders, others silently drop turns; both would ruin a training.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _HEADS = ("system", "developer")
 
 
 def check_turns(messages: Sequence[Message], kind: Kind, loc: Loc) -> None:
-    """Raise BadShape at the first message that is out of turn."""
+    """Raise BadShape for the first message that is out of order."""
     if kind == "sft" and not any(message.role == "assistant" for message in messages):
-        raise BadShape(loc, "it has no assistant's turn, so there is nothing to learn")
+        raise BadShape(loc, "no assistant's turn, so there is nothing to learn")
     before: Message | None = None
     open_calls: list[str | None] = []
     for index, message in enumerate(messages):
@@ -37,23 +37,21 @@ def _check_turn(
     before: Message | None, message: Message, open_calls: Sequence[str | None], loc: Loc
 ) -> None:
     if open_calls:
-        raise BadShape(
-            loc, f"{message.role} speaks while {_count(len(open_calls))} without a tool's answer"
-        )
+        raise BadShape(loc, f"{message.role} turn while {_count(len(open_calls))} unanswered")
     if before is None:
         return
     if message.role in _HEADS:
         if before.role not in _HEADS:
-            raise BadShape(loc, f"{message.role} stands behind {before.role}; it comes first")
+            raise BadShape(loc, f"{message.role} turn after {before.role}; it must come first")
     elif message.role == before.role:
-        raise BadShape(loc, f"two turns of {message.role} in a row; join them, or drop one")
+        raise BadShape(loc, f"two {message.role} turns in a row; merge them, or remove one")
     elif before.role == "tool" and message.role == "user":
-        raise BadShape(loc, "user speaks, but the assistant has not used the tool's answer")
+        raise BadShape(loc, "user turn right after a tool's; wanted the assistant's first")
 
 
 def _take_answer(message: Message, open_calls: list[str | None], loc: Loc) -> None:
     if not open_calls:
-        raise BadShape(loc, "a tool answers, but there is no call without an answer before it")
+        raise BadShape(loc, "tool turn without an unanswered call before it")
     if message.tool_call_id is None or None in open_calls:
         open_calls.pop(0)
     elif message.tool_call_id in open_calls:
@@ -62,7 +60,7 @@ def _take_answer(message: Message, open_calls: list[str | None], loc: Loc) -> No
         known = ", ".join(repr(call) for call in open_calls)
         raise BadShape(
             (*loc, "tool_call_id"),
-            f"no call {message.tool_call_id!r} waits for an answer; waiting: {known}",
+            f"no unanswered call {message.tool_call_id!r}; unanswered: {known}",
         )
 
 
@@ -70,13 +68,13 @@ def _check_end(messages: Sequence[Message], kind: Kind, loc: Loc) -> None:
     last, at = messages[-1], (*loc, len(messages) - 1)
     if kind == "sft":
         if last.role != "assistant":
-            raise BadShape(at, f"the last turn is {last.role}'s; it has to be the assistant's")
+            raise BadShape(at, f"the last turn is {last.role}'s; it must be the assistant's")
         if not any(message.learned for message in messages):
             raise BadShape(loc, "every assistant's turn has weight 0, so there is nothing to learn")
     elif kind == "reward" and last.role != "user":
-        raise BadShape(at, f"the last turn is {last.role}'s; for rft it has to be the user's")
+        raise BadShape(at, f"the last turn is {last.role}'s; for rft it must be the user's")
     elif last.role not in ("user", "tool"):
-        raise BadShape(at, f"the prompt ends in a turn of {last.role}; wanted user or tool")
+        raise BadShape(at, f"the prompt ends with {last.role}'s turn; wanted user or tool")
 
 
 def _id(value: object) -> str | None:

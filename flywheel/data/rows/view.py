@@ -1,4 +1,4 @@
-"""A training row as the checks look at it: its question and its answer, as texts."""
+"""A training row for the checks: its question and answer as text."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _HEADS = ("system", "developer")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A row with what several checks need of it.
+    """A row with the texts that several checks use.
 
-    `question` and `answer` are exact. `asked` and `answered` are normalised, without the system
-    messages, which are mostly the same in every row; these and the tools are the `setting`.
+    `question` and `answer` are exact. `asked` and `answered` are normalised and without system
+    messages, which are usually the same in every row; those and the tools are the `setting`.
     """
 
     row: TrainingRow
@@ -33,53 +33,53 @@ class View:
 
 
 class Check(ABC):
-    """One check: it sees every row, then reports on all of them."""
+    """One check: `see` is called for every row, then `end` once."""
 
     @abstractmethod
-    def see(self, view: View, found: Findings) -> None:
-        """Look at one row."""
+    def see(self, view: View, findings: Findings) -> None:
+        """Check one row."""
 
-    def end(self, path: str, found: Findings) -> Mapping[str, Any]:
-        """After the last row: findings over the whole file, and figures for the report."""
+    def end(self, path: str, findings: Findings) -> Mapping[str, Any]:
+        """Add findings about the whole file, and return statistics for the report."""
         return {}
 
 
 def view_of(row: TrainingRow) -> View:
     """The row's texts."""
-    answers = _said(row.answers)
+    answers = _texts_of(row.answers)
     if row.kind == "unpaired":
         answers += f"\n{row.label}"
     elif row.kind == "reward":
-        # What the graders will compare with; an id differs between rows that are the same.
+        # The fields that graders use; an id differs even between equal rows.
         known = {key: value for key, value in row.item.items() if key != "id"}
         answers = as_json(known) if known else ""
-    spoken = _said(turn for turn in row.prompt if turn.role not in _HEADS)
+    dialogue = _texts_of(turn for turn in row.prompt if turn.role not in _HEADS)
     setting = [turn.text for turn in row.prompt if turn.role in _HEADS]
     if row.tools:
         setting.append(as_json(row.tools))
-    question = row.text if row.kind == "text" else _said(row.prompt)
-    asked = _plain(row.text if row.kind == "text" else spoken)
+    question = row.text if row.kind == "text" else _texts_of(row.prompt)
+    asked = _plain(row.text if row.kind == "text" else dialogue)
     return View(row, question, answers, asked, _plain(answers), "\n".join(setting))
 
 
 def as_json(value: Any) -> str:
-    """One spelling of a value. What JSON does not know (dates of a table) is written as text."""
+    """Canonical JSON of a value; types that JSON lacks, such as dates, become strings."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def said(message: Message) -> str:
-    """What a message says, its calls included and its images not."""
+def message_text(message: Message) -> str:
+    """The text of a message with its tool calls, without images."""
     if not message.tool_calls:
         return message.text
     return "\n".join([message.text, *[as_json(call["function"]) for call in message.tool_calls]])
 
 
-def _said(messages: Iterable[Message]) -> str:
-    return "\n".join([f"{turn.role}: {said(turn)}{_shown(turn)}" for turn in messages])
+def _texts_of(messages: Iterable[Message]) -> str:
+    return "\n".join([f"{turn.role}: {message_text(turn)}{_shown(turn)}" for turn in messages])
 
 
 def _shown(message: Message) -> str:
-    """A name for each image: the image itself may be megabytes of base64."""
+    """A digest for each image, since an image may be megabytes of base64."""
     if isinstance(message.content, str):
         return ""
     urls = [part["image_url"]["url"] for part in message.content if part["type"] == "image_url"]
@@ -88,5 +88,5 @@ def _shown(message: Message) -> str:
 
 
 def _plain(text: str) -> str:
-    """Normalised, and the text itself where nothing is left of it: "?" is not "!"."""
+    """The normalised text, or the text itself if that is empty: "?" differs from "!"."""
     return normalise(text) or text
