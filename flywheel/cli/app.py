@@ -35,7 +35,7 @@ Exit codes:
 
 @contextmanager
 def _interruptible() -> Generator[None]:
-    """End with one line at ctrl-C. Typer would end with the same code and without one."""
+    """Print one line on Ctrl-C; Typer would exit with the same code without a message."""
     try:
         yield
     except KeyboardInterrupt:
@@ -44,7 +44,7 @@ def _interruptible() -> Generator[None]:
 
 
 class _Commands(TyperGroup):
-    """Loads a command when it is asked for. Ctrl-C ends with one line."""
+    """Imports a command's module only when the command is used."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -52,7 +52,7 @@ class _Commands(TyperGroup):
         self.commands: Any = dict.fromkeys(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of this name, None where there is none."""
+        """The command with this name, or None."""
         if (entry := COMMANDS.get(cmd_name)) and entry.deprecated:
             entry.deprecated.warn()
         return load_command(cmd_name)
@@ -79,7 +79,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Measure first, then try to beat the measurement, and let statistics decide.",
     epilog=_EXIT_CODES,
-    # Hints name the first one.
+    # Usage hints mention the first one.
     context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     add_completion=False,
@@ -109,7 +109,7 @@ def _top(
 def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any
 ) -> None:
-    """Print a warning: ours as a line for people, any other as Python does."""
+    """Print a warning: our deprecations as one line, others in Python's format."""
     if issubclass(category, FlywheelDeprecationWarning):
         say(f"Warning: {message}")
     else:
@@ -117,7 +117,7 @@ def _show_warning(
 
 
 def run() -> int:
-    """Run the command line on open streams. Returns the exit code."""
+    """Run the command line. Returns the exit code."""
     open_streams()
     warnings.showwarning = _show_warning
     try:
@@ -125,5 +125,5 @@ def run() -> int:
         flush_output()
     except Exception as error:
         return report(error)
-    # A command that returns nothing has done its work; typer.Exit arrives here as its number.
+    # A command returns None on success; typer.Exit arrives here as its exit code.
     return code if isinstance(code, int) else 0

@@ -1,6 +1,6 @@
-"""The commands: where each one's file is, and the line that `flywheel --help` prints for it.
+"""The table of commands: each one's module, and its line in `flywheel --help`.
 
-A command's file is imported when the command runs, so `flywheel --help` loads none of them.
+A module is imported when its command runs, so `flywheel --help` imports none of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flywheel.deprecated import Deprecated
 
 
 class Entry(NamedTuple):
-    """A command that is not loaded yet: `attribute` of `flywheel.cli.{module}`."""
+    """A command that is imported on use: `attribute` of `flywheel.cli.{module}`."""
 
     module: str
     attribute: str
@@ -58,7 +58,7 @@ COMMANDS: Mapping[str, Entry] = {
 
 
 def load_command(name: str) -> Any:
-    """The command of this name, or None; its file is imported now."""
+    """Import and return the command with this name, or None."""
     entry = COMMANDS.get(name)
     if entry is None:
         return None

@@ -1,4 +1,4 @@
-"""Where the `flywheel` command begins: ctrl-C ends it with one line, from the first import on."""
+"""The entry point of the `flywheel` command. Handles Ctrl-C from the first import on."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line. Every failure is a line on standard error and an exit code."""
+    """Run the command line. A failure is a line on standard error and an exit code."""
     try:
-        # Loaded here, for it takes long enough to be interrupted.
+        # Imported inside, because the import takes long enough to be interrupted.
         from flywheel.cli.app import run
 
         code = run()
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         code = _INTERRUPTED
-    # A thread may still be busy. Another ctrl-C ends the process without a word of Python's.
+    # A thread may still be busy: another Ctrl-C then kills the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)

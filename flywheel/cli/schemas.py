@@ -1,6 +1,6 @@
-"""The JSON schema of what each command prints with `--json`, and of the events of runs and jobs.
+"""The JSON schemas of what each command prints with `--json`, and of the events of runs and jobs.
 
-python -m flywheel.cli.schemas FOLDER      writes them; those of this version are in docs/schemas
+`python -m flywheel.cli.schemas FOLDER` writes them; docs/schemas has those of this version.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from flywheel.outputs import events, runs, work
 
-# By the command; one word of a group stands for all of its commands.
+# By command; the name of a group stands for all of its commands.
 PRINTED: Mapping[str, Any] = {
     "eval": runs.Run,
     "baseline": runs.Run,
@@ -45,17 +45,17 @@ PUBLISHED: Mapping[str, Any] = {**PRINTED, "event": events.Event}
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The schema of this command's output, or of an event."""
+    """The schema of a command's output, or of an event."""
     return TypeAdapter[Any](PUBLISHED[name]).json_schema()
 
 
 def file_name(name: str) -> str:
-    """The name of its file."""
+    """The schema's file name."""
     return f"{name.replace(' ', '-')}.json"
 
 
 def write(folder: Path) -> None:
-    """Write every schema."""
+    """Write all schemas into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in PUBLISHED:
         text = json.dumps(schema(name), indent=1) + "\n"

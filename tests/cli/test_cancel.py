@@ -54,4 +54,4 @@ def test_what_is_finished_or_unknown_is_not_cancelled(tmp_path: Path) -> None:
     nothing = flywheel("cancel", "nothing", cwd=tmp_path)
     assert (nothing.returncode, nothing.stdout) == (1, "")
     assert "no run 'nothing' in flywheel.duckdb" in nothing.stderr
-    assert "it names no job either" in nothing.stderr
+    assert "there is no such job either" in nothing.stderr

@@ -139,9 +139,9 @@ def test_what_cannot_be_compared_says_so(world: World, tmp_path: Path) -> None:
     for words, story in (
         ((a, a), "wanted a baseline and other runs, each once"),
         ((a, "nobody"), "no run 'nobody'"),
-        ((a, b, "--html", tmp_path), "is a folder; wanted the name of a file"),
-        ((a, b, "--junit", tmp_path / "none" / "x.xml"), "there is no folder"),
-        ((a, b, "--json", "--markdown", "-"), "--json and --markdown - both print"),
+        ((a, b, "--html", tmp_path), "is a folder; wanted a file name"),
+        ((a, b, "--junit", tmp_path / "none" / "x.xml"), "no folder"),
+        ((a, b, "--json", "--markdown", "-"), "--json and --markdown - both write"),
     ):
         with pytest.raises(FlywheelError, match=story):
             world.flywheel("compare", *words)

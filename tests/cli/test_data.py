@@ -28,7 +28,7 @@ def test_a_good_file_exits_with_0_and_a_bad_one_with_1(tmp_path: Path) -> None:
     write(tmp_path / "t.jsonl", [*many(59), *[many(1)[0]] * 9, {"messages": []}])
     done = flywheel("data", "check", "t.jsonl", cwd=tmp_path)
     assert done.returncode == 1
-    assert "estimated at 4 bytes a token" in done.stdout
+    assert "estimated at 4 bytes per token" in done.stdout
     assert "error     t.jsonl:69:2  bad_row: messages: wanted at least one message" in done.stdout
     assert "duplicate: 6 more; --all shows them" in done.stdout
     assert done.stdout.endswith("t.jsonl: refused (1 error, 9 warnings)\n")
@@ -44,7 +44,7 @@ def test_the_report_is_json_too(tmp_path: Path) -> None:
             "kind": "few_rows",
             "severity": "warning",
             "where": str(path),
-            "story": "20 rows; with fewer than 50, chance decides most of the result",
+            "story": "20 rows; with fewer than 50, results are mostly noise",
         }
     ]
     assert report["tokens"]["total"] > 0
@@ -66,7 +66,7 @@ def test_items_of_an_evalset_in_the_file_refuse_it(tmp_path: Path) -> None:
     assert report["leakage"]["ner_json"] == 0
     write(path, [*rows, 4])
     done = flywheel("data", "check", path, "--evalset", "unit_math")
-    assert "in unit_math  not looked for: some rows cannot be read" in done.stdout
+    assert "in unit_math  not checked: some rows cannot be read" in done.stdout
 
 
 def test_a_repaired_file_is_ready(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_repaired_file_is_ready(tmp_path: Path) -> None:
     ]
     assert flywheel("data", "check", "out.train.jsonl", cwd=tmp_path).returncode == 0
     again = flywheel("data", "fix", "t.jsonl", "-o", "out.jsonl", *steps, cwd=tmp_path)
-    assert "out.train.jsonl, out.dev.jsonl is there already; --force overwrites it" in again.stderr
+    assert "out.train.jsonl, out.dev.jsonl already exists; --force overwrites it" in again.stderr
     before = (tmp_path / "out.dev.jsonl").read_bytes()
     again = flywheel("data", "fix", "t.jsonl", "-o", "out.jsonl", *steps, "--force", cwd=tmp_path)
     assert again.returncode == 0
@@ -95,15 +95,15 @@ def test_a_repaired_file_is_ready(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "story"),
     [
-        (["--split", "0.9"], "--split is two or three shares that make 1"),
-        (["--split", "0.9,0.2"], "--split is two or three shares that make 1"),
-        (["--split", "a,b"], "--split is two or three shares that make 1"),
+        (["--split", "0.9"], "--split is two or three shares with sum 1"),
+        (["--split", "0.9,0.2"], "--split is two or three shares with sum 1"),
+        (["--split", "a,b"], "--split is two or three shares with sum 1"),
         (["--balance", "up"], "--balance is over or under, got 'up'"),
-        (["--mix", "x.jsonl"], "--mix is FILE=SHARE, as general.jsonl=0.2; got 'x.jsonl'"),
+        (["--mix", "x.jsonl"], "--mix is FILE=SHARE, such as general.jsonl=0.2; got 'x.jsonl'"),
         (["--mix", "x.jsonl=2"], "--mix is FILE=SHARE"),
         (["--mix", "x.jsonl=0.2"], "x.jsonl: cannot be read: No such file or directory"),
-        (["--by-group", "a"], "give --split too"),
-        (["--class", "a"], "give --balance over or under too"),
+        (["--by-group", "a"], "--by-group needs --split"),
+        (["--class", "a"], "--class needs --balance"),
         (["--format", "csv"], "no format 'csv'; wanted one of"),
     ],
 )

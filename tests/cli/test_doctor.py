@@ -27,5 +27,5 @@ def test_it_tells_the_size_of_the_store(tmp_path: Path) -> None:
 
 def test_it_prints_a_table_for_people() -> None:
     lines = flywheel("doctor").stdout.splitlines()
-    assert lines[0].split() == ["here", "what", "how"]
+    assert lines[0].split() == ["available", "component", "details"]
     assert all(line.startswith(("yes", "no")) for line in lines[1:])

@@ -139,7 +139,9 @@ def test_answers_that_were_cut_or_refused_are_counted(tmp_path: Path, evalset: P
     ]
     with MockServer(rules) as server:
         done = flywheel("eval", evalset, "-m", f"{server.url}#m", cwd=tmp_path)
-    assert "cut at max_completion_tokens, and graded as they are: 1 of 4 answers" in done.stdout
+    assert (
+        "truncated at max_completion_tokens, and graded as they are: 1 of 4 answers" in done.stdout
+    )
     assert "refusals, or stopped by a content filter: 2 of 4 answers" in done.stdout
     assert "no token counts" in done.stdout
     assert f"http://127.0.0.1:{server.port}/v1#m" in flywheel("runs", cwd=tmp_path).stdout

@@ -104,7 +104,7 @@ def test_prices_say_what_a_run_and_its_judge_cost(
     (tmp_path / "judge.jsonl").write_text(VERDICT)
     done = run(tmp_path, "regrade", first["run"], *words)
     assert "the judge: 60 answers, " in done.stdout
-    assert "No price fits 'scripted'" in done.stderr
+    assert "No price for 'scripted'" in done.stderr
     (tmp_path / "prices.yaml").write_text("scripted: {input: 1000, output: 1000}\n")
     taken = read(run(tmp_path, "regrade", first["run"], *words, "--json"))["judge"]
     assert taken["price"] == pytest.approx(taken["tokens"] / 1000)

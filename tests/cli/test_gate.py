@@ -60,9 +60,9 @@ def test_a_decision_that_could_not_be_made_exits_with_3(world: World, tmp_path: 
     for words, story in (
         (("nobody", *against), "Error: no run 'nobody'"),
         ((world.runs["a"], *against), "Error: wanted different runs"),
-        (("winner", *against, "--junit", tmp_path), "is a folder; wanted the name of a file"),
-        (("winner", *against, "--markdown", tmp_path / "none" / "x"), "there is no folder"),
-        (("winner", *against, "--json", "--markdown", "-"), "both print"),
+        (("winner", *against, "--junit", tmp_path), "is a folder; wanted a file name"),
+        (("winner", *against, "--markdown", tmp_path / "none" / "x"), "no folder"),
+        (("winner", *against, "--json", "--markdown", "-"), "both write"),
         (("winner", *against, "--tried", "0"), "Invalid value for '--tried'"),
         (("winner", "--nonsense"), "No such option: --nonsense"),
         (("winner", "--seed-run", "x"), "Missing option '--baseline'"),
@@ -98,7 +98,7 @@ def test_json_markdown_and_junit_tell_the_same(world: World, tmp_path: Path) -> 
     assert states == {check["check"]: wanted[check["state"]] for check in told["reasons"]}
     done = gate(world, "hopeful", *words, "--markdown", "-")
     items = told["items_that_would_decide"]
-    assert done.stdout.startswith(f"## UNDECIDED: about {items:,} items would decide\n")
+    assert done.stdout.startswith(f"## UNDECIDED: needs about {items:,} items\n")
     assert done.stdout.count("\n| ") == len(told["reasons"]) + 2
     assert done.exit_code == 2
 
@@ -113,7 +113,7 @@ def test_only_what_is_promoted_becomes_the_baseline(world: World, tmp_path: Path
         assert store.query('SELECT * FROM "promotions"') == []
     done = gate(world, "winner", "--baseline", world.runs["a"], *files)
     assert done.exit_code == 0
-    told = f"PROMOTE {world.runs['winner']}: it is the baseline now"
+    told = f"PROMOTE {world.runs['winner']}: now the baseline"
     assert done.stdout.splitlines()[-1] == told
     with open_store(world.db) as store:
         row = find_run(store, world.runs["winner"])

@@ -75,7 +75,7 @@ def test_a_missing_variable_is_a_flag_and_its_reason_a_line(tmp_path: Path) -> N
 def test_a_forgotten_item_is_an_error_of_the_command(tmp_path: Path, grader: Any) -> None:
     done = flywheel("grade", write(tmp_path / "g.json", grader), "--sample", "a")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "reads the item: give --item FILE" in done.stderr
+    assert "uses the item: pass --item FILE" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -183,7 +183,7 @@ def test_what_is_there_is_not_overwritten_unasked(tmp_path: Path) -> None:
         (["g.json", "--item", "list.json", "--sample", "a"], "list.json:1:1: Input should be"),
         (["g.json", "--sample", "a", "--judge", "list.json"], "list.json:1:1: not a rule"),
         (["g.json", "--items", "rows.jsonl", "--out", "o"], "rows.jsonl:2:1: a row is"),
-        (["g.json", "--item", "g.json", "--items", "good.jsonl", "--out", "o"], "--item goes with"),
+        (["g.json", "--item", "g.json", "--items", "good.jsonl", "--out", "o"], "--item is for"),
         (["g.json", "--items", ".", "--out", "o"], "wanted a file; it is read twice"),
         (["g.json", "--items", "good.jsonl", "--out", "fifo", "--overwrite"], "this is none"),
         (["g.json", "--items", "good.jsonl", "--out", "link", "--overwrite"], "would replace"),

@@ -20,7 +20,7 @@ def test_rows_come_in_and_compare(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(ROWS)
     done = flywheel("import", "scores", "rows.jsonl", "--evalset", "faq", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "kept in flywheel.duckdb; flywheel compare a b"
+    assert done.stdout.splitlines()[-1] == "saved in flywheel.duckdb; flywheel compare a b"
     done = flywheel("compare", "a", "b", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["graders"]["exact"]["difference"] == 0.5
     assert flywheel("store", "check", cwd=tmp_path).returncode == 0

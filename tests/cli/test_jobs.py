@@ -68,7 +68,7 @@ def test_jobs_can_be_looked_at_while_another_process_has_the_store(tmp_path: Pat
     with open_store(tmp_path / "flywheel.duckdb"):
         done = flywheel("job", folder.name, "--follow", cwd=tmp_path)
         assert done.returncode == 0
-        assert "flywheel.duckdb is in other hands" in done.stderr
+        assert "flywheel.duckdb is in use" in done.stderr
         assert "finished" in flywheel("jobs", cwd=tmp_path).stdout
     process.wait()
     assert flywheel("jobs", cwd=tmp_path).returncode == 0
@@ -129,7 +129,7 @@ def test_ctrl_c_pauses_and_a_second_one_kills(
     for press in range(presses):
         follower.send_signal(signal.SIGINT)
         if press == 0:
-            assert "Pausing after this step; ctrl-C again" in follower.stderr.readline()
+            assert "Pausing after this step; press Ctrl-C again" in follower.stderr.readline()
     said, complaint = follower.communicate(timeout=300)
     assert said.strip() == f"{status} True", complaint
     process.wait()
@@ -156,7 +156,7 @@ def test_a_job_whose_data_changed_is_not_gone_on_with(tmp_path: Path) -> None:
         (["job", "job-x"], "no job 'job-x'"),
         (["job", "job-x", "--resume"], "no job 'job-x'"),
         (["job", "..", "--cancel"], "no job '..'"),
-        (["job", "job-x", "--pause", "--cancel"], "give one of --pause, --resume and --cancel"),
+        (["job", "job-x", "--pause", "--cancel"], "use only one of --pause, --resume and --cancel"),
         (["improve", "sftt", "c.yaml"], "wanted one of sft, dpo, kto, rft, reward, pretrain"),
         (["improve", "sft", "none.yaml"], "none.yaml: cannot be read"),
         (

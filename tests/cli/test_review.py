@@ -49,7 +49,7 @@ def test_it_says_where_it_is_owns_the_store_and_ends_with_ctrl_c(tmp_path: Path)
         assert third.stderr == second.stderr
         told = server.end()
         assert server.process.returncode == 0
-        assert told == "Ended. Every vote is kept.\n"
+        assert told == "Stopped. All votes are saved.\n"
     assert find_owner(db) is None
     open_store(db).close()
 

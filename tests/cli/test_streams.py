@@ -116,7 +116,7 @@ MISTAKES: list[tuple[tuple[str, ...], int, str]] = [
     (("plan", "unit_math", "--discordance", "inf"), 2, "wanted a finite number"),
     (("improve", "sft", "--stall-minutes", "inf"), 2, "wanted a finite number"),
     (("grade", ".", "--sample", "x"), 1, ".: cannot be read: Is a directory"),
-    (("compare", A, B, "--html", "/none/x.html"), 1, "there is no folder"),
+    (("compare", A, B, "--html", "/none/x.html"), 1, "no folder"),
     (("data", "check", "."), 1, "Error: "),
     (("data", "fix", "rows.jsonl", "--out", "/proc/x.jsonl"), 1, "Error: "),
     (("import", "scores", ".", "--evalset", "x"), 1, "Error: "),

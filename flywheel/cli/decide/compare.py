@@ -29,7 +29,7 @@ _NAME = 40
 _GRADER = 24
 _SHOWN = 3
 _COLUMNS = ("grader", "baseline", "candidate", "points", "low", "high", "p", "won", "lost", "tied")
-# What a narrow terminal can do without.
+# Columns to leave out on a narrow terminal, in this order.
 _DROP = ("tied", "lost", "won", "p")
 
 
@@ -50,81 +50,81 @@ def compare(
 ) -> None:
     """Compare runs item by item: differences with intervals, what was fixed, what was broken.
 
-    A look at the sealed test split is written down.
+    A look at the sealed test split is recorded.
     """
     check_markdown(markdown, as_json)
     check_place(html, junit, markdown)
     most = _SHOWN if items is None and not (html or junit or markdown) else items
     with open_reading(db) as workspace:
         compared = workspace.compare(baseline, *candidates)
-        found, report = compared.comparison, compared.report(most)
-    told = _save(report, html, junit, markdown)
+        comparison, report = compared.comparison, compared.report(most)
+    summary = _save(report, html, junit, markdown)
     shown = {
         one.run.run: report.first(one, _SHOWN if items is None else items)
-        for one in found.candidates
+        for one in comparison.candidates
     }
     if as_json:
-        fields = found.as_json()
+        fields = comparison.as_json()
         for one in fields["candidates"]:
             one["flips"] = [flip.as_json() for flip in shown[one["run"]]]
         print_json(fields)
-    elif told:
-        print_line(told.rstrip("\n"))
+    elif summary:
+        print_line(summary.rstrip("\n"))
     else:
-        _show(found, shown)
+        _show(comparison, shown)
         if written := [str(file) for file in (html, junit, markdown) if file is not None]:
             print_line(f"\nwritten: {', '.join(written)}")
 
 
 def check_markdown(markdown: Path | None, as_json: bool) -> None:
-    """Raise BadOption when a summary and JSON would both go to standard output."""
+    """Raise BadOption if a summary and JSON would both go to standard output."""
     if as_json and str(markdown) == "-":
-        raise BadOption("--json and --markdown - both print; give --markdown a file, or leave one")
+        raise BadOption("--json and --markdown - both write to standard output; use only one")
 
 
 def _save(report: Report, html: Path | None, junit: Path | None, markdown: Path | None) -> str:
-    """Write the files that are wanted. Returns what is to be printed instead of the tables."""
+    """Write the requested files. Returns a summary to print instead of the tables, or ""."""
     if html is not None:
         save(html, page(report))
     if junit is not None:
         save(junit, compare_junit(report))
     if markdown is None:
         return ""
-    told = compare_markdown(report)
+    summary = compare_markdown(report)
     if str(markdown) == "-":
-        return told
-    save(markdown, told)
+        return summary
+    save(markdown, summary)
     return ""
 
 
-def _show(found: Comparison, flips: dict[str, list[Flip]]) -> None:
-    base = found.baseline
-    print_line(fill(f"{one_line(base.evalset)} {base.split}: baseline {_whose(base)}"))
-    for one in found.candidates:
-        print_line(f"\n{_whose(one.run)}")
+def _show(comparison: Comparison, flips: dict[str, list[Flip]]) -> None:
+    base = comparison.baseline
+    print_line(fill(f"{one_line(base.evalset)} {base.split}: baseline {_title(base)}"))
+    for one in comparison.candidates:
+        print_line(f"\n{_title(one.run)}")
         print_table(_COLUMNS, [_row(grader) for grader in one.graders.values()], drop=_DROP)
         print_line("* primary, + guard, ! audit; low and high bound the difference, 95%")
         print_line("")
-        for sentence in conclude(found, one):
+        for sentence in conclude(comparison, one):
             print_line(fill(sentence))
         _show_flips(one, flips[one.run.run])
         _show_slices(one)
-    if len(found.candidates) > 1:
-        print_line(f"\n{fill(spread_of(found))}")
+    if len(comparison.candidates) > 1:
+        print_line(f"\n{fill(spread_of(comparison))}")
     print_line("")
-    _show_spending(found)
+    _show_spending(comparison)
 
 
-def _whose(run: RunRow) -> str:
-    """A run and its model. Of a path the end says more than the beginning."""
+def _title(run: RunRow) -> str:
+    """A run and its model, which may be a path, so its end is shown."""
     return f"{one_line(run.run, _NAME)}, {one_line(run.model[-_NAME:])}"
 
 
-def _row(found: GraderComparison) -> tuple[str, ...]:
-    told, paired = found.as_json(), found.paired
-    mark = {"primary": "*", "guard": "+", "audit": "!"}.get(found.role, "")
-    means = (number(told["baseline"]), number(told["candidate"]))
-    name = one_line(found.grader, _GRADER) + mark
+def _row(grader: GraderComparison) -> tuple[str, ...]:
+    values, paired = grader.as_json(), grader.paired
+    mark = {"primary": "*", "guard": "+", "audit": "!"}.get(grader.role, "")
+    means = (number(values["baseline"]), number(values["candidate"]))
+    name = one_line(grader.grader, _GRADER) + mark
     if paired is None:
         return (name, *means, "-", "-", "-", "-", "0", "0", "0")
     differences = (_points(paired.difference), _points(paired.low), _points(paired.high))
@@ -161,11 +161,11 @@ def _show_slices(one: Candidate) -> None:
     print_table(("slice", "items", "points", "low", "high", f"p of {len(rows)}"), rows)
 
 
-def _show_spending(found: Comparison) -> None:
+def _show_spending(comparison: Comparison) -> None:
     rows: list[tuple[str, ...]] = []
     for run, spent in [
-        (found.baseline, found.spending),
-        *((one.run, one.spending) for one in found.candidates),
+        (comparison.baseline, comparison.spending),
+        *((one.run, one.spending) for one in comparison.candidates),
     ]:
         price = spent.cost.price
         tokens = spent.cost.prompt_tokens + spent.cost.completion_tokens
@@ -187,7 +187,7 @@ def _points(share: float | None) -> str:
 
 
 def _line(text: str) -> str:
-    """An answer as one line: control characters as escapes, and not too long."""
+    """An answer on one line, with control characters escaped, truncated to the width."""
     room = _WIDTH - 16
     shown = one_line(text, 2 * room)
     return (shown if len(shown) <= room else shown[: room - 1] + "…") or "(nothing)"

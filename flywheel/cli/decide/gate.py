@@ -1,4 +1,4 @@
-"""flywheel gate: promote, keep, or say what would decide it."""
+"""flywheel gate: promote the candidate, keep the baseline, or say how many items are needed."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ NoLedger = Annotated[bool, typer.Option(help="Do not count what other database f
 
 
 class GateCommand(TyperCommand):
-    """The command, with one exit code for everything that is no decision."""
+    """The command, with a separate exit code for errors, since 1 and 2 are decisions."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Read the words. Bad ones exit with 3: 2 would say that nothing is decided."""
+        """Parse the command line. Usage errors exit with 3, because 2 means undecided."""
         try:
             return super().make_context(*args, **kwargs)
         except Exception as error:
-            # A usage error of the click that typer brings along and does not export.
+            # A usage error; typer vendors click and does not export its class.
             if getattr(error, "exit_code", None) == EXIT_CODES["undecided"]:
                 vars(error)["exit_code"] = _ERROR
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it. Every error exits with 3 as well: 1 would say to keep the baseline."""
+        """Run the command. Errors exit with 3, because 1 means to keep the baseline."""
         try:
             try:
                 return super().invoke(ctx)
             finally:
-                # A full disk would be noticed too late otherwise, and its 1 would say to keep.
+                # A failed write must raise here; later it would exit with 1.
                 flush_output()
         except (typer.Exit, typer.Abort):
             raise
@@ -92,10 +92,10 @@ def gate(
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """Decide whether a candidate takes the baseline's place.
+    """Decide whether a candidate replaces the baseline.
 
-    Exit code 0: promote. 1: keep the baseline. 2: undecided, and how many items would decide.
-    3: the question could not be answered.
+    Exit code 0: promote. 1: keep the baseline. 2: undecided; prints how many items are needed.
+    3: an error.
     """
     check_markdown(markdown, as_json)
     check_place(junit, markdown)
@@ -115,7 +115,7 @@ def gate(
             ),
         )
         verdict = decision.decided
-        # First, so that nothing is promoted when the command then ends with an error.
+        # Before the promotion, so that a failed write promotes nothing.
         _save(verdict, promote, junit, markdown)
         if promote and decision.outcome == "promote":
             decision.promote()
@@ -127,15 +127,15 @@ def gate(
 
 
 def _save(verdict: Verdict, promoted: bool, junit: Path | None, markdown: Path | None) -> None:
-    """Write the files that are wanted, and print a summary that goes to standard output."""
+    """Write the requested files; a summary with the name - is printed."""
     if junit is not None:
         save(junit, gate_junit(verdict))
     if markdown is not None:
-        told = gate_markdown(verdict, promoted)
+        summary = gate_markdown(verdict, promoted)
         if str(markdown) == "-":
-            print_line(told.rstrip("\n"))
+            print_line(summary.rstrip("\n"))
         else:
-            save(markdown, told)
+            save(markdown, summary)
 
 
 def _show(verdict: Verdict, promoted: bool) -> None:
@@ -148,15 +148,15 @@ def _show(verdict: Verdict, promoted: bool) -> None:
     print_line("")
     match decision.outcome:
         case "promote":
-            told = "it is the baseline now" if promoted else "--promote makes it the baseline"
+            state = "now the baseline" if promoted else "--promote makes it the baseline"
             if verdict.margin < 0:
-                told = f"{verdict.claim}; {told}"
-            print_line(f"PROMOTE {verdict.candidate.run}: {told}")
+                state = f"{verdict.claim}; {state}"
+            print_line(f"PROMOTE {verdict.candidate.run}: {state}")
         case "keep":
             print_line(f"KEEP {verdict.baseline.run}")
         case "undecided":
             items = (
-                f"about {decision.items:,} items would decide"
+                f"needs about {decision.items:,} items"
                 if decision.items
                 else "see the lines marked ?"
             )

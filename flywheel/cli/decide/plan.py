@@ -1,4 +1,4 @@
-"""flywheel plan: how many items a gain takes, before anything is spent."""
+"""flywheel plan: estimate the sample size that a gain needs."""
 
 from __future__ import annotations
 
@@ -37,41 +37,40 @@ def plan(
 ) -> None:
     """Estimate the sample size needed to detect a gain, and the gain that each split can detect."""
     wish = Wish(effect=effect, power=power, look=look, discordance=discordance)
-    found = forecast_of(db, evalset, wish, like or ())
+    forecast = forecast_of(db, evalset, wish, like or ())
     if as_json:
-        print_json(found.as_json())
+        print_json(forecast.as_json())
         return
-    _show(found)
+    _show(forecast)
 
 
-def _show(found: Forecast) -> None:
-    wish = found.wish
+def _show(forecast: Forecast) -> None:
+    wish = forecast.wish
     print_line(
-        f"You need {found.items:,} items to detect {100 * wish.effect:g} points"
+        f"You need {forecast.items:,} items to detect {100 * wish.effect:g} points"
         f" with {wish.power:.0%} power"
     )
-    told = f"spread {found.spread.told}; two-sided 95%"
+    level = "two-sided 95%"
     if wish.look > 1:
-        level = f"{100 * (1 - wish.alpha):.4g}%"
-        told = f"spread {found.spread.told}; look {wish.look} at a split, {level}"
-    print_line(fill(told))
+        level = f"look {wish.look} at a split, {100 * (1 - wish.alpha):.4g}%"
+    print_line(fill(f"spread {forecast.spread.told}; {level}"))
     print_line("")
     print_table(
         ("gain in points", "items"),
-        [(f"{100 * effect:g}", f"{items:,}") for effect, items in found.table],
+        [(f"{100 * effect:g}", f"{items:,}") for effect, items in forecast.table],
     )
     print_line("")
     rows = [
         (name, f"{items:,}", "-" if mde is None else f"{100 * mde:.1f}")
-        for name, (items, mde) in found.splits.items()
+        for name, (items, mde) in forecast.splits.items()
     ]
     print_table(("split", "items", "detects points"), rows)
-    if any(mde is None for _, mde in found.splits.values()):
+    if any(mde is None for _, mde in forecast.splits.values()):
         print_line("- too few items to detect any gain with that power")
-    spent = [f"${found.price:.2f}"] if found.price is not None else []
-    if found.seconds is not None:
-        spent.append(f"{found.seconds:,.1f} s")
+    spent = [f"${forecast.price:.2f}"] if forecast.price is not None else []
+    if forecast.seconds is not None:
+        spent.append(f"{forecast.seconds:,.1f} s")
     if spent:
         print_line(
-            f"\n{found.items:,} answers take about {', '.join(spent)}, at the baseline's rate"
+            f"\n{forecast.items:,} answers take about {', '.join(spent)}, at the baseline's rate"
         )

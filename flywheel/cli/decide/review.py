@@ -1,4 +1,4 @@
-"""flywheel review: runs side by side, and a blind vote, in the browser."""
+"""flywheel review: compare runs and judge answers blind, in the browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flywheel.cli.terminal.tables import print_line
 from flywheel.errors import BadOption, WorkerDied
 from flywheel.extras import need
 
-_PATIENCE = 60.0  # seconds until the pages must answer; a busy machine takes ten
+_PATIENCE = 60.0  # seconds until the pages must respond; a busy machine needs ten
 
 
 def review(
@@ -41,8 +41,8 @@ def review(
     if who:
         env["FLYWHEEL_WHO"] = who
     command = [sys.executable, "-P", "-m", "flywheel.review.serve", "--host", host]
-    # A session of its own: Ctrl-C reaches this process alone, which then ends the other in order.
-    # If this one is killed, the other sees the end of its input and ends too.
+    # A new session: Ctrl-C reaches only this process, which then stops the server. If this process
+    # is killed, the server's standard input closes and it exits too.
     with subprocess.Popen(
         [*command, "--port", str(port)],
         env=env,
@@ -53,14 +53,14 @@ def review(
         try:
             if not _answers(server, host, port):
                 raise typer.Exit(1)
-            print_line(f"{url}  (the store is {db}; Ctrl-C ends it)")
+            print_line(f"{url}  (store {db}; Ctrl-C to stop)")
             sys.stdout.flush()
             code = server.wait()
-            raise WorkerDied(f"the pages' process ended with {code}; what was voted is kept")
+            raise WorkerDied(f"the server exited with code {code}; all votes are saved")
         except KeyboardInterrupt:
-            print_line("Ended. Every vote is kept.")
+            print_line("Stopped. All votes are saved.")
         finally:
-            # Waited for, so that the store is free when this command returns.
+            # Wait, so that the store is free when this command returns.
             server.terminate()
             try:
                 server.wait(10)
@@ -76,13 +76,13 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise BadOption(
-                f"cannot serve at {host}, port {port}: {error.strerror}; name others with --host"
-                " and --port"
+                f"cannot serve at {host}, port {port}: {error.strerror}; use another --host or"
+                " --port"
             ) from None
 
 
 def _answers(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
-    """Wait until the pages answer. False when the process ended before, having said why."""
+    """Wait until the server responds. False if it exited first, after printing the reason."""
     near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     deadline = time.monotonic() + _PATIENCE
     while server.poll() is None:
@@ -96,5 +96,5 @@ def _answers(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
         finally:
             connection.close()
         if time.monotonic() > deadline:
-            raise WorkerDied(f"the pages did not answer within {_PATIENCE:.0f} seconds")
+            raise WorkerDied(f"the server did not respond within {_PATIENCE:.0f} seconds")
     return False

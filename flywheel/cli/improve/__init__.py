@@ -1,1 +1,1 @@
-"""Commands that train, and check what is trained on."""
+"""Commands for training, jobs and training data."""

@@ -1,4 +1,4 @@
-"""flywheel data: is a training file fit to train on, and what can be mended?"""
+"""flywheel data: check training files, and repair them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flywheel.data.checks.check import check_training
 from flywheel.data.checks.findings import Findings, Report
 from flywheel.data.checks.names import open_names
 from flywheel.data.checks.pii import Names as Finder
-from flywheel.data.leakage.leakage import tell
+from flywheel.data.leakage.leakage import describe_overlap
 from flywheel.data.repair.fix import PARTS, Steps, fix_training
 from flywheel.data.repair.splits import Balance
 from flywheel.data.rows.openai_rows import save_rows
@@ -32,12 +32,12 @@ from flywheel.tiny.weights import tiny_folder
 _SHOWN_EACH = 3
 _SHOWN_CLASSES = 8
 _MOST_LEAKS = 1000
-# Rows of these stand on lines, so that a bar can know how many there are.
+# Formats with one row per line, whose lines a progress bar can count.
 _LINED = (".jsonl", ".ndjson", ".csv", ".tsv")
 _FORMATS = "chat, openai, vision, rft, dpo, preference, kto, completion, alpaca, sharegpt or text."
 
 data = typer.Typer(
-    help="Check training files before they are trained on, and fix them.",
+    help="Check and repair training files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -67,7 +67,7 @@ Mix = Annotated[list[str] | None, typer.Option(help="FILE=0.2: a fifth of the re
 
 @data.callback()
 def _group() -> None:
-    """Check training files before they are trained on, and fix them."""
+    """Check and repair training files."""
 
 
 @data.command()
@@ -98,9 +98,9 @@ def check(
 ) -> None:
     """Check every row and report errors, warnings and statistics.
 
-    Broken and empty rows, pairs of one answer, items of an evalset and fewer than ten rows are
-    errors; repetition, contradictions, personal data, damaged or truncated text and lopsided
-    classes are warnings. Exits with 1 when the file is refused.
+    Broken and empty rows, pairs with equal answers, items of an evalset and fewer than ten rows are
+    errors; duplicates, contradictions, personal data, damaged or truncated text and imbalanced
+    classes are warnings. Exits with 1 if there are errors.
     """
     training = read_training(file, form)
     counter = _counter(model)
@@ -140,10 +140,10 @@ def fix(
     force: Annotated[bool, typer.Option(help="Overwrite existing files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a repaired copy as JSON lines in OpenAI's form, and say what was changed.
+    """Write a repaired copy as JSON lines in OpenAI's format, and list the changes.
 
-    Done in this order: drop bad rows, anonymise, dedupe, split, balance, mix. What is balanced and
-    mixed is the first part of a split; the others stay as they are.
+    The order is: drop bad rows, anonymise, dedupe, split, balance, mix. Only the first part of a
+    split is balanced and mixed.
     """
     steps = Steps(
         drop_bad=drop_bad,
@@ -159,13 +159,13 @@ def fix(
         keep_format=keep_format,
     )
     if steps.group and not steps.split:
-        raise BadOption("--by-group tells how --split is done; give --split too, as 0.9,0.1")
+        raise BadOption("--by-group needs --split, such as --split 0.9,0.1")
     if steps.class_field and not steps.balance:
-        raise BadOption("--class tells what --balance counts; give --balance over or under too")
+        raise BadOption("--class needs --balance over or --balance under")
     targets = _targets(out, steps)
-    there = [str(path) for path in targets.values() if path.exists()]
-    if there and not force:
-        raise BadOption(f"{', '.join(there)} is there already; --force overwrites it")
+    existing = [str(path) for path in targets.values() if path.exists()]
+    if existing and not force:
+        raise BadOption(f"{', '.join(existing)} already exists; --force overwrites it")
     fixed = fix_training(read_training(file, form), steps)
     rows = {str(targets[part]): save_rows(targets[part], fixed.parts[part]) for part in targets}
     if as_json:
@@ -185,7 +185,7 @@ def _counter(model: str | None) -> TokenCounter:
     if model is None:
         return estimated()
     if model.startswith(("http://", "https://", "scripted:", "replay:", "python:")):
-        return estimated(f"{model} has no tokenizer that can be read")
+        return estimated(f"the tokenizer of {model} cannot be read")
     if model == "tiny":
         return counter_of(model, tiny_folder())
     if Path(model).is_dir():
@@ -197,35 +197,37 @@ def _counter(model: str | None) -> TokenCounter:
 
 def _bar(file: Path) -> Any:
     if file.suffix.lower() not in _LINED or not file.is_file():
-        nowhere: Advance = lambda rows: None  # noqa: E731 - where no bar is shown
-        return nullcontext(nowhere)
+        ignore: Advance = lambda rows: None  # noqa: E731 - no bar is shown
+        return nullcontext(ignore)
     with file.open("rb") as lines:
         total = sum(block.count(b"\n") for block in iter(lambda: lines.read(1 << 20), b""))
     return progress(file.name, total, "rows")
 
 
-def _check_leakage(file: Path, names: list[str], found: Findings) -> dict[str, int | None]:
-    """Items of each evalset that stand in the file; None where broken rows keep it from looking."""
+def _check_leakage(file: Path, names: list[str], findings: Findings) -> dict[str, int | None]:
+    """The number of each evalset's items in the file; None if broken rows prevent the check."""
     if "all" in names:
         mine = {path.parent.name for path in Path("evalsets").glob("*/evalset.yaml")}
         names = [name for name in names if name != "all"] + sorted(mine.union(shipped()))
     counts: dict[str, int | None] = {}
     for name in dict.fromkeys(names):
         evalset = load_evalset(name)
-        if found.counts["error", "bad_row"]:
+        if findings.counts["error", "bad_row"]:
             counts[name] = None
             continue
         leaks = check_file(evalset, file, _MOST_LEAKS)
         counts[name] = sum(leak.overlaps.total for leak in leaks)
         for overlap in (one for leak in leaks for one in leak.overlaps.worst):
             severity = "warning" if overlap.how == "group" else "error"
-            found.add("leak", severity, overlap.left.where, f"{name} {tell(overlap)}")
+            findings.add(
+                "leak", severity, overlap.left.where, f"{name} {describe_overlap(overlap)}"
+            )
     return counts
 
 
 def _show(report: Report, leakage: dict[str, int | None], every: bool) -> None:
     print_line(f"{report.path}: {report.format}, {report.rows:,} rows")
-    print_table(("what", "figures"), list(_figures(report, leakage)), wrap=True)
+    print_table(("measure", "value"), list(_figures(report, leakage)), wrap=True)
     print_line("")
     shown: dict[tuple[str, str], int] = {}
     rows: list[tuple[str, str, str]] = []
@@ -254,24 +256,25 @@ def _figures(report: Report, leakage: dict[str, int | None]) -> Iterator[tuple[s
             f"{name} {tokens[name]:,}" for name in ("min", "p50", "p90", "p99", "max")
         )
         most = tokens["max_length"]
-        yield "a row", f"{marks}; {most:,} are read" if most else marks
+        yield "per row", f"{marks}; maximum length {most:,}" if most else marks
     yield "languages", _counts(report.figures["languages"])
     for name, counts in report.figures["classes"].items():
         yield name, _counts(counts)
     pii = report.figures["pii"]
     personal = _counts({kind: n for kind, n in pii.items() if n}) or "none found"
-    yield "personal", personal if pii["name"] is not None else f"{personal}; no names: --names"
+    unchecked = "; names not checked, see --names"
+    yield "personal", personal if pii["name"] is not None else f"{personal}{unchecked}"
     for name, count in leakage.items():
-        told = "not looked for: some rows cannot be read" if count is None else f"{count} items"
-        yield f"in {name}", told
+        shown = "not checked: some rows cannot be read" if count is None else f"{count} items"
+        yield f"in {name}", shown
     if not leakage:
-        yield "leakage", "not looked for; --evalset NAME does"
+        yield "leakage", "not checked, see --evalset"
 
 
 def _counts(counts: dict[str, int]) -> str:
-    told = [f"{name} {n:,}" for name, n in list(counts.items())[:_SHOWN_CLASSES]]
+    shown = [f"{name} {n:,}" for name, n in list(counts.items())[:_SHOWN_CLASSES]]
     more = len(counts) - _SHOWN_CLASSES
-    return ", ".join([*told, f"{more} more"] if more > 0 else told)
+    return ", ".join([*shown, f"{more} more"] if more > 0 else shown)
 
 
 def _shares(text: str | None) -> tuple[float, ...]:
@@ -282,7 +285,7 @@ def _shares(text: str | None) -> tuple[float, ...]:
     except ValueError:
         shares = ()
     if len(shares) not in (2, 3) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-        raise BadOption(f"--split is two or three shares that make 1, as 0.9,0.1; got {text!r}")
+        raise BadOption(f"--split is two or three shares with sum 1, such as 0.9,0.1; got {text!r}")
     return shares
 
 
@@ -299,11 +302,11 @@ def _mixed(text: str) -> tuple[Path, float]:
             return Path(name), float(share)
     except ValueError:
         pass
-    raise BadOption(f"--mix is FILE=SHARE, as general.jsonl=0.2; got {text!r}")
+    raise BadOption(f"--mix is FILE=SHARE, such as general.jsonl=0.2; got {text!r}")
 
 
 def _targets(out: Path, steps: Steps) -> dict[str, Path]:
-    """out.jsonl, or out.train.jsonl, out.dev.jsonl …"""
+    """The output file of each part: out.jsonl, or out.train.jsonl, out.dev.jsonl …"""
     if not steps.split:
         return {"": out}
     names = PARTS[: len(steps.split)]

@@ -1,4 +1,4 @@
-"""What `train` and `job` share: follow a job with a bar, and show what became of it."""
+"""Shared by `improve` and `job`: follow a job with a progress bar, and show its state."""
 
 from __future__ import annotations
 
@@ -33,118 +33,118 @@ GOOD = ("finished", "paused", "cancelled")
 
 
 def followed(job: Job, db: Path, stall: float | None, *, pauses: bool = True) -> tuple[View, bool]:
-    """Follow a job to its rest, tell the store, and say whether ctrl-C was pressed.
+    """Follow a job until it stops, and copy its events into the store.
 
-    With `pauses` the first ctrl-C asks the job to pause, and a second one kills it; without, ctrl-C
-    only stops following.
+    Returns its state and whether Ctrl-C was pressed. With `pauses` the first Ctrl-C asks the job to
+    pause, and a second one kills it; without, Ctrl-C only stops following.
     """
     folder = job.folder
-    found, ledger = View(read_row(folder)), Ledger(db, folder)
-    presses = obeyed = 0
-    with _bar(found) as show:
+    state, ledger = View(read_row(folder)), Ledger(db, folder)
+    presses = handled = 0
+    with _bar(state) as show:
         while True:
-            # A press is only counted where it falls: the next may fall while this one is obeyed.
+            # The handler only counts: another Ctrl-C may arrive while this one is handled.
             try:
                 if presses and not pauses:
                     again = f"flywheel job {folder.name}{db_option(db)} --follow"
                     say(f"{folder.name} keeps running; {again}")
                     return view(folder), True
-                if presses > obeyed:
-                    obeyed = presses
-                    _obey(folder, presses)
-                elif not found.n:
-                    say(f"{folder.name} in {_near(str(folder))}")
-                for events in follow(folder, stall, job.process, found.n):
+                if presses > handled:
+                    handled = presses
+                    _stop(folder, presses)
+                elif not state.n:
+                    say(f"{folder.name} in {_relative(str(folder))}")
+                for events in follow(folder, stall, job.process, state.n):
                     for event in events:
-                        found.add(event)
+                        state.add(event)
                         _say(event)
-                    show(found)
-                    with suppress(StoreFailed):  # said at the end; the events wait in their file
+                    show(state)
+                    with suppress(StoreFailed):  # reported at the end; the journal has the events
                         ledger.keep()
                 break
             except KeyboardInterrupt:
                 presses += 1
     try:
         if not ledger.keep(now=True):
-            say(f"{db} is in other hands; flywheel jobs tells it of {folder.name} later.")
+            say(f"{db} is in use; run flywheel jobs later to store the events of {folder.name}.")
     except StoreFailed as error:
-        say(f"{error}\nflywheel jobs tells the store of {folder.name} later.")
-    return found, presses > 0
+        say(f"{error}\nRun flywheel jobs later to store the events of {folder.name}.")
+    return state, presses > 0
 
 
-def _obey(folder: Path, presses: int) -> None:
-    """Pause the job at the first ctrl-C, kill it at the second."""
+def _stop(folder: Path, presses: int) -> None:
+    """Pause the job on the first Ctrl-C, kill it on the second."""
     if presses > 1:
         kill_job(folder)
     else:
         ask(folder, "pause")
-        say("Pausing after this step; ctrl-C again kills it.")
+        say("Pausing after this step; press Ctrl-C again to kill it.")
 
 
-def show_job(found: View, db: Path, as_json: bool) -> None:
-    """Everything about a job, and what can be done next."""
+def show_job(state: View, db: Path, as_json: bool) -> None:
+    """Print a job's state, and the commands for what can be done next."""
     if as_json:
-        print_json(found.as_json())
+        print_json(state.as_json())
         return
-    row = found.row
-    of = f" of {found.total}" if found.total else ""
-    loss = "" if found.loss is None else f", loss {found.loss:.4f}"
-    print_line(f"{row.job}  {row.lever} of {row.model} on {row.evalset}: {found.status}")
-    if found.behind:
-        print_line(f"queued behind {', '.join(found.behind)}")
-    print_line(f"step {found.step}{of}{loss}; baseline {row.baseline or '-'}")
-    if found.damaged:
-        print_line(f"{found.damaged} events of its journal are damaged and left out")
-    _show_exams(found)
-    for alarm in found.alarms:
+    row = state.row
+    of = f" of {state.total}" if state.total else ""
+    loss = "" if state.loss is None else f", loss {state.loss:.4f}"
+    print_line(f"{row.job}  {row.lever} of {row.model} on {row.evalset}: {state.status}")
+    if state.behind:
+        print_line(f"queued behind {', '.join(state.behind)}")
+    print_line(f"step {state.step}{of}{loss}; baseline {row.baseline or '-'}")
+    if state.damaged:
+        print_line(f"{state.damaged} damaged events in its journal were ignored")
+    _show_exams(state)
+    for alarm in state.alarms:
         print_line(f"ALARM {alarm.get('name', '')}: {alarm.get('told', '')}")
-    if found.end.get("error"):
-        print_line(f"{found.status}: {found.end['error']}")
-    for line in _next(found, db):
+    if state.end.get("error"):
+        print_line(f"{state.status}: {state.end['error']}")
+    for line in _next(state, db):
         print_line(line)
 
 
-def primary_of(found: View) -> str | None:
-    """The grader that decides, None when the evalset is not to be found any more."""
+def primary_of(state: View) -> str | None:
+    """The evalset's primary grader, None if the evalset no longer exists."""
     try:
-        return load_evalset(str(order_of(found.row).get("config", {}).get("evalset"))).primary.name
+        return load_evalset(str(order_of(state.row).get("config", {}).get("evalset"))).primary.name
     except FlywheelError:
         return None
 
 
-def score(found: View, step: int, grader: str | None) -> float | None:
-    """The mean of a grader at the exam of a step; of the first one, where none is named."""
-    graders: dict[str, Any] = found.exams[step].get("graders") or {}
+def score(state: View, step: int, grader: str | None) -> float | None:
+    """The mean of a grader, or else of the first one, at the exam of a step."""
+    graders: dict[str, Any] = state.exams[step].get("graders") or {}
     name = grader if grader in graders else next(iter(graders), None)
     return graders[name].get("mean") if name else None
 
 
-def _show_exams(found: View) -> None:
-    if not found.exams:
+def _show_exams(state: View) -> None:
+    if not state.exams:
         return
-    primary = primary_of(found)
-    names = list(dict.fromkeys(name for e in found.exams.values() for name in e["graders"]))
+    primary = primary_of(state)
+    names = list(dict.fromkeys(name for e in state.exams.values() for name in e["graders"]))
     rows: list[tuple[str, ...]] = []
-    for step in sorted(found.exams):
-        graders = found.exams[step]["graders"]
+    for step in sorted(state.exams):
+        graders = state.exams[step]["graders"]
         means = [number(graders.get(name, {}).get("mean")) for name in names]
         ungraded = sum(graders[name].get("ungraded", 0) for name in graders)
-        best = "best" if step == found.best_step else ""
+        best = "best" if step == state.best_step else ""
         rows.append((str(step), *means, str(ungraded), best))
     marked = [name + "*" * (name == primary) for name in names]
     print_table(("exam", *marked, "ungraded", ""), rows)
-    items = max(grader.get("n", 0) for grader in found.exams[max(found.exams)]["graders"].values())
-    print_line(f"* primary; each exam asks {items} items of dev, which choose the best step")
-    for line in _floor_lines(found, primary):
+    items = max(grader.get("n", 0) for grader in state.exams[max(state.exams)]["graders"].values())
+    print_line(f"* primary; means over {items} items of dev, which select the best step")
+    for line in _floor_lines(state, primary):
         print_line(line)
 
 
-def _floor_lines(found: View, primary: str | None) -> list[str]:
-    """What is wrong with the best exam, where answers that take no skill score as much."""
-    step = max(found.exams) if found.best_step is None else found.best_step
-    if step not in found.exams:
+def _floor_lines(state: View, primary: str | None) -> list[str]:
+    """Warnings if the best exam is no better than answers that take no skill."""
+    step = max(state.exams) if state.best_step is None else state.best_step
+    if step not in state.exams:
         return []
-    exam, mean = found.exams[step], score(found, step, primary)
+    exam, mean = state.exams[step], score(state, step, primary)
     lines: list[str] = []
     if exam.get("distinct_answers") == 1 and mean is not None:
         lines.append(f"at step {step} the model gives the same answer to every item")
@@ -154,44 +154,44 @@ def _floor_lines(found: View, primary: str | None) -> list[str]:
     return lines
 
 
-def _next(found: View, db: Path) -> list[str]:
-    """What to do now, as commands."""
-    row = found.row
+def _next(state: View, db: Path) -> list[str]:
+    """The next commands to run."""
+    row = state.row
     store = db_option(db)
     job = f"flywheel job {row.job}"
-    if found.status == "finished" and found.end.get("out"):
-        out = _near(str(found.end["out"]))
-        lines = [f"the model of step {found.best_step} is in {out}"]
+    if state.status == "finished" and state.end.get("out"):
+        out = _relative(str(state.end["out"]))
+        lines = [f"the model of step {state.best_step} is in {out}"]
         made = objective(row.lever)
-        if made is not None and made.scores:  # it answers nothing that an eval could measure
+        if made is not None and made.scores:  # a reward model generates no text to evaluate
             return lines
-        base, second = _near(row.model), f"--set seed={other_seed(row)}"
+        base, second = _relative(row.model), f"--set seed={other_seed(row)}"
         return [
             *lines,
-            f"next, on the split that no lever saw (and again with {second}, for the gate):",
+            f"next, on the test split (and again with {second}, for the gate):",
             f"  flywheel baseline {row.evalset} -m {base} --split test{store}",
             f"  flywheel eval {row.evalset} -m {out} --split test{store}",
             f"  flywheel gate RUN --baseline RUN --seed-run RUN{store}",
         ]
-    if found.status in ("running", "accepted", "queued"):
+    if state.status in ("running", "accepted", "queued"):
         return [f"next: {job}{store} --follow, --pause or --cancel"]
-    if found.status in FOR_GOOD:
+    if state.status in FOR_GOOD:
         return []
-    return [f"next: {found.end.get('remedy') or f'{job} --resume{store}'}"]
+    return [f"next: {state.end.get('remedy') or f'{job} --resume{store}'}"]
 
 
 def other_seed(row: JobRow) -> int:
-    """A seed that this training did not have; the gate wants a second one."""
+    """A seed that this training did not use; the gate needs a second one."""
     seed = order_of(row).get("config", {}).get("seed")
     return seed + 1 if isinstance(seed, int) else 1
 
 
-def _near(path: str) -> str:
-    """A path as it is written from here."""
+def _relative(path: str) -> str:
+    """A path relative to the working directory, if it is below it."""
     if not Path(path).is_absolute():
         return path
-    near = os.path.relpath(path)
-    return path if near.startswith("..") else near
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
 
 
 def _say(event: Event) -> None:
@@ -207,22 +207,22 @@ def _say(event: Event) -> None:
 
 
 @contextmanager
-def _bar(found: View) -> Generator[Show]:
-    """A bar where a terminal looks; elsewhere a line an exam."""
-    primary = primary_of(found)
+def _bar(state: View) -> Generator[Show]:
+    """A progress bar on a terminal; otherwise one line per exam."""
+    primary = primary_of(state)
     if not sys.stderr.isatty():
-        told: set[int] = set()
+        printed: set[int] = set()
 
-        def tell(now: View) -> None:
-            for step in sorted(set(now.exams) - told):
-                told.add(step)
+        def print_exams(now: View) -> None:
+            for step in sorted(set(now.exams) - printed):
+                printed.add(step)
                 say(f"step {step}  {_figures(now, step, primary)}")
 
-        yield tell
+        yield print_exams
         return
     shown = "starting"
-    what = f"{found.row.lever} {found.row.evalset}"
-    with open_bar(what, found.total, lambda _: shown) as update:
+    what = f"{state.row.lever} {state.row.evalset}"
+    with open_bar(what, state.total, lambda _: shown) as update:
 
         def move(now: View) -> None:
             nonlocal shown
@@ -232,12 +232,12 @@ def _bar(found: View) -> Generator[Show]:
         yield move
 
 
-def _figures(found: View, step: int, primary: str | None) -> str:
-    """The loss of a step and the last exam up to it, in a few words."""
-    loss = found.steps.get(step, {}).get("loss")
-    exams = [at for at in found.exams if at <= step]
+def _figures(state: View, step: int, primary: str | None) -> str:
+    """The loss of a step and the score of the last exam up to it."""
+    loss = state.steps.get(step, {}).get("loss")
+    exams = [at for at in state.exams if at <= step]
     parts = [] if loss is None else [f"loss {loss:.3f}"]
     if exams:
-        last = score(found, max(exams), primary)
+        last = score(state, max(exams), primary)
         parts.append(f"dev {'-' if last is None else f'{last:.3f}'}")
     return "  ".join(parts) or "starting"

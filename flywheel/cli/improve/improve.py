@@ -1,4 +1,4 @@
-"""flywheel improve: make a candidate by training, in a process of its own."""
+"""flywheel improve: train a candidate in a separate process."""
 
 from __future__ import annotations
 
@@ -61,39 +61,39 @@ def train(
 ) -> None:
     """Train a model from a config, and evaluate it on dev during training.
 
-    Needs a baseline to beat. Waits in a queue while another job uses the GPU or CPU. Ctrl-C asks
-    for a pause and keeps a checkpoint; a second one kills.
+    Needs a baseline to beat. Waits in a queue while another job uses the GPU or CPU. Ctrl-C pauses
+    the job and keeps a checkpoint; a second Ctrl-C kills it.
     The job continues if this command dies: flywheel job JOB --follow, or --resume.
     """
-    # What is measured and foretold here runs as the training's own process will.
+    # A baseline or an estimate made here uses the same threads as the training's process.
     set_threads(len(os.sched_getaffinity(0)))
-    wanted = read_config(lever, config, sets or ())
+    training = read_config(lever, config, sets or ())
     if explain:
-        for line in explanation(wanted):
+        for line in explanation(training):
             print_line(line)
         return
     launch = launch_of(stall_minutes, nice, now)
     with open_workspace(db) as workspace:
         job = workspace.improve(
-            wanted, measure_first=measure_first, max_cost=max_cost, launch=launch, say=say
+            training, measure_first=measure_first, max_cost=max_cost, launch=launch, say=say
         )
     if detach:
         show_job(job.view, db, as_json)
         return
-    found, pressed = followed(job, db, launch.stall)
-    show_job(found, db, as_json)
-    if found.status not in GOOD or pressed:
+    state, pressed = followed(job, db, launch.stall)
+    show_job(state, db, as_json)
+    if state.status not in GOOD or pressed:
         raise typer.Exit(130 if pressed else 1)
 
 
 def launch_of(stall_minutes: float, nice: int, now: bool) -> Launch:
-    """How a job's process runs, by the options that `improve` and `job` share."""
+    """How a job's process is started, from the options that `improve` and `job` share."""
     stall, nothing = stall_minutes * 60 or None, dict[str, int]()
     return Launch(stall=stall, niceness=nice, resources=nothing if now else None)
 
 
 def read_config(lever: str, path: Path | None, sets: list[str] | tuple[()]) -> TrainingConfig:
-    """The config for this lever. Raises BadOption when the file is for another one."""
+    """The config for this lever. Raises BadOption if the file is for another lever."""
     objective_named(lever)
     value = load_document(path).value if path else None
     fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""flywheel jobs, flywheel job: what was started, how far it is, and what it should do."""
+"""flywheel jobs and flywheel job: list jobs; show, follow and control one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def jobs(
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """List the jobs, the newest first, also while another command has the store."""
+    """List the jobs, newest first, even while another command uses the store."""
     found = list_jobs(db, most, say)
     if as_json:
         print_json([one.as_json() for one in found])
@@ -61,7 +61,7 @@ def job(
 ) -> None:
     """Show a job; pause, resume or cancel it; or follow it from another terminal."""
     if pause + resume + cancel > 1:
-        raise BadOption("give one of --pause, --resume and --cancel")
+        raise BadOption("use only one of --pause, --resume and --cancel")
     launch = launch_of(stall_minutes, nice, now)
     if not (follow or pause or resume or cancel):
         show_job(job_view(db, name, say), db, as_json)
@@ -76,7 +76,7 @@ def job(
     if not follow:
         show_job(job_view(db, chosen.name, say), db, as_json)
         return
-    found, pressed = followed(chosen, db, launch.stall, pauses=False)
-    show_job(found, db, as_json)
-    if found.status not in GOOD or pressed:
+    state, pressed = followed(chosen, db, launch.stall, pauses=False)
+    show_job(state, db, as_json)
+    if state.status not in GOOD or pressed:
         raise typer.Exit(130 if pressed else 1)

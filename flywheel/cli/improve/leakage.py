@@ -1,4 +1,4 @@
-"""flywheel leakage: do train, dev, test and what is trained on stand apart?"""
+"""flywheel leakage: find items that train, dev, test, prompts and training files share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import typer
 
 from flywheel.cli.terminal.options import Json
 from flywheel.cli.terminal.tables import print_json, print_line, print_table
-from flywheel.data.leakage.leakage import WAYS, Overlap, tell
+from flywheel.data.leakage.leakage import WAYS, Overlap, describe_overlap
 from flywheel.evals.evalset.evalset import load_evalset
 from flywheel.evals.evalset.leaks import Leak, check_evalset, check_file
 from flywheel.outputs import work as outputs
 
-_TOLD = 5
+_SHOWN = 5
 
 
 def leakage(
@@ -26,27 +26,26 @@ def leakage(
 ) -> None:
     """Find items of dev and test that occur in train, in the prompt's examples or in a file.
 
-    An item counts once, by the strongest way that it was found: the same text, the same words,
-    half of it within another (13-gram), nearly the same (minhash), the same group. Exits with 1
-    when anything was found.
+    An item counts once, by its strongest kind of overlap: same text, same words, half of it within
+    another (13-gram), nearly the same (minhash), same group. Exits with 1 if there is any overlap.
     """
-    what = load_evalset(evalset)
-    leaks = check_evalset(what)
+    loaded = load_evalset(evalset)
+    leaks = check_evalset(loaded)
     for path in file or ():
-        leaks += check_file(what, path)
-    found = [leak for leak in leaks if leak.overlaps.total]
+        leaks += check_file(loaded, path)
+    leaking = [leak for leak in leaks if leak.overlaps.total]
     if as_json:
         sides = [_json(leak) for leak in leaks]
-        print_json(outputs.Leakage(ok=not found, evalset=what.name, sides=sides))
+        print_json(outputs.Leakage(ok=not leaking, evalset=loaded.name, sides=sides))
     elif not leaks:
-        print_line(f"{what.name}: nothing to compare, for it has one split")
+        print_line(f"{loaded.name}: has only one split, nothing to compare")
     else:
         print_table(("in", "of", "items", *WAYS, "verdict"), [_row(leak) for leak in leaks])
-        for leak in found:
+        for leak in leaking:
             print_line(f"{leak.right} in {leak.left}:")
-            for overlap in leak.overlaps.worst[:_TOLD]:
-                print_line(f"  {tell(overlap)}")
-    raise typer.Exit(1 if found else 0)
+            for overlap in leak.overlaps.worst[:_SHOWN]:
+                print_line(f"  {describe_overlap(overlap)}")
+    raise typer.Exit(1 if leaking else 0)
 
 
 def _row(leak: Leak) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""flywheel demo: the whole loop on the embedded model, or a first look at the graders."""
+"""flywheel demo: the whole loop on the embedded model, or only the graders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from flywheel.cli.terminal.streams import say
 from flywheel.extras import MissingExtra, missing
 from flywheel.levers.training.config import PACKAGES
-from flywheel.recipes.demo import main as first_look
+from flywheel.recipes.demo import main as show_graders
 
 
 def demo(
@@ -22,13 +22,13 @@ def demo(
 ) -> None:
     """Measure, train, decide and promote on the embedded model: the whole loop in minutes.
 
-    Interrupted with Ctrl-C, it resumes when started again.
+    After Ctrl-C, the same command resumes it.
     """
     if graders:
-        first_look()
+        show_graders()
         return
     if line := missing(*PACKAGES):
-        raise MissingExtra(f"{line} (flywheel demo --graders needs none)")
+        raise MissingExtra(f"{line} (flywheel demo --graders works without)")
     from flywheel.recipes.loop import RFT, SFT, main
 
     try:

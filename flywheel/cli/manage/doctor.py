@@ -1,4 +1,4 @@
-"""flywheel doctor: what is here."""
+"""flywheel doctor: show what this installation can do."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from flywheel.doctor import examine
 
 
 def doctor(as_json: Json = False) -> None:
-    """Show which sandbox tier, extras, accelerator and models are here."""
+    """Show the available sandbox tier, extras, accelerator and models."""
     findings = examine()
     if as_json:
         print_json([finding._asdict() for finding in findings])
     else:
         rows = [("yes" if f.found else "no", f.subject, f.story) for f in findings]
-        print_table(("here", "what", "how"), rows, wrap=True)
+        print_table(("available", "component", "details"), rows, wrap=True)

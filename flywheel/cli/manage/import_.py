@@ -1,4 +1,4 @@
-"""flywheel import: results of another harness, to be compared and gated like our own."""
+"""flywheel import: import the results of another harness, to compare and gate them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from flywheel.importers.write import Imported
 from flywheel.outputs import work as outputs
 
 import_ = typer.Typer(
-    help="Bring the results of another harness.", no_args_is_help=True, rich_markup_mode=None
+    help="Import the results of another harness.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @import_.callback()
 def _group() -> None:
-    """Bring the results of another harness."""
+    """Import the results of another harness."""
 
 
 def _file(
@@ -60,9 +60,9 @@ def _log(
 @import_.command()
 @takes(_file)
 def scores(**given: Any) -> None:
-    """Import rows of your own, one verdict a line.
+    """Import your own rows, one verdict per line.
 
-    A row is {"run": "a", "item": "q1", "grader": "exact", "score": 1}. It may also say repeat,
+    A row is {"run": "a", "item": "q1", "grader": "exact", "score": 1}. Optional fields: repeat,
     group, passed, output, reason, error (with a null score), evalset, split, model, prompt_tokens,
     completion_tokens, seconds and price.
     """
@@ -72,17 +72,17 @@ def scores(**given: Any) -> None:
 @import_.command()
 @takes(_file, _log)
 def inspect(**given: Any) -> None:
-    """Import a log of inspect_ai, .eval or .json: one run. The evalset is the task."""
+    """Import a log of inspect_ai (.eval or .json) as one run. The evalset is the task."""
     _bring(read_inspect, **given)
 
 
 @import_.command("lm-eval")
 @takes(_file, _log)
 def lm_eval(**given: Any) -> None:
-    """Import a samples_TASK_DATE.jsonl of lm-eval: one run. The evalset is the task.
+    """Import a samples_TASK_DATE.jsonl of lm-eval as one run. The evalset is the task.
 
-    The model's name and which metrics are better the higher are read from the results_DATE.json
-    that lies beside it.
+    The model's name, and which metrics are better when higher, are read from the results_DATE.json
+    in the same folder.
     """
     _bring(read_lm_eval, **given)
 
@@ -92,7 +92,8 @@ def lm_eval(**given: Any) -> None:
 def promptfoo(**given: Any) -> None:
     """Import a results.json of promptfoo: one run for each provider and prompt.
 
-    The evalset is the configuration's description. With several runs, --run begins their names.
+    The evalset is the configuration's description. With several runs, --run is the prefix of their
+    names.
     """
     _bring(read_promptfoo, **given)
 
@@ -103,8 +104,8 @@ def _bring(
     naming = Naming(**names)
     runs = bring(read, file, naming, db, primary)
     if as_json:
-        found = [run.as_json() for run in runs]
-        print_json(outputs.Import(runs=found, left_out=naming.left_out))
+        imported = [run.as_json() for run in runs]
+        print_json(outputs.Import(runs=imported, left_out=naming.left_out))
         return
     columns = ("run", "evalset", "split", "items", "samples", "graders", "verdicts", "ungraded")
     rows: list[tuple[str, ...]] = []
@@ -113,18 +114,18 @@ def _bring(
         counts = (row.items, one.samples, one.graders, one.verdicts, one.ungraded)
         rows.append((row.run, row.evalset, row.split, *map(str, counts)))
     print_table(columns, rows)
-    if here := [one.row.run for one in runs if not one.new]:
-        print_line(f"already here, with the same content: {', '.join(here)}")
+    if known := [one.row.run for one in runs if not one.new]:
+        print_line(f"already imported, with the same content: {', '.join(known)}")
     for line in naming.left_out:
         print_line(f"left out {line}")
     for run in runs:
         if run.lacks:
             print_line(f"{run.row.run} is unfinished: {run.lacks}")
-    print_line(f"kept in {db}; {_next(runs)}")
+    print_line(f"saved in {db}; {_next(runs)}")
 
 
 def _next(runs: list[Imported]) -> str:
-    """The command that uses what came in."""
+    """The command that compares the imported runs."""
     first = runs[0].row
     alike = [
         one.row.run

@@ -1,4 +1,4 @@
-"""flywheel store: look after the file that holds everything."""
+"""flywheel store: check, compact, export and rebuild the database file."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check(
 ) -> None:
     """Read the whole store and verify every row's references.
 
-    Changes nothing. Exits with 1 when something is wrong.
+    Changes nothing. Exits with 1 if there is a problem.
     """
     report = check_store(db, head)
     ok = not report.findings
@@ -63,7 +63,7 @@ def check(
 def compact(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
     """Rewrite the file without the free space in it.
 
-    Needs free disk space for the new file. Killed at any moment, it leaves the old file or the new.
+    Needs free disk space for the new file. If it is killed, either the old or the new file remains.
     """
     done = compact_store(db)
     if as_json:
@@ -80,7 +80,7 @@ def export(
 ) -> None:
     """Write every table to a Parquet file, with a manifest that `rebuild` checks."""
     if not db.is_file():
-        raise BadFile(f"{db}: no such file; name the store with --db")
+        raise BadFile(f"{db}: no such file; pass the store with --db")
     with open_workspace(db) as workspace:
         manifest = workspace.export(folder)
     _show(manifest, db, folder, as_json)

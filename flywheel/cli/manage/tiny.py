@@ -1,4 +1,4 @@
-"""flywheel tiny: the embedded default model, rebuilt or explained."""
+"""flywheel tiny: rebuild the embedded default model, or show its card."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def build(
     seeds: Annotated[
         str, typer.Option(help="Seeds to try; a later one is kept if it beats the first.")
     ] = "0,1,2",
-    tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to pretrain a seed on.")] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, help="Pretraining tokens per seed.")] = None,
     budget: Annotated[
         float | None,
         typer.Option(
@@ -47,7 +47,7 @@ def build(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write the model to.")] = Path("tiny"),
 ) -> None:
-    """Pretrain the model from nothing: some six minutes a seed on one free core.
+    """Pretrain the model from scratch: about six minutes per seed on one free core.
 
     The same seed and tokens give the same documents in the same order on every machine.
     """
@@ -61,7 +61,7 @@ def build(
 
 @tiny.command()
 def card() -> None:
-    """Show the card of the model that is shipped: how it was made, its scores and its limits."""
+    """Show the shipped model's card: how it was made, its scores and its limits."""
     print_line((tiny_folder() / "card.md").read_text(encoding="utf-8").rstrip())
 
 
@@ -73,7 +73,7 @@ def _numbers(seeds: str) -> list[int]:
 
 
 def _shower(advance: Callable[[int], None]) -> Callable[[int, Progress], None]:
-    """Move the bar by each step's tokens; where no terminal is looking, a line now and then."""
+    """Advance the bar by each step's tokens; without a terminal, print a line periodically."""
     seen: dict[int, int] = {}
 
     def show(seed: int, now: Progress) -> None:

@@ -1,1 +1,1 @@
-"""Commands that measure and show what was measured."""
+"""Commands that measure, grade and show results."""

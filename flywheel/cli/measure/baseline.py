@@ -1,4 +1,4 @@
-"""flywheel baseline: measure what there is, as what candidates have to beat."""
+"""flywheel baseline: measure the run that candidates have to beat."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def baseline(
     ] = False,
     **_: Any,
 ) -> None:
-    """Measure a model, and make the run the one that candidates have to beat.
+    """Measure a model, and make the run the baseline that candidates have to beat.
 
-    Nothing is trained before there is a baseline on the same evalset, graders and sampling.
+    A training needs a baseline with the same evalset, graders and sampling.
     """
     options = options_of(context.params)
     report(context.params, lambda ws: ws.baseline(evalset, model=model, **options))

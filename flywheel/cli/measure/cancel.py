@@ -1,4 +1,4 @@
-"""flywheel cancel: stop what another process does."""
+"""flywheel cancel: stop a run of another process, or a job."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def cancel(
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """Stop a run that another process measures, or a job. What it has is kept.
+    """Stop a run that another process measures, or a job. Its results so far are kept.
 
-    A run can be resumed; a job that is cancelled stays as it is, and --pause keeps it resumable.
+    A run can be resumed. A cancelled job cannot; use flywheel job JOB --pause instead.
     """
     with open_reading(db) as workspace:
         stopped, next_step = _cancelled(workspace, name)
@@ -34,14 +34,14 @@ def cancel(
 
 
 def _cancelled(workspace: Reading, name: str) -> tuple[outputs.Cancelled, str]:
-    """What was cancelled, and how to resume it. A run comes before a job of the same name."""
+    """Cancel the run, or else the job, with this name. Returns it, and how to resume it."""
     try:
         run = workspace.run(name)
     except NoRun as no_run:
         try:
             job = workspace.job(name)
         except NoJob:
-            raise BadOption(f"{no_run}; it names no job either") from None
+            raise BadOption(f"{no_run}; there is no such job either") from None
         job.cancel()
         return {"kind": "job", "name": job.name}, ""
     if not isinstance(workspace, Remote) or not workspace.cancel(run):
@@ -52,4 +52,4 @@ def _cancelled(workspace: Reading, name: str) -> tuple[outputs.Cancelled, str]:
 def _not_running(run: Run) -> str:
     if run.status == "finished":
         return f"{run.name} has already finished"
-    return f"no process measures {run.name}: it is {run.status}"
+    return f"{run.name} is not running: it is {run.status}"

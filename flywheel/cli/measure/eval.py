@@ -31,9 +31,9 @@ def evaluate(
     ] = False,
     **_: Any,
 ) -> None:
-    """Measure a model on an evalset, and keep every answer and score.
+    """Measure a model on an evalset, and store every answer and score.
 
-    Ctrl-C leaves a run that --resume RUN finishes, if evalset, model and prompt are the same.
+    After Ctrl-C, --resume RUN finishes the run, if evalset, model and prompt are the same.
     """
     if resume is None and (evalset is None or model is None):
         raise BadOption("give an EVALSET and a model (-m), or --resume RUN")

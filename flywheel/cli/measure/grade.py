@@ -1,4 +1,4 @@
-"""flywheel grade: one sample, or a file of them."""
+"""flywheel grade: grade one sample or a file of samples."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def grade(
     """Grade one sample, or every row of a file.
 
     With --sample it prints the response of OpenAI's graders/run: the reward, every error flag,
-    the parts of a multi. With --items and --out it writes one verdict a row and prints a summary.
+    the parts of a multi. With --items and --out it writes one verdict per row and prints a summary.
     """
     if (sample is None) == (items is None) or (items is None) != (out is None):
         raise BadOption("give --sample TEXT, or --items ROWS.jsonl with --out GRADES.jsonl")
     if item is not None and items is not None:
-        raise BadOption("--item goes with --sample; the rows of --items bring their own items")
+        raise BadOption("--item is for --sample; the rows of --items contain their items")
     definition = load_grader(grader)
     spec = spec_of({**given, "workers": workers})
     if sample is not None:
@@ -74,9 +74,9 @@ def _grade_one(grader: Grader, item: Path | None, text: str, spec: EngineSpec) -
     if isinstance(verdict, Ungraded):
         if item is None and verdict.kind is Kind.VARIABLE:
             raise BadOption(
-                f"{verdict.detail}; the grader {grader.name!r} reads the item: give --item FILE"
+                f"{verdict.detail}; the grader {grader.name!r} uses the item: pass --item FILE"
             )
-        # On standard error: the wire has a reward of 0.0 for it.
+        # Also on standard error, since OpenAI's response has a reward of 0.0 for it.
         lines = [line.strip() for line in verdict.detail.splitlines() if line.strip()]
         # The last line of a traceback names the error.
         story = lines[-1] if lines else verdict.kind.value

@@ -1,4 +1,4 @@
-"""flywheel graders: is a grader worth trusting?"""
+"""flywheel graders: check a grader's definition, and probe it for exploits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flywheel.workspace.grading import check_definition, check_evalset
 from graders.definition import wire_json
 
 graders = typer.Typer(
-    help="Check graders before anything is measured with them.",
+    help="Check graders before measuring with them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -29,7 +29,7 @@ graders = typer.Typer(
 
 @graders.callback()
 def _group() -> None:
-    """Check graders before anything is measured with them."""
+    """Check graders before measuring with them."""
 
 
 @graders.command()
@@ -46,8 +46,8 @@ def check(
 ) -> None:
     """Check a definition, or probe the graders of an evalset.
 
-    The gold answer must pass, and some twenty kinds of answers that are none must not. Exits with
-    1 when a probe shows a fault that the evalset does not excuse.
+    The gold answer must pass, and about twenty kinds of wrong answers must not. Exits with 1 if a
+    probe fails that the evalset does not excuse.
     """
     spec, as_json = spec_of(given), given["as_json"]
     if Path(what).is_file():
@@ -103,7 +103,7 @@ def _row(result: ProbeResult) -> tuple[str, ...]:
 
 
 def _story(result: ProbeResult, show_all: bool) -> list[str]:
-    """What people read of a fault, excused or not, and of an excuse that is not needed.
+    """The lines about a failed probe, an excused one, or an unneeded excuse.
 
     With `show_all` also why a probe is not applicable.
     """
@@ -118,5 +118,5 @@ def _story(result: ProbeResult, show_all: bool) -> list[str]:
             lines.append(f"  item {one_line(result.worst.item)}: {one_line(result.worst.answer)}")
         return lines
     if result.excuse:
-        return [f"{name} is excused in evalset.yaml, and passes: remove the excuse"]
+        return [f"{name} is excused in evalset.yaml but passes: remove the excuse"]
     return []

@@ -1,4 +1,4 @@
-"""What `eval`, `baseline` and `regrade` share: open everything, measure, show the result."""
+"""Shared by `eval`, `baseline` and `regrade`: open the workspace, measure, show the result."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from flywheel.workspace.open import open_workspace
 from flywheel.workspace.options import Options
 from flywheel.workspace.run import Run
 
-_CUT = "cut at max_completion_tokens, and graded as they are"
+_CUT = "truncated at max_completion_tokens and graded as they are"
 _REFUSED = "refusals, or stopped by a content filter"
 
 
 class Measured(NamedTuple):
-    """A run's result, what its judge took just now, and the options that resuming it needs."""
+    """A run's result, the judge's usage in this process, and the options for resuming it."""
 
     result: Result
     judge: Meter | None = None
@@ -40,7 +40,7 @@ class Measured(NamedTuple):
 
 
 def spec_of(given: Mapping[str, Any]) -> EngineSpec:
-    """The engine by these options. Raises BadFile for prices that cannot be read."""
+    """The engine's configuration from these options. Raises BadFile for unreadable prices."""
     return EngineSpec(
         judge=given["judge"],
         key_env=given.get("api_key_env"),
@@ -55,34 +55,34 @@ def spec_of(given: Mapping[str, Any]) -> EngineSpec:
 
 
 def open_measuring(given: Mapping[str, Any]) -> Local:
-    """The workspace by the options of `eval`, `baseline` or `regrade`. They share their names.
+    """The workspace for the options of `eval`, `baseline` or `regrade`.
 
-    Raises BadFile for prices that cannot be read, before anything is asked.
+    Raises BadFile for unreadable prices, before any request.
     """
     return open_workspace(given["db"], spec_of(given))
 
 
 def report(given: Mapping[str, Any], begin: Callable[[Local], Run]) -> None:
-    """Measure what `begin` begins, show the result, and exit with INCOMPLETE where that is due."""
+    """Finish the run that `begin` starts, show it, and exit with INCOMPLETE if it is incomplete."""
     with open_measuring(given) as workspace:
         done = finished(begin(workspace))
     show_result(done, given["as_json"], given["db"])
-    # When requests failed or nothing is graded.
+    # Requests failed, or nothing is graded.
     if not done.result.is_complete:
         raise typer.Exit(INCOMPLETE)
 
 
 def options_of(given: Mapping[str, Any]) -> Options:
-    """What these options say of a measurement."""
+    """The options of a measurement among these."""
     names = Options.__annotations__.keys() - {"judge", "wait"}
     chosen: Any = {name: given[name] for name in names if name in given}
     return Options(**chosen, wait=False)
 
 
 def finished(run: Run) -> Measured:
-    """Wait for a run, with a bar. Ctrl-C says how to go on, and exits with 130."""
+    """Wait for a run, with a progress bar. Ctrl-C prints how to resume, and exits with 130."""
     doing = run.doing
-    assert doing is not None, "it has just begun"
+    assert doing is not None, "it has just started"
     try:
         with progress(doing.what, doing.total, doing.unit, doing.cost) as advance:
             run.wait(advance)
@@ -96,21 +96,21 @@ def finished(run: Run) -> Measured:
 
 
 def say_unpriced(*meters: Meter | None) -> None:
-    """Name the models that the user's prices forgot: what they cost is in no sum."""
+    """Name the models without a price, whose usage is not in the cost."""
     for model in sorted({name for meter in meters if meter for name in meter.unpriced}):
-        say(f"No price fits {model!r}: what it took is not in the cost.")
+        say(f"No price for {model!r}: its usage is not included in the cost.")
 
 
 def show_result(done: Measured, as_json: bool, db: Path) -> None:
-    """One table for people, or the JSON object that scripts read."""
+    """Print the result as a table, or as JSON."""
     result, judge, options = done
     options += db_option(db)
     if as_json:
-        found = result.as_json()
+        value = result.as_json()
         if judge is not None:
             taken = outputs.Taken(answers=judge.answers, tokens=judge.tokens, price=judge.price)
-            found["judge"] = taken
-        print_json(found)
+            value["judge"] = taken
+        print_json(value)
         return
     row = result.run
     run = one_line(row.run)
@@ -119,13 +119,13 @@ def show_result(done: Measured, as_json: bool, db: Path) -> None:
     columns = ("grader", "n", "mean", "low", "high", "passed", "unparsed", "ungraded")
     rows: list[tuple[str, ...]] = []
     for name, figure in result.figures.items():
-        summary, found = figure.summary, figure.as_json()
+        summary, values = figure.summary, figure.as_json()
         mark = "*" if name == row.primary_grader else ""
-        counts = (summary.passed, summary.unparsed, found["ungraded"])
-        means = (number(found[key]) for key in ("mean", "low", "high"))
+        counts = (summary.passed, summary.unparsed, values["ungraded"])
+        means = (number(values[key]) for key in ("mean", "low", "high"))
         rows.append((name + mark, str(summary.n), *means, *map(str, counts)))
     print_table(columns, rows)
-    print_line(f"* primary, with its 95% interval; {_spent(result)}")
+    print_line(f"* primary, with its 95% interval; {_usage(result)}")
     _show_floors(result)
     if others := result.other_models:
         named = ", ".join(f"{one_line(name)} ({count:,})" for name, count in others.items())
@@ -135,27 +135,27 @@ def show_result(done: Measured, as_json: bool, db: Path) -> None:
         print_line(f"the judge: {judge.answers} answers, {judge.tokens:,} tokens{price}")
     for line in _gaps(result, options):
         print_line(line)
-    print_line(f"kept in {db}; flywheel show {run}{db_option(db)}")
+    print_line(f"saved in {db}; flywheel show {run}{db_option(db)}")
 
 
 def _show_floors(result: Result) -> None:
     floors = result.floors
-    if floors is None or not (told := floors.describe()):
+    if floors is None or not (description := floors.describe()):
         return
-    print_line(visible(told))
+    print_line(visible(description))
     interval, highest = result.primary and result.primary.interval, floors.highest
     if highest and interval and (interval.low or interval.mean) <= highest.mean:
-        print_line(f"The run is not shown to be above the {visible(highest.label)}")
+        print_line(f"The run is not significantly above the {visible(highest.label)}")
 
 
 def _gaps(result: Result, options: str) -> list[str]:
-    """What is missing in a result, why, and how to get it."""
+    """What is missing in a result, why, and the command that completes it."""
     row, lines = result.run, list[str]()
     if result.failures:
         failed = sum(reason.count for reason in result.failures)
         lines.append(f"{failed} of {result.planned} requests failed: {summary(result.failures)}")
         if row.kind not in ("regrade", "import"):
-            lines.append(f"to send them again: flywheel eval --resume {row.run}{options}")
+            lines.append(f"to retry: flywheel eval --resume {row.run}{options}")
     for count, what in ((result.cost.truncated, _CUT), (result.cost.refused, _REFUSED)):
         if count:
             lines.append(f"{what}: {count} of {result.n} answers")
@@ -171,7 +171,8 @@ def _gaps(result: Result, options: str) -> list[str]:
     return lines
 
 
-def _spent(result: Result) -> str:
+def _usage(result: Result) -> str:
+    """The number of answers, time, tokens and cost of a run, as text."""
     cost = result.cost
     if result.run.kind == "regrade":
         return f"{result.n} answers graded again in {result.seconds:.1f} s"

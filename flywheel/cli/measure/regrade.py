@@ -1,4 +1,4 @@
-"""flywheel regrade: other graders over the answers that a run has."""
+"""flywheel regrade: grade the answers of a run with other graders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def regrade(
 ) -> None:
     """Grade the answers of a run with other graders. Nothing is sampled again.
 
-    Ctrl-C leaves a regrade that --resume finishes, with the graders that it began with.
+    After Ctrl-C, --resume finishes the regrade with the same graders.
     """
     if (run is None) == (resume is None) or (run and graders is None):
         raise BadOption("give a RUN and --graders FILE, or --resume RUN")

@@ -1,4 +1,4 @@
-"""flywheel runs: what was measured."""
+"""flywheel runs: list the runs in the store."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def runs(
     columns = ("run", "kind", "status", "evalset", "split", "model", "n", "mean", "low", "high")
     rows: list[tuple[str, ...]] = []
     for result in results:
-        found, row = result.as_json(), result.run
-        means = [number(found["primary"][key]) for key in ("mean", "low", "high")]
+        values, row = result.as_json(), result.run
+        means = [number(values["primary"][key]) for key in ("mean", "low", "high")]
         names_ = (row.evalset, row.split, row.model)
         rows.append((row.run, row.kind, result.status or "-", *names_, str(result.n), *means))
     drop = ("kind", "split", "n", "status", "low", "high", "evalset")

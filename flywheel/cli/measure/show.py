@@ -1,4 +1,4 @@
-"""flywheel show: one run."""
+"""flywheel show: show one run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def show(
     db: Db = DEFAULT_DB,
     as_json: Json = False,
 ) -> None:
-    """Show a run: its figures, its slices, its worst items, its cost."""
+    """Show a run: scores, slices, worst items and cost."""
     with open_reading(db) as workspace:
-        found = workspace.run(run)
-        result, parts, bad = found.result, found.slices(), found.worst(worst)
+        chosen = workspace.run(run)
+        result, parts, bad = chosen.result, chosen.slices(), chosen.worst(worst)
     if as_json:
         slices = [Slice(**part._asdict()) for part in parts]
         worst_items = [WorstItem(**item._asdict()) for item in bad]

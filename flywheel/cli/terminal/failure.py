@@ -1,6 +1,6 @@
-"""Every way a command can fail: the line that is printed, and the exit code.
+"""Error messages and exit codes of the command line.
 
-The codes are a promise to scripts; docs/commands.md lists them.
+The exit codes are stable; docs/commands.md lists them.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from flywheel.extras import missing_extra
 
 ERROR = 1
 USAGE = 2
-# The run is finished, but lacks answers, or has no verdict at all.
+# The run lacks some answers, or all verdicts.
 INCOMPLETE = 4
 BUG = 70
 INTERRUPTED = 130
 _VARIABLE = "FLYWHEEL_TRACEBACK"
-# Typer brings this class along and does not export it.
+# Typer vendors click and does not export this class.
 UsageError: Any = typer.BadParameter.__base__
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether this is ctrl-C, also where DuckDB made a RuntimeError of it in mid-query."""
+    """Whether this is Ctrl-C, also if DuckDB turned it into a RuntimeError during a query."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__
     return error is not None
 
 
 def report(error: Exception) -> int:
-    """Print what went wrong on standard error. Returns the exit code."""
+    """Print the error on standard error. Returns the exit code."""
     if is_interrupt(error):
         say("Stopped.")
         return INTERRUPTED
@@ -56,10 +56,10 @@ def report(error: Exception) -> int:
 
 
 def _message(error: Exception) -> str | None:
-    """What the user can do something about; None for a bug of ours."""
+    """The message for an error that the user can fix; None for a bug in Flywheel."""
     match error:
         case typer.Abort():
-            return "standard input ended before the command did"
+            return "standard input was closed while the command waited for input"
         case FlywheelError():
             return str(error)
         case MemoryError():

@@ -1,7 +1,6 @@
-"""Text laid out in columns of a terminal: wide characters count twice, and no word is broken.
+"""Text layout for terminals: wide characters count twice, and words are not broken.
 
-Only a terminal has a width. What goes into a pipe or a file is printed whole, whatever COLUMNS
-says, and reads the same everywhere.
+Only a terminal has a width. Output to a pipe or a file is never truncated, and ignores COLUMNS.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-# Lines longer than this are tiring to read.
+# Longer lines are hard to read.
 _MOST = 100
 _LEAST_TEXT = 8
 
 
 def terminal_width() -> int | None:
-    """The columns of the terminal that standard output is, COLUMNS first; otherwise None."""
+    """The width of the terminal, or COLUMNS; None if standard output is not a terminal."""
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
 
 
@@ -25,20 +24,20 @@ def cells(text: str) -> int:
     """The columns that a text takes on a terminal."""
     if text.isascii():
         return len(text)
-    # Its tables take 30 ms to load, and most text is ASCII.
+    # The import takes 30 ms, and most text is ASCII.
     from rich.cells import cell_len
 
     return cell_len(text)
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """The text with blanks up to this width: after it, or before it for a number."""
+    """The text padded with spaces to this width, on its left for a number (`right`)."""
     blanks = " " * (width - cells(text))
     return blanks + text if right else text + blanks
 
 
 def elide(text: str, width: int) -> str:
-    """The text with `…` for its middle where it is wider than this: names differ at their ends."""
+    """The text with its middle replaced by `…` if too wide: names often differ at their ends."""
     if cells(text) <= width:
         return text
     room = max(width - 1, 0)
@@ -47,7 +46,7 @@ def elide(text: str, width: int) -> str:
 
 
 def _within(text: str, width: int) -> str:
-    """The longest beginning that fits."""
+    """The longest prefix that fits."""
     taken = len(text) if text.isascii() else 0
     while taken < len(text) and cells(text[: taken + 1]) <= width:
         taken += 1
@@ -55,7 +54,7 @@ def _within(text: str, width: int) -> str:
 
 
 def fill(text: str, indent: int = 2, width: int | None = None) -> str:
-    """One paragraph in lines that fit, the second and later ones indented; words stay whole."""
+    """One paragraph wrapped to the width, with all lines but the first indented."""
     most = width or min(_MOST, terminal_width() or _MOST)
     lines = [""]
     for piece in re.findall(r"\s*\S+", re.sub(r"[\n\t]", " ", text)):
@@ -67,7 +66,7 @@ def fill(text: str, indent: int = 2, width: int | None = None) -> str:
 
 
 def shrink(widths: Sequence[int], may: Sequence[bool], most: int, least: int) -> list[int]:
-    """The widths after the widest columns that may shrink did so, until all fit or are at least."""
+    """Shrink the widest of the columns in `may` until all fit in `most`, or are at `least`."""
     shrunk = list(widths)
     gaps = 2 * (len(shrunk) - 1)
     while sum(shrunk) + gaps > most:
@@ -82,20 +81,21 @@ def shrink(widths: Sequence[int], may: Sequence[bool], most: int, least: int) ->
 def fit(
     table: list[list[str]], numbers: Sequence[bool], most: int, drop: Sequence[str]
 ) -> tuple[list[list[str]], list[str]]:
-    """The table in `most` columns, the header first, and the names of the columns left out.
+    """The table fitted to a width of `most`, header first, and the names of the dropped columns.
 
-    Names but the first column's are elided down to twelve columns, then columns are left out in the
-    order of `drop`, then every name is elided further. What is still too wide stays so.
+    First the names outside the first column are elided to twelve characters, then columns are
+    dropped in the order of `drop`, then all names are elided further. The result may still be too
+    wide.
     """
     table = [list(row) for row in table]
     numbers, left_out = list(numbers), list[str]()
-    wanted = list(drop)
+    droppable = list(drop)
     while True:
         names = [not number for number in numbers]
         spared = shrink(widths_of(table), [False, *names[1:]], most, 12)
-        if sum(spared) + 2 * (len(spared) - 1) <= most or not wanted:
+        if sum(spared) + 2 * (len(spared) - 1) <= most or not droppable:
             break
-        name = wanted.pop(0)
+        name = droppable.pop(0)
         if name in table[0]:
             at = table[0].index(name)
             left_out.append(name)

@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def finite(value: float | None) -> float | None:
-    """The number, when it is one. Raises BadParameter for inf and nan, which floats include."""
+    """Validate that a number is finite. Raises BadParameter for inf and nan."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"wanted a finite number, got {value}")
     return value
@@ -28,7 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def takes(*shared: Callable[..., object]) -> Callable[[Command], Command]:
-    """Give a command the parameters of these functions too; their values arrive as keywords."""
+    """Add the parameters of these functions to a command, which gets them as keywords."""
 
     def widen(command: Command) -> Command:
         own, *more = (signature(one, eval_str=True).parameters for one in (command, *shared))
@@ -64,7 +64,7 @@ def sampling(
         int | None, typer.Option("--max-samples", min=1, help="Stop after N requests; resumable.")
     ] = None,
 ) -> None:
-    """The options of commands that ask a model."""
+    """The options of commands that sample from a model."""
 
 
 def judging(

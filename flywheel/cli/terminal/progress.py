@@ -1,4 +1,4 @@
-"""A progress bar on standard error, where a terminal is looking."""
+"""A progress bar on standard error, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Cost = Callable[[], float | None]
 def progress(
     what: str, total: int, unit: str = "samples", cost: Cost = lambda: None
 ) -> Generator[Advance]:
-    """Show rate, time left and cost; hand out the function that moves the bar. Silent in a pipe.
+    """Show progress, rate, time left and cost. Yields the function that advances the bar.
 
-    The cost is in US dollars so far, None while it is not known. What was there before the start is
-    no work: the first move counts in no rate.
+    Prints nothing if standard error is not a terminal. `cost` is in US dollars, None if unknown.
+    The rate ignores the first advance, which counts the work done before the start.
     """
     if not sys.stderr.isatty():
         yield lambda count: None
@@ -37,7 +37,7 @@ def progress(
 def open_bar(
     what: str, total: int | None, last: Callable[[Task], str]
 ) -> Generator[Callable[..., None]]:
-    """A bar on a terminal, with a text at its end; hands out rich's `update` of it."""
+    """A bar on a terminal, followed by the text of `last`. Yields rich's `update` for it."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -66,7 +66,7 @@ def open_bar(
 
 
 def pace(rate: float | None, unit: str, cost: float | None) -> str:
-    """How fast it goes and what it has cost, as far as they are known."""
+    """The rate and the cost so far as text; an unknown one is left out."""
     parts: list[str] = []
     if rate is not None:
         parts.append(f"{rate:,.{0 if rate >= 10 else 1}f} {unit}/s")

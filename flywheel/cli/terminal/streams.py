@@ -1,8 +1,7 @@
-"""Standard streams that neither a closed pipe nor another encoding than UTF-8 can break.
+"""Standard streams that survive a closed pipe and encodings other than UTF-8.
 
-A reader that closes the pipe early, as `head` does, changes nothing: the command finishes its work,
-the rest is not printed, and the exit code is the command's own. Characters that the stream's
-encoding lacks are printed as escapes.
+If a reader such as `head` closes the pipe early, the command still finishes with its own exit code,
+and the remaining output is discarded. Characters that the stream's encoding lacks are escaped.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from flywheel.visible import visible
 
 
 class _Unbroken(io.FileIO):
-    """A descriptor that discards what is written after its reader has gone."""
+    """A file descriptor that discards output after its reader has closed the pipe."""
 
     def write(self, data: object, /) -> int:
         try:
@@ -28,14 +27,14 @@ class _Unbroken(io.FileIO):
 def open_streams() -> None:
     """Make standard output and error safe to write to, for the whole process.
 
-    A closed descriptor becomes the null device: otherwise the next file that is opened, such as the
-    database, takes its number, and what is printed ends up in it.
+    A closed descriptor becomes the null device: otherwise the next opened file, such as the
+    database, would get its number, and the output would be written into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest free number is this one.
+            # `open` returns the lowest free descriptor, which is this one.
             os.open(os.devnull, os.O_RDWR)
     sys.stdout, sys.stderr = _opened(1, sys.stdout), _opened(2, sys.stderr)
 
@@ -50,11 +49,11 @@ def _opened(number: int, old: TextIO | None) -> TextIO:
 
 
 def flush_output() -> None:
-    """Write out what standard output still holds. Raises OSError, such as that the disk is full."""
+    """Flush standard output. Raises OSError, for example if the disk is full."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python flushes once more at its end, and would complain in its own words.
+        # Python flushes again at exit, and would print its own error.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.close(null)
@@ -62,5 +61,5 @@ def flush_output() -> None:
 
 
 def say(text: str) -> None:
-    """A line on standard error, for what is not the command's result. Nothing in it is hidden."""
+    """Print a line on standard error, with invisible characters made visible."""
     sys.stderr.write(visible(text) + "\n")

@@ -14,12 +14,12 @@ _LEAST_WRAPPED = 24
 
 
 def print_json(value: Any) -> None:
-    """One JSON value, indented, for people and for jq."""
+    """Print one indented JSON value."""
     sys.stdout.write(json_visible(json.dumps(value, ensure_ascii=False, indent=2)) + "\n")
 
 
 def print_line(text: str) -> None:
-    """Text as it is, and a line break: no markup is read in it, and nothing in it is hidden."""
+    """Print text without markup, with invisible characters made visible."""
     sys.stdout.write(visible(text) + "\n")
 
 
@@ -30,11 +30,10 @@ def print_table(
     drop: Sequence[str] = (),
     wrap: bool = False,
 ) -> None:
-    """Columns padded with blanks; columns of numbers stand to the right.
+    """Print aligned columns; numbers are aligned right.
 
-    Where a terminal is too narrow, long names lose their middle, and then the columns of `drop` are
-    left out, the first one first. With `wrap` the last column is prose, and continues on the next
-    line instead. In a pipe everything is printed, whatever its width.
+    On a narrow terminal long names are elided, then the columns in `drop` are left out in order.
+    With `wrap` the last column is wrapped instead. In a pipe everything is printed in full.
     """
     table = [[one_line(cell, 10_000) for cell in row] for row in [columns, *rows]]
     numbers = [all(map(_is_number, column[1:])) for column in zip(*table, strict=True)]
@@ -59,7 +58,7 @@ def print_table(
 
 
 def number(value: float | None) -> str:
-    """A score with three decimals, or a dash when there is none."""
+    """A score with three decimals, or a dash for None."""
     return "-" if value is None else f"{value:.3f}"
 
 
