@@ -1,1 +1,1 @@
-"""Results of other harnesses: one file a format, and one writer for them all."""
+"""Importers: the results of other harnesses. One reader per format, and a common writer."""

@@ -1,4 +1,4 @@
-"""Columns: what was read of a run, some hundred bytes a verdict. Texts are in the spool."""
+"""The data of an imported run as columns, about a hundred bytes per verdict. Texts are spooled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from flywheel.importers.verdict import Source
 from flywheel.store.rows.digest import canonical_json
 
-# These columns say where a text is in the spool, which also holds those of other runs.
+# Columns with positions in the spool, which also holds the texts of other runs.
 _PLACES = ("output", "error", "reason")
 
 
@@ -25,7 +25,7 @@ def _doubles() -> array[float]:
 
 @dataclass
 class Samples:
-    """The samples of a run, a column each. -1 and NaN stand for what was not said."""
+    """The samples of a run, one column per field. -1 and NaN mean missing."""
 
     position: array[int] = field(default_factory=_longs)
     repeat: array[int] = field(default_factory=_longs)
@@ -40,7 +40,7 @@ class Samples:
 
 @dataclass
 class Verdicts:
-    """The verdicts of a run, a column each. A `score` of NaN is ungraded, `passed` -1 unknown."""
+    """The verdicts of a run, one column per field. A NaN `score` is ungraded; -1 is unknown."""
 
     sample: array[int] = field(default_factory=_longs)
     grader: array[int] = field(default_factory=lambda: array("H"))
@@ -52,7 +52,7 @@ class Verdicts:
 
 @dataclass
 class ImportedEvalset:
-    """An evalset as far as a file shows it: its graders, in the order of their first verdict."""
+    """An evalset reconstructed from a file; graders are in the order of their first verdict."""
 
     name: str
     graders: dict[str, int] = field(default_factory=dict[str, int])
@@ -61,24 +61,24 @@ class ImportedEvalset:
 
     @property
     def definition(self) -> Mapping[str, Any]:
-        """What makes scores comparable, and nothing else: two files that agree here compare."""
+        """The definition. Runs of two files are comparable if their definitions are equal."""
         graders = [imported_grader(name) for name in sorted(self.graders)]
-        found = {"name": self.name, "graders": graders, "primary": self.primary}
-        return {**found, "group": "group"} if self.grouped else found
+        definition = {"name": self.name, "graders": graders, "primary": self.primary}
+        return {**definition, "group": "group"} if self.grouped else definition
 
 
 def imported_grader(name: str) -> dict[str, str]:
-    """The definition of a grader of another harness: nothing but its name is known."""
+    """The definition of a grader of another harness, of which only the name is known."""
     return {"type": "imported", "name": name}
 
 
 @dataclass
 class Run:
-    """One run. `items` gives positions by name, in the order of their first appearance.
+    """One run. `items` maps names to positions, in the order of their first appearance.
 
-    `contents` and `faults` are numbers in the spool: what else an item is (-1 for nothing), and
-    why a sample has no verdicts. What stands below `faults` only serves the reading, but for
-    `texts`, the digest of all texts.
+    `contents` and `faults` are positions in the spool: the content of an item (-1 for none), and
+    the reason why a sample has no verdicts. `texts` is the digest of all texts. The other fields
+    after `faults` are only used while reading.
     """
 
     source: Source
@@ -97,25 +97,25 @@ class Run:
 
     @property
     def repeats(self) -> int:
-        """How many different repeats there are."""
+        """The number of distinct repeats."""
         return len(set(self.samples.repeat))
 
     @property
     def ungraded(self) -> int:
-        """Verdicts without a score."""
+        """The number of verdicts without a score."""
         return sum(1 for score in self.verdicts.score if score != score)
 
     def content(self) -> str:
-        """The digest of all that the run holds, by which it is known again."""
-        found = self.texts.copy()
+        """The digest of the run's content, which identifies it when it is imported again."""
+        hasher = self.texts.copy()
         for name, group in zip(self.items, self.groups, strict=True):
-            found.update(f"{name}\0{group}\0".encode("utf-8", "surrogatepass"))
+            hasher.update(f"{name}\0{group}\0".encode("utf-8", "surrogatepass"))
         for columns in (self.samples, self.verdicts):
             for name, column in vars(columns).items():
                 if name not in _PLACES:
-                    found.update(column)
+                    hasher.update(column)
         source = self.source
-        said = [source.run, source.evalset, source.split, source.model, list(source.prompt)]
-        told = canonical_json([said, list(self.evalset.graders), self.evalset.definition])
-        found.update(told.encode("utf-8", "surrogatepass"))
-        return found.hexdigest()
+        names = [source.run, source.evalset, source.split, source.model, list(source.prompt)]
+        text = canonical_json([names, list(self.evalset.graders), self.evalset.definition])
+        hasher.update(text.encode("utf-8", "surrogatepass"))
+        return hasher.hexdigest()

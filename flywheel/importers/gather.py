@@ -1,7 +1,7 @@
-"""Gather: read every verdict before the first is written, in little memory.
+"""Gather: read all verdicts before any is written, in little memory.
 
-Numbers stand in columns and texts in a spool: a million verdicts take some hundred bytes each.
-What cannot be (a verdict given twice, a run in two evalsets) is refused here, with its place.
+Numbers are in columns and texts in a spool: a verdict takes about a hundred bytes. Contradictions
+(a duplicate verdict, a run with two evalsets) are refused with their location.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Gathered:
 
 
 def gather(verdicts: Iterable[Verdict], spool: Spool, primary: str | None = None) -> Gathered:
-    """Read all verdicts. Raises BadFile with the place, BadOption when `primary` is no grader."""
+    """Read all verdicts. Raises BadFile with a location, BadOption if `primary` is unknown."""
     runs: dict[str, Run] = {}
     evalsets: dict[str, ImportedEvalset] = {}
     for verdict in verdicts:
@@ -46,8 +46,8 @@ def gather(verdicts: Iterable[Verdict], spool: Spool, primary: str | None = None
         if run is None:
             if fault := why_not(source.run):
                 raise BadFile(
-                    f"{verdict.place}: the run is called {source.run!r:.80}: {fault}; rename it in"
-                    " the file, or, where a file is one run, name it with --run"
+                    f"{verdict.place}: the run's name {source.run!r:.80}: {fault}; rename it in"
+                    " the file, or pass --run if the file is one run"
                 )
             evalset = evalsets.setdefault(source.evalset, ImportedEvalset(source.evalset))
             run = runs[source.run] = Run(source, evalset)
@@ -58,18 +58,18 @@ def gather(verdicts: Iterable[Verdict], spool: Spool, primary: str | None = None
         _finish(run, spool)
     _drop_pass_marks(runs.values())
     for one in evalsets.values():
-        _appoint(one, primary)
+        _set_primary(one, primary)
     return Gathered(runs, spool)
 
 
-def _appoint(one: ImportedEvalset, primary: str | None) -> None:
+def _set_primary(one: ImportedEvalset, primary: str | None) -> None:
     if primary is not None and primary not in one.graders:
         raise BadOption(
-            f"--primary: no grader {primary!r} of {one.name}; there are"
+            f"--primary: {one.name} has no grader {primary!r}; it has"
             f" {', '.join(sorted(one.graders)) or 'none'}"
         )
     if not one.graders:
-        raise BadFile(f"no grader of {one.name} gave any verdict; there is nothing to compare")
+        raise BadFile(f"{one.name} has no verdicts, so there is nothing to compare")
     one.primary = primary or next(iter(one.graders))
 
 
@@ -77,8 +77,8 @@ def _differs(one: Source, other: Source) -> str:
     for what in ("evalset", "split", "model", "prompt"):
         before, now = getattr(one, what), getattr(other, what)
         if before != now:
-            return f"run {one.run!r} has one {what}; it was {before!r:.80}, here it is {now!r:.80}"
-    return f"run {one.run!r} is said to be two different runs"
+            return f"run {one.run!r} has two values of {what}: {before!r:.80} and {now!r:.80}"
+    return f"two different runs are named {one.run!r}"
 
 
 def _add(run: Run, verdict: Verdict, spool: Spool) -> None:
@@ -95,8 +95,9 @@ def _add(run: Run, verdict: Verdict, spool: Spool) -> None:
         )
     if not _is_first(run, sample, grader):
         raise BadFile(
-            f"{verdict.place}: run {run.source.run!r} has a verdict of {verdict.grader!r} on item"
-            f" {verdict.item!r:.80}, repeat {verdict.repeat}, already; number repeats with `repeat`"
+            f"{verdict.place}: duplicate verdict of {verdict.grader!r} on item"
+            f" {verdict.item!r:.80}, repeat {verdict.repeat}, in run {run.source.run!r}; number"
+            " repeats with `repeat`"
         )
     columns = run.verdicts
     columns.sample.append(sample)
@@ -108,7 +109,7 @@ def _add(run: Run, verdict: Verdict, spool: Spool) -> None:
 
 
 def _is_first(run: Run, sample: int, grader: int) -> bool:
-    """Whether this is the first verdict of the grader on the sample; a byte each remembers it."""
+    """Whether this is the grader's first verdict on the sample; marks it as seen."""
     seen = run.seen.setdefault(grader, bytearray())
     if sample >= len(seen):
         seen.extend(bytes(len(run.samples.position) - len(seen)))
@@ -118,7 +119,7 @@ def _is_first(run: Run, sample: int, grader: int) -> bool:
 
 
 def _position(run: Run, verdict: Verdict, spool: Spool) -> int:
-    """Where the item stands, and what it is beside its name."""
+    """The position of the item, which is added if it is new."""
     name, group = verdict.item, verdict.group
     position = run.items.get(name)
     if position is None:
@@ -130,8 +131,8 @@ def _position(run: Run, verdict: Verdict, spool: Spool) -> int:
     elif group is not None and run.groups[position] != group:
         if run.groups[position] is not None:
             raise BadFile(
-                f"{verdict.place}: item {name!r:.80} is in one group; it was"
-                f" {run.groups[position]!r:.80}, here it is {group!r:.80}"
+                f"{verdict.place}: item {name!r:.80} has two groups:"
+                f" {run.groups[position]!r:.80} and {group!r:.80}"
             )
         run.groups[position] = group
     if group is not None:
@@ -143,11 +144,11 @@ def _content(verdict: Verdict) -> str:
     try:
         return canonical_json(verdict.content)
     except (RecursionError, ValueError) as error:
-        raise BadFile(f"{verdict.place}: the item cannot be kept: {error}") from None
+        raise BadFile(f"{verdict.place}: the item cannot be stored: {error}") from None
 
 
 def _sample(run: Run, position: int, verdict: Verdict, spool: Spool) -> int:
-    """The number of the sample, made when it is new. What is said of it is said once."""
+    """The index of the sample, which is added if it is new. Raises BadFile if rows contradict."""
     columns, answer = run.samples, verdict.answer
     key = position * MOST_REPEATS + verdict.repeat
     sample = run.later.get(key, -1) if verdict.repeat else run.first[position]
@@ -161,22 +162,22 @@ def _sample(run: Run, position: int, verdict: Verdict, spool: Spool) -> int:
         columns.repeat.append(verdict.repeat)
         columns.output.append(_keep(run, spool, answer.output))
         columns.error.append(_keep(run, spool, answer.error))
-        columns.prompt_tokens.append(_or_less(answer.prompt_tokens))
-        columns.completion_tokens.append(_or_less(answer.completion_tokens))
-        columns.cached_tokens.append(_or_less(answer.cached_tokens))
+        columns.prompt_tokens.append(_or_minus_one(answer.prompt_tokens))
+        columns.completion_tokens.append(_or_minus_one(answer.completion_tokens))
+        columns.cached_tokens.append(_or_minus_one(answer.cached_tokens))
         columns.seconds.append(_UNKNOWN if answer.seconds is None else answer.seconds)
         columns.price.append(_UNKNOWN if answer.price is None else answer.price)
     elif answer is not NO_ANSWER and answer != answer_of(run, sample, spool):
         raise BadFile(
             f"{verdict.place}: rows of one answer (item {verdict.item!r:.80}, repeat"
-            f" {verdict.repeat}) differ in its output, tokens, seconds or price; say them in the"
+            f" {verdict.repeat}) differ in output, tokens, seconds or price; give them only in the"
             " first row, or the same in all"
         )
     return sample
 
 
 def answer_of(run: Run, sample: int, spool: Spool) -> Answer:
-    """What was said of a sample."""
+    """The answer of a sample, from its columns."""
     columns = run.samples
     return Answer(
         output=spool.get(columns.output[sample]),
@@ -190,7 +191,7 @@ def answer_of(run: Run, sample: int, spool: Spool) -> Answer:
 
 
 def _finish(run: Run, spool: Spool) -> None:
-    """Say of a complete run which verdicts it lacks, and let go of what only reading needed."""
+    """Add ungraded verdicts for those that a complete run lacks, and free temporary data."""
     if run.source.complete:
         columns = run.verdicts
         for sample in range(len(run.samples.position)):
@@ -212,7 +213,7 @@ def _finish(run: Run, spool: Spool) -> None:
 
 
 def _drop_pass_marks(runs: Collection[Run]) -> None:
-    """Where a grader's scores leave 0 to 1 no pass mark is known, for its low scores neither."""
+    """Clear `passed` of graders with any score outside 0 to 1, whose pass mark is unknown."""
     unknown: set[tuple[str, str]] = set()
     for run in runs:
         names, columns = list(run.evalset.graders), run.verdicts
@@ -229,7 +230,7 @@ def _drop_pass_marks(runs: Collection[Run]) -> None:
 
 
 def _keep(run: Run, spool: Spool, text: str | None) -> int:
-    """The text's number in the spool; it is also in the digest of the run."""
+    """Add a text to the spool and to the run's digest. Returns its position, -1 for None."""
     if text is None:
         run.texts.update(b"-")
         return -1
@@ -238,7 +239,7 @@ def _keep(run: Run, spool: Spool, text: str | None) -> int:
     return spool.add(data)
 
 
-def _or_less(value: int | None) -> int:
+def _or_minus_one(value: int | None) -> int:
     return -1 if value is None else value
 
 

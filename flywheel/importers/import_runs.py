@@ -1,4 +1,4 @@
-"""Bring: a file of another harness into the store, all of it or nothing."""
+"""Import a file of another harness into the store, all or nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flywheel.store.store import open_store
 Read = Callable[[Path, Naming], Iterator[Verdict]]
 
 
-def bring(
+def import_runs(
     read: Read,
     path: Path,
     naming: Naming,
@@ -23,13 +23,13 @@ def bring(
     primary: str | None = None,
     advance: Advance = lambda count: None,
 ) -> list[Imported]:
-    """Read a file whole, then write its runs. Raises BadFile, BadOption, RunTaken.
+    """Read the whole file, then write its runs. Raises BadFile, BadOption, RunTaken.
 
-    The store is opened, and made, only once the file was read without a fault.
+    The store is opened, or created, only after the file has been read without errors.
     """
     with Spool() as spool:
         gathered = gather(read(path, naming), spool, primary)
         if not gathered.runs:
-            raise BadFile(f"{path}: no verdicts in it")
+            raise BadFile(f"{path}: has no verdicts")
         with open_store(db) as store:
             return write(store, gathered, advance, naming.short)

@@ -1,4 +1,4 @@
-"""Rows: the columns of a gathered run as the rows of the store, made one by one."""
+"""Converts the columns of a gathered run to rows of the store, lazily."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from graders.ungraded import Kind
 
 
 def item_rows(run: Run, row: RunRow, spool: Spool, digests: bytearray) -> Iterator[ItemRow]:
-    """The items. Their digests are put into `digests`, 32 bytes each, for the rows of the others.
+    """The items. Appends their digests to `digests`, 32 bytes each, for the other rows.
 
-    An item is known by its evalset's name, its own name, its group, and what a log tells of it.
+    An item is identified by its evalset's name, its own name, its group and its content.
     """
     for position, name in enumerate(run.items):
         content = spool.get(run.contents[position])
@@ -67,7 +67,7 @@ def _hex(digests: bytearray, position: int) -> str:
 def sample_rows(
     run: Run, spool: Spool, digests: bytearray, created: datetime
 ) -> Iterator[SampleRow]:
-    """The samples. An answer that was not kept is empty; a count that was not given is 0."""
+    """The samples. A missing answer is empty; a missing count is 0."""
     columns, name = run.samples, run.source.run
     for n, position in enumerate(columns.position):
         repeat, price = columns.repeat[n], columns.price[n]
@@ -76,7 +76,7 @@ def sample_rows(
             item=_hex(digests, position),
             position=position,
             repeat=repeat,
-            # No request has such a key, so nothing imported is ever an answer from the cache.
+            # Requests never have such a key, so imported answers are never used from the cache.
             key=f"import/{name}/{position}/{repeat}",
             output_text=spool.get(columns.output[n]) or "",
             extra=None,
@@ -93,7 +93,7 @@ def sample_rows(
 
 
 def score_rows(run: Run, spool: Spool, digests: bytearray, row: RunRow) -> Iterator[ScoreRow]:
-    """The verdicts, each a score or the reason why there is none."""
+    """The verdicts, each with a score or the reason why it is ungraded."""
     columns, samples, name = run.verdicts, run.samples, run.source.run
     known = dict(json.loads(row.graders))
     graders = [(grader, known[grader]) for grader in run.evalset.graders]

@@ -1,4 +1,4 @@
-"""A spool: texts that are kept on disk until they are written, so that a million answers fit."""
+"""A spool: keeps texts on disk until they are written to the store, to save memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _IN_MEMORY = 32 << 20
 
 
 class Spool:
-    """Texts by number. The first 32 MB stay in memory, the rest goes to a temporary file."""
+    """Texts by number. Up to 32 MB stay in memory; beyond that a temporary file is used."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  closed by close
         self._end = 0
 
     def add(self, data: bytes) -> int:
-        """Keep a text, as UTF-8; gives the number to `get` it by."""
+        """Add a text in UTF-8. Returns its number for `get`."""
         number = self._end
         self._file.seek(number)
         self._file.write(len(data).to_bytes(8, "little") + data)
@@ -24,7 +24,7 @@ class Spool:
         return number
 
     def get(self, number: int) -> str | None:
-        """The text of this number, None for -1."""
+        """The text with this number, None for -1."""
         if number < 0:
             return None
         self._file.seek(number)
@@ -32,7 +32,7 @@ class Spool:
         return self._file.read(length).decode("utf-8", "surrogatepass")
 
     def close(self) -> None:
-        """Let go of the file. The texts are gone."""
+        """Delete the texts."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
-"""What every format is read into: one verdict of one grader on one answer, and whose it is.
+"""The common form of all formats: one grader's verdict on one answer, with its run.
 
-A reader yields verdicts in the order of its file and raises BadFile at the first fault, so that
-nothing is written before all of it was read.
+A reader yields verdicts in the file's order and raises BadFile at the first error. Nothing is
+written until the whole file has been read.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from flywheel.errors import BadFile, BadOption, FlywheelError
 from flywheel.evals.run.run_names import why_not
 
 SPLITS = ("train", "dev", "test")
-# An item may be answered this often: 20 bits beside its position.
+# The repeat and the item's position share one integer key; the repeat has 20 bits.
 MOST_REPEATS = 1 << 20
 
 
 class RunTaken(FlywheelError):
-    """A run of that name is in the store already, and holds something else."""
+    """The store already has a run with this name and other content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which run a verdict belongs to, and what the other harness says of that run.
+    """The run of a verdict, as described by the other harness.
 
-    `complete` says that every grader judged every sample: a verdict that is not there is ungraded.
-    `note` is for people; all the rest tells two contents of one name apart.
+    `complete` means that every grader graded every sample, so that a missing verdict is ungraded.
+    `note` is informational; the other fields are part of the run's identity.
     """
 
     run: str
@@ -40,7 +40,7 @@ class Source:
 
 
 class Answer(NamedTuple):
-    """The sample that was judged. `error` is a request that failed, so that there is no answer."""
+    """The graded sample. `error` is the error of a failed request, which has no answer."""
 
     output: str | None = None
     prompt_tokens: int | None = None
@@ -55,11 +55,11 @@ NO_ANSWER = Answer()
 
 
 class Verdict(NamedTuple):
-    """One verdict. `place` is file:line:col or the nearest that a log has.
+    """One verdict. `place` is file:line:col, or the closest location that a log has.
 
-    `grader` is None for a sample that no grader could judge: it is ungraded by all of them. `score`
-    is finite, or None with the reason in `error`. `item` is the item's name; `content` is what
-    else makes it that very item, such as its text.
+    `grader` is None for a sample that is ungraded by all graders. `score` is finite, or None with
+    the reason in `error`. `item` is the item's name; `content` is the rest of its identity, such as
+    its text.
     """
 
     place: str
@@ -78,10 +78,10 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What the user calls things; None is what the file says. `left_out` collects what stays away.
+    """Names given by the user; None means the file's. `left_out` collects what is not imported.
 
-    `group` names the field of an item's metadata that ties items together. With `partial` a log may
-    hold less than it counts; `short` then says of each such run what it lacks.
+    `group` is the metadata field that groups items. With `partial` a log may have fewer samples
+    than it declares; `short` then has a sentence for each such run.
     """
 
     evalset: str | None = None
@@ -95,18 +95,18 @@ class Naming:
     def __post_init__(self) -> None:
         if self.evalset is not None and not is_name(self.evalset):
             raise BadOption(
-                f"--evalset is a name of 1 to 200 printable characters, got {self.evalset!r}"
+                f"--evalset must be a name of 1 to 200 printable characters, got {self.evalset!r}"
             )
         if self.run is not None and (fault := why_not(self.run)):
             raise BadOption(f"--run {self.run!r}: {fault}; choose another name")
         if self.split not in SPLITS:
-            raise BadOption(f"--split is one of {', '.join(SPLITS)}, got {self.split!r}")
+            raise BadOption(f"--split must be one of {', '.join(SPLITS)}, got {self.split!r}")
 
     def check_whole(self, place: str, run: str, there: int, counted: int, what: str) -> None:
-        """Note a log that was cut. Raises BadFile for one that is not wanted as it is."""
+        """Record a truncated log in `short`. Raises BadFile without `partial`."""
         if there >= counted:
             return
-        story = f"it holds {there:,} of the {counted:,} {what} that it counts"
+        story = f"it has {there:,} of the {counted:,} {what} that it declares"
         if not self.partial:
             raise BadFile(
                 f"{place}: {story}. Export the whole log, or import it as an unfinished run with"
@@ -116,13 +116,13 @@ class Naming:
 
 
 def is_name(value: object) -> bool:
-    """Whether this can name a run, an evalset, a grader or a model: text that fits a line."""
+    """Whether this is a valid name of a run, evalset, grader or model."""
     return isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable()
 
 
 def passes(score: float) -> bool | None:
-    """Whether a score passes where the other harness does not say: from 0.5 on, of 0 to 1.
+    """Whether a score from 0 to 1 passes (0.5 or more), if the other harness does not say.
 
-    A score beyond that range, such as a length, has no pass mark that could be known.
+    The pass mark of a score outside that range, such as a length, is unknown.
     """
     return score >= 0.5 if 0.0 <= score <= 1.0 else None

@@ -1,10 +1,10 @@
-"""Write: what was gathered becomes runs in the store, like those that Flywheel measured itself.
+"""Write gathered runs to the store, in the same form as measured runs.
 
-All runs of an import become finished in one batch, the last. A process that dies before leaves runs
-that are not finished; to import the same file again completes them, for every batch has an id that
-its content fixes. Two imported runs compare when the evalset's name, its graders, the primary one
-and whether items have groups are the same. The digest of a split is of the two names alone, so runs
-over different parts of a split still compare, over the items that they share.
+The last batch finishes all runs of an import. If the process dies earlier, the runs are unfinished;
+importing the same file again completes them, since batch ids depend only on the content. Two
+imported runs are comparable if they have the same evalset name, graders, primary grader and use of
+groups. The digest of a split depends only on the names of evalset and split, so runs on different
+parts of a split are comparable on their common items.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ Rows = Iterator[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came in of one run. `new` is False for a run that was here already.
+    """One imported run. `new` is False if the store already had it.
 
-    `lacks` says what a cut log does not hold, None for a whole one.
+    `lacks` describes what a truncated log lacks; None for a complete one.
     """
 
     row: RunRow
@@ -86,7 +86,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
-    """A run on its way. `id` begins the ids of its batches, and is of its content."""
+    """A run to write. `id` is the prefix of its batch ids, and depends on its content."""
 
     run: Run
     row: RunRow
@@ -100,9 +100,9 @@ def write(
     advance: Advance = lambda count: None,
     short: Mapping[str, str] | None = None,
 ) -> list[Imported]:
-    """Write all runs that are not here yet. Raises RunTaken, before anything is written.
+    """Write all new runs. Raises RunTaken before anything is written.
 
-    `short` says of runs that lack samples what they lack: those end as interrupted.
+    `short` describes what truncated runs lack; they end as interrupted.
     """
     lacks = short or {}
     writing = [_plan(store, run) for run in gathered.runs.values()]
@@ -118,7 +118,7 @@ def write(
             )
     except BaseException as error:
         with suppress(StoreFailed):
-            _say_unfinished(store, fresh, error)
+            _mark_unfinished(store, fresh, error)
         raise
     return [
         Imported(
@@ -135,16 +135,16 @@ def write(
 
 
 def _plan(store: Store, run: Run) -> _Writing:
-    """How a run stands with the store: new, begun by an import that died, or here already."""
+    """Whether a run is new, was left unfinished by an earlier import, or exists already."""
     name, identity = run.source.run, f"import/{run.source.run}/{run.content()}"
     row = find_run(store, name)
     if row is None:
         return _Writing(run, _row(run, utc_now()), identity, True)
     if not has_batch(store, f"{identity}/begin"):
         raise RunTaken(
-            f"run {name!r} is in {store.path} already, with other rows, graders or names"
-            f" ({row.kind} of {row.evalset} {row.split}); nothing was imported. Give the new one a"
-            " name of its own"
+            f"{store.path} already has a run {name!r} with other rows, graders or names"
+            f" ({row.kind} of {row.evalset} {row.split}); nothing was imported. Give the new run"
+            " another name"
         )
     return _Writing(run, row, identity, run_status(store, name) != "finished")
 
@@ -164,7 +164,7 @@ def _row(run: Run, now: datetime) -> RunRow:
         model=source.model,
         model_digest=digest({"imported": source.model}),
         prompt_digest=digest(list(source.prompt)),
-        # How the other harness sampled is its own affair: any two imports agree here.
+        # The sampling of the other harness is unknown, so it is the same for all imports.
         sampling="{}",
         sampling_digest=digest({}),
         repeats=run.repeats,
@@ -177,7 +177,7 @@ def _row(run: Run, now: datetime) -> RunRow:
 
 
 def _beginning(one: _Writing, read: Read) -> dict[str, Sequence[tuple[Any, ...]]]:
-    """The run, the rows that say what its digests stand for, and the read of a sealed split."""
+    """The run, the definitions behind its digests, and the read of a sealed split."""
     row, prompt = one.row, list(one.run.source.prompt)
     definition = canonical_json(one.run.evalset.definition)
     tables: dict[str, Sequence[tuple[Any, ...]]] = {
@@ -199,7 +199,7 @@ def _beginning(one: _Writing, read: Read) -> dict[str, Sequence[tuple[Any, ...]]
 
 
 def _write_run(store: Store, one: _Writing, gathered: Gathered, advance: Advance) -> None:
-    """Write the items, then the run, with the read of them where they are sealed, then the rest."""
+    """Write the items, then the run with its read of a sealed split, then samples and scores."""
     digests = bytearray()
     items = item_rows(one.run, one.row, gathered.spool, digests)
     _write_rows(store, one, [("items", items)], advance)
@@ -227,18 +227,18 @@ def _write_rows(
     for table, rows in streams:
         number = 0
         while batch := list(islice(rows, _BATCH)):
-            # A full queue makes this wait.
+            # Blocks while the queue is full.
             acks.append(store.append(f"{one.id}/{table}/{number}", {table: batch}))
             while len(acks) > 1 and acks[0].done():
                 acks.popleft().result()
             number += 1
             advance(len(batch))
-    for ack in acks:  # a run is finished only when every batch of it is on disk
+    for ack in acks:  # the run may only finish when all its batches are on disk
         ack.result()
 
 
-def _say_unfinished(store: Store, fresh: Sequence[_Writing], error: BaseException) -> None:
-    """Say of the runs that were begun that they are not finished."""
+def _mark_unfinished(store: Store, fresh: Sequence[_Writing], error: BaseException) -> None:
+    """Mark the runs of this import as interrupted or failed."""
     status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
     begun = [one.row for one in fresh if find_run(store, one.row.run)]
     if begun:

@@ -47,10 +47,10 @@ def test_every_harness_has_its_command(tmp_path: Path) -> None:
 def test_what_cannot_be_is_one_line_and_leaves_no_store(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(ROWS + ROWS)
     for arguments, story in (
-        (("scores", "rows.jsonl", "--evalset", "faq"), "rows.jsonl:21:1: run 'a' has a verdict"),
+        (("scores", "rows.jsonl", "--evalset", "faq"), "rows.jsonl:21:1: duplicate verdict"),
         (("scores", "rows.jsonl"), "rows.jsonl:1:1: evalset: this field is missing"),
         (("scores", "none.jsonl", "--evalset", "x"), "none.jsonl: cannot be read"),
-        (("inspect", "rows.jsonl"), "rows.jsonl: no log of inspect_ai"),
+        (("inspect", "rows.jsonl"), "rows.jsonl: not a log of inspect_ai"),
         (("lm-eval", "rows.jsonl"), "rows.jsonl: wanted a file samples_TASK_DATE.jsonl"),
         (("promptfoo", "rows.jsonl"), "rows.jsonl:2:1: not JSON"),
         (("inspect", LOGS / "inspect-a.eval", "--primary", "x"), "--primary: no grader 'x'"),

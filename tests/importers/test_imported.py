@@ -12,7 +12,7 @@ from flywheel.errors import BadFile, BadOption, NotComparable
 from flywheel.evals.decision.compare import compare
 from flywheel.evals.results.results import load_result
 from flywheel.importers.formats.verdict_rows import read_scores
-from flywheel.importers.import_runs import bring
+from flywheel.importers.import_runs import import_runs
 from flywheel.importers.verdict import Naming, RunTaken
 from flywheel.importers.write import Imported
 from flywheel.store.store import open_store
@@ -36,7 +36,7 @@ def imported(
     """Import these rows into the store `s.duckdb`."""
     path, db = tmp_path / "rows.jsonl", tmp_path / "s.duckdb"
     path.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    return bring(read_scores, path, Naming(evalset, split), db, primary)
+    return import_runs(read_scores, path, Naming(evalset, split), db, primary)
 
 
 def is_sound(tmp_path: Path) -> bool:
@@ -96,7 +96,7 @@ def test_the_first_grader_decides_unless_one_is_named(tmp_path: Path) -> None:
     assert [one.row.primary_grader for one in imported(tmp_path, rows)] == ["brief", "brief"]
     rows = [{**one, "run": one["run"] + "2"} for one in rows]
     assert imported(tmp_path, rows, primary="exact")[0].row.primary_grader == "exact"
-    with pytest.raises(BadOption, match="no grader 'exakt' of faq; there are brief, exact"):
+    with pytest.raises(BadOption, match="faq has no grader 'exakt'; it has brief, exact"):
         imported(tmp_path, rows, primary="exakt")
 
 
@@ -162,7 +162,7 @@ def test_the_same_file_twice_is_harmless_also_with_a_run_more(tmp_path: Path) ->
 def test_a_taken_name_is_refused_with_all_the_file(tmp_path: Path, change: dict[str, Any]) -> None:
     imported(tmp_path, [row("a", "q", 1)])
     rows = [row("new", "q", 1), {**row("a", "q", 1), **change}]
-    with pytest.raises(RunTaken, match=r"run 'a' is in .* already, with other"):
+    with pytest.raises(RunTaken, match=r"already has a run 'a' with other"):
         imported(tmp_path, rows)
     with open_store(tmp_path / "s.duckdb") as store:
         assert not store.query('SELECT 1 FROM "runs" WHERE "run" = \'new\'')
@@ -181,7 +181,7 @@ def test_an_import_that_died_is_completed_by_the_next(tmp_path: Path) -> None:
     path, db = tmp_path / "rows.jsonl", tmp_path / "s.duckdb"
     path.write_text("".join(json.dumps(one) + "\n" for one in rows))
     with pytest.raises(KeyboardInterrupt):
-        bring(read_scores, path, Naming("faq"), db, advance=die)
+        import_runs(read_scores, path, Naming("faq"), db, advance=die)
     with open_store(db) as store:
         assert [run_status(store, run) for run in "ab"] == ["interrupted", "interrupted"]
     imported(tmp_path, rows)
@@ -213,12 +213,15 @@ GOOD = '{"run": "a", "item": "q", "grader": "g", "score": 1}'
         ('{"run": "a", "item": "q", "grader": "g"}', ":2:1: score: this field is missing"),
         ('{"run": "a", "item": "", "grader": "g", "score": 1}', ":2:14: item: wanted text"),
         ('{"run": "a\\n", "item": "q", "grader": "g", "score": 1}', ":2:2: run: wanted a name"),
-        (P + '"sore": 1}', ":2:54: sore: no such"),
+        (P + '"sore": 1}', ":2:54: sore: unknown"),
         (
             P + '"error": "x"}',
             ":2:54: error: a row",
         ),
-        ('{"run": "a", "item": "p", "grader": "g", "score": null, "passed": true}', "passed: with"),
+        (
+            '{"run": "a", "item": "p", "grader": "g", "score": null, "passed": true}',
+            "passed: needs",
+        ),
         (
             P + '"repeat": -1}',
             ":2:54: repeat: wan",
@@ -231,10 +234,10 @@ GOOD = '{"run": "a", "item": "q", "grader": "g", "score": 1}'
         (P + '"price": -1}', "price: wanted 0 or"),
         (
             P + '"split": "test"}',
-            "has one split; it",
+            "has two values of split",
         ),
-        (P + '"model": "m"}', "has one model; it"),
-        (GOOD, ":2:1: run 'a' has a verdict of 'g' on item 'q', repeat 0, already"),
+        (P + '"model": "m"}', "has two values of model"),
+        (GOOD, ":2:1: duplicate verdict of 'g' on item 'q', repeat 0, in run 'a'"),
         (
             '{"run": "a", "item": "q", "grader": "h", "score": 1, "output": "x"}',
             "rows of one answer",
@@ -250,18 +253,18 @@ def test_a_bad_row_is_refused_with_its_place_and_nothing_is_written(
     path, db = tmp_path / "rows.jsonl", tmp_path / "s.duckdb"
     path.write_text(f"{GOOD}\n{line}\n")
     with pytest.raises(BadFile) as refusal:
-        bring(read_scores, path, Naming("faq"), db)
+        import_runs(read_scores, path, Naming("faq"), db)
     assert str(refusal.value).startswith(f"{path}:2:")
     assert told in str(refusal.value)
     assert not db.exists()
 
 
 def test_an_evalset_is_named_by_the_rows_or_by_an_option(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="evalset: this field is missing; name the evalset here or"):
+    with pytest.raises(BadFile, match="evalset: this field is missing; add it, or"):
         imported(tmp_path, [row("a", "q", 1)], evalset=None)
     (found,) = imported(tmp_path, [row("a", "q", 1, evalset="mine")], evalset=None)
     assert found.row.evalset == "mine"
-    with pytest.raises(BadOption, match="--split is one of train, dev, test, got 'prod'"):
+    with pytest.raises(BadOption, match="--split must be one of train, dev, test, got 'prod'"):
         Naming(split="prod")
-    with pytest.raises(BadFile, match="no verdicts in it"):
+    with pytest.raises(BadFile, match="has no verdicts"):
         imported(tmp_path, [])

@@ -13,7 +13,7 @@ from flywheel.evals.results.results import load_result
 from flywheel.importers.formats.inspect_ai import read_inspect
 from flywheel.importers.formats.lm_eval import read_lm_eval
 from flywheel.importers.formats.promptfoo import read_promptfoo
-from flywheel.importers.import_runs import Read, bring
+from flywheel.importers.import_runs import Read, import_runs
 from flywheel.importers.verdict import Naming, Verdict
 from flywheel.store.store import open_store
 from flywheel.store.upkeep.check import check_store
@@ -68,8 +68,8 @@ def test_inspect_says_why_there_is_no_score_and_what_it_cost() -> None:
 def test_runs_of_inspect_compare(tmp_path: Path) -> None:
     db = tmp_path / "s.duckdb"
     grouped = Naming(group="region")
-    (one,) = bring(read_inspect, LOGS / "inspect-a.eval", grouped, db)
-    (other,) = bring(read_inspect, LOGS / "inspect-b.json", grouped, db)
+    (one,) = import_runs(read_inspect, LOGS / "inspect-a.eval", grouped, db)
+    (other,) = import_runs(read_inspect, LOGS / "inspect-b.json", grouped, db)
     # Three of eight samples are without `unsure`, two failed: 2 x (3 + 1) + 2, and 2 more in b.
     assert (one.row.repeats, one.row.items, one.samples, one.ungraded) == (2, 4, 8, 10)
     assert other.ungraded == 12
@@ -92,7 +92,7 @@ def test_lm_eval_filters_are_graders_of_their_own() -> None:
         [1.0, 0.0, 0.0, 0.0],
         [1.0, 1.0, 0.0, 1.0],
     ]
-    assert naming.left_out == ["bleu: it is no number for each item"]
+    assert naming.left_out == ["bleu: not one number per item"]
     first = verdicts(read_lm_eval, CAPITALS["small"])[1]
     assert (first.source.model, first.answer.output) == ("toy-small", "It is Oslo")
 
@@ -101,13 +101,13 @@ def test_lm_eval_metrics_of_which_less_is_better_are_left_out() -> None:
     naming = Naming()
     found = verdicts(read_lm_eval, CONTINENTS, naming)
     assert {one.grader for one in found} == {"acc", "acc_norm"}
-    assert naming.left_out == ["brier_score: less of it is better, and here more of a score is"]
+    assert naming.left_out == ["brier_score: lower is better, but a grader's score must increase"]
     assert found[0].answer.output is None, "a model that only ranked gave no text"
 
 
 def test_runs_of_lm_eval_compare(tmp_path: Path) -> None:
     db = tmp_path / "s.duckdb"
-    runs = [bring(read_lm_eval, path, Naming(), db)[0].row.run for path in CAPITALS.values()]
+    runs = [import_runs(read_lm_eval, path, Naming(), db)[0].row.run for path in CAPITALS.values()]
     with open_store(db) as store:
         primary = compare(store, runs[0], runs[1:]).candidates[0].primary
     assert primary and primary.grader == "exact_match,strict"
@@ -135,7 +135,7 @@ def test_promptfoo_failures_are_ungraded_where_promptfoo_wrote_0() -> None:
 
 def test_columns_of_promptfoo_are_runs_that_compare(tmp_path: Path) -> None:
     db = tmp_path / "s.duckdb"
-    found = bring(read_promptfoo, PROMPTFOO, Naming(run="r"), db, "named")
+    found = import_runs(read_promptfoo, PROMPTFOO, Naming(run="r"), db, "named")
     assert [(one.row.run, one.row.model, one.row.repeats) for one in found] == [
         ("r-0", "small", 2),
         ("r-1", "large", 2),
@@ -172,6 +172,6 @@ def test_what_is_no_log_is_one_line(tmp_path: Path, read: Read, text: str) -> No
         path = tmp_path / "log.json"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(BadFile) as refusal:
-        bring(read, path, Naming(), tmp_path / "s.duckdb")
+        import_runs(read, path, Naming(), tmp_path / "s.duckdb")
     assert str(refusal.value).startswith(str(path)) and "\n" not in str(refusal.value)
     assert not (tmp_path / "s.duckdb").exists()

@@ -16,7 +16,7 @@ from flywheel.importers.formats.archive import open_archive
 from flywheel.importers.formats.inspect_ai import read_inspect
 from flywheel.importers.formats.lm_eval import read_lm_eval
 from flywheel.importers.formats.promptfoo import read_promptfoo
-from flywheel.importers.import_runs import Read, bring
+from flywheel.importers.import_runs import Read, import_runs
 from flywheel.importers.verdict import Naming
 from flywheel.store.store import open_store
 
@@ -64,10 +64,10 @@ def promptfoo(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("read", "cut", "story"),
     [
-        (read_inspect, inspect_zip, "it holds 1 of the 8 samples that it counts"),
-        (read_inspect, inspect_json, "it holds 4 of the 8 samples that it counts"),
-        (read_lm_eval, lm_eval, "it holds 3 of the 4 items that it counts"),
-        (read_promptfoo, promptfoo, "it holds 7 of the 8 results that it counts"),
+        (read_inspect, inspect_zip, "it has 1 of the 8 samples that it declares"),
+        (read_inspect, inspect_json, "it has 4 of the 8 samples that it declares"),
+        (read_lm_eval, lm_eval, "it has 3 of the 4 items that it declares"),
+        (read_promptfoo, promptfoo, "it has 7 of the 8 results that it declares"),
     ],
 )
 def test_a_log_that_was_cut_is_refused_or_unfinished(
@@ -75,11 +75,11 @@ def test_a_log_that_was_cut_is_refused_or_unfinished(
 ) -> None:
     path, db = cut(tmp_path), tmp_path / "s.duckdb"
     with pytest.raises(BadFile, match=f"{story}.* --partial"):
-        bring(read, path, Naming(), db)
+        import_runs(read, path, Naming(), db)
     assert not db.exists()
-    short = [run for run in bring(read, path, Naming(partial=True), db) if run.lacks]
+    short = [run for run in import_runs(read, path, Naming(partial=True), db) if run.lacks]
     assert short and short[-1].lacks == story
-    (other, *_) = bring(read, path, Naming(partial=True, run="other"), db)
+    (other, *_) = import_runs(read, path, Naming(partial=True, run="other"), db)
     with open_store(db) as store:
         name = short[-1].row.run
         assert load_result(store, name).status == "interrupted"

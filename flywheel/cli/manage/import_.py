@@ -14,7 +14,7 @@ from flywheel.importers.formats.inspect_ai import read_inspect
 from flywheel.importers.formats.lm_eval import read_lm_eval
 from flywheel.importers.formats.promptfoo import read_promptfoo
 from flywheel.importers.formats.verdict_rows import read_scores
-from flywheel.importers.import_runs import Read, bring
+from flywheel.importers.import_runs import Read, import_runs
 from flywheel.importers.verdict import Naming
 from flywheel.importers.write import Imported
 from flywheel.outputs import work as outputs
@@ -66,14 +66,14 @@ def scores(**given: Any) -> None:
     group, passed, output, reason, error (with a null score), evalset, split, model, prompt_tokens,
     completion_tokens, seconds and price.
     """
-    _bring(read_scores, **given)
+    _import(read_scores, **given)
 
 
 @import_.command()
 @takes(_file, _log)
 def inspect(**given: Any) -> None:
     """Import a log of inspect_ai (.eval or .json) as one run. The evalset is the task."""
-    _bring(read_inspect, **given)
+    _import(read_inspect, **given)
 
 
 @import_.command("lm-eval")
@@ -84,7 +84,7 @@ def lm_eval(**given: Any) -> None:
     The model's name, and which metrics are better when higher, are read from the results_DATE.json
     in the same folder.
     """
-    _bring(read_lm_eval, **given)
+    _import(read_lm_eval, **given)
 
 
 @import_.command()
@@ -95,14 +95,14 @@ def promptfoo(**given: Any) -> None:
     The evalset is the configuration's description. With several runs, --run is the prefix of their
     names.
     """
-    _bring(read_promptfoo, **given)
+    _import(read_promptfoo, **given)
 
 
-def _bring(
+def _import(
     read: Read, file: Path, primary: str | None, db: Path, as_json: bool, **names: Any
 ) -> None:
     naming = Naming(**names)
-    runs = bring(read, file, naming, db, primary)
+    runs = import_runs(read, file, naming, db, primary)
     if as_json:
         imported = [run.as_json() for run in runs]
         print_json(outputs.Import(runs=imported, left_out=naming.left_out))

@@ -1,1 +1,1 @@
-"""Formats: the files of other harnesses, one reader each."""
+"""Formats: one reader for the files of each harness."""

@@ -1,10 +1,9 @@
-"""The files in a zip, one by one and never more than asked for.
+"""Reads the members of a zip one by one, with limits on their unpacked size.
 
-Python before 3.14 cannot unpack Zstandard, in which inspect_ai writes, so pyarrow does. Other ways
-of packing than that and Deflate are refused: Python unpacks a block of bzip2 whole, and 4 kB of it
-may stand for gigabytes. A member
-may unpack to 256 MB, all of them together to 200 times the file's size (or 1 GB): beyond that it is
-a bomb, whatever its directory says.
+inspect_ai compresses with Zstandard, which Python before 3.14 cannot unpack, so pyarrow does. Only
+Zstandard and Deflate are accepted: Python unpacks a whole bzip2 block at once, and 4 kB may expand
+to gigabytes. A member may unpack to 256 MB, all together to 200 times the file's size (or 1 GB),
+whatever the zip's directory says; more is treated as a zip bomb.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _ENCRYPTED = 1
 
 @dataclass
 class Archive:
-    """An open zip. `left` is how many bytes may still be unpacked."""
+    """An open zip. `left` is the number of bytes that may still be unpacked."""
 
     path: Path
     left: int
@@ -39,20 +38,20 @@ class Archive:
     _file: IO[bytes] = field(repr=False)
 
     def names(self) -> list[str]:
-        """The names of the files, each once; of two of one name the last one counts."""
+        """The distinct names of the members; of two with the same name the last one counts."""
         return list(self._zip.NameToInfo)
 
     def read(self, name: str) -> bytes:
-        """The bytes of a file. Raises BadFile when it is damaged, too large, or not there."""
+        """The bytes of a member. Raises BadFile if it is damaged, too large or missing."""
         info = self._zip.NameToInfo.get(name)
         if info is None:
-            raise BadFile(f"{self.path}: there is no {name} in it")
+            raise BadFile(f"{self.path}: has no member {name}")
         if info.flag_bits & _ENCRYPTED:
-            raise BadFile(f"{self.path}: {name}: it is encrypted")
+            raise BadFile(f"{self.path}: {name} is encrypted")
         if info.compress_type not in _METHODS:
             raise BadFile(
-                f"{self.path}: {name}: packed by method {info.compress_type}; wanted Zstandard or"
-                " Deflate, which inspect_ai writes"
+                f"{self.path}: {name}: compression method {info.compress_type}; wanted Zstandard or"
+                " Deflate, as inspect_ai writes"
             )
         most = min(_MOST_OF_ONE, self.left)
         try:
@@ -65,8 +64,8 @@ class Archive:
             raise BadFile(f"{self.path}: {name}: damaged: {error}") from None
         if len(data) > most:
             raise BadFile(
-                f"{self.path}: {name}: it unpacks to more than {most >> 20} MB; that is no log to"
-                " read"
+                f"{self.path}: {name}: unpacks to more than {most >> 20} MB; logs of that size are"
+                " refused"
             )
         self.left -= len(data)
         return data
@@ -75,7 +74,7 @@ class Archive:
         self._file.seek(info.header_offset)
         header = self._file.read(_HEADER)
         if len(header) < _HEADER or not header.startswith(b"PK\x03\x04"):
-            raise zipfile.BadZipFile("no header where the directory says")
+            raise zipfile.BadZipFile("no header at the position in the directory")
         lengths = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
         self._file.seek(sum(lengths), 1)
         packed = pyarrow().BufferReader(self._file.read(info.compress_size))
@@ -90,14 +89,14 @@ class Archive:
 
 @contextmanager
 def open_archive(path: Path) -> Generator[Archive]:
-    """Open a zip for reading. Raises BadFile when it is none."""
+    """Open a zip for reading. Raises BadFile if it is not a zip."""
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
             zipped = stack.enter_context(zipfile.ZipFile(file))
             size = path.stat().st_size
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise BadFile(f"{path}: no log of inspect_ai: {error}") from None
+            raise BadFile(f"{path}: not a log of inspect_ai: {error}") from None
         except OSError as error:
             raise BadFile(f"{path}: cannot be read: {error.strerror or error}") from None
         yield Archive(path, max(_MOST_AT_LEAST, _MOST_RATIO * size), zipped, file)

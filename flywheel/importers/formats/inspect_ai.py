@@ -1,9 +1,9 @@
 """Logs of inspect_ai: `.eval` (a zip) or `.json`. One log is one run.
 
-A letter counts as inspect counts it: C is 1, P is 0.5, I and N are 0. A score that holds several
-(a list, an object) gives one grader each, `scorer/key`. An epoch is a repeat. A sample that failed,
-was invalidated or has no score is ungraded, and so is a value that is no number (inspect would
-count that one as 0).
+Letters have inspect's values: C is 1, P is 0.5, I and N are 0. A score with several values (a list
+or an object) becomes one grader per value, `scorer/key`. An epoch is a repeat. A sample that
+failed, was invalidated or has no score is ungraded, and so is a value that is not a number (which
+inspect would count as 0).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ATTACHMENT = "attachment://"
 
 
 def read_inspect(path: Path, naming: Naming) -> Iterator[Verdict]:
-    """The verdicts in a log. Raises BadFile for one that is damaged or not finished."""
+    """The verdicts in a log. Raises BadFile if it is damaged or unfinished."""
     if path.suffix == ".json":
         log = load_log(path)
         source = _source(log, path, naming)
@@ -44,7 +44,7 @@ def read_inspect(path: Path, naming: Naming) -> Iterator[Verdict]:
     with open_archive(path) as archive:
         names = archive.names()
         if "header.json" not in names:
-            raise BadFile(f"{path}: no header.json in it: the log is not finished, or none")
+            raise BadFile(f"{path}: has no header.json: unfinished, or not a log of inspect_ai")
         header = parse_log(f"{path}: header.json", archive.read("header.json"))
         source = _source(header, path, naming)
         kept = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
@@ -55,7 +55,7 @@ def read_inspect(path: Path, naming: Naming) -> Iterator[Verdict]:
 
 
 def _check_whole(log: Part, source: Source, naming: Naming, samples: int) -> None:
-    """Hold the samples against the header: every item once an epoch, failed ones among them."""
+    """Compare the number of samples with the header: one per item and epoch, failed ones too."""
     total, spec = log.maybe("results", "total_samples"), log.at("eval")
     counted = total.count() if total else 0
     ids, epochs = spec.maybe("dataset", "sample_ids"), spec.maybe("config", "epochs")
@@ -68,11 +68,11 @@ def _source(log: Part, path: Path, naming: Naming) -> Source:
     status = log.at("status").text()
     if status != "success":
         raise BadFile(
-            f"{log.place}.status: the log is {status!r}, not finished; what is missing may be what"
-            " went wrong. Finish it with: inspect eval-retry"
+            f"{log.place}.status: the log is {status!r}, and the missing samples may be those that"
+            " failed. Finish it with: inspect eval-retry"
         )
     spec = log.at("eval")
-    task, model = _called(spec.at("task")), _called(spec.at("model"))
+    task, model = _name(spec.at("task")), _name(spec.at("model"))
     known = spec.maybe("eval_id") or spec.maybe("run_id")
     run = f"{task.rsplit('/')[-1]}-{known.text()[:8]}" if known else path.stem
     return Source(
@@ -85,14 +85,14 @@ def _source(log: Part, path: Path, naming: Naming) -> Source:
     )
 
 
-def _called(part: Part) -> str:
+def _name(part: Part) -> str:
     if not is_name(part.value):
         raise part.refuse("wanted a name of 1 to 200 printable characters")
     return part.text()
 
 
 def _verdicts(sample: Part, source: Source, naming: Naming) -> Iterator[Verdict]:
-    """The verdicts on one sample; one without a grader where there is none."""
+    """The verdicts on one sample; a single one without a grader if there are none."""
     epoch = sample.at("epoch")
     if not 1 <= epoch.count() <= MOST_REPEATS:
         raise epoch.refuse(f"wanted a whole number from 1 to {MOST_REPEATS}")
@@ -126,7 +126,7 @@ def _verdicts(sample: Part, source: Source, naming: Naming) -> Iterator[Verdict]
 
 
 class _Given(NamedTuple):
-    """What one scorer said: a score, or the story why there is none."""
+    """One scorer's result: a score, or the reason (`story`) why there is none."""
 
     grader: str
     score: float | None
@@ -136,7 +136,7 @@ class _Given(NamedTuple):
 
 
 def _values(name: str, part: Part) -> Iterator[_Given]:
-    """The scores in one score: a value, or one for each of its keys."""
+    """The results in one score: a single value, or one for each key."""
     explanation = part.maybe("explanation")
     reason = explanation.text() if explanation else ""
     kind = part.maybe("reason")
@@ -153,17 +153,17 @@ def _values(name: str, part: Part) -> Iterator[_Given]:
         score, passed = _number(one)
         story = None
         if score is None:
-            told = (kind.name() if kind else "", reason, _unread(one))
-            story = "; ".join(text for text in told if text)
+            parts = (kind.name() if kind else "", reason, _unread(one))
+            story = "; ".join(text for text in parts if text)
         yield _Given(grader, score, passed, reason, story)
 
 
 def _unread(value: Part) -> str:
-    return "unscored" if value.value is None else f"{value.value!r:.80} is no number"
+    return "unscored" if value.value is None else f"{value.value!r:.80} is not a number"
 
 
 def _number(value: Part) -> tuple[float | None, bool | None]:
-    """The score that a value stands for and whether it passes, as inspect's own value_to_float."""
+    """The score of a value, and whether it passes; like inspect's value_to_float."""
     given: Any = value.value
     if given is None or isinstance(given, dict | list):
         return None, None
@@ -205,22 +205,22 @@ def _answer(sample: Part, model: str, error: str | None) -> Answer:
 
 
 def _count(usage: Part, key: str) -> int:
-    found = usage.maybe(key)
-    return found.count() if found else 0
+    tokens = usage.maybe(key)
+    return tokens.count() if tokens else 0
 
 
 def _output(sample: Part) -> str:
-    """The answer's text. What is long stands in the attachments."""
+    """The answer's text; a long one is in the attachments."""
     completion = sample.maybe("output", "completion")
     text = completion.text() if completion else ""
     if text.startswith(_ATTACHMENT):
-        found = sample.maybe("attachments", text.removeprefix(_ATTACHMENT))
-        return found.text() if found else text
+        attachment = sample.maybe("attachments", text.removeprefix(_ATTACHMENT))
+        return attachment.text() if attachment else text
     return text
 
 
 def _input(sample: Part) -> Any:
-    """The input, without the ids that inspect gives messages anew in each run."""
+    """The input without message ids, which differ in each run."""
     given = sample.at("input")
     if isinstance(given.value, str):
         return given.value
@@ -231,5 +231,5 @@ def _input(sample: Part) -> Any:
 
 
 def _group(sample: Part, naming: Naming) -> str | None:
-    found = sample.maybe("metadata", naming.group) if naming.group else None
-    return found.name() if found else None
+    group = sample.maybe("metadata", naming.group) if naming.group else None
+    return group.name() if group else None

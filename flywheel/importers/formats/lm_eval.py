@@ -1,8 +1,8 @@
-"""Logs of lm-eval: a `samples_TASK_DATE.jsonl`, and the `results_DATE.json` that lies beside it.
+"""Logs of lm-eval: a `samples_TASK_DATE.jsonl` and the `results_DATE.json` in the same folder.
 
-One file of samples is one run. A metric is a grader, named as lm-eval names it: `acc`, or
-`exact_match,strict` where a filter is named. A metric that is no number for each item (BLEU keeps
-its texts), or of which less is better, is left out, and the command says so.
+One file of samples is one run. A metric is a grader with lm-eval's name: `acc`, or
+`exact_match,strict` with a filter. A metric that is not one number per item (such as BLEU), or that
+is better when lower, is left out with a message.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flywheel.importers.formats.log import Part, load_log, parse_log
 from flywheel.importers.verdict import Answer, Naming, Source, Verdict, is_name, passes
 
 _FILE = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
-# What a row had beside its metrics before lm-eval 0.4.8 began to name them.
+# The fields that are not metrics; rows list their metrics only since lm-eval 0.4.8.
 _NO_METRICS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter"} | {
     "doc_hash",
     "prompt_hash",
@@ -29,17 +29,17 @@ _NO_METRICS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps"
 
 @dataclass
 class _Metrics:
-    """Which metrics are graders. `left_out` gets a line for each that is none."""
+    """Selects the metrics that become graders. `left_out` gets a line for each other one."""
 
     higher_is_better: Mapping[str, Any]
     left_out: list[str]
 
     def take(self, metric: str, value: Any) -> bool:
-        """Whether this metric, with this value on some item, is a grader's score."""
+        """Whether this metric, given its value on an item, becomes a grader."""
         if self.higher_is_better.get(metric) is False:
-            return self._leave(metric, "less of it is better, and here more of a score is")
+            return self._leave(metric, "lower is better, but a grader's score must increase")
         if isinstance(value, list | dict | str):
-            return self._leave(metric, "it is no number for each item")
+            return self._leave(metric, "not one number per item")
         return True
 
     def _leave(self, metric: str, story: str) -> bool:
@@ -55,8 +55,8 @@ def read_lm_eval(path: Path, naming: Naming) -> Iterator[Verdict]:
     task = named["task"] if named else naming.evalset
     if task is None:
         raise BadFile(
-            f"{path}: wanted a file samples_TASK_DATE.jsonl as lm-eval writes with --log_samples;"
-            " for another name give --evalset too"
+            f"{path}: wanted a file samples_TASK_DATE.jsonl, as lm-eval writes with --log_samples;"
+            " for another file name, pass --evalset"
         )
     results = _results(path.with_name(f"results_{named['date']}.json") if named else None)
     source = _source(path, task, results, naming)
@@ -74,7 +74,7 @@ def read_lm_eval(path: Path, naming: Naming) -> Iterator[Verdict]:
 
 
 def _results(path: Path | None) -> Part:
-    """What lm-eval summed up of the run; an empty object when it is not there."""
+    """The results file of the run, or an empty object without one."""
     if path is None or not path.is_file():
         return Part(str(path), {})
     return load_log(path)
@@ -130,7 +130,7 @@ def _verdicts(row: Part, source: Source, naming: Naming, metrics: _Metrics) -> I
 
 
 def _named(row: Part) -> list[str]:
-    """The names of a row's metrics."""
+    """The names of the metrics in a row."""
     given = row.maybe("metrics")
     if given:
         return [part.text() for part in given.parts()]
@@ -138,7 +138,7 @@ def _named(row: Part) -> list[str]:
 
 
 def _output(row: Part) -> str | None:
-    """The text that the model gave; None where it only ranked what it was given."""
+    """The model's text; None if it only scored given answers."""
     try:
         first = row.value["resps"][0][0]
     except (LookupError, TypeError):

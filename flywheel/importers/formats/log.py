@@ -1,8 +1,8 @@
-"""A log in JSON, read with suspicion: each value knows where it stands, and what it must be.
+"""Validated access to a JSON log; errors name the location of a value.
 
-Other harnesses write NaN for a score that is not there, so NaN and infinity are read as null. A key
-given twice is refused: readers differ on which value counts. Logs of more than 256 MB are refused:
-a parsed log takes several times its size in memory.
+NaN and infinity, which other harnesses write for missing scores, are read as null. Duplicate keys
+are refused, since readers differ on which value counts. Logs over 256 MB are refused, because a
+parsed log takes several times its size in memory.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _MOST_COUNT = 1 << 53
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A value in a log. Every method raises BadFile, with the value's place, for a wrong type."""
+    """A value in a log. Every method raises BadFile with the location for a wrong type."""
 
     place: str
     value: Any
 
     def at(self, key: str) -> Part:
-        """The value of a field that must be there."""
-        found = self.maybe(key)
-        if found is None:
+        """The value of a required field."""
+        part = self.maybe(key)
+        if part is None:
             raise BadFile(f"{self.place}.{key}: this field is missing")
-        return found
+        return part
 
     def maybe(self, key: str, *inner: str) -> Part | None:
-        """The value of a field, or of one inside it; None when any is missing or null."""
+        """The value of a field, or of a nested one; None if any is missing or null."""
         value = self._as(dict, "an object").get(key)
         if value is None:
             return None
@@ -44,21 +44,21 @@ class Part:
         return part.maybe(*inner) if inner else part
 
     def fields(self) -> Iterator[tuple[str, Part]]:
-        """The fields of an object, null ones too."""
+        """The fields of an object, including null ones."""
         for key, value in self._as(dict, "an object").items():
             yield str(key), Part(f"{self.place}.{key}", value)
 
     def parts(self) -> Iterator[Part]:
-        """The values of a list, null ones too."""
+        """The values of a list, including null ones."""
         for number, value in enumerate(self._as(list, "a list")):
             yield Part(f"{self.place}[{number}]", value)
 
     def text(self) -> str:
-        """A text."""
+        """A string."""
         return cast("str", self._as(str, "text"))
 
     def name(self) -> str:
-        """A text or a whole number, as text."""
+        """A string or a whole number, as a string."""
         if isinstance(self.value, int) and not isinstance(self.value, bool):
             return str(self.value)
         return self.text()
@@ -75,14 +75,14 @@ class Part:
         return number
 
     def amount(self) -> float:
-        """A finite number of 0 or more."""
+        """A finite number, 0 or more."""
         number = self.number()
         if number < 0:
             raise self.refuse("wanted 0 or more")
         return number
 
     def count(self) -> int:
-        """A whole number of 0 or more."""
+        """A whole number, 0 or more."""
         value = self._as(int, "a whole number")
         if isinstance(value, bool) or not 0 <= value < _MOST_COUNT:
             raise self.refuse("wanted a whole number of 0 or more")
@@ -103,7 +103,7 @@ class Part:
 
 
 def load_log(path: Path) -> Part:
-    """A whole log in one JSON file."""
+    """Read a log that is one JSON file."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -113,9 +113,9 @@ def load_log(path: Path) -> Part:
 
 
 def parse_log(place: str, data: bytes) -> Part:
-    """The JSON value in these bytes, which stand at `place`."""
+    """Parse JSON; `place` is its location for errors."""
     if len(data) > MOST_BYTES:
-        raise BadFile(f"{place}: more than {MOST_BYTES >> 20} MB unpacked; that is no log to read")
+        raise BadFile(f"{place}: more than {MOST_BYTES >> 20} MB unpacked; wanted a smaller log")
     try:
         return Part(place, parse_json(data.decode("utf-8-sig"), nan_is_null=True))
     except UnicodeDecodeError as error:

@@ -1,11 +1,10 @@
 """Results of promptfoo: the JSON file of `promptfoo eval -o results.json` or `promptfoo export`.
 
-Each provider with each prompt is a run, for that is what one would compare. The grader `score` is
-promptfoo's own mean of all assertions; every named metric is one more. Versions that write no
-`namedScoreWeights` keep a metric as the sum over its assertions, and it becomes their mean. A
-request that failed, and a metric whose grader failed, is ungraded: promptfoo writes a 0 for both.
-The same test again (`--repeat`) is a repeat. A test is known by its variables, description and
-assertions.
+Each combination of provider and prompt is a run. The grader `score` is promptfoo's mean of all
+assertions; every named metric is another grader. Versions without `namedScoreWeights` write a
+metric as the sum over its assertions, which is converted to the mean. A failed request, and a
+metric whose grader failed, is ungraded; promptfoo writes 0 for both. A repeated test (`--repeat`)
+is a repeat. A test is identified by its variables, description and assertions.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ from graders.text.strict_json import dump_json
 
 _OVERALL = "score"
 _REQUEST_FAILED = 2
-# What promptfoo says of an assertion that raised, beside the mark that it gives a judge's failure.
+# The reasons that promptfoo gives for an assertion that raised; it marks only failed judges.
 _RAISED = ("Custom function threw error", "Python code execution failed")
 _SHOWN = 120
 
 
 def read_promptfoo(path: Path, naming: Naming) -> Iterator[Verdict]:
-    """The verdicts in a results file. Raises BadFile with the place of what is wrong."""
+    """The verdicts in a results file. Raises BadFile with the location of an error."""
     log = load_log(path)
     results = log.at("results")
     version = results.maybe("version")
     if version is None or version.value != 3:
-        found = version.value if version else None
+        given = version.value if version else None
         raise BadFile(
-            f"{path}: wanted results of version 3, as newer promptfoo writes, got {found!r:.80}"
+            f"{path}: wanted results of version 3, as newer promptfoo writes, got {given!r:.80}"
         )
     sources = _sources(log, path, naming)
     times: Counter[tuple[str, str]] = Counter()
@@ -68,28 +67,26 @@ def read_promptfoo(path: Path, naming: Naming) -> Iterator[Verdict]:
 
 
 def _sum_of(counts: Part | None, *names: str) -> int:
-    """The sum of the counts that are there."""
-    found = [counts.maybe(name) for name in names] if counts else []
-    return sum(part.count() for part in found if part)
+    """The sum of those counts that exist."""
+    parts = [counts.maybe(name) for name in names] if counts else []
+    return sum(part.count() for part in parts if part)
 
 
 def _sources(log: Part, path: Path, naming: Naming) -> dict[int, Source]:
-    """The runs by `promptIdx`: one column of promptfoo's table each."""
-    known, told = log.maybe("evalId"), log.maybe("config", "description")
-    evalset = naming.evalset or (told.text()[:200] if told else None)
+    """The runs by `promptIdx`, which is a column of promptfoo's table."""
+    known, description = log.maybe("evalId"), log.maybe("config", "description")
+    evalset = naming.evalset or (description.text()[:200] if description else None)
     if evalset is None or not is_name(evalset):
-        raise BadFile(
-            f"{path}: the results have no description to name the evalset; give --evalset"
-        )
+        raise BadFile(f"{path}: no description to name the evalset by; pass --evalset")
     columns = list(log.at("results").at("prompts").parts())
     stem = naming.run or (known.text() if known else path.stem)
-    found: dict[int, Source] = {}
+    sources: dict[int, Source] = {}
     for number, column in enumerate(columns):
         model = column.at("provider").text()
         if not is_name(model):
             raise column.at("provider").refuse("wanted a name of 1 to 200 printable characters")
         run = naming.run if naming.run and len(columns) == 1 else f"{stem}-{number}"
-        found[number] = Source(
+        sources[number] = Source(
             run=run,
             evalset=evalset,
             split=naming.split,
@@ -97,7 +94,7 @@ def _sources(log: Part, path: Path, naming: Naming) -> dict[int, Source]:
             note=f"imported from {path.name} of promptfoo",
             prompt=({"role": "user", "content": column.at("raw").text()},),
         )
-    return found
+    return sources
 
 
 def _verdicts(
@@ -138,7 +135,7 @@ def _verdicts(
 
 
 def _graded(result: Part, ungraded: Verdict) -> Iterator[Verdict]:
-    """The overall score and those of the named metrics."""
+    """The overall score, and those of the named metrics."""
     listed = result.maybe("gradingResult", "componentResults")
     components = [part for part in listed.parts() if part.value is not None] if listed else []
     faults = [story for part in components if (story := _fault(part))]
@@ -147,8 +144,8 @@ def _graded(result: Part, ungraded: Verdict) -> Iterator[Verdict]:
         yield ungraded._replace(error=faults[0])
     else:
         score = result.at("score").number()
-        told = reason.text() if reason else ""
-        yield ungraded._replace(score=score, passed=bool(result.at("success").value), reason=told)
+        text = reason.text() if reason else ""
+        yield ungraded._replace(score=score, passed=bool(result.at("success").value), reason=text)
     named = result.maybe("namedScores")
     for name, value in named.fields() if named else ():
         if not is_name(name) or name == _OVERALL:
@@ -168,10 +165,10 @@ def _graded(result: Part, ungraded: Verdict) -> Iterator[Verdict]:
 
 
 def _fault(component: Part) -> str | None:
-    """Why a grader reached no verdict, None when it did."""
+    """The reason why a grader failed, None if it did not."""
     reason, marked = component.maybe("reason"), component.maybe("metadata", "graderError")
-    told = reason.text() if reason else "the grader failed"
-    return told if (marked and marked.value is True) or told.startswith(_RAISED) else None
+    text = reason.text() if reason else "the grader failed"
+    return text if (marked and marked.value is True) or text.startswith(_RAISED) else None
 
 
 def _metric(component: Part) -> Any:
@@ -180,7 +177,7 @@ def _metric(component: Part) -> Any:
 
 
 def _asserted(test: Part, metric: str) -> int:
-    """How many assertions of a test count for a metric, those of its sets among them."""
+    """The number of a test's assertions for a metric, including those in assertion sets."""
     asserted = test.maybe("assert")
     total = 0
     for part in asserted.parts() if asserted else ():
@@ -191,45 +188,45 @@ def _asserted(test: Part, metric: str) -> int:
 
 
 def _metrics_of(test: Part) -> list[str]:
-    """The named metrics that a test would have had."""
+    """The named metrics of a test's assertions."""
     asserted = test.maybe("assert")
-    found = [part.maybe("metric") for part in asserted.parts()] if asserted else []
-    return list(dict.fromkeys(part.value for part in found if part and is_name(part.value)))
+    metrics = [part.maybe("metric") for part in asserted.parts()] if asserted else []
+    return list(dict.fromkeys(part.value for part in metrics if part and is_name(part.value)))
 
 
 def _content(test: Part, result: Part) -> dict[str, Any]:
-    """What makes a test that very test."""
+    """The fields that identify a test."""
     given = test.maybe("vars") or result.maybe("vars")
-    found: dict[str, Any] = {"vars": given.value if given else {}}
-    told, asserted = test.maybe("description"), test.maybe("assert")
-    if told:
-        found["description"] = told.text()
+    content: dict[str, Any] = {"vars": given.value if given else {}}
+    description, asserted = test.maybe("description"), test.maybe("assert")
+    if description:
+        content["description"] = description.text()
     if asserted:
-        found["assert"] = _digest(asserted)
-    return found
+        content["assert"] = _digest(asserted)
+    return content
 
 
 def _digest(part: Part) -> str:
     try:
         return digest(part.value)
     except (RecursionError, ValueError) as error:
-        raise BadFile(f"{part.place}: cannot be kept: {error}") from None
+        raise BadFile(f"{part.place}: cannot be stored: {error}") from None
 
 
 def _item(content: dict[str, Any]) -> str:
-    """A name for people, and eight letters against a clash."""
+    """A readable name, made unique with eight characters of the digest."""
     try:
-        told = content.get("description") or canonical_json(content["vars"])
-        return f"{' '.join(told.split()):.{_SHOWN}} {digest(content)[:8]}"
+        text = content.get("description") or canonical_json(content["vars"])
+        return f"{' '.join(text.split()):.{_SHOWN}} {digest(content)[:8]}"
     except (RecursionError, ValueError) as error:
-        raise BadFile(f"a test's variables cannot be kept: {error}") from None
+        raise BadFile(f"a test's variables cannot be stored: {error}") from None
 
 
 def _answer(result: Part, error: str | None) -> Answer:
     output = result.maybe("response", "output")
     latency, cost = result.maybe("latencyMs"), result.maybe("cost")
     counts = {
-        key: found.count() if (found := result.maybe("tokenUsage", key)) else None
+        key: tokens.count() if (tokens := result.maybe("tokenUsage", key)) else None
         for key in ("prompt", "completion", "cached")
     }
     return Answer(
@@ -247,4 +244,4 @@ def _text(output: Part) -> str:
     try:
         return output.value if isinstance(output.value, str) else dump_json(output.value)
     except (RecursionError, ValueError) as error:
-        raise BadFile(f"{output.place}: cannot be kept: {error}") from None
+        raise BadFile(f"{output.place}: cannot be stored: {error}") from None

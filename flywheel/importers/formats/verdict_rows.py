@@ -1,10 +1,10 @@
-"""Rows of your own: JSONL, one verdict a line, the same for every harness.
+"""A generic format: JSONL with one verdict per line.
 
     {"run": "a", "item": "q1", "grader": "exact", "score": 1}
 
-A row may also say `repeat` (from 0), `group`, `passed`, `output`, `reason`, `error` (why `score` is
+Optional fields: `repeat` (from 0), `group`, `passed`, `output`, `reason`, `error` (why `score` is
 null), `evalset`, `split`, `model`, `prompt_tokens`, `completion_tokens`, `seconds`, `price` (US
-dollars). Any other field is refused, so that a typing error is not read as silence.
+dollars). Other fields are refused, so that a misspelt one is not ignored.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MOST_TOKENS = 1 << 53
 
 
 class _Fault(Exception):
-    """What is wrong with the value of a field."""
+    """A field with an invalid value."""
 
     def __init__(self, field: str, story: str) -> None:
         super().__init__(story)
@@ -55,7 +55,7 @@ def read_scores(path: Path, naming: Naming) -> Iterator[Verdict]:
             column = _column(line, fault.field)
             raise BadFile(f"{path}:{number}:{column}: {fault.field}: {fault}") from None
         except RecursionError:
-            raise BadFile(f"{path}:{number}:1: it is nested too deeply to read") from None
+            raise BadFile(f"{path}:{number}:1: nested too deeply to read") from None
 
 
 def _verdict(place: str, row: dict[str, Any], source: Source) -> Verdict:
@@ -64,9 +64,9 @@ def _verdict(place: str, row: dict[str, Any], source: Source) -> Verdict:
     if score is not None:
         score = _finite(row, "score")
         if error is not None:
-            raise _Fault("error", "a row has a score or an error; write null for one of the two")
+            raise _Fault("error", "a row has a score or an error; one of them must be null")
     elif passed is not None:
-        raise _Fault("passed", "without a score nothing passed; remove it, or give the score")
+        raise _Fault("passed", "needs a score; remove it, or add the score")
     if passed is None:
         passed = None if score is None else passes(score)
     elif not isinstance(passed, bool):
@@ -100,32 +100,32 @@ def _answer(row: dict[str, Any]) -> Answer:
 
 
 def _source(row: dict[str, Any], path: Path, naming: Naming, sources: dict[str, Source]) -> Source:
-    """The run of a row, the same object for the same run. Also checks which fields there are."""
+    """The run of a row, the same object for the same run. Also checks the row's field names."""
     if not row.keys() <= _KNOWN:
-        stranger = next(name for name in row if name not in _KNOWN)
-        raise _Fault(stranger, f"no such field here; a row has {', '.join(sorted(_KNOWN))}")
+        unknown = next(name for name in row if name not in _KNOWN)
+        raise _Fault(unknown, f"unknown field; a row has {', '.join(sorted(_KNOWN))}")
     for name in _NEEDED:
         if name not in row:
             raise _Fault(name, "this field is missing")
     run = _name(row, "run")
     known = sources.get(run)
-    # A row that does not say it is of what the run's first row was of.
-    evalset = naming.evalset or _named(row, "evalset") or (known and known.evalset)
+    # The default is the value in the run's first row.
+    evalset = naming.evalset or _optional_name(row, "evalset") or (known and known.evalset)
     split = row.get("split") or (known.split if known else naming.split)
-    model = _named(row, "model") or (known.model if known else run)
+    model = _optional_name(row, "model") or (known.model if known else run)
     if evalset is None:
-        raise _Fault("evalset", "this field is missing; name the evalset here or with --evalset")
+        raise _Fault("evalset", "this field is missing; add it, or pass --evalset")
     if split not in SPLITS:
         raise _Fault("split", f"wanted one of {', '.join(SPLITS)}, got {split!r:.80}")
     if known and (known.evalset, known.split, known.model) == (evalset, split, model):
         return known
-    # A second source of one name is refused where the runs are gathered.
+    # `gather` refuses a second source with the same name.
     source = Source(run, evalset, split, model, f"imported from {path.name}")
     sources.setdefault(run, source)
     return source
 
 
-def _named(row: dict[str, Any], field: str) -> str | None:
+def _optional_name(row: dict[str, Any], field: str) -> str | None:
     return None if row.get(field) is None else _name(row, field)
 
 
@@ -183,10 +183,10 @@ def _finite(row: dict[str, Any], field: str) -> float:
 
 
 def _column(line: bytes, field: str) -> int:
-    """Where a field stands in its line; 1 for one that is missing."""
+    """The column of a field in its line; 1 for a missing one."""
     try:
         return json_places(line.decode("utf-8-sig")).get((field,), (1, 1))[1]
-    except BadPlace as fault:  # a number that is too large; its key stands before it
+    except BadPlace as fault:  # a number that is too large; its key comes before it
         before = line.decode("utf-8-sig")[: fault.column]
         return max(1, before.rfind(f'"{field}"') + 1)
     except (RecursionError, ValueError):
