@@ -1,1 +1,1 @@
-"""Stories that read top to bottom."""
+"""Recipes: complete examples, each readable from top to bottom."""

@@ -1,12 +1,12 @@
-"""A first look: twelve answers of a support bot, graded by every kind of grader.
+"""The graders demo: twelve answers of a support bot, graded by every kind of grader.
 
     flywheel demo --graders
 
-1. Read the answers and the graders, plain files in flywheel/recipes/demo_files.
-2. Grade every answer with every grader. The judge is scripted, so no key and no network is
+1. Read the answers and the graders from plain files in flywheel/recipes/demo_files.
+2. Grade every answer with every grader. The judge is scripted, so neither a key nor a network is
    needed; the Python grader runs in the sandbox.
-3. Print the table. Two answers show why it has so many columns: one is no JSON (unparsed, a score
-   of 0), and to one the judge gives no verdict that can be read (ungraded, no score at all).
+3. Print a table. Two answers explain its columns: one is not JSON (unparsed, score 0), and for one
+   the judge's reply is unreadable (ungraded, no score).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ FILES = Path(__file__).parent / "demo_files"
 
 
 def main() -> dict[str, Summary]:
-    """Grade, print, and return the count of each grader."""
+    """Grade, print, and return each grader's summary."""
     # 1. Read.
     samples = [sample_of_row(row) for _, row in read_rows(FILES / "answers.jsonl")]
     graders: list[Grader] = load_document(FILES / "graders.yaml").read_as(
         TypeAdapter(list[AnyGrader])
     )
 
-    # 2. Grade. A judge that cannot be read leaves a sample ungraded; the mean is of the others.
+    # 2. Grade. An unreadable verdict of the judge is ungraded and excluded from the mean.
     verdicts: dict[str, list[Verdict]] = {}
     spec = EngineSpec(judge=f"scripted:{FILES / 'judge.jsonl'}")
     for grader in graders:

@@ -1,16 +1,16 @@
 """The whole loop on the embedded model: measure, plan, train, decide, promote.
 
     flywheel demo            about five minutes on two cores
-    flywheel demo --fast     SFT alone, under ninety seconds
+    flywheel demo --fast     only SFT, under ninety seconds
 
-1. Measure what there is, on dev, where candidates are chosen.
-2. Ask how many items a gain takes, before anything is spent.
-3. Train two seeds of each lever side by side. Exams on dev choose the checkpoint; RFT is rewarded
-   by three graders and audited by another one that it is never rewarded by.
-4. Choose the lever on dev. Measure it and the baseline on the sealed test split, once.
-5. Let the gate decide, and promote what holds.
+1. Measure the baseline on dev, where candidates are selected.
+2. Estimate the sample size needed to detect a gain, before anything is spent.
+3. Train two seeds of each lever at the same time. Exams on dev select the checkpoint; RFT is
+   rewarded by three graders and audited by another one.
+4. Select the lever on dev. Measure it and the baseline on the sealed test split, once.
+5. Let the gate decide, and promote the candidate if it wins.
 
-Every step is noted in the folder: stopped at any moment and begun again, the story goes on.
+Every step is recorded in the folder, so an interrupted demo can be resumed.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _FIELDS = ("category", "priority", "order_id")
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """One lever of the story: its name and what both seeds share."""
+    """One lever of the demo, with the config that both seeds share."""
 
     name: str
-    told: str
+    description: str
     config: Mapping[str, Any]
 
     def seeded(self, evalset: str, seed: int) -> TrainingConfig:
-        """The config of one seed."""
+        """The config for one seed."""
         same = {"model": MODEL, "evalset": evalset, "seed": seed}
         return OBJECTIVE.validate_python({**same, **self.config})
 
@@ -60,7 +60,7 @@ RFT = Lever(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the story happens: its workspace, its notes, and the evalset it is about."""
+    """The demo's workspace, its record of finished steps, and its evalset."""
 
     workspace: Local
     notes: Notes
@@ -68,8 +68,8 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
-    """What came of a lever: its models and their dev results by seed, and the seconds it took."""
+class Trained:
+    """A lever's models and dev results by seed, and its training time in seconds."""
 
     lever: Lever
     models: Sequence[Path]
@@ -78,52 +78,52 @@ class Turned:
 
     @property
     def mean(self) -> float:
-        """The mean score of the seeds."""
+        """The mean score over the seeds."""
         return sum(map(score, self.results)) / len(self.results)
 
 
 def main(
     folder: Path, levers: Sequence[Lever] = (SFT, RFT), evalset: str = "ticket_triage"
 ) -> Verdict:
-    """Tell the story in this folder, and return what the gate decided."""
+    """Run the demo in this folder, and return the gate's verdict."""
     folder.mkdir(parents=True, exist_ok=True)
     db = folder / "flywheel.duckdb"
     with open_workspace(db) as workspace:
         place = Place(workspace, Notes(folder / "demo.json"), evalset)
-        # 1. Measure first. Nothing is trained before there is something to beat.
-        print("1. What there is")
+        # 1. Measure the baseline first: a training needs one to beat.
+        print("1. Measure the baseline")
         dev = measure(place, MODEL, "dev", "baseline")
-        tell("baseline on dev", dev)
+        show("baseline on dev", dev)
 
-        # 2. How many items would decide?
+        # 2. Estimate the sample size.
         planned = forecast(load_evalset(evalset), Wish(effect=0.1))
         print(f"\n2. You need {planned.items} items to detect 10 points with 80% power")
 
-        # 3. Train, two seeds each: one seed may be luck.
-        turned: list[Turned] = []
+        # 3. Train two seeds each, since a single one may be luck.
+        trained: list[Trained] = []
         for lever in levers:
-            print(f"\n3. {lever.name}: {lever.told}, seeds 0 and 1")
-            turned.append(turn(place, lever))
+            print(f"\n3. {lever.name}: {lever.description}, seeds 0 and 1")
+            trained.append(train(place, lever))
 
-        # 4. Choose on dev, where looking costs nothing.
+        # 4. Select on dev, which may be used any number of times.
         print("\n4. The levers on dev, against the baseline")
-        table(workspace, dev.run.run, turned)
-        best = max(turned, key=lambda one: one.mean)
+        table(workspace, dev.run.run, trained)
+        best = max(trained, key=lambda one: one.mean)
         order = sorted(SEEDS, key=lambda seed: -score(best.results[seed]))
-        print(f"\n5. {best.lever.name} looks at the sealed test split, and so does the baseline")
-        tell("baseline on test", measure(place, MODEL, "test", "baseline"))
+        print(f"\n5. {best.lever.name} and the baseline on the sealed test split")
+        show("baseline on test", measure(place, MODEL, "test", "baseline"))
         tested = [measure(place, str(best.models[seed]), "test") for seed in order]
         for seed, result in zip(order, tested, strict=True):
-            tell(f"{best.lever.name} seed {seed} on test", result)
+            show(f"{best.lever.name} seed {seed} on test", result)
 
-        # 5. The gate decides, not we.
-        verdict = decided(place, [result.run.run for result in tested])
+        # 5. The gate decides.
+        verdict = decide(place, [result.run.run for result in tested])
     closing(verdict, folder, best.models[order[0]])
     return verdict
 
 
 def measure(place: Place, model: str, split: str, kind: str = "eval") -> Result:
-    """A model's run on a split: the one that is noted, resumed where it is not finished."""
+    """A model's result on a split; a recorded run is reused, and resumed if unfinished."""
     step, workspace = f"{kind} {split} {model}", place.workspace
     if known := place.notes.get(step):
         run = workspace.run(known)
@@ -134,24 +134,24 @@ def measure(place: Place, model: str, split: str, kind: str = "eval") -> Result:
     return run.wait().result
 
 
-def turn(place: Place, lever: Lever) -> Turned:
+def train(place: Place, lever: Lever) -> Trained:
     """Train both seeds of a lever at the same time, and measure them on dev."""
     began = time.monotonic()
     jobs = {f"{lever.name} seed {seed}": lever.seeded(place.evalset, seed) for seed in SEEDS}
     models = train_side_by_side(place.workspace, place.notes, jobs)
     seconds = time.monotonic() - began
     results = [measure(place, str(model), "dev") for model in models]
-    return Turned(lever, models, results, seconds)
+    return Trained(lever, models, results, seconds)
 
 
-def table(workspace: Local, baseline: str, turned: Sequence[Turned]) -> None:
-    """Score, gain and seconds of every lever and seed."""
+def table(workspace: Local, baseline: str, trained: Sequence[Trained]) -> None:
+    """Print score, gain and training time of every lever and seed."""
     print(f"{'lever':<12} {'exact':>6} {'points':>7} {'low':>6} {'high':>6} {'seconds':>8}")
-    for one in turned:
+    for one in trained:
         runs = [result.run.run for result in one.results]
-        found = workspace.compare(baseline, *runs).comparison
+        comparison = workspace.compare(baseline, *runs).comparison
         for seed, result in enumerate(one.results):
-            primary = found.candidates[seed].primary
+            primary = comparison.candidates[seed].primary
             assert primary is not None and primary.paired is not None
             gain = primary.paired
             bounds = (points(gain.low or 0.0), points(gain.high or 0.0))
@@ -161,17 +161,17 @@ def table(workspace: Local, baseline: str, turned: Sequence[Turned]) -> None:
             )
 
 
-def decided(place: Place, tested: Sequence[str]) -> Verdict:
-    """What the gate decides on the first run, with the others as its seeds; promoted if it wins."""
+def decide(place: Place, tested: Sequence[str]) -> Verdict:
+    """Gate the first run, with the others as its seeds; promote it if it wins."""
     baseline = place.notes.get(f"baseline test {MODEL}")
-    assert baseline is not None, "it was measured before"
+    assert baseline is not None, "measured in step 4"
     verdict = place.workspace.gate(tested[0], baseline=baseline, seeds=tested[1:])
     print(f"\n{verdict}")
     return verdict.promote() if verdict.outcome == "promote" else verdict
 
 
 def closing(verdict: Verdict, folder: Path, model: Path) -> None:
-    """What a reader may want to do next."""
+    """Print the next commands to try."""
     db = folder / "flywheel.duckdb"
     print(f"\nthe promoted model: {model}" if verdict.outcome == "promote" else "")
     print("next, all with --db " + str(db))
@@ -181,12 +181,12 @@ def closing(verdict: Verdict, folder: Path, model: Path) -> None:
     print("  flywheel review")
 
 
-def tell(what: str, result: Result) -> None:
-    """One line of a result."""
-    found: dict[str, Any] = {**result.as_json()["primary"]}
+def show(what: str, result: Result) -> None:
+    """Print one line about a result."""
+    primary: dict[str, Any] = {**result.as_json()["primary"]}
     print(
-        f"   {what}: {100 * found['mean']:.1f}% exact"
-        f" (95% {100 * found['low']:.1f} to {100 * found['high']:.1f})",
+        f"   {what}: {100 * primary['mean']:.1f}% exact"
+        f" (95% {100 * primary['low']:.1f} to {100 * primary['high']:.1f})",
         flush=True,
     )
 
@@ -194,5 +194,5 @@ def tell(what: str, result: Result) -> None:
 def score(result: Result) -> float:
     """The primary mean of a result."""
     primary = result.primary
-    assert primary is not None and primary.interval is not None, "the story's grader never fails"
+    assert primary is not None and primary.interval is not None, "the demo's grader never fails"
     return primary.interval.mean

@@ -1,6 +1,6 @@
 """Train several jobs at the same time, each in its own process, and show their progress.
 
-A story notes which of its steps are done, so that it can be stopped and started again.
+A recipe records the runs and jobs of its steps, so that it can be stopped and resumed.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from flywheel.workspace.local import Local
 
 
 class Notes:
-    """Names of runs and jobs by step, in a file that is whole at every moment."""
+    """Names of runs and jobs by step, in a file that is written atomically."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
 
     def get(self, step: str) -> str | None:
-        """What was noted of a step."""
+        """The recorded name of a step, or None."""
         return self._known.get(step)
 
     def keep(self, step: str, name: str) -> None:
-        """Note the run or job of a step."""
+        """Record the run or job of a step."""
         self._known[step] = name
         write_whole(self._path, json.dumps(self._known, indent=2) + "\n")
 
@@ -42,11 +42,11 @@ class Notes:
 def train_side_by_side(
     workspace: Local, notes: Notes, jobs: Mapping[str, TrainingConfig]
 ) -> list[Path]:
-    """The trained models in the order of the jobs. What is noted as begun is gone on with.
+    """The trained models in the order of the jobs. Recorded jobs are resumed.
 
-    Ctrl-C asks every job to pause. Raises JobFailed for one that did not finish.
+    Ctrl-C pauses all jobs. Raises JobFailed for one that did not finish.
     """
-    # Together they have the device for themselves.
+    # The jobs share the device, and exclude others.
     shared = Launch(resources=dict.fromkeys(TRAINING.resources(), len(jobs)))
     begun = {name: _begin(workspace, notes, name, config, shared) for name, config in jobs.items()}
     tails = {name: _events(job) for name, job in begun.items()}
@@ -58,7 +58,7 @@ def train_side_by_side(
                 if events is None:
                     del tails[name]
                 for event in events or ():
-                    _tell(name, event, steps)
+                    _show(name, event, steps)
             steps.show()
     except KeyboardInterrupt:
         for job in begun.values():
@@ -72,7 +72,7 @@ def train_side_by_side(
 
 
 class _Steps:
-    """How far the jobs are, in one line of a terminal that is written over; else nothing."""
+    """The progress of the jobs in one line of a terminal; prints nothing otherwise."""
 
     def __init__(self, totals: Mapping[str, int]) -> None:
         self._totals = totals
@@ -80,18 +80,18 @@ class _Steps:
         self._on = sys.stderr.isatty()
 
     def count(self, name: str, step: int) -> None:
-        """A job has done this step."""
+        """Record a job's step."""
         self._done[name] = step
 
     def show(self) -> None:
         """Write the line."""
         if self._on:
-            told = ", ".join(f"{name} {self._done[name]}/{n}" for name, n in self._totals.items())
-            sys.stderr.write(f"\r\x1b[K   {told}")
+            line = ", ".join(f"{name} {self._done[name]}/{n}" for name, n in self._totals.items())
+            sys.stderr.write(f"\r\x1b[K   {line}")
             sys.stderr.flush()
 
     def clear(self) -> None:
-        """Leave the line empty, for others to write."""
+        """Clear the line."""
         if self._on:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
@@ -116,21 +116,21 @@ def _events(job: Job) -> Iterator[list[Event]]:
     return follow(job.folder, process=job.process, after=last.n if last else 0)
 
 
-def _tell(name: str, event: Event, steps: _Steps) -> None:
+def _show(name: str, event: Event, steps: _Steps) -> None:
     detail = event.detail
     match event.kind:
         case "step":
             steps.count(name, detail["step"])
         case "exam":
-            figures = {g: found["mean"] for g, found in detail["graders"].items()}
+            means = {grader: scored["mean"] for grader, scored in detail["graders"].items()}
             shown = ", ".join(
-                f"{grader} {mean:.2f}" for grader, mean in figures.items() if mean is not None
+                f"{grader} {mean:.2f}" for grader, mean in means.items() if mean is not None
             )
             steps.clear()
             print(f"   {name}, step {detail['step']}: {shown}", flush=True)
         case "alarm" | "notice" | "failed":
-            told = detail.get("told") or detail.get("text") or detail.get("error")
+            text = detail.get("told") or detail.get("text") or detail.get("error")
             steps.clear()
-            print(f"   {name}, {event.kind}: {told}", flush=True)
+            print(f"   {name}, {event.kind}: {text}", flush=True)
         case _:
             pass

@@ -32,7 +32,7 @@ def test_the_story_is_told_once_and_goes_on_where_it_was(
     evalset, folder = small(tmp_path / "triage"), tmp_path / "demo"
     first = main(folder, (FEW,), evalset)
     told = capfd.readouterr().out
-    for line in ("1. What there is", "sft seed 1, step 4:", "sft seed 0 on test:", "next"):
+    for line in ("1. Measure the baseline", "sft seed 1, step 4:", "sft seed 0 on test:", "next"):
         assert line in told
     assert {check.name for check in first.decided.decision.checks} >= {
         "sealed",
