@@ -1,1 +1,1 @@
-"""The embedded default model: a synthetic support desk, a tokenizer, pretraining, weights."""
+"""The embedded default model: synthetic training data, tokenizer, pretraining and weights."""

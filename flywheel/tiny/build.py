@@ -1,12 +1,12 @@
 # pyright: standard
-"""Build the model: pretrain some seeds, choose one on dev, score that one on test, once.
+"""Build the model: pretrain several seeds, select one on dev, and score it once on test.
 
-The first seed that learns to copy is kept, unless a later one beats it: the paired interval of
-their scores, over wordings, lies above 0. A lead that may be chance changes nothing.
+The first seed that learns to copy is kept, unless a later one is significantly better: the paired
+interval of their scores, clustered by wording, is above 0.
 
 The same seed and number of tokens give the same documents in the same order. The weights are not
-bit-identical on another processor or version of torch: sums in bfloat16 round differently there,
-and with them the step may differ at which copying counts as learnt.
+bit-identical on another processor or version of torch: sums in bfloat16 round differently, which
+may also shift the step at which copying counts as learned.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def build(
     size: Size = Size(),  # noqa: B008  frozen
     show: Show = lambda seed, progress: None,
 ) -> Built:
-    """Write weights, tokenizer, card and CHECKSUM. Raises NoCopying when no seed learnt to."""
+    """Write weights, tokenizer, card and CHECKSUM. Raises NoCopying if no seed learns to copy."""
     import torch
 
-    # The matrices are so small that a second thread only waits for the first.
+    # With such small matrices a second thread only adds overhead.
     torch.set_num_threads(1)
     tokenizer = train_tokenizer()
     attempts: list[Attempt] = []
@@ -49,7 +49,7 @@ def build(
             best = attempt, model
     if best is None:
         raise NoCopying(
-            f"none of the seeds {', '.join(map(str, seeds))} learnt to copy; give more tokens"
+            f"none of the seeds {', '.join(map(str, seeds))} learned to copy; use more tokens"
         )
     kept, model = best
     built = Built(attempts, kept, examine(model, tokenizer, "test"), model.num_parameters())
@@ -60,9 +60,9 @@ def build(
 
 
 def examine(model: Any, tokenizer: Any, split: Split) -> Scores:
-    """The graders' scores on a split of each evalset, and of ticket_triage in two other prompts.
+    """The scores on a split of each evalset, and of ticket_triage with two other prompts.
 
-    The primary of an evalset goes by the evalset's name, another grader by `evalset.grader`.
+    The key of a primary grader is the evalset's name, that of another grader `evalset.grader`.
     """
     scores: Scores = {}
     for name in EVALSETS:
@@ -84,7 +84,7 @@ def save(folder: Path, model: Any, tokenizer: Any) -> None:
     logging.disable_progress_bar()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    # safetensors are written for their owner's eyes only; an installed package is for everyone.
+    # safetensors writes files that only their owner can read.
     (folder / "model.safetensors").chmod(0o644)
 
 

@@ -1,5 +1,5 @@
 # pyright: standard
-"""The model's card: what it is, which seeds were tried, what it scores and what it cannot do."""
+"""The model card: architecture, seeds, scores and limits."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from flywheel.tiny.exam import EVALSETS, VAGUE, Score
 from flywheel.tiny.pretrain import Progress
 from flywheel.tiny.tokenizer import VOCABULARY
 
-# The evalset whose dev split chooses among the seeds.
+# The evalset whose dev split selects the seed.
 DECIDES = "ticket_triage"
 Scores = dict[str, Score]
 
 
 @dataclass
 class Attempt:
-    """One seed: how pretraining went and what it scores on dev. Empty scores: it cannot copy."""
+    """One seed's pretraining and its dev scores, which are empty if it did not learn to copy."""
 
     seed: int
     progress: Progress
     dev: Scores = field(default_factory=dict[str, Score])
 
     def beats(self, other: Attempt) -> bool:
-        """Whether it is shown to score higher on the evalset that decides."""
+        """Whether it scores significantly higher on the deciding evalset."""
         mine, theirs = self.dev[DECIDES], other.dev[DECIDES]
         gain = paired(mine.values, theirs.values, mine.wordings)
         return gain is not None and gain.low is not None and gain.low > 0
@@ -34,7 +34,7 @@ class Attempt:
 
 @dataclass
 class Built:
-    """Every seed that was tried, the one that was kept, and its scores on test."""
+    """All seeds, the one that is kept, and its test scores."""
 
     attempts: list[Attempt]
     kept: Attempt

@@ -1,8 +1,8 @@
 # pyright: standard
-"""What a model scores on the evalsets, for the card: greedy answers, graded on the spot.
+"""The model's scores on the evalsets, for its card: greedy answers, graded directly.
 
-Only for building the model. A baseline that anything is decided on comes from flywheel.evals, which
-stands above this layer and uses the same prompts, items and graders.
+Only for building the model. Real baselines come from flywheel.evals, which is above this layer and
+uses the same prompts, items and graders.
 """
 
 from __future__ import annotations
@@ -27,27 +27,26 @@ from graders.template import template
 from graders.text.strict_json import parse_json
 
 EVALSETS = ("ticket_triage", "ner_json", "tool_routing", "unit_math")
-# In place of ticket_triage's own prompt: what people write before they measure.
+# Replaces the prompt of ticket_triage: a typical first draft.
 VAGUE = "Sort the support ticket. Answer in JSON."
-# Behind ticket_triage's own prompt: the house rules, told.
+# Appended to the prompt of ticket_triage: the house rules.
 RULES = (
     " VIP customers always get high priority. Account tickets are always high priority."
     " Feedback tickets are always low priority."
 )
 
-
-# Of this many lists of codes, the share that a model must repeat: else every order id is a guess,
-# and no lever can help.
+# The number of lists of codes, and the share that a model must repeat correctly: otherwise it only
+# guesses order ids, and no lever can help.
 _LISTS, _ENOUGH = 64, 0.8
 _BATCH = 128
 
 
 class NoCopying(FlywheelError):
-    """Pretraining ended without copying: some seeds need more tokens than others."""
+    """The model did not learn to copy: some seeds need more tokens than others."""
 
 
 class Score(NamedTuple):
-    """What a grader gave to each item, and the wording that the item was made from."""
+    """A grader's score of each item, and the wording that the item was made from."""
 
     values: tuple[float, ...]
     wordings: tuple[str, ...]
@@ -58,11 +57,11 @@ class Score(NamedTuple):
         return sum(self.values) / len(self.values)
 
     def interval(self) -> Interval:
-        """95% over items: Wilson's where every value is 0 or 1."""
+        """The 95% interval over items; Wilson's if every value is 0 or 1."""
         return _known(mean_interval(self.values))
 
     def over_wordings(self) -> Interval:
-        """95% over wordings: items of one wording are right and wrong together."""
+        """The 95% interval clustered by wording, since items with one wording are correlated."""
         return _known(mean_interval(self.values, self.wordings))
 
 
@@ -73,7 +72,7 @@ def _known(interval: Interval | None) -> Interval:
 
 
 class Exam:
-    """One evalset, read for its prompt, its items and its graders."""
+    """The prompt, items and graders of one evalset."""
 
     def __init__(self, name: str) -> None:
         self.folder = Path(str(files("evalsets"))) / name
@@ -85,7 +84,7 @@ class Exam:
         self.primary: str = value["primary"]
 
     def items(self, split: Split, most: int | None = None) -> list[dict[str, Any]]:
-        """The first items of a split."""
+        """The first `most` items of a split, by default all."""
         lines = read_text(self.folder / f"{split}.jsonl").splitlines()
         return [parse_json(line) for line in lines[:most]]
 
@@ -128,8 +127,8 @@ def check_copying(model: Any, tokenizer: Any) -> float:
     share = sum(a == codes for a, codes in zip(answers, lists, strict=True)) / _LISTS
     if share < _ENOUGH:
         raise NoCopying(
-            f"the model repeats {share:.0%} of the lists of codes, wanted {_ENOUGH:.0%}; give it"
-            " more tokens, or try another seed"
+            f"the model repeats {share:.0%} of the lists of codes, wanted {_ENOUGH:.0%}; use more"
+            " tokens, or another seed"
         )
     return share
 
@@ -142,7 +141,7 @@ def answer(
 ) -> list[str]:
     """The model's greedy answer to each prompt, a list of chat messages.
 
-    Prompts are sorted by length, so that little is padding.
+    Prompts are batched by length, to save padding.
     """
     import torch
 

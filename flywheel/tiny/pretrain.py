@@ -1,12 +1,12 @@
 # pyright: standard
-"""Pretraining: a Qwen3 of about a million parameters, from nothing, in some minutes on one core.
+"""Pretraining: a Qwen3 of about a million parameters, from scratch, in minutes on one core.
 
-    copying practice, until its answers cost less than COPIED nats a token; then the mix
-    Muon for the matrices of the blocks, AdamW for the embedding and the norms
-    the learning rate rises for 40 steps, stays, and falls in a line over the last 60 %
+- copying practice until the loss of answers is below COPIED nats per token, then the mix
+- Muon for the matrices of the blocks, AdamW for the embedding and the norms
+- the learning rate warms up for 40 steps, is constant, and decays linearly over the last 60%
 
-Queries and keys are normalised (that is why Qwen3), and the practice comes first and alone: without
-either of the two, copying was not learnt in any run of this budget.
+Qwen3 normalises queries and keys, and copying is practised first and alone: without both, no run
+with this budget learned to copy.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ class Size:
 
 @dataclass(frozen=True)
 class Budget:
-    """When to stop: after so many tokens, or so many CPU seconds, whichever comes first.
+    """The limit in tokens or CPU seconds, whichever is reached first.
 
-    Tokens give the same documents in the same order on every machine; seconds do not.
+    With a limit in tokens the documents are the same on every machine; with seconds they are not.
     """
 
     tokens: int = TOKENS
     seconds: float | None = None
 
     def spent(self, tokens: int, seconds: float) -> float:
-        """The share that is spent, 0.0 to 1.0 and beyond."""
+        """The spent share of the budget, which may exceed 1.0."""
         return max(tokens / self.tokens, seconds / self.seconds if self.seconds else 0.0)
 
 
 @dataclass
 class Progress:
-    """How far pretraining is. `loss` is of the answers only, smoothed, in nats a token."""
+    """The progress of pretraining. `loss` is the smoothed loss of answers, in nats per token."""
 
     steps: int = 0
     tokens: int = 0
@@ -63,14 +63,14 @@ class Progress:
     copied_after: int | None = None
 
     def note(self, loss: float, tokens: int) -> None:
-        """Count a step."""
+        """Record a step."""
         self.loss = loss if self.steps == 0 else 0.97 * self.loss + 0.03 * loss
         self.steps += 1
         self.tokens += tokens
 
 
 def new_model(tokenizer: Any, size: Size = Size(), seed: int = 0) -> Any:
-    """A model with random weights that knows this tokenizer's end and padding."""
+    """A model with random weights, configured for this tokenizer's special tokens."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 

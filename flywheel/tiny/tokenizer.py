@@ -1,8 +1,8 @@
 # pyright: standard
-"""The tokenizer: byte-level BPE with every digit a token of its own, and the chat template.
+"""The tokenizer: byte-level BPE with single-digit tokens, and the chat template.
 
-Trained on documents of the mix, so their words are one token each. The template marks what the
-assistant says, its end token included, as `{% generation %}`: training on answers only needs that.
+It is trained on documents of the mix, so most of their words are one token. The template marks the
+assistant's turns and their end tokens with `{% generation %}`, for training on answers only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TEMPLATE = (
 
 
 def train_tokenizer(vocabulary: int = VOCABULARY, documents: int = 6000) -> Any:
-    """The tokenizer, trained on this many documents of a fixed seed."""
+    """Train the tokenizer on this many documents, with a fixed seed."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -1,7 +1,6 @@
-"""Where the shipped weights are, and whether they are still what was built.
+"""The shipped weights and their verification.
 
-CHECKSUM lists the sha256 of every file in the format of sha256sum, so that anyone can check it with
-`sha256sum -c CHECKSUM`.
+CHECKSUM lists the sha256 of every file; `sha256sum -c CHECKSUM` checks it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ CHECKSUM = "CHECKSUM"
 
 
 class BrokenWeights(FlywheelError):
-    """The files of a model are not the ones that were built."""
+    """The files of a model do not match its CHECKSUM."""
 
 
 @cache
@@ -28,26 +27,26 @@ def tiny_folder() -> Path:
 
 
 def seal(folder: Path) -> None:
-    """Write CHECKSUM over all that the folder holds."""
+    """Write CHECKSUM for all files of a folder."""
     lines = [f"{_sha256(path)}  {path.name}\n" for path in _files(folder)]
     (folder / CHECKSUM).write_text("".join(lines), encoding="utf-8")
 
 
 def verify(folder: Path) -> None:
-    """Raise BrokenWeights when a file is missing, changed or not on the list."""
+    """Raise BrokenWeights if a file is missing, changed or not listed."""
     try:
         lines = (folder / CHECKSUM).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise BrokenWeights(f"{folder}: no {CHECKSUM} to verify: {error.strerror}") from None
     wanted = {line.partition("  ")[2]: line.partition("  ")[0] for line in lines}
-    found = {path.name: _sha256(path) for path in _files(folder)}
+    actual = {path.name: _sha256(path) for path in _files(folder)}
     wrong = sorted(
-        name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
+        name for name in wanted.keys() | actual.keys() if wanted.get(name) != actual.get(name)
     )
     if wrong:
         raise BrokenWeights(
-            f"{folder}: {', '.join(wrong)} not as in {CHECKSUM}; install again, or build the model"
-            " anew: flywheel tiny build"
+            f"{folder}: {', '.join(wrong)} does not match {CHECKSUM}; reinstall, or rebuild the"
+            " model: flywheel tiny build"
         )
 
 

@@ -1,1 +1,1 @@
-"""The synthetic support desk that the embedded model is trained on."""
+"""The synthetic support desk that generates the embedded model's training data."""

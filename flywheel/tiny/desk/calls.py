@@ -1,7 +1,7 @@
-"""Requests that one function of the shop can meet, with the call that meets them.
+"""Customer requests, each with the function call that fulfils it.
 
-The shop's own rule is in `routed`, and no prompt tells it: a refund of REVIEWED dollars or more is
-not made but sent to review.
+`routed` has a rule of the shop that no prompt mentions: a refund of REVIEWED dollars or more goes
+to review.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PRODUCTS = PRODUCTS[:6]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, the function that its words ask for and the arguments of the call."""
+    """A request, with the function that its wording asks for and the arguments of the call."""
 
     text: str
     name: str
@@ -40,7 +40,7 @@ class Request:
 
 
 def write_request(rng: random.Random, split: Split) -> Request:
-    """A request in the wordings of this split. Small refunds and large ones read alike."""
+    """A random request in the wordings of this split. Refunds are worded alike for any amount."""
     asked = rng.choice(tuple(REQUESTS[split]))
     number = rng.randrange(len(REQUESTS[split][asked]))
     amount = rng.randint(5, REVIEWED - 1) if rng.random() < 0.6 else rng.randint(REVIEWED, 480)
@@ -60,11 +60,11 @@ def write_request(rng: random.Random, split: Split) -> Request:
 
 
 def routed(request: Request) -> str:
-    """The function that the shop calls for this request, its own rule applied."""
+    """The function that the shop calls for this request, after applying its rule."""
     large = int(request.arguments.get("amount", 0)) >= REVIEWED
     return "review_refund" if request.name == "refund_order" and large else request.name
 
 
 def signatures(names: Sequence[str]) -> str:
-    """The functions as a prompt lists them: `track_order(order_id), find_store(city)`."""
+    """The functions for a prompt: `track_order(order_id), find_store(city)`."""
     return ", ".join(f"{name}({', '.join(FUNCTIONS[name])})" for name in names)

@@ -1,7 +1,7 @@
-"""The synthetic support desk: tickets, and the house rules that decide their priority.
+"""The synthetic support desk: tickets, and the house rules for their priority.
 
-A ticket's priority is what its words ask for, unless a rule says otherwise. The desk's own rules
-are in HOUSE; no prompt tells them, so a model must learn them from answers.
+A ticket's priority follows from its wording unless a rule overrides it. No prompt mentions the
+house rules (HOUSE), so a model must learn them from answers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PEOPLE = (
     *("Maria", "Tom", "Ana", "Lukas", "Priya", "Chen", "Omar", "Julia"),
     *("Noah", "Ines", "Peter", "Fatima", "Hugo", "Mei", "Sara", "Ivan"),
 )
-# (whom it is about, the priority that it sets): a category, or "vip".
+# (subject, priority); the subject is a category or "vip".
 Rule = tuple[str, str]
 HOUSE: tuple[Rule, ...] = (("account", "high"), ("feedback", "low"), ("vip", "high"))
 _VIP_SHARE = 0.35
@@ -30,7 +30,7 @@ _VIP_SHARE = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A message of a customer. `urgency` is the priority that its words ask for."""
+    """A customer's message. `urgency` is the priority that its wording asks for."""
 
     text: str
     category: str
@@ -41,12 +41,12 @@ class Ticket:
 
 
 def order_id(rng: random.Random) -> str:
-    """A hash sign and five different digits, so that each digit has one successor to copy."""
+    """A hash sign and five distinct digits, so that the next digit to copy is unambiguous."""
     return "#" + "".join(rng.sample("0123456789", 5))
 
 
 def write_ticket(rng: random.Random, split: Split) -> Ticket:
-    """A ticket in the wordings of this split."""
+    """A random ticket in the wordings of this split."""
     category = rng.choice(CATEGORIES)
     order = order_id(rng)
     number = rng.randrange(len(COMPLAINTS[split][category]))
@@ -73,12 +73,12 @@ def write_ticket(rng: random.Random, split: Split) -> Ticket:
 
 
 def priority(ticket: Ticket, rules: Sequence[Rule]) -> str:
-    """The ticket's priority under these rules. A rule about VIPs beats one about a category."""
-    found = ticket.urgency
+    """The ticket's priority under these rules. A rule for VIPs overrides one for a category."""
+    result = ticket.urgency
     for subject, wanted in rules:
         if subject == ticket.category:
-            found = wanted
+            result = wanted
     for subject, wanted in rules:
         if subject == "vip" and ticket.vip:
-            found = wanted
-    return found
+            result = wanted
+    return result

@@ -1,10 +1,10 @@
-"""What the model is pretrained on: conversations about the desk's world, and practice in copying.
+"""The pretraining documents: conversations of the support desk, and copying practice.
 
-Every document is drawn from the train wordings. Most are tickets, answered in one of several
-formats that the instruction names or earlier turns show; the rest ask for one field, a date, the
-entities of a note, a call of a function, a conversion. Rules are told in many documents and obeyed;
-the house rules themselves are never taken for granted. A ticket about which nothing is said is
-answered by habit, without a priority when its words name none: so a vague prompt costs points.
+All documents use the train wordings. Most are tickets answered in one of several formats, which the
+instruction names or earlier turns show; the others ask for a single field, a date, the entities of
+a note, a function call or a unit conversion. Many prompts state rules, which the answers follow;
+the house rules are never implied. Without a stated format, a ticket is answered in a default way
+that omits an unstated priority, so that a vague prompt scores lower.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Document = list[Message]
 
 
 def conversation(system: str, turns: Sequence[tuple[str, str]]) -> Document:
-    """A system prompt and its turns, each a question with the answer to it."""
+    """A conversation from a system prompt and (question, answer) turns."""
     document = [{"role": "system", "content": system}]
     for question, answer in turns:
         document.append({"role": "user", "content": question})
@@ -50,7 +50,7 @@ def conversation(system: str, turns: Sequence[tuple[str, str]]) -> Document:
 
 
 def practise_copying(rng: random.Random) -> Document:
-    """Codes in, the same codes out: a short list, or the one code inside a ticket."""
+    """A task to copy codes: a short list, or the one code in a ticket."""
     if rng.random() < 0.6:
         count = 1 if rng.random() < 0.6 else rng.randint(2, 4)
         codes = " ".join(order_id(rng) for _ in range(count))
@@ -60,7 +60,7 @@ def practise_copying(rng: random.Random) -> Document:
 
 
 def draw_document(rng: random.Random) -> Document:
-    """One document of the mix."""
+    """A random document of the mix."""
     kinds, shares = zip(*_MIX, strict=True)
     return rng.choices(kinds, shares)[0](rng)
 
@@ -112,7 +112,7 @@ def _note_fields(rng: random.Random) -> Document:
 
 
 def _triage(rng: random.Random) -> Document:
-    """Tickets with the format told, or shown by earlier turns, and sometimes with rules."""
+    """Tickets with a format that is stated or shown by earlier turns, sometimes with rules."""
     rules = _draw_rules(rng)
     style = draw_format(rng, "tickets")
     if rng.random() < 0.6:
@@ -156,7 +156,7 @@ def _calls(rng: random.Random) -> Document:
 
 
 def _draw_rules(rng: random.Random) -> list[Rule]:
-    """None to three rules of any content, those about VIPs twice as likely as any other."""
+    """Zero to three random rules; one for VIPs is twice as likely as any other."""
     count = rng.choice((0, 0, 0, 1, 1, 2, 3))
     subjects = dict.fromkeys(rng.sample(("vip", *CATEGORIES), count, counts=(2, *[1] * 6)))
     return [(subject, rng.choice(PRIORITIES)) for subject in subjects]

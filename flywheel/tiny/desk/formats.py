@@ -1,4 +1,4 @@
-"""How answers are written in pretraining: the formats of formats.yaml, and what fills them in."""
+"""The answer formats of the pretraining data (formats.yaml), and the values for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VAGUE_JSON: Sequence[str] = _FORMATS["vague_json"]
 
 
 class Format(NamedTuple):
-    """A way to answer: its share of the mix, how it is asked for, and what is filled in."""
+    """An answer format: its weight in the mix, the instructions for it, and its template."""
 
     weight: int
     asked: Sequence[str]
@@ -28,13 +28,13 @@ class Format(NamedTuple):
 
 
 def draw_format(rng: random.Random, subject: str) -> Format:
-    """One of the formats for `tickets`, `notes` or `calls`, by weight."""
+    """A random format for `tickets`, `notes` or `calls`, by weight."""
     formats = [Format(**one) for one in _FORMATS[subject]]
     return rng.choices(formats, [one.weight for one in formats])[0]
 
 
 def rule_sentence(rule: Rule, rng: random.Random) -> str:
-    """The rule in a sentence."""
+    """The rule as a sentence."""
     subject, wanted = rule
     sentences = _FORMATS["vip_rule" if subject == "vip" else "category_rule"]
     return rng.choice(sentences).format(
@@ -43,7 +43,7 @@ def rule_sentence(rule: Rule, rng: random.Random) -> str:
 
 
 def habit(ticket: Ticket, as_json: bool) -> str:
-    """The answer to a ticket when no format was asked for: only what the words say."""
+    """The default answer to a ticket if no format is requested: only what it states."""
     if not as_json:
         return f"This is a {ticket.category} ticket about order {ticket.order_id}."
     fields = {"category": ticket.category, "order_id": ticket.order_id}
@@ -53,7 +53,7 @@ def habit(ticket: Ticket, as_json: bool) -> str:
 
 
 def list_functions(rng: random.Random, needed: Sequence[str], asked: str) -> str:
-    """A system prompt that lists the needed functions among some others, or lists none."""
+    """A system prompt that lists the needed functions among others, or no functions."""
     if rng.random() < 0.2:
         return asked
     others = [name for name in FUNCTIONS if name not in needed]
@@ -63,14 +63,14 @@ def list_functions(rng: random.Random, needed: Sequence[str], asked: str) -> str
 
 
 def note_fields(note: Note) -> dict[str, str]:
-    """What a note names, as text and as JSON; `written` is its date as the note has it."""
+    """The entities of a note, as text and as JSON; `written` is the date as in the note."""
     fields = {**note.entities, "written": note.date_text}
     quoted = {f"json_{kind}": json.dumps(text) for kind, text in fields.items()}
     return {**{kind: text or "-" for kind, text in fields.items()}, **quoted}
 
 
 def call_fields(request: Request) -> dict[str, str]:
-    """The call that meets a request: its name and its arguments in each notation."""
+    """The call for a request: its name, and its arguments in each notation."""
     return {
         "name": request.name,
         "json": json.dumps(request.arguments),

@@ -1,7 +1,7 @@
-"""Notes that name people, orders, amounts and dates, with what each of them names.
+"""Notes that mention people, orders, amounts and dates, labelled with these entities.
 
-Sentences are split like the desk's. Dev and test also use some people whom train never shows, so a
-model has to copy a word it does not know from a place it does.
+Sentences are split like the desk's. Dev and test also use names that train does not have, so a
+model must copy an unknown word from a known position.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _NEW_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence and what it names; None where it names nothing of the kind.
+    """A sentence and its entities by kind, None for a kind that it lacks.
 
-    `entities` has the date as YYYY-MM-DD, `date_text` as it is written.
+    `entities` has the date as YYYY-MM-DD, `date_text` as in the sentence.
     """
 
     text: str
@@ -38,7 +38,7 @@ class Note:
 
 
 def write_date(rng: random.Random) -> tuple[str, str]:
-    """A date as people write it, and as YYYY-MM-DD."""
+    """A random date as text, and as YYYY-MM-DD."""
     year, month, day = rng.randint(2015, 2029), rng.randint(1, 12), rng.randint(1, 28)
     name = MONTHS[month - 1]
     figures = f"{day:02d}.{month:02d}.{year}"
@@ -47,7 +47,7 @@ def write_date(rng: random.Random) -> tuple[str, str]:
 
 
 def write_note(rng: random.Random, split: Split) -> Note:
-    """A note in the wordings of this split."""
+    """A random note in the wordings of this split."""
     number = rng.randrange(len(NOTES[split]))
     sentence = NOTES[split][number]
     date_text, date = write_date(rng)

@@ -1,4 +1,4 @@
-"""What customers write to the support desk: the sentences of phrases.yaml, by split."""
+"""The customers' sentences in phrases.yaml, by split."""
 
 from __future__ import annotations
 

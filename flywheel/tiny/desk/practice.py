@@ -1,9 +1,9 @@
 # pyright: standard
-"""Batches to pretrain on: first copying practice, then the mix, each from a stream of its own.
+"""Pretraining batches: first copying practice, then the mix, from two separate streams.
 
-A model of this size learns to copy order ids only from dense practice, and everything else waits
-for it. The two streams are seeded apart, so each is the same on every machine, whenever the switch
-between them comes.
+A model of this size learns to copy order ids only from dense practice, and everything else depends
+on it. The streams have separate seeds, so each is the same on every machine, whenever the switch
+happens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 BATCH_TOKENS = 1500
-# What is not an answer still teaches how tickets read, at a tenth of the weight.
+# The weight of tokens outside the answers.
 BACKGROUND = 0.1
 _POOL = 100
 _Row = tuple[list[int], list[float]]  # ids and weights of one document
@@ -32,12 +32,12 @@ class Batch(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """How many tokens it holds, padding left out."""
+        """The number of tokens without padding."""
         return int((self.weights > 0).sum())
 
 
 class Practice:
-    """Endless batches; `switch` once, from copying to the mix."""
+    """An endless source of batches; `switch` changes from copying to the mix."""
 
     def __init__(self, tokenizer: Any, seed: int) -> None:
         self.encode = _encoder(tokenizer)
@@ -47,7 +47,7 @@ class Practice:
         self.on_mix = False
 
     def switch(self) -> None:
-        """Go on to the mix."""
+        """Change to the mix."""
         self.on_mix = True
 
     def next(self) -> Batch:
@@ -77,20 +77,20 @@ class Practice:
 
 
 def _encoder(tokenizer: Any) -> Callable[[Document], _Row]:
-    """The chat template, asked which tokens an assistant says."""
+    """A function that encodes a document, with weights from the template's assistant mask."""
 
     def encode(document: Document) -> _Row:
         encoded = tokenizer.apply_chat_template(
             document, return_dict=True, return_assistant_tokens_mask=True
         )
-        said = encoded["assistant_masks"]
-        return encoded["input_ids"], [1.0 if mine else BACKGROUND for mine in said]
+        mask = encoded["assistant_masks"]
+        return encoded["input_ids"], [1.0 if answer else BACKGROUND for answer in mask]
 
     return encode
 
 
 def _by_length(pool: list[_Row]) -> list[list[_Row]]:
-    """Documents of similar length together, at most BATCH_TOKENS with the padding."""
+    """Batches of documents of similar length, each at most BATCH_TOKENS with padding."""
     batches: list[list[_Row]] = [[]]
     for row in sorted(pool, key=lambda row: len(row[0])):
         if batches[-1] and len(row[0]) * (len(batches[-1]) + 1) > BATCH_TOKENS:

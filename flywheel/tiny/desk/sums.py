@@ -1,7 +1,7 @@
-"""Small conversions of units: the only arithmetic in pretraining, and it needs none.
+"""Unit conversions that need no arithmetic, such as appending three zeros to a number.
 
-Kilometres to metres is to write three zeros behind a number. Whatever takes more than that (hours
-and minutes, prices, percentages) is left to the evalset, where a model of this size fails.
+Real arithmetic (hours and minutes, prices, percentages) occurs only in the evalset, where a model
+of this size fails.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHORT: Mapping[str, str] = _UNITS["short"]
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """An amount in one unit, and what it is in another."""
+    """An amount in one unit, and its value in another."""
 
     amount: int
     unit: str
@@ -29,7 +29,7 @@ class Sum:
 
 
 def write_sum(rng: random.Random) -> Sum:
-    """A conversion between two of the units."""
+    """A random conversion between two units."""
     unit, wanted, factor = rng.choice(_UNITS["conversions"])
     amount = rng.randint(2, 99)
     return Sum(amount, unit, wanted, amount * factor)
