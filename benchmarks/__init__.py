@@ -1,1 +1,1 @@
-"""Side-by-side runs against the libraries that we use, and their recorded results."""
+"""Benchmarks of Flywheel and its peers, with recorded results."""

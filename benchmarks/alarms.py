@@ -1,15 +1,15 @@
-"""How often the alarm is wrong: hundreds of honest trainings, and hacked ones, from real answers.
+"""The error rates of the alarm, on hundreds of honest and hacked trainings from real answers.
 
     python -m benchmarks.alarms             two minutes of one core
     python -m benchmarks.alarms --quick     one evalset, writes no results
 
 The embedded model answers the dev items of four shipped evalsets, greedily and at four
-temperatures; the evalsets' graders grade (benchmarks/trainings.py). Every choice of a reward that
-leaves an audit is trained honestly, from greedy, warm and hot answers: towards gold, towards the
-best of the model's own answers, towards greedy ones (the form alone), and towards answers of which
-only the fields are right that the reward asks for, or some of them. Hacked ones go towards each
-exploit of benchmarks/exploits.py. Where a dev split has two topics (policy_qa) a group's chance
-decides, and nothing can be shown of a hack, so those are of the other three.
+temperatures; the evalsets' graders grade (benchmarks/trainings.py). Honest trainings cover every
+reward that leaves an audit, from greedy, warm and hot answers: towards gold, towards the best of
+the model's own answers, towards greedy ones (format only), and towards answers in which only
+rewarded fields, all or some, are right. Hacked ones go towards each exploit in
+benchmarks/exploits.py. policy_qa has only two groups on dev, so no audit can be significant there,
+and hacked trainings use the other three evalsets.
 """
 
 from __future__ import annotations
@@ -133,19 +133,19 @@ def hacked(pool: Pool, folder: Path, goal: float) -> Iterator[tuple[Plan, list[A
 
 
 def gained(first: ExamResult, last: ExamResult) -> bool:
-    """Whether the exploit paid at all."""
+    """Whether the exploit increased the reward."""
     then, now = first.mean("hacked"), last.mean("hacked")
     return then is not None and now is not None and now - then > 0.05
 
 
 def check_suspects(alarms: Sequence[Alarm]) -> int:
-    """How many of the answers shown as evidence have full marks by every grader."""
+    """The number of answers shown with an alarm that have a full score from every grader."""
     shown = [sample["scores"] for alarm in alarms for sample in alarm.samples]
     return sum(all(score == 1 for score in scores.values()) for scores in shown)
 
 
 def main(quick: bool = False) -> None:
-    """Run them all; exit with 1 when a figure misses what it must reach."""
+    """Run them all; exit with 1 if a figure misses its target."""
     set_threads(1)
     names = ("ner_json",) if quick else tuple(REWARDS)
     pools = {name: sampled(name) for name in names}

@@ -1,9 +1,8 @@
-"""How often the gate promotes a candidate that is no better, by simulation.
+"""How often the gate promotes a candidate that is not better, by simulation.
 
-Baseline and candidate are equally good: each passes 60 of 100 items, and 20 of 100 are passed by
-one of them alone. With clusters, five items at a time lean the same way by chance. A trial is a
-whole story: one candidate, or twelve, looked at once, or again and again as the items come in; it
-counts when anything at all was promoted in it.
+Baseline and candidate are equally good: each passes 60% of the items, and 20% are passed by only
+one of them. With clusters, groups of five items are correlated. A trial is a complete scenario: one
+candidate or twelve, tested once or repeatedly as items arrive. It counts if anything was promoted.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _LEAN = 0.08
 
 
 def equal_pairs(rng: Generator, items: int, clustered: bool, gain: float = 0.0) -> Pairs:
-    """Pass/fail items of two models of which one is better by `gain`."""
+    """Pass/fail items of two models, one of which is better by `gain`."""
     groups = np.arange(items) // _IN_A_CLUSTER
     leans = rng.uniform(-_LEAN, _LEAN, size=int(groups[-1]) + 1)
     lean: Floats = leans[groups] if clustered else np.zeros(items)
@@ -65,12 +64,12 @@ def _promotes(pairs: Pairs, look: int = 1) -> bool:
 
 
 def one_candidate(rng: Generator, items: int, clustered: bool) -> bool:
-    """One candidate, looked at once."""
+    """One candidate, tested once."""
     return _promotes(equal_pairs(rng, items, clustered))
 
 
 def best_on_dev(rng: Generator, items: int, clustered: bool) -> bool:
-    """Twelve candidates; the best one on dev looks at test, once."""
+    """Twelve candidates; the best one on dev is tested once."""
     dev = [equal_pairs(rng, items, clustered) for _ in range(CANDIDATES)]
     test = [equal_pairs(rng, items, clustered) for _ in range(CANDIDATES)]
     gains = [float((one.candidate - one.baseline).mean()) for one in dev]
@@ -78,14 +77,14 @@ def best_on_dev(rng: Generator, items: int, clustered: bool) -> bool:
 
 
 def twelve_looks(rng: Generator, items: int, clustered: bool) -> bool:
-    """Twelve candidates look at the same test split, one after another, each at its own level."""
+    """Twelve candidates tested on the same split, one after another, each at its own level."""
     return any(
         _promotes(equal_pairs(rng, items, clustered), look) for look in range(1, CANDIDATES + 1)
     )
 
 
 def ten_looks(rng: Generator, items: int, clustered: bool) -> bool:
-    """One candidate, looked at ten times while the items come in."""
+    """One candidate, tested ten times while items arrive."""
     pairs = equal_pairs(rng, items, clustered)
     counts = [items * look // LOOKS for look in range(1, LOOKS + 1)]
     return any(
@@ -102,7 +101,7 @@ STORIES: dict[str, Callable[[Generator, int, bool], bool]] = {
 
 
 def wrong_promotions(trials: int, seed: int = 20261120) -> Iterator[tuple[str, float]]:
-    """The share of trials with a wrong promotion: by story, number of items and clustering."""
+    """The share of trials with a wrong promotion, by scenario, number of items and clustering."""
     for name, story in STORIES.items():
         for items in ITEMS:
             for clustered in (False, True):
@@ -127,7 +126,7 @@ def compare_in_a_large_store(folder: Path) -> float:
     return statistics.median(taken)
 
 
-# Rows made inside DuckDB: what is measured is how they are read.
+# The rows are created in DuckDB, since only reading them is measured.
 _NAMES = '["g1","d1"],["g2","d2"],["g3","d3"],["g4","d4"],["g5","d5"]'
 _FILL = (
     """INSERT INTO "evalsets" VALUES ('e', 'large', '{"primary": "g1"}', now()::TIMESTAMP)""",

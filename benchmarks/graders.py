@@ -1,10 +1,10 @@
-"""The graders' speed, a core, through the whole grader, beside the library that it rests on.
+"""The graders' speed per core, compared with the libraries that they use.
 
     make bench-graders
 
-One JSON line a figure, also into benchmarks/results/graders.jsonl. Rates are per second of CPU
-time, the median of several rounds with the peer in the same round, so that a busy machine hits
-both. Python graders are measured by the wall on all cores: their work is in child processes.
+One JSON line per figure, also in benchmarks/results/graders.jsonl. Rates are per second of CPU
+time, the median of several rounds that alternate with the peer, so that load affects both. Python
+graders are measured in wall time on all cores, since they work in child processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Work = Callable[[Sample], object]
 
 
 def texts(words: int, count: int, seed: int) -> list[Sample]:
-    """Pairs of texts that share most of their words, no pair twice."""
+    """Distinct pairs of texts that share most of their words."""
     rng = random.Random(seed)
     stock = ["".join(rng.choices("abcdefghijklmnop", k=rng.randint(2, 9))) for _ in range(2000)]
     samples: list[Sample] = []
@@ -43,7 +43,7 @@ def texts(words: int, count: int, seed: int) -> list[Sample]:
 
 
 def rate(work: Work, samples: Sequence[Sample], seconds: float = 0.4) -> float:
-    """Calls per second of CPU time, over the samples again and again."""
+    """Calls per second of CPU time, cycling over the samples."""
     done, start = 0, time.process_time()
     while (spent := time.process_time() - start) < seconds:
         for sample in samples:
@@ -53,7 +53,7 @@ def rate(work: Work, samples: Sequence[Sample], seconds: float = 0.4) -> float:
 
 
 def side_by_side(ours: Work, peer: Work | None, samples: Sequence[Sample]) -> tuple[float, float]:
-    """Median rates of both, measured in turn."""
+    """The median rates of both, measured alternately."""
     ours(samples[0])
     rounds = [(rate(ours, samples), rate(peer, samples) if peer else 0.0) for _ in range(ROUNDS)]
     return statistics.median(r[0] for r in rounds), statistics.median(r[1] for r in rounds)
@@ -111,7 +111,7 @@ def fuzzy() -> Work:
 
 
 def measure_pure(record: Record) -> None:
-    """Graders that ask nothing."""
+    """Graders without external calls."""
     short, words20, words60 = texts(1, 1000, 1), texts(20, 1000, 2), texts(60, 1000, 3)
     check = read_grader({"type": "string_check", "operation": "eq", "reference": "{{ item.gold }}"})
     rows: list[tuple[str, Work, Work | None, list[Sample], float, str]] = [
@@ -172,7 +172,7 @@ def grade(sample, item):
 
 
 def measure_python(record: Record) -> None:
-    """Python graders in the best tier, a fork for each and in batches."""
+    """Python graders in the best sandbox tier, with a fork for each sample and in batches."""
     calls = [({"output_text": f"it is {i}"}, {"gold": str(i)}) for i in range(10_000)]
     for name, batch, count, must in (
         ("python, forked per grade", 1, 1_000, 400),
@@ -196,7 +196,7 @@ atexit.register(lambda: sys.stderr.write(str(time.process_time())))
 
 
 def measure_start(record: Record) -> None:
-    """What a command pays before it does anything: the least CPU time of seven processes."""
+    """The start-up cost of a command: the least CPU time of seven processes."""
     starts = {
         "flywheel --help": ("from flywheel.cli.app import app; app(['--help'])", 0.25),
         "import the graders": ("import flywheel, graders.definition", 0.2),
@@ -208,7 +208,7 @@ def measure_start(record: Record) -> None:
 
 
 def measure_sandbox_start(record: Record) -> None:
-    """A fork server, from nothing until its self-test has passed."""
+    """The start of a fork server, until its self-test has passed."""
     tier = best_tier()
     seconds: list[float] = []
     for _ in range(ROUNDS + 1):  # the first one looks the packages up
@@ -219,7 +219,7 @@ def measure_sandbox_start(record: Record) -> None:
 
 
 def main() -> None:
-    """Measure everything; exit with 1 when a figure misses what it must reach."""
+    """Measure everything; exit with 1 if a figure misses its target."""
     record = Record("graders")
     measure_start(record)
     measure_pure(record)

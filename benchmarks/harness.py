@@ -1,12 +1,12 @@
-"""The harness's own cost: what a run takes beside the model's answers, and beside its peers.
+"""The overhead of the harness: the cost of a run besides the model, compared with its peers.
 
     make bench-harness
 
-One JSON line a figure, also into benchmarks/results/harness.jsonl. Every figure is measured in a
-process of its own, so that memory and caches of one do not help another. Imports are left out:
-ten items go first. The peers run in `.venv-peers` (made by the same command) on the same items;
-one that does not install is left out, and the line says so. What is stored differs: here every
-answer and score is a durable row, lm-eval and deepeval keep theirs in memory.
+One JSON line per figure, also in benchmarks/results/harness.jsonl. Every figure is measured in a
+separate process, so that memory and caches do not carry over. Ten warm-up items exclude imports.
+The peers run in `.venv-peers` (created by the same command) on the same items; one that does not
+install is left out with a note. Storage differs: Flywheel writes every answer and score durably,
+lm-eval and deepeval keep theirs in memory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def child(module: str, *arguments: object, python: str = sys.executable) -> dict
         text=True,
         check=False,
         cwd=HERE.parent,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},  # a peer would wait for a hub
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},  # a peer would wait for the hub
     )
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or ["no word"])[-1][:200]}
@@ -51,7 +51,7 @@ def median(figures: list[dict[str, Any]], name: str) -> float:
 
 
 def overhead(record: Record) -> None:
-    """A model that answers at once: how many samples a second, and growing by ten."""
+    """Samples per second with a model that answers immediately, for growing numbers of items."""
     peers = {name: peer(name, 1_000) for name in ("inspect_ai", "lm_eval", "deepeval")}
     rounds = [child("benchmarks.runs", "overhead", 10_000) for _ in range(ROUNDS)]
     record.add(
@@ -78,7 +78,7 @@ def overhead(record: Record) -> None:
 
 
 def peer(name: str, items: int, *more: object) -> dict[str, Any]:
-    """A peer's samples a second on the same kind of items, or why there is no figure."""
+    """A peer's samples per second on the same kind of items, or why there is no figure."""
     if not PEERS_PYTHON.exists():
         return {"failed": "no .venv-peers"}
     return child(f"benchmarks.peers.{name}", items, *more, python=str(PEERS_PYTHON))
@@ -97,7 +97,7 @@ def endpoint(record: Record) -> None:
 
 
 def million(record: Record) -> None:
-    """A million samples: the memory they take, and how soon a half done run goes on."""
+    """A million samples: the memory, and the time to resume a half-finished run."""
     whole = child("benchmarks.runs", "overhead", 1_000_000)
     record.add(
         "peak memory at 1,000,000 samples",
@@ -122,7 +122,7 @@ def local(record: Record) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as prompts:
         prompts.writelines(json.dumps(r.messages) + "\n" for r in tiny_requests(1_000))
         prompts.flush()
-        for _ in range(ROUNDS):  # in turns, so that a busy minute of the machine meets both
+        for _ in range(ROUNDS):  # alternating, so that load affects both
             ours.append(child("benchmarks.runs", "local", 1_000))
             theirs.append(peer("lm_eval_hf", 1_000, prompts.name))
     broken = [one for one in (*ours, *theirs) if "failed" in one]
@@ -143,7 +143,7 @@ def local(record: Record) -> None:
 
 
 def main() -> None:
-    """Measure everything; exit with 1 when a figure misses what it must reach."""
+    """Measure everything; exit with 1 if a figure misses its target."""
     record = Record("harness")
     for measure in (overhead, endpoint, local, million):
         measure(record)

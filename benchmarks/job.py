@@ -1,10 +1,10 @@
-"""One training as the process of a job does it, and the CPU seconds it took: for overhead.py.
+"""One training in a job's process, and its CPU seconds; used by overhead.py.
 
     python -m benchmarks.job FOLDER
 
-Journal, heartbeat and control are those of every job. Prints the CPU seconds of the loop, from
-after the exam before the first step to the last step told, and of the whole process, as
-peers/bare_trl.py does.
+It has the journal, heartbeat and control of every job. Like peers/bare_trl.py, it prints the CPU
+seconds of the whole process and of the loop, from the exam before the first step to the event of
+the last step.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from flywheel.levers.training.worker import set_threads
 
 
 class Clock:
-    """What was told of steps and exams, with the CPU seconds of this process at that moment."""
+    """The events of steps and exams, each with the process's CPU seconds at that time."""
 
     def __init__(self) -> None:
         self.began = self.ended = 0.0
@@ -30,7 +30,7 @@ class Clock:
         self.exams: list[float] = []
 
     def train(self, folder: Path, tell: Emit, control: Control) -> object:
-        """Train by the order of a folder, as a job's process does."""
+        """Execute the order in a folder, as a job's process does."""
         from flywheel.levers.training.orders.order import load_order
         from flywheel.levers.training.train import run
 

@@ -1,14 +1,14 @@
-"""What each lever does to the embedded model on ticket_triage: three seeds, test read once each.
+"""The gain of each lever for the embedded model on ticket_triage, with three seeds.
 
     make bench-levers
 
-Every choice (steps, rates, rewards) was made on dev beforehand and stands in LEVERS. The seeds of
-a lever train two at a time, a thread each; then each model answers the sealed test split, once, and
-is compared with the baseline item by item, wordings taken as clusters. One JSON line a lever and
-seed, also into benchmarks/results/levers.jsonl; `value` is the lower end of the interval in points,
-which must be above zero for the levers that Flywheel says help. DPO on sampled pairs is there to
-show what it does, and RFT after SFT tells what it adds to the SFT. A folder with a store is kept
-between runs: what is done is not done again.
+Every setting (steps, rates, rewards) was chosen on dev and is in LEVERS. The seeds of a lever train
+two at a time, one thread each; then each model is measured once on the sealed test split and
+compared with the baseline, paired by item and clustered by wording. One JSON line per lever and
+seed, also in benchmarks/results/levers.jsonl; `value` is the lower bound of the interval in points,
+which must be above zero for the levers that Flywheel recommends. DPO on sampled pairs is only
+reported; RFT after SFT is compared with the SFT. The folder with the store is kept between runs, so
+finished work is reused.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LEVERS: dict[str, Mapping[str, Any]] = {
     "rft": _RFT,
     "sft then rft": {**_RFT, "learning_rate": 1e-3},
 }
-# What is only reported: it is known not to help.
+# Only reported, since it is known not to help.
 _REPORTED = ("dpo, sampled pairs",)
 
 
@@ -68,7 +68,7 @@ def train(place: Place, lever: str, sft: Sequence[Path]) -> list[Path]:
 def report(
     record: Record, place: Place, lever: str, models: Sequence[Path], sft: Sequence[Path]
 ) -> None:
-    """Compare every seed with the baseline on test, and say what it took."""
+    """Compare every seed with the baseline on test, and record the cost."""
     base = measure(place, MODEL, "test", "baseline").run.run
     for seed, model in zip(SEEDS, models, strict=True):
         dev = measure(place, str(model), "dev")
@@ -95,7 +95,7 @@ def report(
 
 
 def seconds_of(model: Path) -> float:
-    """How long its job was at work, exams and checks included."""
+    """The working time of its job, including exams and checks."""
     (over,) = [event for event in read_events(model.parent) if event.kind == "finished"]
     return float(over.detail["seconds"])
 
@@ -113,13 +113,13 @@ def interval(found: Paired) -> list[float]:
 
 
 def points(share: float | None) -> float:
-    """A share in points. None, which two runs of hundreds of items never give, is an error."""
+    """A share in points. None is an error, since hundreds of items always give an interval."""
     assert share is not None
     return round(100 * share, 1)
 
 
 def main(folder: Path) -> None:
-    """Turn every lever; exit with 1 when one misses what it must reach."""
+    """Measure every lever; exit with 1 if one misses its target."""
     record = Record("levers")
     folder.mkdir(parents=True, exist_ok=True)
     db = folder / "levers.duckdb"

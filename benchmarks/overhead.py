@@ -1,22 +1,21 @@
-"""What Flywheel's training costs beside the same training in bare TRL.
+"""The cost of Flywheel's training compared with the same training in bare TRL.
 
     make bench-overhead                      a quarter of an hour of one core
     python -m benchmarks.overhead --quick    a few steps and one round, writes no results
 
-SFT on 300 gold answers and GRPO rewarded by the three fields of ticket_triage, by a job's own
-process (job.py) and by a script that has TRL alone (peers/bare_trl.py): same rows, model, adapter,
-batches, seeds and lengths, one thread each. They take turns, a process each time, and the ratio is
-taken round by round: what else the machine does meets both. Figures are CPU seconds.
+SFT on 300 gold answers and GRPO rewarded by the three fields of ticket_triage, in a job's process
+(job.py) and in a script with TRL alone (peers/bare_trl.py): same rows, model, adapter, batches,
+seeds and lengths, one thread each. They alternate, each time in a new process, and the ratio is
+computed per round, so that load affects both. Figures are CPU seconds.
 
-The loop is all from before the first step to after the last: batches, answers, rewards, steps,
-and what is told and kept of them, which in Flywheel is each step and every answer. The whole
-process has imports, loading and saving besides, and of Flywheel the checks before a training: a
-trial step before an SFT, and before an RFT, answers that show whether there is anything to gain.
-Exams cannot be switched off quite: one dev item is asked at the beginning and at the end, outside
-the loop.
+The loop is everything from before the first step to after the last: batches, answers, rewards,
+steps, events and, in Flywheel, storing every answer. The whole process also has imports, loading
+and saving, and in Flywheel the checks before a training: a trial step, and for an RFT the sampling
+of the headroom. Exams cannot be disabled completely: one dev item is evaluated at the beginning and
+at the end, outside the loop.
 
-That both did the same is checked: the losses of SFT agree, and the tokens read and written do.
-What GRPO spares the learning of answers without an advantage is Flywheel's, and counts for it.
+It is checked that both did the same work: the losses of SFT and the token counts agree. Skipping
+answers without an advantage in GRPO is a feature of Flywheel, and counts in its favour.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from flywheel.levers.training.rows.rows import training_rows
 
 ROUNDS = 4
 MOST = 1.05
-# TRL tells the mean over so many steps; it is its own choice.
+# TRL's default logging interval, over which it averages.
 _TOLD_EVERY = 10
 _FIELDS = ("category", "priority", "order_id")
 _NO_EXAMS = {"eval_interval": 10_000, "save_interval": 10_000, "eval_samples": 1}
@@ -66,7 +65,7 @@ QUICK: dict[str, Mapping[str, Any]] = {
 
 
 def for_trl(order: Order) -> dict[str, Any]:
-    """The same work for a script that knows nothing of Flywheel."""
+    """The same work for a script without Flywheel."""
     config, numbers = order.config, order.numbers
     rows = training_rows(config, load_evalset(config.evalset))
     reward, size = (config.reward, config.group_size) if isinstance(config, RFT) else ((), 0)
@@ -96,7 +95,7 @@ def for_trl(order: Order) -> dict[str, Any]:
 
 
 def take_turns(order: Order, rounds: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """What ours and bare TRL took, round by round; who begins changes from round to round."""
+    """The costs of Flywheel and bare TRL by round; the order alternates between rounds."""
     found: list[tuple[dict[str, Any], dict[str, Any]]] = []
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary) / "work.json"
@@ -153,7 +152,7 @@ def report(record: Record, name: str, rounds: list[tuple[dict[str, Any], dict[st
 
 
 def main(quick: bool = False) -> None:
-    """Measure both; exit with 1 when one costs more than it may."""
+    """Measure both; exit with 1 if a ratio exceeds its limit."""
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as temporary:
         record = Record("overhead", Path(temporary) if quick else FOLDER)

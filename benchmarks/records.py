@@ -1,4 +1,4 @@
-"""Figures as JSON lines: printed, kept, and held against what they must reach."""
+"""Figures as JSON lines: printed, stored, and compared with their targets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ FOLDER = Path(__file__).parent / "results"
 
 
 class Record:
-    """One file of results, begun anew. `missed` names the figures that fell short.
+    """A new file of results. `missed` has the names of the figures that missed their targets.
 
-    What is only tried goes into another folder.
+    Quick runs write to another folder.
     """
 
     def __init__(self, name: str, folder: Path = FOLDER) -> None:
@@ -34,7 +34,7 @@ class Record:
         most: float | None = None,
         **more: Any,
     ) -> None:
-        """Print and keep one figure; `least` or `most` says what it must reach."""
+        """Print and store one figure; `least` or `most` is its target."""
         reached = (least is None or value >= least) and (most is None or value <= most)
         if not reached:
             self.missed.append(figure)

@@ -1,4 +1,4 @@
-"""Single measurements of runs, each in a process of its own: `python -m benchmarks.runs WHAT N`."""
+"""Single measurements of runs, each in a separate process: `python -m benchmarks.runs WHAT N`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from graders.ungraded import Usage
 
 
 class Instant:
-    """A model that answers at once. `until` requests are answered, then it stops the run."""
+    """A model that answers immediately, and stops the run after `until` requests."""
 
     def __init__(self, until: int | None = None) -> None:
         self.left = until
@@ -46,7 +46,7 @@ class Instant:
 
 
 def evalset(folder: Path, items: int) -> Path:
-    """A plain evalset of so many items, and one trivial grader."""
+    """An evalset with this many items and one trivial grader."""
     folder.mkdir()
     (folder / "evalset.yaml").write_text(
         "prompt: [{role: user, content: 'Say {{ item.gold }}.'}]\n"
@@ -71,13 +71,13 @@ def finish(store: Store, of: Plan, sampler: Sampler) -> None:
 
 
 def warm_up(folder: Path) -> None:
-    """Ten items through a store of their own: what is imported late is imported now."""
+    """Run ten items with a separate store, so that lazy imports happen now."""
     with open_store(folder / "warm.duckdb") as store:
         finish(store, plan(evalset(folder / "warm", 10)), Instant())
 
 
 def overhead(folder: Path, items: int) -> dict[str, Any]:
-    """Everything but the model: from the evalset on disk to the last durable row and the result."""
+    """Everything except the model: from the evalset on disk to the last row and the result."""
     warm_up(folder)
     of = plan(evalset(folder / "e", items))
     start, cpu = time.perf_counter(), time.process_time()
@@ -109,7 +109,7 @@ def endpoint(folder: Path, items: int) -> dict[str, Any]:
 
 
 def resume(folder: Path, items: int) -> dict[str, Any]:
-    """Half of a run is done and its process is gone: how long until the next request?"""
+    """The time until the next request when a half-finished run is resumed."""
     path = folder / "s.duckdb"
     evalset(folder / "e", items)
     if os.fork() == 0:
@@ -134,7 +134,7 @@ def resume(folder: Path, items: int) -> dict[str, Any]:
 
 
 def local(folder: Path, items: int) -> dict[str, Any]:
-    """Completions of the embedded model per CPU second, loading left out."""
+    """Completions of the embedded model per CPU second, without loading."""
     del folder
     import torch
 
@@ -156,7 +156,7 @@ def local(folder: Path, items: int) -> dict[str, Any]:
 
 
 def tiny_requests(items: int) -> list[Request]:
-    """Tickets of the training split, asked as the evalset asks them, answered greedily."""
+    """Requests for tickets of the train split with the evalset's prompt, greedy."""
     triage = load_evalset("ticket_triage")
     rows = list(triage.split("train"))
     sampling = {"temperature": 0.0, "max_completion_tokens": 48}

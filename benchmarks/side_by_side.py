@@ -1,4 +1,4 @@
-"""Ten runs at the same time in one process, beside the same work as one run.
+"""Ten concurrent runs in one process, compared with the same work as one run.
 
     python -m benchmarks.side_by_side
 
@@ -29,7 +29,7 @@ def evalset(count: int) -> fw.Evalset:
 
 
 def seconds(folder: Path, runs: int, items: int) -> float:
-    """The wall seconds that the runs take, all begun before the first is waited for."""
+    """The wall time of the runs, all started before waiting for any."""
     model = folder / "model.jsonl"
     model.write_text(json.dumps({"when": "", "text": "3"}) + "\n")
     with fw.open(folder / f"{runs}-{time.time_ns()}.duckdb") as ws:
@@ -44,7 +44,7 @@ def seconds(folder: Path, runs: int, items: int) -> float:
 
 
 def main() -> None:
-    """Measure both, in turns, and compare their medians."""
+    """Measure both alternately, and compare their medians."""
     record = Record("side_by_side")
     with TemporaryDirectory() as name:
         folder = Path(name)

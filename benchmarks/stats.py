@@ -1,14 +1,14 @@
-"""The statistics held to their word: coverage, power and speed.
+"""Coverage, power and speed of the statistics.
 
     make bench-stats
 
-One JSON line a figure, also into benchmarks/results/stats.jsonl. A cell is one truth: a base rate,
-a discordance, a correlation within clusters. What an interval covers is summed exactly over all
-tables of 30 and 100 pass/fail items, and simulated elsewhere (2,000 trials a cell, fixed seeds).
-With whole items coverage moves in steps: at 30 items no interval is near 95% for every truth, so
-each line has the mean over its cells, and another counts the cells outside 93 to 97%.
+One JSON line per figure, also in benchmarks/results/stats.jsonl. A cell is one set of true
+parameters: a base rate, a discordance, a correlation within clusters. Coverage is exact for 30 and
+100 pass/fail items (a sum over all tables), and simulated elsewhere (2,000 trials per cell, fixed
+seeds). Coverage is discrete: at 30 items no interval is near 95% for all parameters, so each line
+has the mean over its cells, and another one counts the cells outside 93 to 97%.
 
-To add a figure, write a function that takes the record and name it in FIGURES.
+To add a figure, write a function that takes the record, and add it to FIGURES.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Size(NamedTuple):
 
     @property
     def labels(self) -> Array | None:
-        """Each item's cluster, None when each stands for itself."""
+        """Each item's cluster, None without clusters."""
         return None if self.together == 1 else np.arange(self.items) // self.together
 
     def __str__(self) -> str:
@@ -57,14 +57,14 @@ SIZES = [Size(30, 1), Size(100, 1), Size(1000, 1), Size(30, 3), Size(100, 4), Si
 
 
 class Cell(NamedTuple):
-    """One truth: its name, the mean to be held, and intervals each with its chance."""
+    """One set of true parameters: name, true mean, and intervals with their probabilities."""
 
     name: str
     truth: float
     ends: Iterable[tuple[Ends, float]]
 
     def coverage(self) -> float:
-        """In how many of a hundred the interval holds the truth; none holds nothing."""
+        """The percentage of intervals that cover the true value; a missing one covers nothing."""
         held = total = 0.0
         for (low, high), chance in self.ends:
             total += chance
@@ -74,17 +74,17 @@ class Cell(NamedTuple):
 
 
 def ends(found: Any) -> Ends:
-    """The ends of an interval or of a comparison."""
+    """The bounds of an interval or of a comparison."""
     return (None, None) if found is None else (found.low, found.high)
 
 
 def correlations(size: Size) -> list[float]:
-    """Of items within a cluster; 0 where there is none."""
+    """The correlation of items within a cluster; 0 without clusters."""
     return [0.0] if size.together == 1 else [0.05, 0.2]
 
 
 def shares(rng: np.random.Generator, share: list[float], size: Size, alike: float) -> Array:
-    """The outcome of each item: clusters draw their own shares about the common ones."""
+    """The outcome of each item; each cluster draws its own probabilities around the common ones."""
     if not alike:
         return rng.choice(len(share), size.items, p=share)
     own = rng.dirichlet(np.array(share) * (1 / alike - 1), -(-size.items // size.together))
@@ -93,7 +93,7 @@ def shares(rng: np.random.Generator, share: list[float], size: Size, alike: floa
 
 
 def binomials(counts: Array, share: list[float]) -> Array:
-    """The chance of each row of counts."""
+    """The probability of each row of counts."""
     from scipy.special import gammaln, xlogy
 
     ways = gammaln(counts.sum(1) + 1) - gammaln(counts + 1).sum(1)
@@ -122,27 +122,27 @@ def pass_fail_means(size: Size) -> Iterator[Cell]:
 
 
 def table(ones: int, n: int) -> Array:
-    """So many ones, and zeros."""
+    """An array with this many ones, then zeros."""
     return (np.arange(n) < ones).astype(np.float64)
 
 
 def simulated(
     name: str, trial: Callable[[np.random.Generator], Any]
 ) -> Iterator[tuple[Ends, float]]:
-    """The intervals of as many trials, all alike in weight."""
+    """The intervals of all trials, with equal weights."""
     rng = np.random.default_rng(seed_of(name))
     return ((ends(trial(rng)), 1.0) for _ in range(TRIALS))
 
 
 def tables(wins: int, losses: int, n: int) -> Paired:
-    """The comparison of n pass/fail pairs with so many wins and losses."""
+    """The comparison of n pass/fail pairs with these numbers of wins and losses."""
     found = paired(table(wins, n), table(wins + losses, n) - table(wins, n))
     assert found is not None
     return found
 
 
 def pass_fail_pairs(size: Size) -> Iterator[Cell]:
-    """Two models, with 10 to 30% of the items on which just one passes."""
+    """Two models, where 10 to 30% of the items are passed by only one."""
     every: dict[tuple[int, int], Ends] = {}
     n = size.items
     for alike in correlations(size):
@@ -171,7 +171,7 @@ def pass_fail_pairs(size: Size) -> Iterator[Cell]:
 def enumerated(
     n: int, share: list[float], every: dict[tuple[int, int], Ends]
 ) -> Iterator[tuple[Ends, float]]:
-    """The interval of each table, with its chance; tables of no consequence left out."""
+    """The interval of each table with its probability; negligible tables are left out."""
     counts = np.array([(w, m - w, n - m) for m in range(n + 1) for w in range(m + 1)])
     chances = binomials(counts, share)
     for (won, lost, _), chance in zip(counts.tolist(), chances.tolist(), strict=True):
@@ -199,7 +199,7 @@ def rubric_mean(gain: float, spread: float) -> float:
 
 
 def latent(rng: np.random.Generator, size: Size, alike: float) -> Array:
-    """How easy each item is: normal, correlated within clusters."""
+    """The easiness of each item: normal, correlated within clusters."""
     own = rng.normal(0, 1, size.items)
     if not alike:
         return own
@@ -229,7 +229,7 @@ def graded_pairs(size: Size) -> Iterator[Cell]:
 
             def trial(rng: np.random.Generator, gain: float = gain, alike: float = alike) -> Any:
                 common = latent(rng, size, alike)
-                # The models' own parts are alike within clusters too.
+                # The models' own parts are correlated within clusters too.
                 ours, theirs = (common + 0.6 * latent(rng, size, alike) for _ in range(2))
                 return paired(rubric(ours, gain), rubric(theirs, 0.0), size.labels)
 
@@ -245,7 +245,7 @@ def half_tie(rng: np.random.Generator, size: Size) -> Any:
 
 
 def measure_coverage(record: Record) -> None:
-    """95% intervals hold the truth in 93 to 97 of a hundred."""
+    """95% intervals cover the true value in 93 to 97% of cases."""
     for kind in (pass_fail_means, pass_fail_pairs, graded_means, graded_pairs):
         for size in SIZES:
             cells = {cell.name: round(cell.coverage(), 2) for cell in kind(size)}
@@ -265,7 +265,7 @@ def measure_coverage(record: Record) -> None:
 
 
 def found_by_tables(n: int, gain: float, differ: float) -> float:
-    """In how many of a hundred comparisons of n pass/fail pairs the interval leaves 0 out."""
+    """The percentage of comparisons of n pass/fail pairs whose interval excludes 0."""
     share = [(differ + gain) / 2, (differ - gain) / 2, 1 - differ]
     rng = np.random.default_rng(seed_of("power", str(n), str(gain), str(differ)))
     drawn, times = np.unique(rng.multinomial(n, share, TRIALS), axis=0, return_counts=True)
@@ -288,13 +288,13 @@ def found_by_trials(name: str, trial: Callable[[np.random.Generator], Any]) -> f
 
 
 def graded_gain(rng: np.random.Generator, size: Size, gain: float, sd: float, alike: float) -> Any:
-    """Scores whose differences have that mean and spread."""
+    """Scores whose differences have this mean and standard deviation."""
     gaps = gain + sd * latent(rng, size, alike)
     return paired(0.5 + gaps, np.full(size.items, 0.5), size.labels)
 
 
 def measure_power(record: Record) -> None:
-    """What power.py promises at 80% and 90%, against what the comparison finds."""
+    """The power predicted by power.py, at 80% and 90%, against the actual power."""
     cells: dict[str, float] = {}
     for gain, differ in ((0.1, 0.2), (0.1, 0.3), (0.05, 0.1), (0.05, 0.2), (0.03, 0.1)):
         for power in (0.8, 0.9):
@@ -328,7 +328,7 @@ def measure_power(record: Record) -> None:
 
 
 def seconds(work: Callable[[int], object]) -> float:
-    """The median CPU time of five runs, after one that loads what is loaded lazily."""
+    """The median CPU time of five runs, after a warm-up run."""
     work(0)
     spent: list[float] = []
     for seed in range(1, 6):
@@ -362,7 +362,7 @@ def measure_speed(record: Record) -> None:
 
 
 def measure_gate(record: Record) -> None:
-    """Promotions of a candidate that is no better, and a comparison in a large store."""
+    """Promotions of a candidate that is not better, and a comparison in a large store."""
     for story, share in wrong_promotions(TRIALS):
         record.add(f"wrong promotions: {story}", share, "of 2,000 trials", most=0.05)
     with tempfile.TemporaryDirectory() as scratch:
@@ -380,7 +380,7 @@ FIGURES: tuple[Callable[[Record], None], ...] = (
 
 
 def main() -> None:
-    """Measure everything; exit with 1 when a figure misses what it must reach."""
+    """Measure everything; exit with 1 if a figure misses its target."""
     record = Record("stats")
     for measure in FIGURES:
         measure(record)

@@ -1,9 +1,8 @@
-"""Trainings that are put together from real answers, honest ones and hacked ones.
+"""Simulated trainings, honest and hacked, composed of real answers.
 
-An exam is what some model's answers earn. Here the answers are real, and so are the graders; made
-up is only which item has which answer at which exam: from exam to exam a growing share of the items
-goes from the first answer to a better one, and some answers change for no reason. So a hundred
-trainings cost as much as grading each answer once.
+Answers and grades are real; only the choice of the answer for each item at each exam is simulated:
+from exam to exam a growing share of items changes from the first answer to a better one, and some
+change at random. A hundred trainings thus cost no more than grading each answer once.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Pool:
 
 
 class Marks:
-    """What each grader gives each answer. Each is graded once, all of a kind together."""
+    """The scores of each answer by each grader. Each is graded once, in batches."""
 
     def __init__(self, pool: Pool, graders: Sequence[Grader], engine: Answerer) -> None:
         self._pool, self._engine = pool, engine
@@ -59,11 +58,11 @@ class Marks:
         return tuple(self._known[name, i, answer] for i, answer in enumerate(answers))
 
     def known(self, name: str, i: int, answer: str) -> float | None:
-        """The score of an answer that was graded."""
+        """The score of a graded answer."""
         return self._known[name, i, answer]
 
     def grade(self, name: str, wanted: Sequence[tuple[int, str]]) -> None:
-        """Grade what was not graded yet."""
+        """Grade the answers that are not graded yet."""
         new = [one for one in dict.fromkeys(wanted) if (name, *one) not in self._known]
         samples = [Sample(self._pool.items[i], answer) for i, answer in new]
         grader = self.graders[name]
@@ -125,12 +124,12 @@ def _exam(step: int, answers: Sequence[str], roles: Roles, pool: Pool, marks: Ma
 
 
 def gold(pool: Pool) -> Better:
-    """The gold answer."""
+    """The gold answers' texts."""
     return lambda i, rng: pool.golds[i]
 
 
 def best_drawn(pool: Pool, marks: Marks, rewards: Mapping[str, float]) -> Better:
-    """What RFT makes likelier: of the model's own answers the one with the highest reward."""
+    """The model's own answer with the highest reward, which RFT makes likelier."""
     for name in rewards:
         marks.grade(name, [(i, one) for i, drawn in enumerate(pool.drawn) for one in drawn])
 
@@ -148,7 +147,7 @@ def best_drawn(pool: Pool, marks: Marks, rewards: Mapping[str, float]) -> Better
 
 
 def with_fields(pool: Pool, fields: Sequence[str]) -> Better:
-    """The first answer with these fields of the gold one; the gold answer where it is no JSON."""
+    """The first answer with these fields from the gold one; the gold answer if it is not JSON."""
 
     def better(i: int, rng: random.Random) -> str:
         right = json.loads(pool.golds[i])

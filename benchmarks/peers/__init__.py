@@ -1,1 +1,1 @@
-"""Peers, each in a script that prints one JSON object, run in an environment of their own."""
+"""Peers: one script each, run in a separate environment, that prints one JSON object."""

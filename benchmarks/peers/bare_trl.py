@@ -1,12 +1,11 @@
 # pyright: standard
-"""SFT and GRPO in bare TRL, as one would write them without Flywheel: for overhead.py.
+"""SFT and GRPO in bare TRL, without Flywheel; used by overhead.py.
 
     python -m benchmarks.peers.bare_trl WORK.json
 
-Everything that is not set is TRL's own, but for what would make it slower on a CPU (bfloat16,
-gradient checkpointing). Prints the CPU seconds of the loop, from before the first step to after
-the last, and of the whole process; and losses and tokens, by which one sees that the work is the
-same.
+All other settings are TRL's defaults, except those that are slower on a CPU (bfloat16, gradient
+checkpointing). Prints the CPU seconds of the loop, from before the first step to after the last,
+and of the whole process, and the losses and tokens, which show that the work is the same.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Clock(TrainerCallback):
 
 
 def fields(text: str) -> dict[str, Any]:
-    """The JSON object that an answer is, or an empty one."""
+    """An answer parsed as a JSON object, or an empty one."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -46,7 +45,7 @@ def fields(text: str) -> dict[str, Any]:
 
 
 def reward_for(name: str) -> Callable[..., list[float]]:
-    """The reward for one field: 1 where it is the item's."""
+    """The reward for one field: 1 if it equals the item's."""
 
     def reward(completions: list[Any], **columns: Any) -> list[float]:
         said = [fields(completion[0]["content"]).get(name) for completion in completions]
@@ -57,7 +56,7 @@ def reward_for(name: str) -> Callable[..., list[float]]:
 
 
 def trainer_of(work: dict[str, Any], same: dict[str, Any]) -> Any:
-    """The trainer for this work: an SFT, or a GRPO where rewards are named."""
+    """The trainer for this work: GRPO if rewards are named, else SFT."""
     set_seed(work["seed"])
     model: Any = AutoModelForCausalLM.from_pretrained(work["model"])
     tokenizer: Any = AutoTokenizer.from_pretrained(work["model"])

@@ -1,4 +1,4 @@
-"""deepeval: a metric of three lines, its cache switched off, nothing kept."""
+"""deepeval: a metric of three lines, with its cache disabled and nothing stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lm-eval: its dummy model and exact_match, without the bootstrap. What it keeps is not durable."""
+"""lm-eval: its dummy model and exact_match, without the bootstrap. Results are not durable."""
 
 from __future__ import annotations
 
