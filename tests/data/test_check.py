@@ -84,7 +84,7 @@ def test_too_few_rows_are_refused_and_few_are_warned_of(
         (chat("what is 2 + 2?", "4"), "contradiction", "62", "another answer"),
         (chat("x " * 4000, "Hi"), "outlier", "61", "unusually long: 2,"),
         (chat("x " * 4000, "Hi"), "truncated", "61", "of which 1,"),
-        (chat("x " * 4000, "Hi"), "answer_cut", "61", "are no answer, and 1,000 are read"),
+        (chat("x " * 4000, "Hi"), "answer_cut", "61", "beyond the 1,000 read"),
         (chat("Mein Paket ist noch nicht da, wo ist es?", "So."), "language", "61", "like 'de'"),
     ],
 )
@@ -96,7 +96,7 @@ def test_each_finding_has_its_line(
     ((place, told),) = found(report, kind)
     assert place == line
     assert story in told
-    refused = kind in ("bad_row", "empty") or "half" in told
+    refused = kind in ("bad_row", "empty") or "surrogate" in told
     assert report.refused == refused
 
 
@@ -181,7 +181,7 @@ def test_tokens_are_counted_by_the_model_or_said_to_be_estimated(tmp_path: Path)
     tokens = check(tmp_path, rows).figures["tokens"]
     assert (tokens["how"], tokens["total"]) == ("estimated at 4 bytes per token", 10 * (2 + 1 + 10))
     assert tokens["learned"] == 10 * (1 + 5)
-    assert counter_of("m", tmp_path).how.endswith("as m has no tokenizer.json")
+    assert counter_of("m", tmp_path).how.endswith("because m has no tokenizer.json")
     assert estimated().count(["", "a", "\udc80", "x" * 9]) == [0, 1, 1, 3]
 
 

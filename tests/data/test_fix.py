@@ -154,9 +154,9 @@ def test_classes_become_equally_frequent(tmp_path: Path) -> None:
         fixed = fix(tmp_path, rows, balance=how, class_field="kind")
         counts = Counter(row["messages"][1]["content"] for _, row in fixed.parts[""])
         assert set(counts.values()) == {count}
-    with pytest.raises(BadOption, match="60 values of answer in 60 rows are no classes"):
+    with pytest.raises(BadOption, match="answer has 60 values in 60 rows, too many"):
         fix(tmp_path, many(60), balance="over")
-    with pytest.raises(BadOption, match=r"t.jsonl:1: no 'sort', in the row or in its answer"):
+    with pytest.raises(BadOption, match=r"t.jsonl:1: no field 'sort' in the row or its answer"):
         fix(tmp_path, rows, balance="over", class_field="sort")
 
 
@@ -191,7 +191,7 @@ def test_a_mixture_never_repeats_a_row_and_says_when_it_falls_short(tmp_path: Pa
 
 def test_portions_are_what_they_say() -> None:
     assert sorted(Counter(split_groups(range(10), (0.7, 0.3), 0)).values()) == [3, 7]
-    with pytest.raises(BadOption, match="1 groups cannot fill 2 parts of 10 rows"):
+    with pytest.raises(BadOption, match="1 groups of 10 rows cannot fill 2 parts"):
         split_groups([1] * 10, (0.5, 0.5), 0)
     assert Counter(balanced("aab", "over", 0)) == {0: 1, 1: 1, 2: 2}
     assert len(balanced("aab", "under", 0)) == 2
@@ -201,7 +201,9 @@ def test_portions_are_what_they_say() -> None:
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("before")
-    with pytest.raises(BadFile, match=r"t:2: cannot be written as JSON: it holds bytes"):
+    with pytest.raises(
+        BadFile, match=r"t:2: cannot be written as JSON: wanted text, numbers and lists, got bytes"
+    ):
         save_rows(path, [("t:1", {"a": 1}), ("t:2", {"a": b"x"})])
     with pytest.raises(BadFile, match="Out of range float"):
         save_rows(path, [("t:1", {"a": float("nan")})])

@@ -170,18 +170,22 @@ def test_an_image_is_kept_as_a_reference(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "format", "story"),
     [
-        ({"messages": [USER]}, "chat", ":1:2: messages: it has no assistant's turn"),
+        ({"messages": [USER]}, "chat", ":1:2: messages: no assistant's turn"),
         ({"messages": []}, "chat", ":1:2: messages: wanted at least one message"),
         ({"messages": [USER, USER, ANSWER]}, "chat", "messages[1]: two user turns in a row"),
-        ({"messages": [USER, ANSWER, ANSWER]}, "chat", "messages[2]: two turns of assistant"),
+        ({"messages": [USER, ANSWER, ANSWER]}, "chat", "messages[2]: two assistant turns"),
         ({"messages": [USER, ANSWER, USER]}, "chat", "messages[2]: the last turn is user's"),
         ({"messages": [USER, TOOL, ANSWER]}, "chat", "messages[1]: tool turn without"),
         ({"messages": [USER, CALL, ANSWER]}, "chat", "turn while a call is unanswered"),
-        ({"messages": [USER, CALL, {**TOOL, "tool_call_id": "c2"}]}, "chat", "no call 'c2' waits"),
+        (
+            {"messages": [USER, CALL, {**TOOL, "tool_call_id": "c2"}]},
+            "chat",
+            "no unanswered call 'c2'",
+        ),
         (
             {"messages": [USER, {"role": "system", "content": "x"}, ANSWER]},
             "chat",
-            "messages[1]: system stands behind user; it must come first",
+            "messages[1]: system turn after user; it must come first",
         ),
         (
             {"messages": [USER, {**ANSWER, "weight": 0}]},
@@ -220,7 +224,7 @@ def test_an_image_is_kept_as_a_reference(tmp_path: Path) -> None:
         (
             {"input": {"messages": [USER]}, "preferred_output": [], "non_preferred_output": []},
             "dpo",
-            "preferred_output: wanted one assistant's message, got 0",
+            "preferred_output: wanted one assistant message, got 0",
         ),
     ],
 )
@@ -263,5 +267,5 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="no format 'csv'; wanted one of dpo,"):
         read_training(path, "csv")
     for form in (None, "text"):
-        with pytest.raises(BadFile, match="no rows in it"):
+        with pytest.raises(BadFile, match="has no rows"):
             read_training(write(tmp_path / "empty.jsonl"), form)

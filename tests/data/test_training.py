@@ -123,7 +123,7 @@ def test_rows_nest_two_hundred_levels_and_no_more(tmp_path: Path) -> None:
             if good:
                 assert list(read_training(path).rows)[-1].text == "b"
                 continue
-            with pytest.raises(BadFile, match=r"t\.jsonl:\d.*not JSON: it is nested too deeply"):
+            with pytest.raises(BadFile, match=r"t\.jsonl:\d.*not JSON: .*nested"):
                 list(read_training(path).rows)
 
 
@@ -137,16 +137,16 @@ def test_rows_nest_two_hundred_levels_and_no_more(tmp_path: Path) -> None:
         ("t.json", b'[{"text": "a"} {"text": "b"}]', ":1: not JSON: wanted a comma"),
         ("t.json", b'[{"text": "a"},\n {"text": }]', ":2:11: not JSON: Expecting value"),
         ("t.json", b'[{"text": "a"}', ":1: not JSON: wanted a comma or the end"),
-        ("t.json", b'[{"text": "a"}] x', ":1: something stands behind the end"),
+        ("t.json", b'[{"text": "a"}] x', ":1: unexpected text after the end"),
         ("t.json", b'[{"text": NaN}]', ":1: not JSON: NaN is not JSON"),
-        ("t.json", b"[]", ": no rows in it"),
+        ("t.json", b"[]", ": has no rows"),
         ("t.json", b'[{"text": "\xe4"}]', ":1:12: byte 0xe4 is not UTF-8"),
         ("t.csv", b'text\n"a\nb\n', ":2: not CSV: unexpected end of data"),
-        ("t.csv", b"text,topic\na\n", ":2: wanted 2 cells as in the header, got 1"),
-        ("t.csv", b"text,text\na,b\n", ":1: the column 'text' is there twice"),
+        ("t.csv", b"text,topic\na\n", ":2: wanted 2 cells, as in the header, got 1"),
+        ("t.csv", b"text,text\na,b\n", ":1: duplicate column 'text'"),
         ("t.csv", b"text\n\xff\n", ":2:1: byte 0xff is not UTF-8"),
         ("t.csv", b"a,b\n1,2\n", ":2: no format has the keys a, b; wanted one of dpo"),
-        ("t.csv", b"", ": no rows in it"),
+        ("t.csv", b"", ": has no rows"),
         ("t.parquet", b"PAR1 and then nothing", ": cannot be read as Parquet: "),
         ("t.parquet", b"", ": cannot be read as Parquet: "),
     ],
@@ -163,7 +163,7 @@ def test_wrong_columns_and_nulls_of_parquet_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"t.parquet:1: no format has the keys question"):
         read_training(tmp_path / "t.parquet")
     to_parquet(tmp_path / "t.parquet", [ROWS[1], {**ROWS[1], "output": None}])
-    with pytest.raises(BadFile, match=r"t.parquet:2: alpaca needs output; the keys here: instr"):
+    with pytest.raises(BadFile, match=r"t.parquet:2: alpaca needs output; the row has: instr"):
         list(read_training(tmp_path / "t.parquet").rows)
 
 
@@ -174,7 +174,7 @@ def test_a_folder_that_datasets_cannot_load_is_refused(tmp_path: Path) -> None:
 
     part = cast("Any", datasets).Dataset.from_list(ROWS)
     cast("Any", datasets).DatasetDict(train=part, test=part).save_to_disk(str(tmp_path / "both"))
-    with pytest.raises(BadFile, match="holds the splits train, test; name one of them"):
+    with pytest.raises(BadFile, match="has the splits train, test; name one of them"):
         read_training(tmp_path / "both")
     assert len(list(read_training(tmp_path / "both" / "train").rows)) == 2
 

@@ -81,6 +81,6 @@ def test_the_tighter_bound_of_a_budget_counts(budget: Budget, spent: float) -> N
 def test_a_model_that_cannot_copy_is_refused(tokenizer: Any, tmp_path: Path) -> None:
     with pytest.raises(NoCopying, match=r"repeats 0% of the lists of codes, wanted 80%"):
         check_copying(new_model(tokenizer, SMALL).eval(), tokenizer)
-    with pytest.raises(NoCopying, match=r"none of the seeds 3, 4 learnt to copy"):
+    with pytest.raises(NoCopying, match=r"none of the seeds 3, 4 learned to copy"):
         build(tmp_path / "model", [3, 4], Budget(tokens=2_000), SMALL)
     assert not (tmp_path / "model").exists()
