@@ -42,7 +42,7 @@ def test_a_run_is_cancelled_by_its_name_and_only_while_it_is_measured(tmp_path: 
     again = flywheel("cancel", stopped["name"], cwd=tmp_path)
     assert (again.returncode, again.stderr) == (
         1,
-        f"Error: no process measures {stopped['name']}: it is interrupted\n",
+        f"Error: {stopped['name']} is not running: it is interrupted\n",
     )
 
 

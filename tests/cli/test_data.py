@@ -79,7 +79,7 @@ def test_a_repaired_file_is_ready(tmp_path: Path) -> None:
         "removed 1 broken or empty row from t.jsonl",
         "removed 1 duplicate row from t.jsonl",
         "anonymised 1 values: 1 email",
-        "split by what they ask: 91, 10 rows",
+        "split by question: 91, 10 rows",
         "out.train.jsonl: openai, 91 rows",
         "out.dev.jsonl: openai, 10 rows",
     ]
@@ -121,6 +121,6 @@ def test_a_model_without_a_tokenizer_is_estimated_and_an_unknown_one_refused(
 ) -> None:
     path = write(tmp_path / "t.jsonl", many(50))
     done = flywheel("data", "check", path, "-m", "http://127.0.0.1:9/v1#m")
-    assert "as http://127.0.0.1:9/v1#m has no tokenizer that can be read" in done.stdout
+    assert "because the tokenizer of http://127.0.0.1:9/v1#m cannot be read" in done.stdout
     done = flywheel("data", "check", path, "-m", "huge")
     assert "no model 'huge'; wanted tiny, a folder, or a hub id in the cache" in done.stderr

@@ -140,7 +140,7 @@ def test_answers_that_were_cut_or_refused_are_counted(tmp_path: Path, evalset: P
     with MockServer(rules) as server:
         done = flywheel("eval", evalset, "-m", f"{server.url}#m", cwd=tmp_path)
     assert (
-        "truncated at max_completion_tokens, and graded as they are: 1 of 4 answers" in done.stdout
+        "truncated at max_completion_tokens and graded as they are: 1 of 4 answers" in done.stdout
     )
     assert "refusals, or stopped by a content filter: 2 of 4 answers" in done.stdout
     assert "no token counts" in done.stdout

@@ -60,7 +60,7 @@ def test_an_evalset_is_probed_and_a_bad_one_exits_with_1(tmp_path: Path) -> None
     done = flywheel("graders", "check", tmp_path)
     assert done.returncode == 0
     assert "g: echo is excused: the prompt is long" in done.stdout
-    assert "g: empty is excused in evalset.yaml, and passes: remove the excuse" in done.stdout
+    assert "g: empty is excused in evalset.yaml but passes: remove the excuse" in done.stdout
 
 
 def test_the_judge_of_an_evalset_is_named_like_a_model_and_its_calls_are_counted(

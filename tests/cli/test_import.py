@@ -53,8 +53,8 @@ def test_what_cannot_be_is_one_line_and_leaves_no_store(tmp_path: Path) -> None:
         (("inspect", "rows.jsonl"), "rows.jsonl: not a log of inspect_ai"),
         (("lm-eval", "rows.jsonl"), "rows.jsonl: wanted a file samples_TASK_DATE.jsonl"),
         (("promptfoo", "rows.jsonl"), "rows.jsonl:2:1: not JSON"),
-        (("inspect", LOGS / "inspect-a.eval", "--primary", "x"), "--primary: no grader 'x'"),
-        (("inspect", LOGS / "inspect-a.eval", "--split", "x"), "--split is one of train, dev"),
+        (("inspect", LOGS / "inspect-a.eval", "--primary", "x"), "has no grader 'x'"),
+        (("inspect", LOGS / "inspect-a.eval", "--split", "x"), "--split must be one of train, dev"),
     ):
         done = flywheel("import", *arguments, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, ""), done.stderr

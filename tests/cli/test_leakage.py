@@ -56,7 +56,7 @@ def test_one_split_alone_has_nothing_to_compare(tmp_path: Path) -> None:
     done = flywheel("leakage", folder)
     assert (done.returncode, done.stdout) == (
         0,
-        "numbers: nothing to compare, for it has one split\n",
+        "numbers: has only one split, nothing to compare\n",
     )
     done = flywheel("leakage", folder, "--file", "nowhere.jsonl")
     assert (done.returncode, done.stdout) == (1, "")

@@ -66,7 +66,7 @@ def test_killed_pages_end_the_command(tmp_path: Path) -> None:
         os.kill(server.owner(), signal.SIGKILL)
         _, errors = server.process.communicate(timeout=300)
         assert server.process.returncode == 1
-        assert errors == "Error: the pages' process ended with -9; what was voted is kept\n"
+        assert errors == "Error: the server exited with code -9; all votes are saved\n"
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -197,4 +197,4 @@ def test_a_training_waits_while_another_job_has_the_device(calm: Calm) -> None:
     assert end(other.folder, other.process)[-1].kind == "cancelled"
     last = end(other.folder.parent / name, stall=300)[-1]
     assert last.kind == "failed"
-    assert "the training data changed since it was ordered" in last.detail["error"]
+    assert "the training data changed since it was started" in last.detail["error"]
