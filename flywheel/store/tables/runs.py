@@ -223,7 +223,8 @@ def _newest_row(store: Reader, run: str, before: datetime) -> datetime | None:
         SELECT max("created") FROM (
             SELECT "created" FROM "samples" WHERE "run" = $run
             UNION ALL SELECT "created" FROM "scores" WHERE "run" = $run
-        ) WHERE "created" < $before
+        ) WHERE "created" < $before::TIMESTAMP
         """,
-        {"run": run, "before": before},
+        # A text, because another process may ask the owner of the store, in JSON.
+        {"run": run, "before": before.isoformat()},
     )
