@@ -78,7 +78,7 @@ def test_what_cannot_be_done_is_one_line_with_a_remedy(db: Path, tmp_path: Path)
     broken = tmp_path / "broken.duckdb"
     broken.write_bytes(b"no database" * 1_000)
     for arguments, story in (
-        (("check", "--db", tmp_path / "none.duckdb"), "no such file; pass the store with --db"),
+        (("check", "--db", tmp_path / "none.duckdb"), "no such file; name the store with --db"),
         (("export", tmp_path / "e", "--db", tmp_path / "none.duckdb"), "no such file"),
         (("check", "--db", broken), "restore with `flywheel store rebuild EXPORT --db NEW`"),
         (("export", tmp_path / "e", "--db", broken), "`flywheel store rebuild EXPORT --db NEW`"),

@@ -80,7 +80,7 @@ def export(
 ) -> None:
     """Write every table to a Parquet file, with a manifest that `rebuild` checks."""
     if not db.is_file():
-        raise BadFile(f"{db}: no such file; pass the store with --db")
+        raise BadFile(f"{db}: no such file; name the store with --db")
     with open_workspace(db) as workspace:
         manifest = workspace.export(folder)
     _show(manifest, db, folder, as_json)

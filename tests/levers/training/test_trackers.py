@@ -284,7 +284,7 @@ def test_a_tracker_that_raises_takes_no_training_down(tmp_path: Path) -> None:
 
 
 RAISED = "the tracker tensorboard is disabled: it raised ConnectionError: nobody answers"
-LATE = "the tracker tensorboard has not {} for 0.2 s; "
+LATE = "the tracker tensorboard has not {} within 0.2 "
 
 
 @pytest.mark.parametrize(
