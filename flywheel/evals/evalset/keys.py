@@ -14,6 +14,7 @@ from flywheel.store.reads.item_keys import item_keys, slots_of
 from flywheel.store.reads.item_sets import keep_item_set, keep_split_set
 from flywheel.store.rows.digest import digest
 from flywheel.store.store import Store
+from flywheel.store.tables.batches import has_batch
 from graders.content import images_of
 
 
@@ -27,7 +28,11 @@ def keep_split(store: Store, evalset: Evalset, split: Split, count: int) -> str:
         return keep_split_set(store, evalset.name, split, split_keys(evalset, split, count))
     for other in SPLITS:
         if other != "test" and evalset.split(other).path.is_file():
-            keep_split_set(store, evalset.name, other, split_keys(evalset, other))
+            version = evalset.split(other).digest
+            known = f"split_file/{evalset.name}/{evalset.digest}/{other}/{version}"
+            if not has_batch(store, known):
+                keep_split_set(store, evalset.name, other, split_keys(evalset, other))
+                store.write(known, {})
     return keep_item_set(store, split_keys(evalset, split, count))
 
 

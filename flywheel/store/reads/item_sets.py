@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from flywheel.store.rows.table import utc_now
 from flywheel.store.store import Store
+from flywheel.store.tables.batches import has_batch
 from flywheel.store.tables.reads import SetItemRow, SplitSetRow, set_digest
 
 _ROWS = 20_000
@@ -18,12 +19,16 @@ def keep_item_set(store: Store, items: Iterable[str]) -> str:
     """
     known = sorted(set(items))
     name = set_digest(known)
+    starts = range(0, len(known), _ROWS)
+    # Batches are written in their order: with the last one, all of them are there.
+    if starts and has_batch(store, f"item_set/{name}/{starts[-1]}"):
+        return name
     acks = [
         store.append(
             f"item_set/{name}/{start}",
             {"item_sets": [SetItemRow(name, item) for item in known[start : start + _ROWS]]},
         )
-        for start in range(0, len(known), _ROWS)
+        for start in starts
     ]
     for ack in acks:
         ack.result()
