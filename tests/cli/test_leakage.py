@@ -22,7 +22,7 @@ def test_a_leak_is_shown_and_exits_with_1(tmp_path: Path) -> None:
     done = flywheel("leakage", tmp_path / "numbers")
     assert done.returncode == 1
     assert "train     dev       3      3           0        0        0      0  LEAK" in done.stdout
-    assert "test in dev:\n  test.jsonl:1 and dev.jsonl:1, exact: '0'\n" in done.stdout
+    assert "dev in train:\n  dev.jsonl:1 and train.jsonl:1, exact: '0'\n" in done.stdout
 
 
 def test_files_are_compared_and_json_tells_all(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_files_are_compared_and_json_tells_all(tmp_path: Path) -> None:
     for split in ("train", "dev"):
         (tmp_path / "numbers" / f"{split}.jsonl").unlink()
     rows = tmp_path / "rows.jsonl"
-    rows.write_text('{"prompt": "Say 1.", "completion": "1"}\n')
+    rows.write_text('{"prompt": "Say +1.", "completion": "1"}\n')
     clean = tmp_path / "clean.jsonl"
     clean.write_text('{"prompt": "Say 7.", "completion": "1"}\n')
     done = flywheel("leakage", tmp_path / "numbers", "--file", rows, "--file", clean, "--json")
@@ -44,7 +44,7 @@ def test_files_are_compared_and_json_tells_all(tmp_path: Path) -> None:
     ]
     assert report["sides"][1]["ways"]["exact"] == 1
     assert report["sides"][1]["worst"] == [
-        {"in": f"{rows}:1", "of": "test.jsonl:2", "how": "exact", "share": 1.0, "shown": "1"}
+        {"in": f"{rows}:1", "of": "test.jsonl:2", "how": "exact", "share": 1.0, "shown": "+1"}
     ]
 
 

@@ -58,12 +58,14 @@ class Rules:
 class Answers:
     """Of `n` pairs of answers `differ` differ; of one and the same model at most `by_chance` would.
 
-    That is None where a model differs from itself so often that this shows nothing.
+    That is None where a model differs from itself so often that this shows nothing. `same` is true
+    where it is known to be the same model, with the same prompt and sampling.
     """
 
     n: int
     differ: int
     by_chance: int | None
+    same: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +322,11 @@ def _ungraded(evidence: Evidence, rules: Rules) -> Check:
 
 def _artifact(evidence: Evidence) -> Check:
     found = evidence.answers
+    if found is not None and found.same:
+        told = (
+            "model, prompt and sampling are the baseline's own: the change never reached the model"
+        )
+        return Check("artifact", "fail", told)
     if found is not None and not found.differ:
         told = "every answer is the baseline's own: the change never reached the model"
         return Check("artifact", "fail", told)

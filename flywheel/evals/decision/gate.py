@@ -43,6 +43,7 @@ from flywheel.evals.run.measure import baseline_rows
 from flywheel.outputs import runs as outputs
 from flywheel.samplers.sampler import asks_provider
 from flywheel.store.reader import Reader
+from flywheel.store.reads.identity import candidate_of
 from flywheel.store.reads.item_sets import keep_item_set
 from flywheel.store.reads.ledger import Entry, keep_reads, sync
 from flywheel.store.rows.table import utc_now
@@ -201,7 +202,8 @@ def _check(store: Reader, case: Case, runs: Sequence[RunRow], rules: Rules) -> N
     check_seeds(store, candidate, seeds)
     if candidate.split != "test":
         return
-    for row in runs:
+    # What is the baseline's own is no other candidate's luck: the artifact check refuses it.
+    for row in (baseline, *seeds) if _is_same(store, baseline, candidate) else runs:
         check_first(store, row)
     for row in (candidate, *seeds):
         check_items(store, baseline, row)
@@ -312,6 +314,8 @@ def _answers(store: Reader, baseline: RunRow, candidate: RunRow) -> Answers | No
     turn a near tie. Whoever else answers is held to what is known of it, or to 1 in 100.
     """
     found = compare_answers(store, baseline.sampled, candidate.sampled)
+    if _is_same(store, baseline, candidate):
+        return Answers(0, 0, None, same=True)
     if found is None:
         return None
     if not (asks_provider(baseline.model) or baseline.kind == "import"):
@@ -320,6 +324,14 @@ def _answers(store: Reader, baseline: RunRow, candidate: RunRow) -> Answers | No
     rate = max(_UNSTEADY, again.differ / again.n if again.n else 0.0)
     by_chance = _most_by_chance(found.n, rate) if rate <= _RANDOM else None
     return Answers(found.n, found.differ, by_chance)
+
+
+def _is_same(store: Reader, baseline: RunRow, candidate: RunRow) -> bool:
+    """Whether two runs are of one candidate. Imported ones are known on a sealed split only."""
+    if candidate.split == "test":
+        return read_by(store, baseline).candidate == read_by(store, candidate).candidate
+    named = candidate.kind == "import"
+    return not named and candidate_of(baseline) == candidate_of(candidate)
 
 
 def _most_by_chance(n: int, rate: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,13 @@ from flywheel.samplers.sampler import Output
 from flywheel.store.store import Store, open_store
 from graders.definition import read_grader
 from tests.engines.opened import engine_of
+from tests.evals.decision.gated import gate, run_of
 from tests.evals.world import (
     CHECK,
     Echo,
     go_on_regrade,
     measure,
-    plan,
     said,
-    say,
     write_evalset,
     wrong_on,
 )
@@ -45,19 +44,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_evalset(tmp_path / "e", items=60)
-
-
-def run_of(store: Store, folder: Path, model: Echo, name: str, **choice: Any) -> str:
-    """A finished run of that model, on the test split unless told otherwise."""
-    bench: dict[str, Any] = {"use_cache": False} if choice.pop("anew", False) else {}
-    of = plan(folder, name, **{"split": "test", **choice})
-    return measure(store, of, model, **bench).run.run
-
-
-def gate(
-    store: Store, baseline: str, candidate: str, seeds: Sequence[str] = (), **rules: Any
-) -> Verdict:
-    return judge(store, Case(baseline=baseline, candidate=candidate, seeds=seeds), Rules(**rules))
 
 
 def sealed(verdict: Verdict) -> str:
@@ -301,44 +287,6 @@ def test_a_margin_below_zero_is_no_gain(store: Store, folder: Path) -> None:
     again = gate(store, base, candidate)
     assert (again.decision.look, again.as_json()["claim"]) == (2, "better")
     assert sealed(again).endswith("first look: margin was -0.5, non_inferior was True")
-
-
-def artifact(verdict: Verdict) -> tuple[str, str]:
-    (found,) = [check for check in verdict.decision.checks if check.name == "artifact"]
-    return found.state, found.reason
-
-
-def test_one_answer_that_differs_is_no_other_model(store: Store, folder: Path) -> None:
-    base = run_of(store, folder, wrong_on(0), "base")
-    verdict = gate(store, base, run_of(store, folder, Echo(), "c"))
-    state, reason = artifact(verdict)
-    assert (state, verdict.decision.outcome) == ("open", "undecided")
-    assert "1 of 60 answers differ, and up to 2 may by chance" in reason
-
-
-def provided(store: Store, folder: Path, name: str, model: Echo, **choice: Any) -> str:
-    """A run of an endpoint's model."""
-    chosen = Choice(
-        evalset=load_evalset(str(folder)), model=f"https://host/v1#{name}", split="test", **choice
-    )
-    return measure(store, plan_of(chosen, EngineSpec()), model).run.run
-
-
-def test_a_provider_is_held_to_how_often_it_differs_from_itself(store: Store, folder: Path) -> None:
-    base = provided(store, folder, "base", BAD)
-    candidate = provided(store, folder, "c", wrong_on(*range(3, 40)))
-    state, reason = artifact(gate(store, base, candidate))
-    assert (state, "up to 3 may by chance" in reason) == ("open", True), "1 in 100"
-    seen: dict[str, int] = {}
-
-    def unsteady(prompt: str) -> Output:
-        seen[prompt] = seen.get(prompt, 0) + 1
-        return Output(f"no {seen[prompt]}") if int(said(prompt)) < 6 else say(prompt)
-
-    twice = provided(store, folder, "twice", Echo(unsteady), repeats=2)
-    again = provided(store, folder, "again", wrong_on(*range(20)), repeats=2)
-    state, reason = artifact(gate(store, twice, again))
-    assert (state, "40 of 120 answers differ" in reason) == ("pass", True), "1 in 10 is below"
 
 
 def add_items(folder: Path, first: int, last: int) -> None:

@@ -13,7 +13,7 @@ from flywheel.errors import NotComparable
 from flywheel.evals.decision.gate import Case, judge
 from flywheel.importers.formats.inspect_ai import read_inspect
 from flywheel.importers.formats.verdict_rows import read_scores
-from flywheel.importers.import_runs import bring
+from flywheel.importers.import_runs import import_runs
 from flywheel.importers.verdict import Naming
 from flywheel.store.store import Store, open_store
 from tests.evals.world import Echo, measure, plan, write_evalset, wrong_on
@@ -38,7 +38,7 @@ def rows(run: str, wrong: Sequence[int], items: Sequence[int] = range(ITEMS), **
 def imported(path: Path, *runs: Any, evalset: str = "faq", split: str = "test") -> None:
     file = path.with_name("rows.jsonl")
     file.write_text("".join(json.dumps(row) + "\n" for run in runs for row in run))
-    bring(read_scores, file, Naming(evalset, split), path)
+    import_runs(read_scores, file, Naming(evalset, split), path)
 
 
 def looks(path: Path, baseline: str, *candidates: str) -> list[int]:
@@ -99,7 +99,7 @@ def inspect_log(path: Path, run: str, wrong: Sequence[int]) -> None:
     ]
     head = {"task": "t", "model": "m", "eval_id": run}
     file.write_text(json.dumps({"status": "success", "eval": head, "samples": samples}))
-    bring(read_inspect, file, Naming("imported", "test", run), path)
+    import_runs(read_inspect, file, Naming("imported", "test", run), path)
 
 
 def test_imports_and_measurements_of_the_same_questions_count_together(
