@@ -20,8 +20,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from graders.asks import Answer, Ask, Reply
 from graders.sample import Sample
 from graders.template import template
-from graders.ungraded import Usage
+from graders.ungraded import Kind, Ungraded, Usage
 
+Range = tuple[float, float]
 NO_USAGE: Mapping[str, Usage] = {}
 NO_PARTS: Mapping[str, float] = {}
 
@@ -116,6 +117,10 @@ class Grader(BaseModel, ABC):
         del pins
         return self
 
+    def score_range(self) -> Range | None:
+        """The lowest and the highest score that it can give; None where nobody declared them."""
+        return None
+
     def judges(self) -> frozenset[str]:
         """The digests of the judges that it is tied to: none for most."""
         return frozenset()
@@ -151,4 +156,21 @@ def _check_template(text: str) -> str:
     return text
 
 
+def check_range(range_: Range | None) -> Range | None:
+    """A validator: from low to high, or not declared at all."""
+    if range_ is not None and range_[0] >= range_[1]:
+        raise ValueError(f"range runs from low to high, got [{range_[0]:g}, {range_[1]:g}]")
+    return range_
+
+
+def within(score: float, range_: Range | None) -> float:
+    """The score. Raises Ungraded where it lies outside the range that was declared."""
+    if range_ is not None and not range_[0] <= score <= range_[1]:
+        low, high = range_
+        detail = f"the score {score:g} lies outside the declared range [{low:g}, {high:g}]"
+        raise Ungraded(Kind.OTHER, detail)
+    return score
+
+
+DeclaredRange = Annotated[Range | None, AfterValidator(check_range)]
 TemplateText = Annotated[str, AfterValidator(_check_template)]

@@ -3,6 +3,9 @@
 The source may be any module; `grade` takes exactly two arguments and returns a finite number. An
 exception, a time-out, a bool or a NaN is no verdict. What the source may do is decided by
 graders/sandbox; here it is only carried. `image_tag` is accepted and without effect.
+
+Beyond the wire: `range`, the lowest and the highest number that `grade` returns. A number outside
+it is no verdict. A gate promotes by scores between 0 and 1 only where their range is declared.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from graders.asks import Answer, Ask, Returned, Run, only
-from graders.grader import Grade, Grader
+from graders.grader import DeclaredRange, Grade, Grader, Range, within
 from graders.sample import Sample
 from graders.ungraded import Kind
 
@@ -34,6 +37,11 @@ class PythonGrader(Grader):
     source: Annotated[str, AfterValidator(_fits)]
     image_tag: str | None = None
     pass_threshold: float = 0.5
+    range: DeclaredRange = None
+
+    def score_range(self) -> Range | None:
+        """The range that it declares, if it does."""
+        return self.range
 
     def needs(self) -> frozenset[type[Ask]]:
         """The sandbox, in which the source runs."""
@@ -47,4 +55,5 @@ class PythonGrader(Grader):
         """What the function returned."""
         del sample
         value = only(answers, Returned, Kind.PYTHON_SERVER, "the sandbox").value
+        within(value, self.range)
         return Grade(value, value >= self.pass_threshold, f"grade returned {value:g}")

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from graders.grader import Grade, Grader
+from graders.grader import Grade, Grader, Range, check_range
 
 
 class SpannedGrader(Grader):
@@ -18,8 +18,7 @@ class SpannedGrader(Grader):
     @model_validator(mode="after")
     def _range_holds_threshold(self) -> Self:
         low, high = self.range
-        if low >= high:
-            raise ValueError(f"range runs from low to high, got [{low:g}, {high:g}]")
+        check_range(self.range)
         if not low <= self.threshold <= high:
             raise ValueError(
                 f"pass_threshold {self.threshold:g} lies outside range [{low:g}, {high:g}]"
@@ -30,6 +29,10 @@ class SpannedGrader(Grader):
     def threshold(self) -> float:
         """The score from which on an answer passes."""
         return sum(self.range) / 2 if self.pass_threshold is None else self.pass_threshold
+
+    def score_range(self) -> Range:
+        """The range that it declares."""
+        return self.range
 
     def bottom(self, reason: str) -> Grade:
         """The lowest score of the range: the answer does not hold what is looked for."""

@@ -24,13 +24,12 @@ from flywheel.store.tables.runs import RunRow
 from flywheel.visible import one_line
 
 _METHODS = {
-    "tango": "pass or fail: Tango's score interval and McNemar's mid-p",
-    "clustered tango": "pass or fail in groups: Tango's interval with the counts divided by the"
-    " design effect of the groups, and t with (groups - 1) degrees of freedom",
-    "t": "graded scores: paired t of the differences",
-    "clustered t": "graded scores in groups: t with a cluster-robust standard error",
-    "bound": "all differences equal: the bound for this number of items",
-    "none": "too few items for an interval",
+    "tango": "pass or fail: Tango's score interval, and McNemar's mid-p",
+    "gaffke": "graded scores with a declared range: Gaffke's bound",
+    "t": "graded scores without a declared range: the paired t of the differences",
+    "groups": "items in groups: cluster-robust t (CR2), sign flips of groups and Gaffke's bound,"
+    " which must agree",
+    "none": "too few items, or too few groups, for an interval",
 }
 
 

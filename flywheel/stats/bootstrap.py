@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flywheel.stats.arrays import BadNumbers, Clusters, Floats, Values, codes, floats
-from flywheel.stats.intervals import Interval, normal_quantile
+from flywheel.stats.intervals import Interval
+from flywheel.stats.quantiles import normal_quantile
 
 Method = Literal["bca", "percentile"]
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flywheel.stats.arrays import Clusters, Floats
-from flywheel.stats.intervals import clustered_error, effective_items, t_quantile
+from flywheel.stats.intervals import clustered_error, effective_items
+from flywheel.stats.quantiles import t_quantile
 
 _LEAST_SPREAD = 1e-9
 _MOST_LEVELS = 5

@@ -59,7 +59,7 @@ def mean_pass(
     labels = codes(clusters, total.size)[0][enough]
     error, groups = clustered_error(values, labels)
     return PassK(
-        interval=mean_interval(values, labels, level),
+        interval=mean_interval(values, labels, level, (0.0, 1.0)),
         error=error if groups > 1 else None,
         items=values.size,
         short=int((~enough).sum()),

@@ -5,7 +5,10 @@ For differences of spread sd the test is the paired t, so that n items find an e
     P(|T| > t(1 - alpha/2; n - 1)),   T noncentral t with n - 1 and effect * sqrt(n) / sd
 
 which Miller's formula n = (z(1-alpha/2) + z(power))^2 sd^2 / effect^2 (2024, section 5) gives up to
-an item or two; sd^2 is `miller_variance`. For pass/fail the test is McNemar's mid-p, and its power
+an item or two; sd^2 is `miller_variance`. Scores with a declared range are decided by Gaffke's
+bound, which wants a larger mean than t: the one that it just accepts among n normally distributed
+differences of that spread takes the place of the quantile of t. `reach` is the width of the range.
+For pass/fail the test is McNemar's mid-p, and its power
 is summed over the numbers of pairs that may differ (Miettinen 1968 has the approximation).
 
 `design` is the design effect of clusters, 1 + (items per cluster - 1) * intraclass correlation
@@ -16,17 +19,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flywheel.stats.arrays import BadNumbers, Floats
-from flywheel.stats.intervals import normal_quantile, t_quantile
-from flywheel.stats.tango import bisect
+from flywheel.stats.means.gaffke import chance_below_zero
+from flywheel.stats.means.tango import bisect
+from flywheel.stats.quantiles import normal_quantile, t_quantile
 
 # Beyond so many degrees of freedom t is the normal distribution to seven digits.
 _NORMAL_FROM = 1_000_000
 _MOST_ITEMS = 10**12
+# A sample of the normal distribution by so many of its quantiles.
+_SHAPE = 64
 
 
 def miller_variance(
@@ -53,45 +60,98 @@ def paired_sd(discordance: float, effect: float) -> float:
     return math.sqrt(discordance - effect**2)
 
 
-def power_of(n: int, effect: float, sd: float, alpha: float = 0.05, design: float = 1.0) -> float:
-    """How often the two-sided paired t at level alpha finds the effect with n items."""
+def power_of(
+    n: int,
+    effect: float,
+    sd: float,
+    alpha: float = 0.05,
+    design: float = 1.0,
+    reach: float | None = None,
+) -> float:
+    """How often the two-sided test at level alpha finds the effect with n items.
+
+    Gaffke's bound for scores whose range is `reach` wide, the paired t for others.
+    """
     from scipy.special import nctdtr, ndtr
 
     items = n / design
     freedom = items - 1
     if freedom < 1:
         return 0.0
+    if sd == 0.0 and reach is not None:
+        return float(abs(effect) > _least_mean(items, sd, alpha, reach))
     if sd == 0.0:
         return 1.0 if effect else 0.0
     shift = abs(effect) * math.sqrt(items) / sd
+    if reach is not None:
+        wanted = _least_mean(items, sd, alpha, reach) * math.sqrt(items) / sd
+    elif freedom > _NORMAL_FROM:
+        wanted = normal_quantile(1 - alpha)
+    else:
+        wanted = t_quantile(freedom, 1 - alpha)
     if freedom > _NORMAL_FROM or shift > 30:
-        reach = normal_quantile(1 - alpha)
-        return float(ndtr(shift - reach) + ndtr(-shift - reach))
-    reach = t_quantile(freedom, 1 - alpha)
-    other = float(nctdtr(freedom, shift, -reach))
+        return float(ndtr(shift - wanted) + ndtr(-shift - wanted))
+    other = float(nctdtr(freedom, shift, -wanted))
     # The tail on the wrong side underflows to "not a number" where it is below 1e-12.
-    return 1 - float(nctdtr(freedom, shift, reach)) + (0.0 if math.isnan(other) else other)
+    return 1 - float(nctdtr(freedom, shift, wanted)) + (0.0 if math.isnan(other) else other)
 
 
 def items_needed(
-    effect: float, sd: float, power: float = 0.8, alpha: float = 0.05, design: float = 1.0
+    effect: float,
+    sd: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    design: float = 1.0,
+    reach: float | None = None,
 ) -> int:
     """The fewest items that find the effect with that power."""
     _check(effect, power)
-    return _fewest(lambda n: power_of(n, effect, sd, alpha, design) >= power)
+    return _fewest(lambda n: power_of(n, effect, sd, alpha, design, reach) >= power)
 
 
 def minimum_effect(
-    n: int, sd: float, power: float = 0.8, alpha: float = 0.05, design: float = 1.0
+    n: int,
+    sd: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    design: float = 1.0,
+    reach: float | None = None,
 ) -> float | None:
     """The smallest effect that n items find with that power. None for fewer than two items."""
     _check(1.0, power)
     if n / design < 2:
         return None
-    most = sd
-    while power_of(n, most, sd, alpha, design) < power and most > 0:
+
+    def finds(effect: float) -> bool:
+        return power_of(n, effect, sd, alpha, design, reach) >= power
+
+    most = max(sd, (reach or 0.0) / n)
+    while most > 0 and not finds(most):
         most *= 2
-    return bisect(lambda effect: power_of(n, effect, sd, alpha, design) < power, 0.0, most)
+    return bisect(lambda effect: not finds(effect), 0.0, most)
+
+
+def _least_mean(items: float, sd: float, alpha: float, reach: float) -> float:
+    """The mean of normally distributed differences from which Gaffke's bound excludes 0."""
+    shape = _normal_shape() * sd
+    counts = np.append(np.full(_SHAPE, items / _SHAPE), 1.0)
+
+    def rejects(mean: float) -> bool:
+        return chance_below_zero(np.append(shape + mean, -reach), counts) <= alpha / 2
+
+    most = reach / items
+    while not rejects(most):
+        most *= 2
+    return bisect(lambda mean: not rejects(mean), most / 2 if most > reach / items else 0.0, most)
+
+
+@cache
+def _normal_shape() -> Floats:
+    """So many quantiles of the normal distribution, with a spread of 1."""
+    from scipy.special import ndtri
+
+    quantiles = ndtri((np.arange(_SHAPE) + 0.5) / _SHAPE)
+    return quantiles / quantiles.std()
 
 
 def power_of_pass_fail(

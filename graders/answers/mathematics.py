@@ -16,7 +16,7 @@ from typing import Literal
 
 from graders.answers import math_run
 from graders.asks import Answer, Ask, Returned, Run, only
-from graders.grader import Grade, Grader, TemplateText
+from graders.grader import Grade, Grader, Range, TemplateText
 from graders.sample import Sample, Unreadable
 from graders.template import Render, template
 from graders.ungraded import Kind, Ungraded
@@ -39,6 +39,10 @@ class MathGrader(Grader):
     def packages(self) -> frozenset[str]:
         """What compares, in the sandbox."""
         return frozenset({"math_verify"})
+
+    def score_range(self) -> Range:
+        """It passes or fails."""
+        return 0.0, 1.0
 
     def is_pure(self) -> bool:
         """Never: it runs in the sandbox."""

@@ -4,6 +4,9 @@ Numbers, names, `+ - * / ^`, signs, parentheses and eight functions: min and max
 values; abs, floor, ceil, exp, sqrt and log (natural) of one. `^` is a power: it binds tighter than
 a sign and groups to the right, so -2^2 is -4 and 2^3^2 is 512. Everything else is refused with
 its column when the grader is defined. A result that is not a finite number is no verdict.
+
+A formula is read for an arithmetic: that of numbers computes scores, that of spans the range in
+which they lie.
 """
 
 from __future__ import annotations
@@ -12,35 +15,88 @@ import math
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
+from graders.combine import spans
 from graders.ungraded import Kind, Ungraded
 
 Scores = Mapping[str, float]
-_Node = Callable[[Scores], float]
-_Step = tuple[Callable[[float, float], float], _Node]
+Range = tuple[float, float]
+# What a node computes with is a float or a Span, by the arithmetic it was read for.
+_Node = Callable[[Mapping[str, Any]], Any]
+_Step = tuple[Callable[[Any, Any], Any], _Node]
 
 _DIGITS = tuple("0123456789")
 _MAX_LENGTH = 10_000
 _MAX_DEPTH = 50
 _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _TOKEN = re.compile(rf"\s*(?:({_NUMBER})|([^\W\d]\w*)|(.))")
-_INFIX: dict[str, tuple[int, Callable[[float, float], float]]] = {
-    "+": (1, operator.add),
-    "-": (1, operator.sub),
-    "*": (2, operator.mul),
-    "/": (2, lambda left, right: left / right),
-    "^": (4, math.pow),
-}
+_BINDS = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 _SIGN_BINDS = 3
-_MANY: dict[str, Callable[..., float]] = {"min": min, "max": max}
-_ONE: dict[str, Callable[[float], float]] = {
-    "abs": abs,
-    "floor": lambda x: float(math.floor(x)),
-    "ceil": lambda x: float(math.ceil(x)),
-    "exp": math.exp,
-    "sqrt": math.sqrt,
-    "log": math.log,
-}
+
+
+class _Arithmetic(NamedTuple):
+    """What the signs and functions of a formula do."""
+
+    number: Callable[[float], Any]
+    negated: Callable[[Any], Any]
+    infix: Mapping[str, Callable[[Any, Any], Any]]
+    many: Mapping[str, Callable[..., Any]]
+    one: Mapping[str, Callable[[Any], Any]]
+
+
+def _divide(left: float, right: float) -> float:
+    return left / right
+
+
+def _floor(value: float) -> float:
+    return float(math.floor(value))
+
+
+def _ceil(value: float) -> float:
+    return float(math.ceil(value))
+
+
+_NUMBERS = _Arithmetic(
+    number=float,
+    negated=operator.neg,
+    infix={
+        "+": operator.add,
+        "-": operator.sub,
+        "*": operator.mul,
+        "/": _divide,
+        "^": math.pow,
+    },
+    many={"min": min, "max": max},
+    one={
+        "abs": abs,
+        "floor": _floor,
+        "ceil": _ceil,
+        "exp": math.exp,
+        "sqrt": math.sqrt,
+        "log": math.log,
+    },
+)
+_SPANS = _Arithmetic(
+    number=spans.Span.number,
+    negated=spans.Span.negated,
+    infix={
+        "+": spans.add,
+        "-": spans.subtract,
+        "*": spans.multiply,
+        "/": spans.divide,
+        "^": spans.power,
+    },
+    many={"min": spans.smallest, "max": spans.largest},
+    one={
+        "abs": spans.absolute,
+        "floor": spans.rising(_floor),
+        "ceil": spans.rising(_ceil),
+        "exp": spans.rising(math.exp),
+        "sqrt": spans.rising(math.sqrt, 0.0),
+        "log": spans.logarithm,
+    },
+)
 
 
 class BadFormula(ValueError):
@@ -52,7 +108,8 @@ class Formula:
 
     def __init__(self, text: str, names: Collection[str]) -> None:
         self.text = text
-        self._compute = _Parser(text, names).parse()
+        self._names = names
+        self._compute = _Parser(text, names, _NUMBERS).parse()
 
     def __call__(self, scores: Scores) -> float:
         """The value over these scores. Raises Ungraded when it is not a finite number."""
@@ -64,6 +121,15 @@ class Formula:
             raise self._no_value(scores, f"it is {value}")
         return float(value)
 
+    def range_over(self, ranges: Mapping[str, Range]) -> Range | None:
+        """Between which values it lies when each name lies within its range; None for no bounds."""
+        compute = _Parser(self.text, self._names, _SPANS).parse()
+        try:
+            low, high = compute({name: spans.Span(*range_) for name, range_ in ranges.items()})
+        except (ArithmeticError, ValueError):
+            return None
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
     def _no_value(self, scores: Scores, why: str) -> Ungraded:
         return Ungraded(Kind.OTHER, f"{self.text!r} has no value over {dict(scores)}: {why}")
 
@@ -71,7 +137,7 @@ class Formula:
 class _Parser:
     """Precedence climbing, one function a level of the grammar."""
 
-    def __init__(self, text: str, names: Collection[str]) -> None:
+    def __init__(self, text: str, names: Collection[str], arithmetic: _Arithmetic) -> None:
         if len(text) > _MAX_LENGTH:
             raise BadFormula(
                 f"column {_MAX_LENGTH + 1}: the formula has {len(text)} characters, and at most"
@@ -79,6 +145,7 @@ class _Parser:
             )
         self.text = text
         self.names = names
+        self.arithmetic = arithmetic
         self.depth = 0
         self.at = 0
         self.column = 0
@@ -96,11 +163,12 @@ class _Parser:
         if self.depth > _MAX_DEPTH:
             raise self._refused(f"it is nested more than {_MAX_DEPTH} deep")
         first, rest = self._operand(), list[_Step]()
-        while self.token in _INFIX and _INFIX[self.token][0] > minimum:
-            binds, apply = _INFIX[self.token]
+        while _BINDS.get(self.token, 0) > minimum:
+            sign = self.token
             self._next()
             # A power groups to the right: its right side may hold another power.
-            rest.append((apply, self._expression(binds - 1 if apply is math.pow else binds)))
+            right = self._expression(_BINDS[sign] - (sign == "^"))
+            rest.append((self.arithmetic.infix[sign], right))
         self.depth -= 1
         return _chain(first, rest)
 
@@ -109,7 +177,7 @@ class _Parser:
         if token in ("+", "-"):
             self._next()
             node = self._expression(_SIGN_BINDS)
-            return node if token == "+" else lambda scores: -node(scores)
+            return node if token == "+" else _one(self.arithmetic.negated, node)
         if token == "(":
             return self._between_parentheses()[0]
         if token[:1] in _DIGITS or (token[:1] == "." and len(token) > 1):
@@ -123,18 +191,20 @@ class _Parser:
         if not math.isfinite(value):
             raise self._refused("the number is too large")
         self._next()
-        return lambda scores: value
+        number = self.arithmetic.number(value)
+        return lambda scores: number
 
     def _name(self) -> _Node:
         name, column = self.token, self.column
+        many, one = self.arithmetic.many, self.arithmetic.one
         is_call = self.text[self.at :].lstrip()[:1] == "("
-        if is_call and (name in _MANY or name in _ONE):
+        if is_call and (name in many or name in one):
             self._next()
-            arguments = self._between_parentheses(many=name in _MANY)
-            return _call(_MANY[name], arguments) if name in _MANY else _one(name, arguments[0])
+            arguments = self._between_parentheses(many=name in many)
+            return _call(many[name], arguments) if name in many else _one(one[name], arguments[0])
         if name not in self.names or is_call:
             have = f"have {', '.join(sorted(self.names))}"
-            wanted = f"functions {', '.join([*_MANY, *_ONE])}" if is_call else have
+            wanted = f"functions {', '.join([*many, *one])}" if is_call else have
             raise BadFormula(f"column {column}: unknown name {name!r} in {self.text!r}; {wanted}")
         self._next()
         return lambda scores: scores[name]
@@ -173,7 +243,7 @@ def _chain(first: _Node, rest: list[_Step]) -> _Node:
         apply, right = rest[0]
         return lambda scores: apply(first(scores), right(scores))
 
-    def compute(scores: Scores) -> float:
+    def compute(scores: Mapping[str, Any]) -> Any:
         value = first(scores)
         for apply, right in rest:
             value = apply(value, right(scores))
@@ -182,12 +252,11 @@ def _chain(first: _Node, rest: list[_Step]) -> _Node:
     return compute
 
 
-def _call(function: Callable[..., float], nodes: list[_Node]) -> _Node:
+def _call(function: Callable[..., Any], nodes: list[_Node]) -> _Node:
     if len(nodes) == 1:
         return nodes[0]
     return lambda scores: function(*[node(scores) for node in nodes])
 
 
-def _one(name: str, node: _Node) -> _Node:
-    function = _ONE[name]
+def _one(function: Callable[[Any], Any], node: _Node) -> _Node:
     return lambda scores: function(node(scores))

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from graders.asks import Answer, Ask
 from graders.combine.formula import Formula
-from graders.grader import Grade, Grader, Pins, spent
+from graders.grader import Grade, Grader, Pins, Range, spent
 from graders.grader_types import Leaf
 from graders.sample import Sample
 from graders.ungraded import Ungraded
@@ -77,6 +77,13 @@ class MultiGrader(Grader):
     def packages(self) -> frozenset[str]:
         """Whatever a part imports."""
         return frozenset(name for part in self.graders.values() for name in part.packages())
+
+    def score_range(self) -> Range | None:
+        """By interval arithmetic over the ranges of the parts; None where one declares none."""
+        ranges = {name: part.score_range() for name, part in self.graders.items()}
+        known = {name: range_ for name, range_ in ranges.items() if range_ is not None}
+        found = self.formula.range_over(known) if len(known) == len(ranges) else None
+        return found if found is None or found[0] < found[1] else None
 
     def slots(self) -> frozenset[str]:
         """Whatever a part shows."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from graders.asks import Reply
-from graders.grader import Grade
+from graders.grader import Grade, Range
 from graders.models.judge import JudgeGrader
 from graders.models.verdict import read_label
 
@@ -51,6 +51,12 @@ class LabelModelGrader(JudgeGrader):
         label, steps = read_label(reply, self.labels)
         passed = label in self.passing_labels
         return Grade(self._score(label), passed, f"{label}: {steps}" if steps else label)
+
+    def score_range(self) -> Range:
+        """From the lowest score of a label, at most 0, to the highest."""
+        scores = [self._score(label) for label in self.labels]
+        lowest, highest = min(0.0, *scores), max(scores)
+        return lowest, max(highest, lowest + 1.0)
 
     def bottom(self, reason: str) -> Grade:
         """The lowest score of a label, at most 0.0, with no label."""

@@ -20,7 +20,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from graders.asks import Answer
-from graders.grader import Grade, Grader, Pins
+from graders.grader import DeclaredRange, Grade, Grader, Pins, Range, within
 from graders.sample import Sample, Unreadable
 from graders.text.comparable import ComparableGrader
 from graders.ungraded import Kind, Ungraded
@@ -29,13 +29,15 @@ from graders.ungraded import Kind, Ungraded
 class EvaluateGrader(ComparableGrader):
     """Scores one answer: `compute(predictions=[input], references=[reference])`.
 
-    `digest` is the content of the module; a run fills it in.
+    `digest` is the content of the module; a run fills it in. `range` are the lowest and the highest
+    result; one outside it is no verdict.
     """
 
     type: Literal["evaluate"] = "evaluate"
     module: str
     result: str
     pass_threshold: float = 0.5
+    range: DeclaredRange = None
     digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
@@ -43,6 +45,10 @@ class EvaluateGrader(ComparableGrader):
         if not isinstance(self.reference, str):
             raise ValueError("an evaluate module takes one reference, not a list")
         return self
+
+    def score_range(self) -> Range | None:
+        """The range that it declares, if it does."""
+        return self.range
 
     def packages(self) -> frozenset[str]:
         """What loads the module."""
@@ -63,7 +69,7 @@ class EvaluateGrader(ComparableGrader):
             text = self.read_input(sample)
         except Unreadable as error:
             return Grade(0.0, self.pass_threshold <= 0, str(error), parsed=False)
-        score = self._score(text, wanted)
+        score = within(self._score(text, wanted), self.range)
         return Grade(score, score >= self.pass_threshold, f"{self.result} {score:g}")
 
     def _score(self, text: str, wanted: str) -> float:

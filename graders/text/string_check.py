@@ -23,7 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from graders.answers.numbers import last_number
 from graders.asks import Answer
-from graders.grader import Grade
+from graders.grader import Grade, Range
 from graders.sample import Sample, Unreadable
 from graders.text.comparable import ComparableGrader
 from graders.text.equality import canonical_json
@@ -95,6 +95,10 @@ class StringCheckGrader(ComparableGrader):
             if operation == "regex" and "{{" not in reference:
                 check_pattern(reference)
         return self
+
+    def score_range(self) -> Range:
+        """It passes or fails."""
+        return 0.0, 1.0
 
     def grade(self, sample: Sample, answers: Sequence[Answer] = ()) -> Grade:
         """1.0 when the check holds, 0.0 when not or when the answer has nothing to compare."""

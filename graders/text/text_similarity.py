@@ -28,7 +28,7 @@ from typing import Literal
 from pydantic import Field
 
 from graders.asks import Answer, Ask, Embed, Vectors, only
-from graders.grader import Grade, Grader, Pins
+from graders.grader import Grade, Grader, Pins, Range
 from graders.sample import Sample, Unreadable
 from graders.text.comparable import ComparableGrader
 from graders.text.similarity import cosine, measure, numeric_diff
@@ -68,6 +68,10 @@ class TextSimilarityGrader(ComparableGrader):
     def needs(self) -> frozenset[type[Ask]]:
         """An embedding model for `cosine`, otherwise nothing."""
         return frozenset({Embed}) if self.evaluation_metric == "cosine" else frozenset()
+
+    def score_range(self) -> Range:
+        """From 0 to 1; the cosine of an angle from -1."""
+        return (-1.0 if self.evaluation_metric == "cosine" else 0.0), 1.0
 
     def pinned(self, pins: Pins) -> Grader:
         """The same grader, tied to the embedding model where it asks one."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flywheel.evals.decision.decide import Answers, Evidence, Rules, decide
+from flywheel.evals.decision.decide import Answers, Decision, Evidence, Rules, decide
 from flywheel.evals.decision.pairs import Pairs, Side, no_pairs
 
 WHOLE = (Side(1000, 0), Side(1000, 0))
@@ -176,13 +176,26 @@ def test_graded_scores_and_groups_decide_too() -> None:
     before = rng.uniform(size=200)
     after = np.clip(before + rng.normal(0.05, 0.1, size=200), 0, 1)
     items = tuple(map(str, range(200)))
-    alone = Pairs("f1", items, before, after, before, after, None, 0, WHOLE)
-    groups = tuple(n // 50 for n in range(200))
-    grouped = Pairs("f1", items, before, after, before, after, groups, 0, WHOLE)
-    assert decide(Evidence(primary=alone)).outcome == "promote"
-    tied = Pairs("f1", items, before, after, before, after, (0,) * 200, 0, WHOLE)
-    assert decide(Evidence(primary=tied)).outcome == "undecided", "one group says nothing"
-    assert decide(Evidence(primary=grouped)).gain is not None
+    sides = before, after, before, after
+
+    def outcome(groups: tuple[int, ...] | None, range_: tuple[float, float] | None) -> Decision:
+        return decide(Evidence(primary=Pairs("f1", items, *sides, groups, 0, WHOLE, range_)))
+
+    assert outcome(None, (0.0, 1.0)).outcome == "promote"
+    assert outcome(tuple(n // 10 for n in range(200)), (0.0, 1.0)).outcome == "promote"
+    few = outcome(tuple(n // 50 for n in range(200)), (0.0, 1.0))
+    assert few.outcome == "undecided" and few.items is None
+    assert "200 items in 4 groups count as 4.0 groups of one size" in few.checks[1].reason
+    assert outcome((0,) * 200, (0.0, 1.0)).outcome == "undecided", "one group says nothing"
+
+
+def test_scores_without_a_declared_range_are_not_promoted() -> None:
+    rng = np.random.default_rng(7)
+    before = rng.uniform(size=200)
+    sides = before, before + rng.uniform(0.1, 0.3, size=200), before, before
+    decision = decide(Evidence(primary=Pairs("f1", ("i",) * 200, *sides, None, 0, WHOLE)))
+    assert decision.outcome == "undecided"
+    assert "f1 declares no range of its scores" in decision.checks[1].reason
 
 
 def test_the_decision_is_told_in_full() -> None:

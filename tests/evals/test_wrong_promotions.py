@@ -9,8 +9,8 @@ from benchmarks.gates import STORIES, equal_pairs
 from flywheel.evals.decision.decide import Evidence, decide
 from flywheel.stats.power import items_for_pass_fail
 
-# At a true rate of 5% so many of 200 trials are exceeded once in a thousand times.
-_TRIALS, _MOST = 200, 21
+# At a true rate of 5% so many of 100 trials are exceeded once in a thousand times.
+_TRIALS, _MOST = 100, 13
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -28,5 +28,5 @@ def test_a_gain_is_found_at_the_number_that_plan_names() -> None:
         decide(Evidence(primary=equal_pairs(rng, items, False, gain=0.10))).outcome
         for _ in range(_TRIALS)
     ]
-    # 80% promised: three standard errors of 200 trials on either side.
-    assert 0.715 <= outcomes.count("promote") / _TRIALS <= 0.885
+    # 80% promised: three standard errors of 100 trials on either side.
+    assert 0.68 <= outcomes.count("promote") / _TRIALS <= 0.92

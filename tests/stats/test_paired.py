@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
-import statsmodels.api
+import statsmodels.stats.contingency_tables
 
 from flywheel.stats.arrays import BadNumbers
-from flywheel.stats.paired import Paired, one_sided_low, paired
+from flywheel.stats.means.tango import tango
+from flywheel.stats.paired import Paired, paired, paired_test
 from flywheel.stats.seeds import seed_of
-from flywheel.stats.tango import tango
 
 stats: Any = scipy.stats
 optimize: Any = scipy.optimize
-api: Any = statsmodels.api
+tables: Any = statsmodels.stats.contingency_tables
 
 Pair = tuple[list[float], list[float]]
 
@@ -70,7 +70,31 @@ def test_pass_fail_pairs_count_what_was_fixed_and_what_was_broken() -> None:
     )
 
 
-def test_graded_pairs_get_the_paired_t() -> None:
+@pytest.mark.parametrize(("wins", "losses"), [(1, 0), (8, 3), (3, 8), (25, 10), (5, 4), (6, 6)])
+def test_p_is_mcnemars(wins: int, losses: int) -> None:
+    exact = tables.mcnemar([[0, wins], [losses, 0]], exact=True).pvalue
+    step = stats.binom.pmf(min(wins, losses), wins + losses, 0.5)
+    mid = 1.0 if wins == losses else exact - step
+    assert known(paired(*pairs(wins, losses, 100)))[2] == pytest.approx(mid, abs=1e-12)
+    few_ties = known(paired(*pairs(wins, losses, 0)))[2]
+    assert few_ties == pytest.approx(exact, abs=1e-12), "mid-p is bold where nearly all differ"
+
+
+@pytest.mark.parametrize("alpha", [0.025, 0.05 / 12, 0.00012])
+@pytest.mark.parametrize("n", [5, 8, 18, 50, 100])
+def test_equal_pass_fail_candidates_are_never_called_better_too_often(n: int, alpha: float) -> None:
+    """The exact size: summed over all tables, for every share of pairs that differ."""
+    rejects = np.zeros((n + 1, n + 1))
+    for differ in range(n + 1):
+        for wins in range(differ + 1):
+            low = known(paired(*pairs(wins, differ - wins, n - differ), level=1 - 2 * alpha))[0]
+            rejects[differ, wins] = low > 0
+    wrong = [rejects[k] @ stats.binom.pmf(np.arange(n + 1), k, 0.5) for k in range(n + 1)]
+    for share in np.linspace(0.02, 1.0, 50):
+        assert stats.binom.pmf(np.arange(n + 1), n, share) @ wrong <= alpha
+
+
+def test_scores_without_a_range_get_the_paired_t() -> None:
     rng = np.random.default_rng(2)
     ours, theirs = rng.random(40), rng.random(40)
     wanted = stats.ttest_rel(ours, theirs)
@@ -79,23 +103,6 @@ def test_graded_pairs_get_the_paired_t() -> None:
     assert found is not None and found.method == "t"
     assert known(found) == pytest.approx((ends.low, ends.high, wanted.pvalue), abs=1e-9)
     assert found.sd == pytest.approx((ours - theirs).std(ddof=1))
-
-
-def test_graded_clusters_get_the_regression_on_a_constant() -> None:
-    rng = np.random.default_rng(3)
-    labels = np.arange(60) // 4
-    gaps = rng.normal(0.05, 0.1, 15)[labels] + rng.normal(0, 0.1, 60)
-    fit = api.OLS(gaps, np.ones(60)).fit(
-        cov_type="cluster",
-        cov_kwds={"groups": labels, "use_correction": False, "df_correction": True},
-    )
-    error = fit.bse[0] * math.sqrt(15 / 14)
-    reach = stats.t.ppf(0.975, 14) * error
-    p = 2 * stats.t.sf(abs(gaps.mean()) / error, 14)
-    found = paired(gaps + 0.5, np.full(60, 0.5), labels)
-    assert found is not None and (found.method, found.clusters) == ("clustered t", 15)
-    wanted = (gaps.mean() - reach, gaps.mean() + reach, p)
-    assert known(found) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_labels_that_never_repeat_are_no_clusters() -> None:
@@ -119,13 +126,6 @@ def test_the_interval_never_leaves_0_out_where_p_does_not_reject(level: float) -
             assert p <= 1 - level or low <= 0 <= high
 
 
-def test_the_one_sided_bound_is_the_intervals() -> None:
-    ours, theirs = pairs(20, 5, 75)
-    wanted = paired(ours, theirs, level=0.98)
-    assert wanted is not None and one_sided_low(ours, theirs, None, 0.01) == wanted.low
-    assert one_sided_low([], [], None, 0.01) is None
-
-
 @pytest.mark.parametrize(
     ("ours", "theirs", "clusters"),
     [
@@ -147,7 +147,7 @@ def test_no_pairs_are_no_comparison() -> None:
 
 def test_one_pass_fail_pair_says_little_but_something() -> None:
     low, high, p = known(paired([1.0], [0.0]))
-    assert (high, p) == (1.0, 0.5) and low < -0.5
+    assert (high, p) == (1.0, 1.0) and low < -0.5
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
@@ -157,7 +157,7 @@ def test_differences_that_are_all_equal_still_leave_doubt(
     gap: float, scale: float, clusters: Any
 ) -> None:
     base = np.full(30, scale if gap < 0 else 0.0)
-    low, high, p = known(paired(base + gap * scale, base, clusters))
+    low, high, p = known(paired(base + gap * scale, base, clusters, range_=(0.0, 1.0)))
     assert -1 <= low <= gap * scale <= high <= 1
     assert high - low > 0.1
     assert p == 1.0 if gap == 0 else p < 0.1
@@ -201,10 +201,10 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(kind: str, n: int, siz
     rng = np.random.default_rng(seed_of(kind, str(n)))
     labels = None if size == 1 else np.arange(n) // size
     held = 0
-    for _ in range(1500):
-        low, high, _ = known(paired(*draw(rng, kind, n, labels), labels))
+    for _ in range(500):
+        low, high, _ = known(paired(*draw(rng, kind, n, labels), labels, range_=(0.0, 1.0)))
         held += low <= 0.05 <= high
-    assert 0.93 <= held / 1500 <= 0.98
+    assert held / 500 >= 0.92
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -216,9 +216,10 @@ def test_equal_models_are_seldom_told_apart(size: int) -> None:
         ours, theirs = draw(rng, "pass/fail", 60, labels)
         flip = np.repeat(rng.random(60 // size), size) < 0.5
         ours[flip], theirs[flip] = theirs[flip], ours[flip]
-        low = one_sided_low(ours, theirs, labels)
-        wrong += low is not None and low > 0
-    assert wrong / 1500 <= 0.035
+        test = paired_test(ours, theirs, labels, None)
+        assert test is not None
+        wrong += test.p_at_most(0.0) <= 0.025
+    assert wrong / 1500 <= 0.035  # at a true rate of 2.5% exceeded once in two hundred times
 
 
 def test_seeds_are_the_same_everywhere() -> None:

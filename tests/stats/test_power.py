@@ -11,7 +11,7 @@ import scipy.stats
 import statsmodels.stats.power
 
 from flywheel.stats.arrays import BadNumbers
-from flywheel.stats.paired import paired
+from flywheel.stats.paired import paired, paired_test
 from flywheel.stats.power import (
     items_for_pass_fail,
     items_needed,
@@ -124,3 +124,20 @@ def test_the_comparison_keeps_what_power_promised_for_graded_scores() -> None:
         result = paired(base + rng.normal(0.05, 0.2, n), base)
         found += result is not None and result.p is not None and result.p <= 0.05
     assert found / 1500 == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize(("n", "sd"), [(100, 0.3), (50, 0.5), (400, 0.2)])
+def test_scores_with_a_range_are_planned_by_gaffkes_bound(n: int, sd: float) -> None:
+    rng = np.random.default_rng(n)
+    effect = 3 * sd / n**0.5
+    found = 0
+    for _ in range(800):
+        gaps = rng.uniform(-(3**0.5) * sd, 3**0.5 * sd, n) + effect
+        test = paired_test(0.5 + gaps / 2, 0.5 - gaps / 2, None, (-0.5, 1.5))
+        assert test is not None
+        found += test.p_at_most(0.0) <= 0.025
+    planned = power_of(n, effect, sd, reach=2.0)
+    # Three points of what plan promises, and three standard errors of 800 trials.
+    assert planned == pytest.approx(found / 800, abs=0.03 + 3 * (0.25 / 800) ** 0.5)
+    assert planned < power_of(n, effect, sd), "t trusts the spread that was seen"
+    assert items_needed(effect, sd, reach=2.0) > items_needed(effect, sd)

@@ -21,7 +21,7 @@ from flywheel.evals.floors.floors import load_floors
 from flywheel.evals.results.results import definition_of, the_run
 from flywheel.outputs import runs as outputs
 from flywheel.stats.many.multiple import holm
-from flywheel.stats.paired import Paired, paired
+from flywheel.stats.paired import Paired
 from flywheel.stats.power import minimum_effect
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow, run_seconds, run_status
@@ -225,7 +225,7 @@ def load_spending(store: Reader, run: RunRow) -> Spending:
 
 def compare_pairs(pairs: Pairs, role: str = "other") -> GraderComparison:
     """What pairs say. The whole of the statistics of one grader: no store, no words."""
-    found = paired(pairs.candidate, pairs.baseline, pairs.clusters)
+    found = pairs.difference()
     return GraderComparison(
         grader=pairs.grader,
         role=role,
@@ -249,12 +249,17 @@ def design_of(pairs: Pairs) -> float:
     return len(pairs.items) / alone if alone else 1.0
 
 
+def reach_of(pairs: Pairs, found: Paired) -> float | None:
+    """How far a score can fall, for planning; pass/fail is planned by its own tests."""
+    return pairs.reach if found.method in ("gaffke", "groups") else None
+
+
 def _mde(pairs: Pairs, found: Paired | None) -> float | None:
     import numpy as np
 
     if found is None or not found.sd:
         return None
-    least = minimum_effect(found.n, found.sd, design=design_of(pairs))
+    least = minimum_effect(found.n, found.sd, design=design_of(pairs), reach=reach_of(pairs, found))
     most = max(float(np.abs(side - 0.5).max()) for side in (pairs.baseline, pairs.candidate))
     return None if least is None or (most <= 0.5 and least > 1.0) else least
 
@@ -288,7 +293,7 @@ def _slices(primary: Pairs, facts: ItemFacts) -> tuple[SliceComparison, ...]:
         keep: np.ndarray[Any, Any] = np.zeros(len(primary.items), dtype=np.bool_)
         keep[members[tag]] = True
         part = primary.only(keep)
-        result = paired(part.candidate, part.baseline, part.clusters)
+        result = part.difference()
         if result is not None and result.n >= _SMALLEST_SLICE:
             found.append(SliceComparison(tag, result, None))
     ps = _holm([part.paired for part in found])

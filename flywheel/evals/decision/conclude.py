@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from flywheel.evals.decision.compare import Candidate, Comparison, GraderComparison, design_of
+from flywheel.evals.decision.compare import (
+    Candidate,
+    Comparison,
+    GraderComparison,
+    design_of,
+    reach_of,
+)
 from flywheel.evals.decision.decide import counted, p_of, points, there_are
 from flywheel.evals.decision.finding import finding_of
 from flywheel.evals.floors.floors import NEAR_ZERO
@@ -68,7 +74,9 @@ def _too_few(found: GraderComparison) -> str:
     )
     gap = abs(paired.difference)
     if paired.sd and gap >= 0.001:
-        wanted = items_needed(gap, paired.sd, design=design_of(found.pairs))
+        wanted = items_needed(
+            gap, paired.sd, design=design_of(found.pairs), reach=reach_of(found.pairs, paired)
+        )
         told += f" You need about {wanted:,} items to detect {100 * gap:.1f} points."
     return told
 

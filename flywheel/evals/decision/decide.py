@@ -16,20 +16,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from flywheel.evals.decision.compare import design_of
+from flywheel.evals.decision.compare import design_of, reach_of
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.above_floor import AboveFloor
 from flywheel.outputs import runs as outputs
 from flywheel.stats.many.multiple import holm
 from flywheel.stats.many.sequential import alpha_at
-from flywheel.stats.noninferior import noninferior
-from flywheel.stats.paired import Paired, paired
+from flywheel.stats.means.grouped import FEWEST_GROUPS
+from flywheel.stats.paired import Paired
 from flywheel.stats.power import items_needed
 
 Outcome = Literal["promote", "keep", "undecided"]
 State = Literal["pass", "fail", "open"]
 # One-sided: a guard is held, and an audit has fallen, at the level of a 95% interval.
 _GUARD_ALPHA = 0.025
+_NO_RANGE = (
+    "{grader} declares no range of its scores, so losses that were not seen have no limit: add"
+    " `range: [low, high]` to it and grade both runs again (flywheel regrade)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +156,7 @@ def decide(evidence: Evidence, rules: Rules | None = None) -> Decision:
     """The decision that the evidence allows."""
     rules = rules or Rules()
     alpha = alpha_at(evidence.look, rules.alpha) / evidence.tried
-    gain = _paired(evidence.primary, 1 - 2 * alpha)
+    gain = evidence.primary.difference(1 - 2 * alpha)
     checks = [
         _sealed(evidence),
         Check(f"gain: {evidence.primary.grader}", *_above(evidence.primary, gain, alpha, rules)),
@@ -191,10 +195,6 @@ def there_are(n: int) -> str:
     return f"there {'is' if n == 1 else 'are'} {n:,}"
 
 
-def _paired(pairs: Pairs, level: float = 0.95) -> Paired | None:
-    return paired(pairs.candidate, pairs.baseline, pairs.clusters, level)
-
-
 def _sealed(evidence: Evidence) -> Check:
     if evidence.sealed:
         return Check("sealed", "open", evidence.sealed)
@@ -209,9 +209,13 @@ def _above(
 ) -> tuple[State, str, int | None]:
     """Whether a gain is shown to be above the margin; if not, how many items would show it."""
     if gain is None or gain.low is None or gain.high is None:
-        return "open", "too few items to say anything", _wanted(pairs, gain, alpha, rules)
+        more_items_help = gain is None or not gain.has_too_few_groups
+        wanted = _wanted(pairs, gain, alpha, rules) if more_items_help else None
+        return "open", _no_interval(gain), wanted
     level = f"{100 * (1 - 2 * alpha):.4g}%"
     shown = f"{points(gain.difference)} points ({level} {points(gain.low)} to {points(gain.high)})"
+    if gain.low > rules.margin and not gain.bounded:
+        return "open", f"{shown}, but {_NO_RANGE.format(grader=pairs.grader)}", None
     if gain.low > rules.margin:
         return "pass", f"{shown}, above {points(rules.margin)}", None
     if gain.high <= rules.margin:
@@ -224,6 +228,16 @@ def _above(
     return "open", f"{shown}: needs about {wanted:,} items {goal}; {there_are(gain.n)}", wanted
 
 
+def _no_interval(gain: Paired | None) -> str:
+    """Why the data give no interval."""
+    if gain is None or not gain.has_too_few_groups:
+        return "too few items to say anything"
+    return (
+        f"{gain.n:,} items in {counted(gain.clusters, 'group')} count as {gain.effective:.1f}"
+        f" groups of one size, and an interval needs {FEWEST_GROUPS:g}: add items of other groups"
+    )
+
+
 def _floor(floor: AboveFloor, alpha: float, rules: Rules) -> Check:
     """Whether the candidate is shown to be above the highest floor, by the rule of the gain."""
     if floor.one_answer:
@@ -231,12 +245,12 @@ def _floor(floor: AboveFloor, alpha: float, rules: Rules) -> Check:
         return Check("floor", "fail", told)
     if floor.candidate is None:
         return Check("floor", "pass", f"not measured: {floor.note}")
-    above = _paired(floor.candidate, 1 - 2 * alpha)
+    above = floor.candidate.difference(1 - 2 * alpha)
     state, shown, items = _above(floor.candidate, above, alpha, replace(rules, margin=0.0))
     mean = float(floor.candidate.candidate.mean())
     told = f"{mean:.3f} against {floor.floor_mean:.3f} of the {floor.label}: {shown}"
     if state != "pass" and floor.baseline is not None:
-        theirs = _paired(floor.baseline)
+        theirs = floor.baseline.difference()
         if theirs is None or theirs.low is None or theirs.low <= 0:
             told += "; the baseline is not above it either"
     if floor.answers:
@@ -253,7 +267,12 @@ def _wanted(pairs: Pairs, gain: Paired | None, alpha: float, rules: Rules) -> in
         return max(agree, n + 1)
     above = gain.difference - rules.margin
     wanted = items_needed(
-        max(above, rules.effect), gain.sd, rules.power, 2 * alpha, design_of(pairs)
+        max(above, rules.effect),
+        gain.sd,
+        rules.power,
+        2 * alpha,
+        design_of(pairs),
+        reach_of(pairs, gain),
     )
     # The interval must come clear of the margin, or of the effect, whichever is further away.
     away = max(abs(above), abs(rules.effect - above), rules.effect / 2)
@@ -263,10 +282,7 @@ def _wanted(pairs: Pairs, gain: Paired | None, alpha: float, rules: Rules) -> in
 
 def _guards(guards: Sequence[tuple[Pairs, float]], rules: Rules) -> list[Check]:
     """Every guard must be shown to fall by less than its margin, all of them together (Holm)."""
-    tests = [
-        noninferior(pairs.candidate, pairs.baseline, margin, pairs.clusters, _GUARD_ALPHA)
-        for pairs, margin in guards
-    ]
+    tests = [pairs.holds(margin, _GUARD_ALPHA) for pairs, margin in guards]
     adjusted = holm([1.0 if test.p is None else test.p for test in tests])
     return [
         _guard(pairs, margin, float(p), rules)
@@ -276,9 +292,9 @@ def _guards(guards: Sequence[tuple[Pairs, float]], rules: Rules) -> list[Check]:
 
 def _guard(pairs: Pairs, margin: float, p: float, rules: Rules) -> Check:
     name = f"guard: {pairs.grader}"
-    found = _paired(pairs)
+    found = pairs.difference()
     if found is None or found.low is None or found.high is None:
-        return Check(name, "open", "too few items to say anything")
+        return Check(name, "open", _no_interval(found))
     shown = f"{points(found.difference)} points (95% {points(found.low)} to {points(found.high)})"
     if p <= _GUARD_ALPHA:
         return Check(name, "pass", f"{shown}, within its margin of {points(-margin)}")
@@ -287,15 +303,16 @@ def _guard(pairs: Pairs, margin: float, p: float, rules: Rules) -> Check:
     room = found.difference + margin
     items = None
     if room > 0 and found.sd:
-        items = items_needed(room, found.sd, rules.power, 2 * _GUARD_ALPHA, design_of(pairs))
+        plan = found.sd, rules.power, 2 * _GUARD_ALPHA, design_of(pairs), reach_of(pairs, found)
+        items = items_needed(room, *plan)
     return Check(name, "open", f"{shown}: a fall of {points(-margin)} is not excluded", items)
 
 
 def _audit(pairs: Pairs) -> Check:
     name = f"audit: {pairs.grader}"
-    found = _paired(pairs)
+    found = pairs.difference()
     if found is None or found.low is None or found.high is None:
-        return Check(name, "open", "too few items to say anything")
+        return Check(name, "open", _no_interval(found))
     shown = f"{points(found.difference)} points (95% {points(found.low)} to {points(found.high)})"
     if found.high < 0:
         return Check(name, "fail", f"{shown}: it fell, and no lever was rewarded by it")

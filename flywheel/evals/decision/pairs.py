@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flywheel.errors import NotComparable
+from flywheel.evals.grading.score_ranges import score_range
 from flywheel.evals.results.results import definition_of, field_path, tags_of
+from flywheel.stats.noninferior import NonInferior, noninferior
+from flywheel.stats.paired import Paired, paired
 from flywheel.store.reader import Reader
 from flywheel.store.rows.values import pairs_of
 from flywheel.store.tables.definitions import item_fields
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.scores import paired_means
+from graders.grader import Range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +60,7 @@ class Pairs:
 
     `baseline` and `candidate` are item means; `was_passed` and `is_passed` the share of repeats
     that passed. `clusters` has a label an item, None where the evalset has no groups. `missing`
-    items have a score in one run only.
+    items have a score in one run only. `range_` is that of the grader's scores, if it declares one.
     """
 
     grader: str
@@ -68,6 +72,21 @@ class Pairs:
     clusters: tuple[object, ...] | None
     missing: int
     sides: tuple[Side, Side]
+    range_: Range | None = None
+
+    def difference(self, level: float = 0.95) -> Paired | None:
+        """The mean difference with an interval of this level."""
+        return paired(self.candidate, self.baseline, self.clusters, level, self.range_)
+
+    @property
+    def reach(self) -> float | None:
+        """How far a score can fall; None where the grader declares no range."""
+        return None if self.range_ is None else self.range_[1] - self.range_[0]
+
+    def holds(self, margin: float, alpha: float) -> NonInferior:
+        """Whether the candidate is shown to be worse by less than the margin."""
+        sides = self.candidate, self.baseline
+        return noninferior(*sides, margin, self.clusters, alpha, self.range_)
 
     @property
     def fixed(self) -> np.ndarray[Any, Any]:
@@ -94,6 +113,7 @@ class Pairs:
             None if self.clusters is None else tuple(self.clusters[i] for i in chosen),
             0,
             self.sides,
+            self.range_,
         )
 
 
@@ -158,20 +178,26 @@ def load_pairs(
     found: dict[str, list[int]] = {}
     for row, name in enumerate(columns.pop("name")):
         found.setdefault(name, []).append(row)
-    order = [name for name, _ in pairs_of(baseline.graders)]
+    digests = dict(pairs_of(baseline.graders))
+    order = list(digests)
     return {
         name: _pairs(
             name,
             {key: values[found[name]] for key, values in columns.items()},
             facts,
             (baseline, candidate),
+            score_range(store, digests.get(name, "")),
         )
         for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
     }
 
 
 def _pairs(
-    name: str, columns: Mapping[str, Any], facts: ItemFacts, runs: tuple[RunRow, RunRow]
+    name: str,
+    columns: Mapping[str, Any],
+    facts: ItemFacts,
+    runs: tuple[RunRow, RunRow],
+    range_: Range | None,
 ) -> Pairs:
     import numpy as np
 
@@ -196,6 +222,7 @@ def _pairs(
         clusters=tuple(facts.clusters.get(i, i) for i in items) if facts.clusters else None,
         missing=len(digests) - len(items),
         sides=sides,
+        range_=range_,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flywheel.errors import BadOption
-from flywheel.evals.decision.compare import design_of
+from flywheel.evals.decision.compare import design_of, reach_of
 from flywheel.evals.decision.pairs import load_facts, load_pairs
 from flywheel.evals.evalset.evalset import SPLITS, Evalset, Split
 from flywheel.evals.results.results import Result, load_result, the_run
@@ -45,11 +45,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How differences spread. `sd` None stands for pass/fail items of the wish's discordance."""
+    """How differences spread. `sd` None stands for pass/fail items of this discordance; `reach` is
+    how far a score can fall, where the grader declares its range.
+    """
 
     sd: float | None
     design: float
     told: str
+    discordance: float
+    reach: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def forecast(
             f" got {wish.effect}, {wish.discordance} and {wish.power}"
         )
     spread = _spread(wish, store, runs)
-    if spread.sd is None and wish.effect > wish.discordance:
+    if spread.sd is None and wish.effect > spread.discordance:
         raise BadOption(
             f"a gain of {wish.effect} needs at least so many items to differ: give --discordance"
             f" {wish.effect} or more, got {wish.discordance}"
@@ -141,7 +145,7 @@ def forecast(
 def _spread(wish: Wish, store: Reader | None, runs: Sequence[str]) -> Spread:
     if not runs or store is None:
         told = f"assumed: {wish.discordance:.0%} of the items pass in one of the two runs only"
-        return Spread(None, 1.0, told)
+        return Spread(None, 1.0, told, wish.discordance)
     if len(runs) != 2:
         raise BadOption(f"wanted two runs that tell the spread, got {', '.join(runs)}")
     one, other = (the_run(store, name) for name in runs)
@@ -153,15 +157,18 @@ def _spread(wish: Wish, store: Reader | None, runs: Sequence[str]) -> Spread:
     told = f"measured on {gaps.size} items of {one.run} and {other.run}: {differ:.0%} differ"
     if design > 1.05:
         told += f", and groups make one item of every {design:.1f}"
-    return Spread(sd, design, told)
+    found = pairs.difference()
+    if found is not None and found.method == "tango":
+        return Spread(None if differ else 0.0, design, told, differ)
+    return Spread(sd, design, told, differ, found and reach_of(pairs, found))
 
 
 def _items(effect: float, wish: Wish, spread: Spread) -> int | None:
     if spread.sd is not None:
-        return items_needed(effect, spread.sd, wish.power, wish.alpha, spread.design)
-    if effect > wish.discordance:
+        return items_needed(effect, spread.sd, wish.power, wish.alpha, spread.design, spread.reach)
+    if effect > spread.discordance:
         return None
-    return items_for_pass_fail(effect, wish.discordance, wish.power, wish.alpha)
+    return items_for_pass_fail(effect, spread.discordance, wish.power, wish.alpha)
 
 
 def _can_show(
@@ -172,8 +179,8 @@ def _can_show(
     None where they are too few to show any.
     """
     items = sum(1 for _ in evalset.split(split).lines())
-    sd = paired_sd(wish.discordance, 0.0) if spread.sd is None else spread.sd
-    least = minimum_effect(items, sd, wish.power, wish.alpha, spread.design)
+    sd = paired_sd(spread.discordance, 0.0) if spread.sd is None else spread.sd
+    least = minimum_effect(items, sd, wish.power, wish.alpha, spread.design, spread.reach)
     # Not more can be gained than items differ, nor than scores of 0 to 1 do.
-    most = wish.discordance if spread.sd is None else 1.0
+    most = spread.discordance if spread.sd is None else 1.0
     return items, None if least is None or (least > most and sd <= 1.0) else least

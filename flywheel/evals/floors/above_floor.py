@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from flywheel.evals.decision.pairs import Pairs
 from flywheel.evals.floors.floors import Floor, Floors
 from flywheel.outputs import runs as outputs
-from flywheel.stats.paired import Paired, paired
+from flywheel.stats.paired import Paired
 from flywheel.store.reader import Reader
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.samples import items_at
@@ -41,9 +41,7 @@ class AboveFloor:
     @property
     def paired(self) -> Paired | None:
         """The candidate less the floor, with its 95% interval."""
-        if self.candidate is None:
-            return None
-        return paired(self.candidate.candidate, self.candidate.baseline, self.candidate.clusters)
+        return self.candidate.difference() if self.candidate else None
 
     def as_json(self) -> outputs.AboveFloor:
         """The object that `compare --json` has for each candidate."""

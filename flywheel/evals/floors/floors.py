@@ -195,6 +195,7 @@ class _Marks:
     def __init__(self, grader: Grader, answered: Sequence[Answered], engine: Answerer) -> None:
         self.answered = answered
         self._grader, self._engine = grader, engine
+        self.range_ = grader.score_range()
         self._known: dict[tuple[str, int], float | None] = {
             (_key(one.sample), at): one.score
             for at, one in enumerate(answered)
@@ -315,7 +316,7 @@ def _floor(
     known = {
         marks.answered[at].position: score for at, score in scores.items() if score is not None
     }
-    interval = mean_interval(list(known.values()))
+    interval = mean_interval(list(known.values()), range_=marks.range_)
     return None if interval is None else Floor(name, answer, *interval, known)
 
 

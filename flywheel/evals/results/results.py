@@ -8,6 +8,7 @@ from typing import Any
 
 from flywheel.errors import NoRun, unnamed
 from flywheel.evals.floors.floors import Floors, load_floors
+from flywheel.evals.grading.score_ranges import score_range
 from flywheel.evals.run.run_names import steps_back
 from flywheel.outputs import runs as outputs
 from flywheel.samplers.failures import Reason, reasons
@@ -143,10 +144,11 @@ def load_result(store: Reader, run: str) -> Result:
 def result_of_run(store: Reader, row: RunRow) -> Result:
     """The result of the run of this row."""
     group = field_path(definition_of(store, row).get("group"))
-    figures = {
-        one.name: Figure(one, mean_interval(*item_means(store, row.run, one.grader, group)))
-        for one in summarise(store, row.run)
-    }
+    figures: dict[str, Figure] = {}
+    for one in summarise(store, row.run):
+        means, groups = item_means(store, row.run, one.grader, group)
+        interval = mean_interval(means, groups, range_=score_range(store, one.grader))
+        figures[one.name] = Figure(one, interval)
     order = [name for name, _ in pairs_of(row.graders)]
     ordered = {name: figures[name] for name in order if name in figures}
     status, seconds = run_status(store, row.run), run_seconds(store, row.run)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from flywheel.evals.grading.score_ranges import score_range
 from flywheel.evals.results.results import field_path, tags_of
 from flywheel.stats.intervals import mean_interval
 from flywheel.store.reader import Reader
+from flywheel.store.rows.values import pairs_of
 from flywheel.store.tables.runs import RunRow
 from flywheel.store.tables.scores import tag_means, worst_answers
 
@@ -39,9 +41,10 @@ def slices(store: Reader, run: RunRow) -> list[Slice]:
         path = field_path(field)
         for value, mean in tag_means(store, run.run, run.primary_grader, path):
             by_tag.setdefault(f"{field}={value}", []).append(mean)
+    range_ = score_range(store, dict(pairs_of(run.graders))[run.primary_grader])
     found: list[Slice] = []
     for tag, values in by_tag.items():
-        interval = mean_interval(values)
+        interval = mean_interval(values, range_=range_)
         if interval:
             found.append(Slice(tag, len(values), *interval))
     return found

@@ -94,7 +94,10 @@ def _gap(paired: Paired | None) -> Interval | None:
 def _means(line: GraderComparison) -> list[Interval | None]:
     """The means of both runs, over the items graded in both."""
     pairs = line.pairs
-    return [mean_interval(side, pairs.clusters) for side in (pairs.baseline, pairs.candidate)]
+    return [
+        mean_interval(side, pairs.clusters, range_=pairs.range_)
+        for side in (pairs.baseline, pairs.candidate)
+    ]
 
 
 def _smallest(line: GraderComparison) -> str:

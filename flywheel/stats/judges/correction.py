@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from flywheel.stats.arrays import BadNumbers, Values, floats
-from flywheel.stats.intervals import Interval, normal_quantile, t_quantile
+from flywheel.stats.intervals import Interval
+from flywheel.stats.quantiles import normal_quantile, t_quantile
 
 
 class Share(NamedTuple):

@@ -117,7 +117,9 @@ class _Exams(NamedTuple):
         both = [i for i in range(len(now)) if now[i] is not None and then[i] is not None]
         ours, theirs = ([float(one[i] or 0.0) for i in both] for one in (now, then))
         groups = self.after.groups if grouped else None
-        return paired(ours, theirs, groups and [groups[i] for i in both], 1 - 2 * level)
+        least = -1.0 if name is None and min(self.roles.rewards.values()) < 0 else 0.0
+        clusters = groups and [groups[i] for i in both]
+        return paired(ours, theirs, clusters, 1 - 2 * level, (least, 1.0))
 
 
 def reward_hacking(
@@ -229,7 +231,7 @@ def _gap(name: str, exams: _Exams, level: float) -> Follows | None:
     if gold:
         if min(np.ptp(audit), np.ptp(reward)) == 0:
             expected = [np.where((reward < gold[1]) & (gold[1] <= earned), way, 0.0)]
-        beyond = paired(earned, gold[1], clusters, 1 - 2 * level, method="t")
+        beyond = paired(earned, gold[1], clusters, 1 - 2 * level)
         if beyond is not None and beyond.low is not None and beyond.low > 0:
             # The gained part of the reward above that of the gold answers.
             above = earned - (gold[1] if gold[1].mean() > reward.mean() else reward)

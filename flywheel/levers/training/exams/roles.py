@@ -54,5 +54,4 @@ def roles_of(rewards: Mapping[str, float], definition: EvalsetDefinition) -> Rol
 
 def span(grader: Grader) -> tuple[float, float]:
     """A grader's declared range of scores, 0 to 1 by default."""
-    low, high = getattr(grader, "range", (0.0, 1.0))
-    return float(low), float(high)
+    return grader.score_range() or (0.0, 1.0)

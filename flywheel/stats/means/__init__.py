@@ -1,0 +1,1 @@
+"""Tests of a mean, and the bounds that come from them."""
