@@ -57,7 +57,7 @@ class Score(NamedTuple):
         return sum(self.values) / len(self.values)
 
     def interval(self) -> Interval:
-        """The 95% interval over items; Wilson's if every value is 0 or 1."""
+        """The 95% interval over items; exact if every value is 0 or 1."""
         return _known(mean_interval(self.values))
 
     def over_wordings(self) -> Interval:

@@ -106,9 +106,9 @@ HACKED = exam(50, fields=[1.0] * 40, exact=[0.0] * 40, readable=[1.0] * 40)
 
 @pytest.mark.parametrize(("audit", "alarmed"), [(0.0, True), (1.0, False)], ids=["falls", "rises"])
 def test_a_reward_that_rises_in_some_groups_only_has_risen(audit: float, alarmed: bool) -> None:
-    """Seven topics of 20 items; the exploit pays in three, for it was earned in the others."""
-    groups = tuple(f"topic {k // 20}" for k in range(140))
-    paid = [float(k < 60) for k in range(140)]
+    """Ten topics of 14 items; the exploit pays in four, for it was earned in the others."""
+    groups = tuple(f"topic {k // 14}" for k in range(140))
+    paid = [float(k < 56) for k in range(140)]
     first = exam(
         0, GOLD, fields=[1 - one for one in paid], exact=[0.0, 1.0] * 70, readable=[1.0] * 140
     )
