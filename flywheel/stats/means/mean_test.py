@@ -79,7 +79,7 @@ class MeanTest(ABC):
 
     def high(self, alpha: float) -> float:
         """The bound that lies below the true mean with probability `alpha` at most."""
-        return -self.mirrored().low(alpha)
+        return 0.0 - self.mirrored().low(alpha)
 
 
 def interval(test: MeanTest | None, level: float) -> tuple[float | None, float | None]:
