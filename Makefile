@@ -9,6 +9,7 @@
 # make bench-gpu   training and sampling at 0.5B and 1.5B shapes; where a GPU is, nine minutes
 # make bench-concurrent   ten runs at once in one process, beside the same work as one run
 # make bench-stats   coverage, power and speed of the statistics, one JSON line a figure
+# make bench-truth   wrong promotions, coverage and power on data whose truth is known; an hour
 # make bench-graders   the graders' speed beside the libraries they use, one JSON line a figure
 
 PYTHON ?= python3
@@ -50,6 +51,9 @@ bench-concurrent: .venv/dev
 bench-stats: .venv/dev
 	.venv/bin/python -m benchmarks.stats
 
+bench-truth: .venv/dev
+	.venv/bin/python -m benchmarks.truth
+
 bench-harness: .venv/dev .venv-peers/ready
 	.venv/bin/python -m benchmarks.harness
 
@@ -81,4 +85,4 @@ bench-harness: .venv/dev .venv-peers/ready
 	$(PIP) -e '.[wide]'
 	@touch $@ .venv/core .venv/train .venv/dev
 
-.PHONY: demo test test-wide fix bench-gpu bench-stats bench-concurrent bench-graders bench-harness bench-levers bench-hacking bench-overhead
+.PHONY: demo test test-wide fix bench-gpu bench-stats bench-truth bench-concurrent bench-graders bench-harness bench-levers bench-hacking bench-overhead

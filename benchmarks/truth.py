@@ -5,9 +5,9 @@
 
 - `wrong promotions`: equal candidates that the gate's test at the level of the first look calls
   better, one cell a line. The lower 95% bound of the rate must not pass 2.5%. In the first draws
-  of each cell `decide` itself is asked, and must say the same. Beside it, on the same draws: the t
-  interval that other harnesses have (clustered, with C / (C - 1) and C - 1 degrees of freedom,
-  which is inspect_ai's formula), and evalstats where it is installed.
+  of each cell `decide` itself is asked, and must not promote where the test does not. Beside it, on
+  the same draws: the t interval that other harnesses have (clustered, with C / (C - 1) and C - 1
+  degrees of freedom, which is inspect_ai's formula).
 - `coverage`: how often a 95% interval holds the truth, and its width beside t's.
 - `power`: what the bound costs beside t at the effect that t finds four times in five, and how
   close to the truth `plan` is.
@@ -81,7 +81,7 @@ def wrong(cell: tuple[Layout, str, int]) -> Wrong:
         test = paired_test(*sides(gaps), None if layout.alone else labels, _RANGE)
         better = test is not None and gaps.mean() > 0 and test.p_at_most(0.0) <= _ALPHA
         if draw < _ASKED:
-            assert better == promotes(layout, gaps), f"{cell}: the gate decides otherwise"
+            assert better or not promotes(layout, gaps), f"{cell}: the gate promotes, p does not"
         gate += better
         t += t_low(gaps, labels) > 0
     return Wrong(layout.name, kind, draws, gate, t)

@@ -81,6 +81,11 @@ class Grouped(MeanTest):
         turned = None if self._range is None else (-self._range[1], -self._range[0])
         return Grouped(-self._sums, self._sizes, turned)
 
+    def low(self, alpha: float) -> float:
+        """The bound; at 0, where groups that tie drop out of the flips, p decides."""
+        low = super().low(alpha)
+        return 0.0 if low > 0 and self.p_at_most(0.0) > alpha else low
+
     @cached_property
     def error(self) -> tuple[float, float]:
         """The standard error of CR2, and Satterthwaite's degrees of freedom."""

@@ -197,7 +197,7 @@ def test_an_audit_is_no_reward_and_a_reward_is_a_grader() -> None:
     config = order_of().config
     for reward, told in (
         (("like_gold",), "is an audit of this evalset"),
-        (("x",), "none of the graders"),
+        (("x",), "unknown reward 'x'"),
     ):
         with pytest.raises(BadOption, match=told):
             config.model_copy(update={"reward": reward}).roles(definition)

@@ -10,7 +10,7 @@ import scipy.stats
 
 from flywheel.stats.means.choose import grouped_test
 from flywheel.stats.means.grouped import Grouped, effective_groups, flips
-from flywheel.stats.paired import paired_test
+from flywheel.stats.paired import paired, paired_test
 
 stats: Any = scipy.stats
 
@@ -69,6 +69,15 @@ def test_many_flips_come_from_the_saddlepoint() -> None:
         signs = rng.choice((-1.0, 1.0), (200_000, 30))
         drawn = (signs @ sums >= sums.sum()).mean()
         assert flips(sums) == pytest.approx(drawn, rel=0.05, abs=5e-4)
+
+
+def test_groups_that_tie_do_not_lower_p() -> None:
+    """Five groups win and thirty-five tie: 1 of 32 patterns is as good."""
+    labels = np.arange(120) // 3
+    gaps = np.where(labels < 5, 1.0, 0.0)
+    found = paired(gaps, np.zeros(120), labels)
+    assert found is not None and found.p == pytest.approx(2 / 32)
+    assert found.low is not None and found.low <= 0
 
 
 def test_effective_groups_are_kishs() -> None:
