@@ -41,7 +41,7 @@ def slices(store: Reader, run: RunRow) -> list[Slice]:
         path = field_path(field)
         for value, mean in tag_means(store, run.run, run.primary_grader, path):
             by_tag.setdefault(f"{field}={value}", []).append(mean)
-    range_ = score_range(store, dict(pairs_of(run.graders))[run.primary_grader])
+    range_ = score_range(store, dict(pairs_of(run.graders)).get(run.primary_grader, ""))
     found: list[Slice] = []
     for tag, values in by_tag.items():
         interval = mean_interval(values, range_=range_)
