@@ -120,7 +120,7 @@ def test_the_command_that_resumes_a_run_works_as_printed(
         heads = server.stats()["heads"]
     assert again.returncode == 0, again.stderr
     assert all(f"Authorization: Bearer {SECRET}" in head for head in heads)
-    (line,) = [one for one in again.stdout.splitlines() if one.startswith("kept in")]
+    (line,) = [one for one in again.stdout.splitlines() if one.startswith("saved in")]
     show = shlex.split(line[line.index("flywheel show") :])
     assert flywheel(*show[1:], cwd=tmp_path).returncode == 0
 

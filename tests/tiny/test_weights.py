@@ -35,7 +35,7 @@ def test_a_corrupted_copy_is_refused(name: str, tmp_path: Path) -> None:
     verify(copy)
     whole = (copy / name).read_bytes()
     (copy / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(BrokenWeights, match=rf"{name} not as in CHECKSUM"):
+    with pytest.raises(BrokenWeights, match=rf"{name} does not match CHECKSUM"):
         verify(copy)
 
 
@@ -45,7 +45,7 @@ def test_a_missing_file_a_new_one_and_no_list_are_refused(tmp_path: Path) -> Non
     copy = tmp_path / "weights"
     shutil.copytree(SHIPPED, copy)
     (copy / "config.json").rename(copy / "other.json")
-    with pytest.raises(BrokenWeights, match=r"config\.json, other\.json not as in"):
+    with pytest.raises(BrokenWeights, match=r"config\.json, other\.json does not match"):
         verify(copy)
 
 
