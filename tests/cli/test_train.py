@@ -91,7 +91,7 @@ def test_nothing_is_trained_without_a_baseline(tmp_path: Path) -> None:
     write_config(tmp_path)
     done = flywheel("improve", "sft", "sft.yaml", cwd=tmp_path)
     assert done.returncode == 1
-    assert f"flywheel baseline {tmp_path}/desk -m tiny (or add --measure-first)" in done.stderr
+    assert f"flywheel baseline {tmp_path}/desk -m tiny, or add --measure-first" in done.stderr
     assert not (tmp_path / ".flywheel").exists()
 
 
