@@ -118,6 +118,7 @@ class Conversation:
         The loop answers before it looks at that sample; its code runs after the answer is out.
         """
         if not self._line.quiet:
+            self._after_verdict()  # which raises, where the process was killed meanwhile
             raise BadFrame("more than one verdict for one sample")
         question = {"challenge": secrets.token_hex(8)}
         self._line.set_deadline(_CHALLENGE_SECONDS)
@@ -126,16 +127,20 @@ class Conversation:
             self._line.send(question)
         else:
             self._line.send(question, _question(token, following))
-        try:
-            answer = self._line.receive()
-        except TimeoutError:
-            raise BadFrame("the process went silent after its verdict") from None
-        except Exited as end:
-            raise Exited(end.label, f"after its verdict, which is void: {end.detail}") from None
+        answer = self._after_verdict()
         # With a sample on its way more may come: its verdict, which has a token of its own.
         if answer != question or (token is None and not self._line.quiet):
             raise BadFrame("more than one verdict for one sample")
         self._sent = token
+
+    def _after_verdict(self) -> dict[str, Any]:
+        """The next frame. Raises Exited where the process ended and so made its verdict void."""
+        try:
+            return self._line.receive()
+        except TimeoutError:
+            raise BadFrame("the process went silent after its verdict") from None
+        except Exited as end:
+            raise Exited(end.label, f"after its verdict, which is void: {end.detail}") from None
 
     def _run(self, call: object, number: int) -> dict[str, Any]:
         """Run the program that the grader asked for, within what is left of its own time."""

@@ -147,7 +147,7 @@ def test_a_job_whose_data_changed_is_not_gone_on_with(tmp_path: Path) -> None:
     data.write_text("changed")
     done = flywheel("job", folder.name, "--resume", cwd=tmp_path)
     assert done.returncode == 1
-    assert "cannot be resumed because the training data changed" in done.stderr
+    assert "cannot resume because the training data changed" in done.stderr
 
 
 @pytest.mark.parametrize(
