@@ -4,10 +4,11 @@
     python -m benchmarks.truth --quick       a hundredth of the draws, writes no results
 
 - `wrong promotions`: equal candidates that the gate's test at the level of the first look calls
-  better, one cell a line. The lower 95% bound of the rate must not pass 2.5%. In the first draws
-  of each cell `decide` itself is asked, and must not promote where the test does not. Beside it, on
-  the same draws: the t interval that other harnesses have (clustered, with C / (C - 1) and C - 1
-  degrees of freedom, which is inspect_ai's formula).
+  better, one cell a line. Of pass/fail items on their own the rate is summed exactly over all
+  tables; elsewhere it is simulated, and the lower 95% bound of the rate must not pass 2.5%. In the
+  first draws of each cell `decide` itself is asked, and must not promote where the test does not.
+  Beside it, on the same draws: the t interval that other harnesses have (clustered, with
+  C / (C - 1) and C - 1 degrees of freedom, which is inspect_ai's formula).
 - `coverage`: how often a 95% interval holds the truth, and its width beside t's.
 - `power`: what the bound costs beside t at the effect that t finds four times in five, and how
   close to the truth `plan` is.
@@ -27,20 +28,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.records import FOLDER, Record
-from benchmarks.truths import ALONE, EXTREME, GROUPED, KINDS, Layout, sides
+from benchmarks.truths import ALONE, EXTREME, GROUPED, KINDS, PASS_FAIL, Layout, sides
 from flywheel.evals.decision.decide import Evidence, decide
 from flywheel.evals.decision.pairs import Pairs, Side
 from flywheel.stats.arrays import Floats
 from flywheel.stats.intervals import clustered_error
-from flywheel.stats.means.one_by_one import Share
+from flywheel.stats.means.one_by_one import Matched, Share
 from flywheel.stats.paired import paired, paired_test
-from flywheel.stats.power import power_of
+from flywheel.stats.power import binomial, power_of
 from flywheel.stats.quantiles import normal_quantile, t_quantile
 from flywheel.stats.seeds import seed_of
 
 DRAWS = 20_000
 _ALPHA = 0.025
 _ASKED = 40
+_NEGLIGIBLE = 1e-10
 _RANGE = (0.0, 1.0)
 
 
@@ -87,11 +89,34 @@ def wrong(cell: tuple[Layout, str, int]) -> Wrong:
     return Wrong(layout.name, kind, draws, gate, t)
 
 
+def exact_rate(n: int, share: float) -> float:
+    """How often n equal pass/fail pairs, this share of which differ, are called a gain."""
+    counts = np.arange(n + 1)
+    rate = 0.0
+    for differ in counts[1:]:
+        chance = float(binomial(counts[differ : differ + 1], n, share)[0])
+        if chance < _NEGLIGIBLE:
+            continue
+        wins = np.arange(int(differ) // 2 + 1, int(differ) + 1)
+        better = [Matched(w, int(differ) - w, n).p_at_most(0.0) <= _ALPHA for w in wins.tolist()]
+        rate += chance * float(
+            binomial(wins, int(differ), 0.5) @ np.array(better, dtype=np.float64)
+        )
+    return rate
+
+
 def wrong_promotions(record: Record, pool: ProcessPoolExecutor, draws: int) -> None:
     """Every cell's rate, with its bounds."""
     cells = [(layout, kind, draws) for layout in (*ALONE, *GROUPED, *EXTREME) for kind in KINDS]
-    for one in pool.map(wrong, cells):
+    for (layout, kind, _), one in zip(cells, pool.map(wrong, cells), strict=True):
         share = Share(one.gate, one.draws)
+        if layout.alone and kind in PASS_FAIL:
+            rate = exact_rate(len(layout.sizes), PASS_FAIL[kind])
+            name = f"wrong promotions, exact: {one.layout}, {one.kind}"
+            record.add(
+                name, 100 * rate, "%", most=100 * _ALPHA, t=round(100 * one.t / one.draws, 3)
+            )
+            continue
         record.add(
             f"wrong promotions, lower bound: {one.layout}, {one.kind}",
             100 * share.low(0.05),

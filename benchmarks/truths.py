@@ -111,10 +111,14 @@ def repeats(rng: Generator, index: Index, groups: int) -> Floats:
     return (rng.binomial(3, ours) - rng.binomial(3, theirs)) / 3
 
 
+# The share of pairs that differ.
+PASS_FAIL = {
+    "pass/fail, 5% differ": 0.05,
+    "pass/fail, 30% differ": 0.3,
+    "pass/fail, all differ": 1.0,
+}
 KINDS: dict[str, Draw] = {
-    "pass/fail, 5% differ": pass_fail(0.05),
-    "pass/fail, 30% differ": pass_fail(0.3),
-    "pass/fail, all differ": pass_fail(1.0),
+    **{name: pass_fail(share) for name, share in PASS_FAIL.items()},
     "graded, uniform": uniform,
     "graded, skewed": skewed,
     "graded, 2% lose all": rare_losses(0.02),

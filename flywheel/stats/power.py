@@ -172,7 +172,7 @@ def power_of_pass_fail(
     middle, spread = items * discordance, math.sqrt(items * discordance * (1 - discordance))
     first, last = max(1, int(middle - 9 * spread) - 9), min(items, int(middle + 9 * spread) + 9)
     differ = np.arange(first, last + 1)
-    chance = _binomial(differ, items, discordance)
+    chance = binomial(differ, items, discordance)
     fewer = _critical(differ, alpha)
     found = bdtr(fewer, differ, 1 - won) + bdtr(fewer, differ, won)
     return float(chance @ np.where(fewer >= 0, found, 0.0))
@@ -229,7 +229,8 @@ def _critical(differ: NDArray[np.int64], alpha: float) -> NDArray[np.int64]:
     return best
 
 
-def _binomial(counts: NDArray[np.int64], n: int, share: float) -> Floats:
+def binomial(counts: NDArray[np.int64], n: int, share: float) -> Floats:
+    """The chance of each count among n."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     ways = gammaln(n + 1) - gammaln(counts + 1) - gammaln(n - counts + 1)
