@@ -47,7 +47,7 @@ def test_two_runs_tell_the_spread(store: Store, tmp_path: Path) -> None:
     a = measure(store, plan(folder, "a"), wrong_on(*range(30))).run.run
     b = measure(store, plan(folder, "b"), wrong_on(*range(20, 40))).run.run
     found = forecast(load_evalset(str(folder)), Wish(), store, [a, b])
-    assert "30% differ" in found.spread.told
+    assert "30% differ" in found.spread.source
     assert found.spread.sd is None and found.spread.discordance == pytest.approx(0.3)
     twin = measure(store, plan(folder, "c"), wrong_on(*range(30))).run.run
     with pytest.raises(BadOption, match="agree on every item"):

@@ -53,7 +53,7 @@ def _show(forecast: Forecast) -> None:
     level = "two-sided 95%"
     if wish.look > 1:
         level = f"look {wish.look} at a split, {100 * (1 - wish.alpha):.4g}%"
-    print_line(fill(f"spread {forecast.spread.told}; {level}"))
+    print_line(fill(f"spread {forecast.spread.source}; {level}"))
     print_line("")
     print_table(
         ("gain in points", "items"),

@@ -62,7 +62,7 @@ class Rules:
 class Answers:
     """Of `n` pairs of answers `differ` differ; of one and the same model at most `by_chance` would.
 
-    That is None where a model differs from itself so often that this shows nothing. `same` is true
+    `by_chance` is None if a model differs from itself too often for a comparison. `same` is true
     where it is known to be the same model, with the same prompt and sampling.
     """
 
@@ -83,7 +83,7 @@ class Evidence:
     look at its items. `answers` says how many answers of baseline and candidate differ, None where
     they were not kept; `served` is the share of answers in which the artifact that will be served
     agrees with the one that was measured, None when that was not asked. `floor` is the candidate
-    beside answers that take no skill, None where nobody asks.
+    beside answers that take no skill, None if that is not checked.
     """
 
     primary: Pairs

@@ -51,7 +51,7 @@ class Spread:
 
     sd: float | None
     design: float
-    told: str
+    source: str
     discordance: float
     reach: float | None = None
 
@@ -75,7 +75,7 @@ class Forecast:
             "effect": self.wish.effect,
             "power": self.wish.power,
             "look": self.wish.look,
-            "spread": self.spread.told,
+            "spread": self.spread.source,
             "design": self.spread.design,
             "items": self.items,
             "table": [{"effect": effect, "items": items} for effect, items in self.table],
